@@ -1,0 +1,1 @@
+"""backpropd: neural networks trained by backpropagation and gradient descent, as a library and as a service."""

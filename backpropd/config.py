@@ -1,0 +1,71 @@
+"""Settings: read from BACKPROPD_* once, frozen, and passed in. Importing this module reads nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """What the deployed programs need to know. Times are seconds, sizes are bytes.
+
+    Every field is read from the environment variable BACKPROPD_ + its name in capitals.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BACKPROPD_", frozen=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    data_dir: Path = Path("var")
+    workers: int = Field(default_factory=_cores, ge=1)
+    database_url: str = ""
+    broker_url: str = ""
+    blobs_url: str = ""
+
+    # the API
+    threads: int = Field(default=24, ge=2)
+    max_event_streams: int = Field(default=16, ge=1)
+    event_stream_seconds: float = 300.0
+    max_upload_bytes: int = 2 * 1024**3
+    max_json_bytes: int = 32 * 1024**2
+    max_epochs: int = 10_000_000
+    max_parameters: int = 50_000_000
+    max_prediction_rows: int = 100_000
+
+    # the jobs' life
+    heartbeat_seconds: float = 5.0
+    lease_seconds: float = 30.0
+    fence_seconds: float = 20.0
+    sweep_seconds: float = 5.0
+    checkpoint_seconds: float = 5.0
+    flush_seconds: float = 0.25
+    ring_again_seconds: float = 30.0
+    idempotency_seconds: float = 24 * 3600.0
+    max_recoveries: int = 3
+    worker_memory_bytes: int = 2 * 1024**3
+
+    def with_defaults(self) -> Settings:
+        """The same settings with an absolute data folder, and the URLs that were left out pointing into it.
+
+        The broker has no default of its own: the embedded stack starts one and passes its URL down.
+        """
+        folder = self.data_dir.resolve()
+        return self.model_copy(
+            update={
+                "data_dir": folder,
+                "database_url": self.database_url or f"sqlite:///{folder / 'backpropd.db'}",
+                "blobs_url": self.blobs_url or (folder / "blobs").as_uri(),
+            }
+        )
+
+
+def from_environment() -> Settings:
+    """The settings that this process was started with."""
+    return Settings().with_defaults()

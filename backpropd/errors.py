@@ -1,0 +1,206 @@
+"""Every error this project raises: one tree, a stable code each, and a message that says how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a request: where (a JSON pointer, RFC 6901) and what to do about it."""
+
+    pointer: str
+    detail: str
+
+
+class BackpropdError(Exception):
+    """The root. `code` is stable and for programs; the message is for people and says how to mend it."""
+
+    code = "internal_error"
+
+    def __init__(self, detail: str, *, pointer: str | None = None, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.problems = tuple(problems)
+        if pointer is not None:
+            self.problems = (Problem(pointer, detail), *self.problems)
+
+
+# ── what cannot be read ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Malformed(BackpropdError):
+    """The request cannot be parsed at all."""
+
+    code = "malformed"
+
+
+class UnsupportedType(BackpropdError):
+    """The body's type is not one that this path takes."""
+
+    code = "unsupported_media_type"
+
+
+class TooLarge(BackpropdError):
+    """The request is larger than the service takes."""
+
+    code = "too_large"
+
+
+# ── what can be read and is wrong ────────────────────────────────────────────────────────────────────────────────
+
+
+class Invalid(BackpropdError):
+    """Well-formed, and wrong: `problems` names each place."""
+
+    code = "invalid"
+
+
+class NotATable(Invalid):
+    """The file stops being a table; the message names the line, and the column where there is one."""
+
+    code = "not_a_table"
+
+
+class EmptyDataset(Invalid):
+    """A table with no rows, or none that can be used."""
+
+    code = "empty_dataset"
+
+
+class UnknownColumn(Invalid):
+    """A name that is no column of the table; the message lists the columns."""
+
+    code = "unknown_column"
+
+
+class UnknownSample(Invalid):
+    """No bundled sample has this name."""
+
+    code = "unknown_sample"
+
+
+class OneClass(Invalid):
+    """A classification target with fewer than two classes."""
+
+    code = "one_class"
+
+
+class AllMissing(Invalid):
+    """A column without a single value."""
+
+    code = "all_missing"
+
+
+class ConstantColumn(Invalid):
+    """A column with one value only: nothing can be learned from it."""
+
+    code = "constant_column"
+
+
+class UnusableColumn(Invalid):
+    """A column of a kind that cannot be used this way (free text as a feature, words as a regression target)."""
+
+    code = "unusable_column"
+
+
+class TooLargeForMemory(Invalid):
+    """The encoded table and the network would not fit in a worker's memory; the message gives the numbers."""
+
+    code = "too_large_for_memory"
+
+
+class IdempotencyMismatch(Invalid):
+    """An Idempotency-Key came again with another request."""
+
+    code = "idempotency_mismatch"
+
+
+# ── what the state of things does not allow ──────────────────────────────────────────────────────────────────────
+
+
+class NotFound(BackpropdError):
+    """Nothing of this name, or nothing of this tenant's."""
+
+    code = "not_found"
+
+
+class Conflict(BackpropdError):
+    """The state of the thing does not allow it; the message names the state."""
+
+    code = "conflict"
+
+
+class Unavailable(BackpropdError):
+    """A part that the answer needs is away; try again after `retry_after` seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, detail: str, *, retry_after: int = 5) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+# ── what ends a job ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class JobFailed(BackpropdError):
+    """Training cannot go on: the job ends `failed` with this code and message."""
+
+    code = "job_failed"
+
+
+class Diverged(JobFailed):
+    """The loss or the parameters stopped being finite; epochs before `epoch` are kept."""
+
+    code = "diverged"
+
+    def __init__(self, detail: str, *, epoch: int) -> None:
+        super().__init__(detail)
+        self.epoch = epoch
+
+
+class LeaseLost(BackpropdError):
+    """Another claim holds the job now: this worker's writes no longer count, and it drops the job."""
+
+    code = "lease_lost"
+
+
+# ── what a client meets ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ClientError(BackpropdError):
+    """Raised by `backpropd.client`: the root of what can go wrong while talking to a service."""
+
+    code = "client_error"
+
+
+class ServiceUnreachable(ClientError):
+    """Nothing answered at the service's address."""
+
+    code = "service_unreachable"
+
+
+class ServiceError(ClientError):
+    """The service answered with a problem (RFC 9457): its `status`, its `code`, its detail and problems."""
+
+    def __init__(self, detail: str, *, status: int, code: str, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(detail, problems=problems)
+        self.status = status
+        self.code = code
+
+
+class JobDidNotSucceed(ClientError):
+    """A job that was waited for ended `failed` or `cancelled`; `status` says which, `code` why."""
+
+    def __init__(self, detail: str, *, status: str, code: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+
+
+class WaitTimeout(ClientError):
+    """The job was not over within the time given."""
+
+    code = "wait_timeout"
