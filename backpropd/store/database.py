@@ -1,0 +1,108 @@
+"""A database: its engine, and the two kinds of transaction that everything runs in."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from backpropd import errors
+
+BUSY_SECONDS = 15.0
+
+
+class Database:
+    """Opens transactions. `write` holds SQLite's one writer's lock from its first statement; `read` never writes."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that may write: committed at the end of the block, rolled back if it raises.
+
+        Raises:
+            errors.Unavailable: the database cannot be reached, or stayed busy for too long.
+        """
+        with self._session(writing=True) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads."""
+        with self._session(writing=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _session(self, *, writing: bool) -> Iterator[Session]:
+        engine = self.engine.execution_options(backpropd_writing=writing)
+        try:
+            with Session(engine, expire_on_commit=False) as session:
+                yield session
+        except (OperationalError, DBAPIError) as error:
+            if isinstance(error, OperationalError) or error.connection_invalidated:
+                raise errors.Unavailable(f"the database cannot answer now ({_first_line(error)}): try again") from error
+            raise
+
+    def ping(self) -> None:
+        """Raise `errors.Unavailable` unless the database answers."""
+        with self.read() as session:
+            session.execute(text("SELECT 1"))
+
+    def dispose(self) -> None:
+        """Close every connection: at the end, and in a child after a fork."""
+        self.engine.dispose()
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().split("\n")[0] or type(error.orig).__name__
+
+
+def _postgresql(url: str) -> Engine:
+    return create_engine(
+        url,
+        pool_size=8,
+        max_overflow=32,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 3, "options": "-c statement_timeout=60000 -c lock_timeout=15000"},
+    )
+
+
+def _sqlite(url: str) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, pool_size=8, max_overflow=32, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    wal = wal_is_safe(sqlite3.sqlite_version_info)
+    connection.execute(f"PRAGMA journal_mode={'WAL' if wal else 'DELETE'}").fetchone()
+    connection.execute("PRAGMA synchronous=FULL")  # what was answered 202 outlives a power cut
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads and then writes gets SQLITE_BUSY at once, whatever the timeout: a writer takes
+    # its lock before its first read.
+    writing = connection.get_execution_options().get("backpropd_writing", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def wal_is_safe(version: tuple[int, int, int]) -> bool:
+    """Whether this SQLite is free of the WAL-reset bug, which can corrupt a database (3.7.0 to 3.51.2)."""
+    mended_in = {(3, 44): 6, (3, 50): 7}
+    return version >= (3, 51, 3) or version[2] >= mended_in.get(version[:2], 1_000)

@@ -1,0 +1,54 @@
+"""Datasets: the rows that describe uploaded tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from backpropd import errors
+from backpropd.store.ids import new_id
+from backpropd.store.paging import Page, page
+from backpropd.store.schema import Dataset, Job
+from backpropd.store.status import OVER
+from backpropd.store.types import now
+
+
+def create(session: Session, tenant: str, **fields: Any) -> Dataset:
+    """Add a dataset: `name, format, rows, bytes, sha256, columns`."""
+    dataset = Dataset(id=new_id("ds"), tenant=tenant, created_at=now(), **fields)
+    session.add(dataset)
+    session.flush()
+    session.refresh(dataset)
+    return dataset
+
+
+def get(session: Session, tenant: str, dataset_id: str) -> Dataset:
+    """The tenant's dataset of this id. Raises `errors.NotFound`."""
+    dataset = session.scalar(select(Dataset).where(Dataset.tenant == tenant, Dataset.id == dataset_id))
+    if dataset is None:
+        raise errors.NotFound(f"there is no dataset {dataset_id!r}: GET /v1/datasets lists yours")
+    return dataset
+
+
+def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Dataset]:
+    """A page of the tenant's datasets, newest first."""
+    return page(session, select(Dataset).where(Dataset.tenant == tenant), Dataset.id, limit, cursor)
+
+
+def delete(session: Session, tenant: str, dataset_id: str) -> None:
+    """Delete a dataset that no unfinished job needs; finished jobs keep its id as history.
+
+    Raises `errors.Conflict` while a job that is not over was given it, `errors.NotFound`.
+    """
+    dataset = get(session, tenant, dataset_id)
+    needed = select(exists().where(Job.dataset_id == dataset_id, Job.status.not_in(OVER)))
+    if session.scalar(needed):
+        raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")
+    session.delete(dataset)
+
+
+def blob_is_needed(session: Session, sha256: str) -> bool:
+    """Whether any dataset, of any tenant, has these bytes."""
+    return bool(session.scalar(select(exists().where(Dataset.sha256 == sha256))))

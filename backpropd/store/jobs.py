@@ -1,0 +1,147 @@
+"""Jobs as their owners see them: made, read, listed, cancelled, paused, resumed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from backpropd import errors
+from backpropd.store.ids import new_id
+from backpropd.store.paging import Page, page
+from backpropd.store.schema import Checkpoint, Dataset, Job, Transition
+from backpropd.store.status import MOVES, OVER, Status
+from backpropd.store.types import now
+
+
+def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, **fields: Any) -> Job:
+    """Add a queued job: `name, priority, spec, meta`. Its dataset's row is locked, so that neither goes unseen.
+
+    Raises `errors.NotFound` when the dataset is gone.
+    """
+    lock = select(Dataset.id).where(Dataset.tenant == tenant, Dataset.id == dataset_id).with_for_update()
+    if session.scalar(lock) is None:
+        raise errors.NotFound(f"there is no dataset {dataset_id!r}: GET /v1/datasets lists yours")
+    job = Job(
+        id=new_id("job"),
+        tenant=tenant,
+        status=Status.QUEUED,
+        dataset_id=dataset_id,
+        epochs=epochs,
+        created_at=now(),
+        **fields,
+    )
+    session.add(job)
+    session.flush()
+    record(session, job, "submitted")
+    session.refresh(job)
+    return job
+
+
+def get(session: Session, tenant: str, job_id: str, *, lock: bool = False) -> Job:
+    """The tenant's job of this id, its row locked if asked. Raises `errors.NotFound`."""
+    query = select(Job).where(Job.tenant == tenant, Job.id == job_id)
+    job = session.scalar(query.with_for_update() if lock else query)
+    if job is None:
+        raise errors.NotFound(f"there is no job {job_id!r}: GET /v1/jobs lists yours")
+    return job
+
+
+def list_page(
+    session: Session, tenant: str, limit: int, cursor: str | None, status: str | None, dataset_id: str | None
+) -> Page[Job]:
+    """A page of the tenant's jobs, newest first, narrowed by status and dataset where given."""
+    query = select(Job).where(Job.tenant == tenant)
+    if status is not None:
+        query = query.where(Job.status == status)
+    if dataset_id is not None:
+        query = query.where(Job.dataset_id == dataset_id)
+    return page(session, query, Job.id, limit, cursor)
+
+
+def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transition]]:
+    """Each job's transitions, oldest first, by the job's number: one query for a whole page."""
+    found: dict[int, list[Transition]] = {job.number: [] for job in jobs}
+    query = select(Transition).where(Transition.job_number.in_(found)).order_by(Transition.number)
+    for transition in session.scalars(query):
+        found[transition.job_number].append(transition)
+    return found
+
+
+def record(session: Session, job: Job, reason: str) -> None:
+    """Write down that the job has just taken its status."""
+    session.add(
+        Transition(job_number=job.number, tenant=job.tenant, status=job.status, at=now(), reason=reason)
+    )
+
+
+def move(session: Session, job: Job, status: Status, reason: str) -> None:
+    """Take the job to another status, as `MOVES` allows, and record it. The row must be locked.
+
+    Raises `errors.Conflict` where the table has no such move.
+    """
+    if status not in MOVES[Status(job.status)]:
+        raise errors.Conflict(f"the job is {job.status}, and from there it cannot become {status}")
+    job.status = status
+    if status is not Status.RUNNING:
+        job.lease_expires_at = None
+        job.worker = None
+        job.request = None
+    if status in OVER:
+        job.finished_at = now()  # type: ignore[assignment]  # an SQL expression, evaluated by the database
+        session.execute(sql_delete(Checkpoint).where(Checkpoint.job_number == job.number))
+    record(session, job, reason)
+    session.flush()
+    session.refresh(job)
+
+
+def cancel(session: Session, tenant: str, job_id: str) -> Job:
+    """Cancel at once what no worker holds; ask the worker of a running job, which answers within two seconds.
+
+    From here on the job can no longer end `succeeded`. Raises `errors.Conflict` for a job that is over.
+    """
+    job = get(session, tenant, job_id, lock=True)
+    if job.status == Status.RUNNING:
+        job.request = "cancel"
+    else:
+        job.stop_reason = "cancelled"
+        move(session, job, Status.CANCELLED, "cancelled by request")
+    return job
+
+
+def pause(session: Session, tenant: str, job_id: str) -> Job:
+    """Put a job aside; a running one's worker checkpoints it first. Raises `errors.Conflict`."""
+    job = get(session, tenant, job_id, lock=True)
+    if job.status == Status.RUNNING and job.request == "cancel":
+        raise errors.Conflict("the job is being cancelled: it cannot be paused any more")
+    if job.status == Status.RUNNING:
+        job.request = "pause"
+    else:
+        move(session, job, Status.PAUSED, "paused by request")
+    return job
+
+
+def resume(session: Session, tenant: str, job_id: str) -> Job:
+    """Queue a paused job again, from its checkpoint. Raises `errors.Conflict` for any other status."""
+    job = get(session, tenant, job_id, lock=True)
+    if job.status != Status.PAUSED:
+        raise errors.Conflict(f"the job is {job.status}: only a paused job can be resumed")
+    job.rung_at = None
+    move(session, job, Status.QUEUED, "resumed by request")
+    return job
+
+
+def delete(session: Session, tenant: str, job_id: str) -> None:
+    """Delete a job that is over, with its epochs; its model stays. Raises `errors.Conflict` before."""
+    job = get(session, tenant, job_id, lock=True)
+    if job.status not in OVER:
+        raise errors.Conflict(f"the job is {job.status}: cancel it, or wait until it is over, then delete it")
+    session.execute(sql_delete(Job).where(Job.number == job.number))
+
+
+def mark_rung(session: Session, numbers: Sequence[int]) -> None:
+    """Remember that the doorbell was rung for these jobs just now."""
+    session.execute(update(Job).where(Job.number.in_(numbers)).values(rung_at=now()))

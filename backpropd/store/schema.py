@@ -1,0 +1,171 @@
+"""The tables. A tenant stands on every row that somebody owns; a job carries its lease, token and checkpoint."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from backpropd.store.types import BigInt, Instant, Json
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {str: Text, datetime: Instant, dict[str, Any]: Json, list[Any]: Json, bytes: LargeBinary}
+
+
+class Dataset(Base):
+    """A table that was uploaded: its description here, its Parquet bytes in the blob named by `sha256`."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (Index("ix_datasets_tenant", "tenant", "id"), Index("ix_datasets_sha256", "sha256"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    name: Mapped[str]
+    format: Mapped[str]
+    rows: Mapped[int] = mapped_column(BigInt)
+    bytes: Mapped[int] = mapped_column(BigInt)
+    sha256: Mapped[str]
+    columns: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+
+
+class Job(Base):
+    """One training job. `number` is its short key and its age; `id` is its name outside.
+
+    `token` is the fencing token: it rises with every claim, and every write of a worker names the one it was given.
+    `request` is what somebody asked of a running job ('cancel', 'pause') and its worker has not yet carried out.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_queue", "status", "priority", "number"),
+        Index("ix_jobs_tenant", "tenant", "number"),
+        Index("ix_jobs_dataset", "dataset_id"),
+    )
+
+    number: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    tenant: Mapped[str]
+    name: Mapped[str | None]
+    status: Mapped[str]
+    priority: Mapped[int] = mapped_column(default=0)
+    dataset_id: Mapped[str]  # no foreign key: a finished job remembers a dataset that was deleted since
+    spec: Mapped[dict[str, Any]]
+    meta: Mapped[dict[str, Any]] = mapped_column("metadata")
+    epoch: Mapped[int] = mapped_column(default=0)
+    epochs: Mapped[int]
+    stop_reason: Mapped[str | None]
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    model_id: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    recoveries: Mapped[int] = mapped_column(default=0)
+    token: Mapped[int] = mapped_column(BigInt, default=0)
+    worker: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+    request: Mapped[str | None]
+    rung_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Transition(Base):
+    """One step in a job's life: which status it took, when, and why."""
+
+    __tablename__ = "transitions"
+
+    number: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
+    job_number: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"), index=True)
+    tenant: Mapped[str]
+    status: Mapped[str]
+    at: Mapped[datetime]
+    reason: Mapped[str]
+
+
+class Epoch(Base):
+    """One epoch of a job: what the learning curve is drawn from."""
+
+    __tablename__ = "epochs"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    job_number: Mapped[int] = mapped_column(
+        BigInt, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tenant: Mapped[str]
+    loss: Mapped[float]
+    validation_loss: Mapped[float | None]
+    metrics: Mapped[dict[str, Any]]
+    validation_metrics: Mapped[dict[str, Any] | None]
+    gradient_norm: Mapped[float]
+    learning_rate: Mapped[float]
+    seconds: Mapped[float]
+
+
+class Checkpoint(Base):
+    """The last checkpoint of a job: all that decides the rest of its training."""
+
+    __tablename__ = "checkpoints"
+
+    job_number: Mapped[int] = mapped_column(
+        BigInt, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    tenant: Mapped[str]
+    epoch: Mapped[int]
+    data: Mapped[bytes]
+    at: Mapped[datetime]
+
+
+class Model(Base):
+    """What a succeeded job made. `weights` is a safetensors file; `encoders` takes raw rows to arrays and back."""
+
+    __tablename__ = "models"
+    __table_args__ = (Index("ix_models_tenant", "tenant", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    job_id: Mapped[str]
+    name: Mapped[str | None]
+    task: Mapped[str]
+    network: Mapped[dict[str, Any]]
+    features: Mapped[list[Any]]
+    target: Mapped[list[Any]]
+    classes: Mapped[list[Any] | None]
+    parameters: Mapped[int] = mapped_column(BigInt)
+    metrics: Mapped[dict[str, Any]]
+    validation_metrics: Mapped[dict[str, Any] | None]
+    encoders: Mapped[dict[str, Any]]
+    weights: Mapped[bytes] = mapped_column(deferred=True)
+    bytes: Mapped[int] = mapped_column(BigInt)
+    sha256: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """A key that a request came with, the hash of that request, and what it made."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (UniqueConstraint("tenant", "route", "key"),)
+
+    number: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
+    tenant: Mapped[str]
+    route: Mapped[str]
+    key: Mapped[str]
+    request_sha256: Mapped[str]
+    made_id: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Worker(Base):
+    """A worker process and when it was last heard of."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    slots: Mapped[int]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]

@@ -1,0 +1,57 @@
+"""Column types and functions that mean the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Dialect, Integer
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+BigInt = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts rows in INTEGER alone
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment, kept as whole microseconds since 1970 in UTC.
+
+    An integer, because leases are computed in SQL with the database's own clock, and adding seconds to a number is the
+    one date arithmetic that both databases share.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class now(FunctionElement[datetime]):
+    """The database's clock, plus `seconds`: the only clock that decides about leases."""
+
+    type = Instant()
+    inherit_cache = False
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.microseconds = int(seconds * 1_000_000)
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(element: now, compiler: Any, **_: Any) -> str:
+    clock = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
+    return f"({clock} + {element.microseconds})"
+
+
+@compiles(now, "postgresql")
+def _now_postgresql(element: now, compiler: Any, **_: Any) -> str:
+    clock = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+    return f"({clock} + {element.microseconds})"
