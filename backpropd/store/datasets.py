@@ -16,7 +16,7 @@ from backpropd.store.types import now
 
 
 def create(session: Session, tenant: str, **fields: Any) -> Dataset:
-    """Add a dataset: `name, format, rows, bytes, sha256, columns`."""
+    """Add a dataset: `name, format, rows, size (bytes), sha256, columns`."""
     dataset = Dataset(id=new_id("ds"), tenant=tenant, created_at=now(), **fields)
     session.add(dataset)
     session.flush()
@@ -45,7 +45,9 @@ def delete(session: Session, tenant: str, dataset_id: str) -> None:
     dataset = get(session, tenant, dataset_id)
     needed = select(exists().where(Job.dataset_id == dataset_id, Job.status.not_in(OVER)))
     if session.scalar(needed):
-        raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")
+        raise errors.Conflict(
+            "a job that is not over needs this dataset: wait for it, or cancel it, then delete"
+        )
     session.delete(dataset)
 
 

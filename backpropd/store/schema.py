@@ -12,7 +12,13 @@ from backpropd.store.types import BigInt, Instant, Json
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {str: Text, datetime: Instant, dict[str, Any]: Json, list[Any]: Json, bytes: LargeBinary}
+    type_annotation_map = {
+        str: Text,
+        datetime: Instant,
+        dict[str, Any]: Json,
+        list[Any]: Json,
+        bytes: LargeBinary,
+    }
 
 
 class Dataset(Base):
@@ -26,7 +32,7 @@ class Dataset(Base):
     name: Mapped[str]
     format: Mapped[str]
     rows: Mapped[int] = mapped_column(BigInt)
-    bytes: Mapped[int] = mapped_column(BigInt)
+    size: Mapped[int] = mapped_column("bytes", BigInt)
     sha256: Mapped[str]
     columns: Mapped[list[Any]]
     created_at: Mapped[datetime]
@@ -140,7 +146,7 @@ class Model(Base):
     validation_metrics: Mapped[dict[str, Any] | None]
     encoders: Mapped[dict[str, Any]]
     weights: Mapped[bytes] = mapped_column(deferred=True)
-    bytes: Mapped[int] = mapped_column(BigInt)
+    size: Mapped[int] = mapped_column("bytes", BigInt)
     sha256: Mapped[str]
     created_at: Mapped[datetime]
 

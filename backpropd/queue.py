@@ -1,0 +1,62 @@
+"""The Celery app and its doorbell: the news that there is work. What the work is stands in SQL."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from backpropd.config import Settings
+
+log = logging.getLogger(__name__)
+
+TASK = "worker.tasks.run_next"
+QUEUE = "backpropd"
+
+
+def make_app(settings: Settings) -> Celery:
+    """The Celery app: one task, JSON only, no results, acknowledged early; keys and order live in SQL."""
+    app = Celery("backpropd", broker=settings.broker_url or "memory://")
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_concurrency=settings.workers,
+        worker_hijack_root_logger=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_soft_shutdown_timeout=0.0,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=2,
+        broker_transport_options={
+            "socket_timeout": 10,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": not settings.broker_url.startswith("redis+socket"),
+            "health_check_interval": 10,
+        },
+    )
+    return app
+
+
+def ring(app: Celery) -> bool:
+    """Wake one idle worker. False, after a line in the log, when the broker is away: the sweeper rings again."""
+    try:
+        app.send_task(TASK, retry=False, ignore_result=True, queue=QUEUE)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("the doorbell is out of order (%s): the sweeper will ring for this job", error)
+        return False
+    return True
+
+
+def ping(app: Celery) -> bool:
+    """Whether the broker answers."""
+    try:
+        with app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, timeout=2)
+            return bool(connection.default_channel.client.ping())
+    except (OperationalError, RedisError, OSError):
+        return False

@@ -1,0 +1,208 @@
+"""A worker's hold on a job: claim, heartbeat, epochs, checkpoint, end. Every write is fenced by the claim's token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import delete as sql_delete
+from sqlalchemy.orm import Session
+
+from backpropd import errors
+from backpropd.store import jobs
+from backpropd.store.ids import new_id
+from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model
+from backpropd.store.status import Status
+from backpropd.store.types import now
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a worker was given: the job's spec, where its data lie, where to go on from, and its token."""
+
+    number: int
+    job_id: str
+    tenant: str
+    name: str | None
+    token: int
+    attempt: int
+    spec: dict[str, Any]
+    dataset_sha256: str
+    columns: list[Any]
+    checkpoint: bytes | None
+
+
+def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | None:
+    """Take the best queued job: highest priority, then the tenant with fewest running, then the oldest.
+
+    Sets the lease and the fencing token and removes the epochs past the last checkpoint, all in this transaction, so
+    that the epochs of a job are contiguous whatever happened to the worker before.
+    """
+    job = _best_queued(session)
+    if job is None:
+        return None
+    job.token += 1
+    job.attempts += 1
+    job.worker = worker
+    job.lease_expires_at = now(lease_seconds)  # type: ignore[assignment]
+    job.started_at = job.started_at or now()  # type: ignore[assignment]
+    checkpoint = session.get(Checkpoint, job.number)
+    job.epoch = checkpoint.epoch if checkpoint else 0
+    session.execute(sql_delete(Epoch).where(Epoch.job_number == job.number, Epoch.epoch > job.epoch))
+    jobs.move(session, job, Status.RUNNING, f"claimed by {worker}, attempt {job.attempts}")
+    dataset = session.scalars(select(Dataset).where(Dataset.id == job.dataset_id)).one()
+    return Claim(
+        number=job.number,
+        job_id=job.id,
+        tenant=job.tenant,
+        name=job.name,
+        token=job.token,
+        attempt=job.attempts,
+        spec=job.spec,
+        dataset_sha256=dataset.sha256,
+        columns=dataset.columns,
+        checkpoint=checkpoint.data if checkpoint else None,
+    )
+
+
+def _best_queued(session: Session) -> Job | None:
+    running = (
+        select(Job.tenant, func.count().label("jobs"))
+        .where(Job.status == Status.RUNNING)
+        .group_by(Job.tenant)
+        .subquery()
+    )
+    served = case((running.c.jobs.is_(None), 0), else_=running.c.jobs)
+    return session.scalar(
+        select(Job)
+        .outerjoin(running, running.c.tenant == Job.tenant)
+        .where(Job.status == Status.QUEUED)
+        .order_by(Job.priority.desc(), served, Job.number)
+        .limit(1)
+        .with_for_update(of=Job, skip_locked=True)
+    )
+
+
+def renew(session: Session, claim: Claim, lease_seconds: float, **progress: Any) -> str | None:
+    """Extend the lease by the database's clock, and read what was asked of the job: 'cancel', 'pause' or None.
+
+    Raises `errors.LeaseLost` when another claim holds the job, or nobody does.
+    """
+    held = (
+        update(Job)
+        .where(Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING)
+        .values(lease_expires_at=now(lease_seconds), **progress)
+        .returning(Job.request)
+    )
+    row = session.execute(held, execution_options={"synchronize_session": False}).one_or_none()
+    if row is None:
+        raise errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
+    request: str | None = row.request
+    return request
+
+
+def write_epochs(
+    session: Session, claim: Claim, epochs: Sequence[dict[str, Any]], lease_seconds: float
+) -> str | None:
+    """Write a batch of epochs and the job's progress; the lease is renewed on the way. Returns what `renew` does.
+
+    Each epoch: `epoch, loss, validation_loss, metrics, validation_metrics, gradient_norm, learning_rate, seconds`.
+    """
+    request = renew(session, claim, lease_seconds, epoch=epochs[-1]["epoch"])
+    owner = {"job_number": claim.number, "tenant": claim.tenant}
+    session.execute(insert(Epoch), [{**owner, **epoch} for epoch in epochs])
+    return request
+
+
+def save_checkpoint(session: Session, claim: Claim, epoch: int, data: bytes) -> None:
+    """Keep this checkpoint in place of the last. Call it after `renew` or `write_epochs`, which hold the fence."""
+    session.merge(Checkpoint(job_number=claim.number, tenant=claim.tenant, epoch=epoch, data=data, at=now()))
+    session.flush()
+
+
+def _held(session: Session, claim: Claim) -> Job:
+    """The job's row, locked, if this claim still holds it."""
+    query = select(Job).where(
+        Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING
+    )
+    job = session.scalar(query.with_for_update())
+    if job is None:
+        raise errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
+    return job
+
+
+def succeed(session: Session, claim: Claim, stop_reason: str, model: dict[str, Any]) -> Status:
+    """The last transaction of a good run: the model and `succeeded` together.
+
+    A cancel that was acknowledged before wins: then the job ends `cancelled` and no model is made.
+    """
+    job = _held(session, claim)
+    if job.request == "cancel":
+        return _cancelled(session, job)
+    made = Model(
+        id=new_id("model"), tenant=job.tenant, job_id=job.id, name=job.name, created_at=now(), **model
+    )
+    session.add(made)
+    session.flush()
+    job.model_id = made.id
+    job.stop_reason = stop_reason
+    jobs.move(session, job, Status.SUCCEEDED, stop_reason)
+    return Status.SUCCEEDED
+
+
+def fail(session: Session, claim: Claim, code: str, detail: str) -> Status:
+    """End the job with an error; a cancel that was acknowledged before wins."""
+    job = _held(session, claim)
+    if job.request == "cancel":
+        return _cancelled(session, job)
+    return fail_job(session, job, code, detail)
+
+
+def fail_job(session: Session, job: Job, code: str, detail: str) -> Status:
+    """End a job whose row is locked with an error."""
+    job.stop_reason, job.error_code, job.error_detail = "error", code, detail
+    jobs.move(session, job, Status.FAILED, code)
+    return Status.FAILED
+
+
+def obey(session: Session, claim: Claim) -> Status:
+    """Carry out what was asked of a running job: end it `cancelled`, or put it aside `paused`."""
+    job = _held(session, claim)
+    if job.request == "cancel":
+        return _cancelled(session, job)
+    jobs.move(session, job, Status.PAUSED, "paused by request")
+    return Status.PAUSED
+
+
+def hand_back(session: Session, claim: Claim, reason: str) -> Status:
+    """Return a job to the queue without counting a failure: the worker is shutting down. Asked-for ends come first."""
+    job = _held(session, claim)
+    if job.request is not None:
+        return obey(session, claim)
+    requeue(session, job, reason)
+    return Status.QUEUED
+
+
+def requeue(session: Session, job: Job, reason: str) -> None:
+    """Put a running job back into the queue; nobody was told of it yet. The row must be locked."""
+    job.rung_at = None
+    job.token += 1  # whoever held it is fenced from now on
+    jobs.move(session, job, Status.QUEUED, reason)
+
+
+def _cancelled(session: Session, job: Job) -> Status:
+    job.stop_reason = "cancelled"
+    jobs.move(session, job, Status.CANCELLED, "cancelled by request")
+    return Status.CANCELLED
+
+
+def asked(session: Session, claim: Claim) -> str | None:
+    """What was asked of the job, read without renewing. Raises `errors.LeaseLost`."""
+    held = (Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING)
+    row = session.execute(select(Job.request).where(*held)).one_or_none()
+    if row is None:
+        raise errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
+    request: str | None = row.request
+    return request

@@ -1,0 +1,31 @@
+"""Workers: who is there to train, as they last told."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backpropd.store.schema import Worker
+from backpropd.store.types import now
+
+
+def seen(session: Session, name: str, slots: int) -> None:
+    """Note that this worker lives and has so many places for jobs."""
+    worker = session.get(Worker, name)
+    if worker is None:
+        session.add(Worker(name=name, slots=slots, started_at=now(), seen_at=now()))
+    else:
+        worker.slots, worker.seen_at = slots, now()  # type: ignore[assignment]
+
+
+def gone(session: Session, name: str) -> None:
+    """Note that this worker has stopped."""
+    session.execute(sql_delete(Worker).where(Worker.name == name))
+
+
+def alive(session: Session, within_seconds: float) -> tuple[int, int]:
+    """How many workers were heard of lately, and how many places for jobs they have."""
+    query = select(func.count(), func.coalesce(func.sum(Worker.slots), 0))
+    count, slots = session.execute(query.where(Worker.seen_at > now(-within_seconds))).one()
+    return int(count), int(slots)
