@@ -1,0 +1,1 @@
+"""The API program: HTTP in, HTTP out. A view parses, calls, commits, answers."""

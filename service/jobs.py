@@ -1,0 +1,202 @@
+"""The jobs' routes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Response, request
+from sqlalchemy.orm import Session
+
+from backpropd import learn, queue
+from backpropd.store import datasets, epochs, idempotency, jobs
+from backpropd.store.schema import Epoch, Job
+from backpropd.store.status import OVER
+from service import events, rendering, schemas
+from service.idempotency import key_of
+from service.routing import Answer, Routes
+from service.world import TENANT, world
+
+routes = Routes("jobs")
+
+ROUTE = "POST /v1/jobs"
+FIRST_LOOK, LAST_LOOK = 0.005, 0.25  # seconds between two looks at a job that is waited for
+
+
+@routes(
+    "POST",
+    "/v1/jobs",
+    body=schemas.JobRequest,
+    query=schemas.DryRunQuery,
+    answers={202: schemas.Job, 200: schemas.Plan},
+    problems=(404,),
+    headers=("Idempotency-Key",),
+)
+def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
+    """Queue a training job, or with `dry_run` only say what it would become."""
+    here = world()
+    with here.database.read() as session:
+        dataset = datasets.get(session, TENANT, body.dataset_id)
+    wanted = body.model_dump(include={"target", "features", "task", "network", "training"})
+    limits = learn.Limits(
+        here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes
+    )
+    plan = learn.resolve(wanted, dataset.columns, dataset.rows, limits)
+    if query.dry_run:
+        return {"dataset_id": dataset.id, **rendering.spec(plan.spec), "cost": plan.cost}
+    job = _queue(body, plan.spec)
+    return rendered(job), 202, {"Location": f"/v1/jobs/{job.id}"}
+
+
+def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> Job:
+    """Commit the job first, ring the doorbell second."""
+    here = world()
+    key = key_of(request)
+    with here.database.write() as session:
+        made_before = key and idempotency.made_before(
+            session, TENANT, ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds
+        )
+        if made_before:
+            return jobs.get(session, TENANT, made_before)
+        job = jobs.create(
+            session,
+            TENANT,
+            dataset_id=body.dataset_id,
+            epochs=spec["training"]["epochs"],
+            name=body.name,
+            priority=body.priority,
+            spec=spec,
+            meta=body.metadata,
+        )
+        if key:
+            idempotency.fill(session, TENANT, ROUTE, key, job.id)
+        jobs.mark_rung(session, [job.number])
+    if not queue.ring(here.celery):
+        with here.database.write() as session:
+            jobs.mark_unrung(session, job.number)
+    return job
+
+
+def _fingerprint(body: schemas.JobRequest) -> str:
+    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+
+
+def rendered(job: Job) -> dict[str, Any]:
+    """A job as JSON, its transitions read with it."""
+    with world().database.read() as session:
+        return _render(session, [job])[0]
+
+
+def _render(session: Session, found: Iterable[Job]) -> list[dict[str, Any]]:
+    listed = list(found)
+    transitions = jobs.transitions(session, listed)
+    return [rendering.job(job, transitions[job.number]) for job in listed]
+
+
+@routes("GET", "/v1/jobs", query=schemas.JobsQuery, answers={200: schemas.JobPage})
+def list_jobs(query: schemas.JobsQuery) -> Answer:
+    """List the jobs, newest first."""
+    with world().database.read() as session:
+        page = jobs.list_page(session, TENANT, query.limit, query.cursor, query.status, query.dataset_id)
+        shown = iter(_render(session, page.rows))
+    return rendering.listing(page, lambda _: next(shown))
+
+
+@routes("GET", "/v1/jobs/{job_id}", query=schemas.JobQuery, answers={200: schemas.Job}, problems=(404,))
+def read(job_id: str, query: schemas.JobQuery) -> Answer:
+    """Read a job; with `wait`, answer as soon as it is over, or after so many seconds."""
+    until = time.monotonic() + query.wait
+    pause = FIRST_LOOK
+    while True:
+        with world().database.read() as session:
+            job = jobs.get(session, TENANT, job_id)
+            left = until - time.monotonic()
+            if job.status in OVER or left <= 0:
+                return _render(session, [job])[0]
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.3, LAST_LOOK)
+
+
+@routes(
+    "GET",
+    "/v1/jobs/{job_id}/epochs",
+    query=schemas.EpochsQuery,
+    answers={200: schemas.Epochs},
+    problems=(404,),
+)
+def list_epochs(job_id: str, query: schemas.EpochsQuery) -> Answer:
+    """The epochs of a job, oldest first; CSV with `Accept: text/csv`; `points` thins the whole curve instead."""
+    with world().database.read() as session:
+        job = jobs.get(session, TENANT, job_id)
+        if query.points is not None:
+            rows, more = epochs.thinned(session, job.number, query.points), False
+        else:
+            rows = epochs.after(session, job.number, query.after, query.limit + 1)
+            more = len(rows) > query.limit
+            rows = rows[: query.limit]
+    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
+        return Response(_csv(rows), content_type="text/csv; charset=utf-8")
+    return {
+        "data": [rendering.epoch(row) for row in rows],
+        "next_after": rows[-1].epoch if more else None,
+    }
+
+
+def _csv(rows: Iterable[Epoch]) -> str:
+    """Metrics become columns of their own: `accuracy`, `validation_accuracy`."""
+    flat = []
+    for row in rows:
+        shown = rendering.epoch(row)
+        metrics, validation_metrics = shown.pop("metrics"), shown.pop("validation_metrics") or {}
+        flat.append(shown | metrics | {f"validation_{name}": value for name, value in validation_metrics.items()})
+    out = io.StringIO()
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    writer = csv.DictWriter(out, names or ["epoch", "loss"])
+    writer.writeheader()
+    writer.writerows(flat)
+    return out.getvalue()
+
+
+@routes("GET", "/v1/jobs/{job_id}/events", answers={200: "text/event-stream"}, problems=(404, 503))
+def stream(job_id: str) -> Answer:
+    """A job's `status` and `epoch` events (Server-Sent Events), from the first or after `Last-Event-ID`."""
+    with world().database.read() as session:
+        job = jobs.get(session, TENANT, job_id)
+    return events.answer(world(), job, request.headers.get("Last-Event-ID"))
+
+
+@routes("POST", "/v1/jobs/{job_id}/cancel", answers={202: schemas.Job}, problems=(404, 409))
+def cancel(job_id: str) -> Answer:
+    """Cancel a job that is not over."""
+    with world().database.write() as session:
+        job = jobs.cancel(session, TENANT, job_id)
+    return rendered(job), 202
+
+
+@routes("POST", "/v1/jobs/{job_id}/pause", answers={202: schemas.Job}, problems=(404, 409))
+def pause(job_id: str) -> Answer:
+    """Put a job aside, with a checkpoint if it runs."""
+    with world().database.write() as session:
+        job = jobs.pause(session, TENANT, job_id)
+    return rendered(job), 202
+
+
+@routes("POST", "/v1/jobs/{job_id}/resume", answers={202: schemas.Job}, problems=(404, 409))
+def resume(job_id: str) -> Answer:
+    """Queue a paused job again; it goes on from its checkpoint."""
+    with world().database.write() as session:
+        job = jobs.resume(session, TENANT, job_id)
+    queue.ring(world().celery)
+    return rendered(job), 202
+
+
+@routes("DELETE", "/v1/jobs/{job_id}", answers={204: None}, problems=(404, 409))
+def delete(job_id: str) -> Answer:
+    """Delete a job that is over, with its epochs; its model stays."""
+    with world().database.write() as session:
+        jobs.delete(session, TENANT, job_id)
+    return None, 204

@@ -1,0 +1,81 @@
+"""The models' routes."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from backpropd import errors, learn
+from backpropd.store import models
+from service import rendering, schemas
+from service.routing import Answer, Routes
+from service.world import TENANT, world
+
+routes = Routes("models")
+
+MEDIA_TYPES = {
+    "safetensors": "application/octet-stream",
+    "npz": "application/octet-stream",
+    "json": "application/json",
+}
+
+
+@routes("GET", "/v1/models", query=schemas.PageQuery, answers={200: schemas.ModelPage})
+def list_models(query: schemas.PageQuery) -> Answer:
+    """List the models, newest first."""
+    with world().database.read() as session:
+        page = models.list_page(session, TENANT, query.limit, query.cursor)
+    return rendering.listing(page, rendering.model)
+
+
+@routes("GET", "/v1/models/{model_id}", answers={200: schemas.Model}, problems=(404,))
+def read(model_id: str) -> Answer:
+    """Read a model: what it takes, what it answers, how good it is."""
+    with world().database.read() as session:
+        return rendering.model(models.get(session, TENANT, model_id))
+
+
+@routes("DELETE", "/v1/models/{model_id}", answers={204: None}, problems=(404,))
+def delete(model_id: str) -> Answer:
+    """Delete a model."""
+    with world().database.write() as session:
+        models.delete(session, TENANT, model_id)
+    return None, 204
+
+
+@routes(
+    "POST",
+    "/v1/models/{model_id}/predictions",
+    body=schemas.PredictionRequest,
+    answers={200: schemas.Predictions},
+    problems=(404,),
+)
+def predict(model_id: str, body: schemas.PredictionRequest) -> Answer:
+    """Predict rows: objects by column name, or arrays in the order of the model's features."""
+    most = world().settings.max_prediction_rows
+    if len(body.rows) > most:
+        raise errors.Invalid(f"{len(body.rows)} rows came, and {most} are the most: send them in parts", pointer="/rows")
+    model = _load(model_id)
+    return {"predictions": model.predict(body.rows)}
+
+
+def _load(model_id: str) -> learn.Model:
+    with world().database.read() as session:
+        row = models.get(session, TENANT, model_id, weights=True)
+    return learn.Model.load(row.encoders, row.weights)
+
+
+@routes(
+    "GET",
+    "/v1/models/{model_id}/weights",
+    query=schemas.WeightsQuery,
+    answers={200: "application/octet-stream"},
+    problems=(404,),
+)
+def weights(model_id: str, query: schemas.WeightsQuery) -> Answer:
+    """The parameters by name: `layers.0.weight` (fan_in, fan_out), `layers.0.bias`."""
+    with world().database.read() as session:
+        stored = models.get(session, TENANT, model_id, weights=True).weights
+    data = learn.weights_as(stored, query.format)
+    response = Response(data, content_type=MEDIA_TYPES[query.format])
+    response.headers["Content-Disposition"] = f'attachment; filename="{model_id}.{query.format}"'
+    return response

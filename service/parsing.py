@@ -1,0 +1,106 @@
+"""Requests in: JSON and query strings to pydantic models, and what is wrong with them by JSON pointer."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import orjson
+from flask import Request
+from pydantic import BaseModel, ValidationError
+
+from backpropd import errors
+from backpropd.errors import Problem
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+SHOWN = 20  # problems in one answer
+MENDED = {"missing": "this field is required", "extra_forbidden": "there is no such field: remove it"}
+
+
+def json_body(request: Request, schema: type[Schema], limit: int) -> Schema:
+    """The request's JSON body as a `schema`.
+
+    Raises `errors.UnsupportedType`, `errors.TooLarge`, `errors.Malformed`, or `errors.Invalid` with pointers.
+    """
+    if request.mimetype != "application/json":
+        raise errors.UnsupportedType("send JSON here, with Content-Type: application/json")
+    raw = read_all(request, limit)
+    try:
+        value = orjson.loads(raw)
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        raise errors.Malformed(f"the body is not JSON: {error}") from error
+    if b"\\u0000" in raw:
+        _refuse_nul(value, "")
+    return checked(schema, value)
+
+
+def read_all(request: Request, limit: int) -> bytes:
+    """The whole body, if it is no longer than `limit` bytes. Raises `errors.TooLarge`."""
+    if (request.content_length or 0) > limit:
+        raise errors.TooLarge(f"the body has {request.content_length} bytes, and {limit} is the most taken here")
+    raw = request.stream.read(limit + 1)
+    if len(raw) > limit:
+        raise errors.TooLarge(f"the body is longer than {limit} bytes, the most taken here")
+    return raw
+
+
+def query(request: Request, schema: type[Schema]) -> Schema:
+    """The query string as a `schema`; a parameter may come once. Raises `errors.Invalid`."""
+    values = request.args.to_dict(flat=False)
+    twice = [Problem(f"/{name}", "give this parameter once") for name, given in values.items() if len(given) > 1]
+    if twice:
+        raise errors.Invalid("a query parameter came more than once", problems=twice)
+    return checked(schema, {name: given[0] for name, given in values.items()}, strict=False)
+
+
+def checked(schema: type[Schema], value: Any, *, strict: bool = True) -> Schema:
+    """`value` as a `schema`. Raises `errors.Invalid`, which names every place that is wrong."""
+    try:
+        return schema.model_validate(value, strict=strict)
+    except ValidationError as error:
+        problems = _problems(error, value)
+        first = problems[0]
+        where = f"{first.pointer}: " if first.pointer else ""
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise errors.Invalid(f"{where}{first.detail}{more}", problems=problems[:SHOWN]) from error
+
+
+def pointer(*path: str | int) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _problems(error: ValidationError, value: Any) -> list[Problem]:
+    found: dict[str, list[str]] = {}
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        detail = MENDED.get(each["type"], each["msg"].removeprefix("Value error, "))
+        details = found.setdefault(_pointer(each["loc"], each["type"], value), [])
+        if detail not in details:
+            details.append(detail)
+    return [Problem(where, ", or: ".join(details)) for where, details in found.items()]
+
+
+def _pointer(location: tuple[int | str, ...], kind: str, value: Any) -> str:
+    """Pydantic's location without the names of union branches, which are nowhere in the request."""
+    path: list[int | str] = []
+    for step in location:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        elif not (kind in ("missing", "union_tag_not_found") and step == location[-1] and isinstance(value, dict)):
+            continue
+        path.append(step)
+    return pointer(*path)
+
+
+def _refuse_nul(value: Any, where: str) -> None:
+    if isinstance(value, str) and "\0" in value:
+        raise errors.Invalid("text here cannot hold the NUL character: remove it", pointer=where)
+    if isinstance(value, dict):
+        for key, each in value.items():
+            _refuse_nul(key, where)
+            _refuse_nul(each, where + pointer(key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            _refuse_nul(each, where + pointer(index))

@@ -1,0 +1,107 @@
+"""Routes: each declares what it takes and answers, once, for the app and for the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from pydantic import BaseModel
+
+from service.parsing import json_body, query
+from service.world import world
+
+Answer = dict[str, Any] | Response | tuple[dict[str, Any] | None, int] | tuple[dict[str, Any] | None, int, dict[str, str]]
+View = Callable[..., Answer]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation: how to reach it, what it takes, and what it may answer."""
+
+    method: str
+    path: str
+    view: View
+    summary: str
+    tag: str
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    answers: Mapping[int, type[BaseModel] | str | None]
+    problems: tuple[int, ...]
+    uploads: Mapping[str, Any] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+
+
+class Routes:
+    """A list of routes that a module declares and the app registers."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.routes: list[Route] = []
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        answers: Mapping[int, type[BaseModel] | str | None],
+        body: type[BaseModel] | None = None,
+        query: type[BaseModel] | None = None,
+        problems: tuple[int, ...] = (),
+        uploads: Mapping[str, Any] | None = None,
+        headers: tuple[str, ...] = (),
+    ) -> Callable[[View], View]:
+        """Declare a view. It gets its path parameters, and `body` and `query` as models where it has them.
+
+        An answer in `answers` is a schema for JSON, a media type for anything else, or None for no content.
+        """
+
+        def declare(view: View) -> View:
+            summary = (view.__doc__ or "").strip().split("\n")[0]
+            self.routes.append(
+                Route(
+                    method, path, view, summary, self.tag, body, query, answers, problems, uploads or {}, headers
+                )
+            )
+            return view
+
+        return declare
+
+
+def register(app: Flask, routes: list[Route]) -> None:
+    """Add every route to the app."""
+    for route in routes:
+        app.add_url_rule(
+            route.path.replace("{", "<").replace("}", ">"),
+            endpoint=f"{route.method} {route.path}",
+            view_func=_view(route),
+            methods=[route.method],
+            provide_automatic_options=False,
+        )
+
+
+def _view(route: Route) -> Callable[..., Response]:
+    def call(**path: str) -> Response:
+        arguments: dict[str, Any] = dict(path)
+        if route.query is not None:
+            arguments["query"] = query(request, route.query)
+        if route.body is not None and not route.uploads:
+            arguments["body"] = json_body(request, route.body, world().settings.max_json_bytes)
+        return _response(route.view(**arguments))
+
+    return call
+
+
+def _response(answer: Answer) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    body, status, headers = answer if isinstance(answer, tuple) and len(answer) == 3 else (*_pair(answer), None)
+    if body is None:
+        return Response(status=status, headers=headers)
+    return Response(orjson.dumps(body), status, headers, content_type="application/json")
+
+
+def _pair(answer: Any) -> tuple[Any, int]:
+    return answer if isinstance(answer, tuple) else (answer, 200)
