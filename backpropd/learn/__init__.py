@@ -1,0 +1,7 @@
+"""From a spec and a table to a trained model that takes raw rows: where the mathematics meets the columns."""
+
+from backpropd.learn.model import Model, weights_as
+from backpropd.learn.resolve import Limits, Plan, resolve
+from backpropd.learn.run import Run
+
+__all__ = ["Limits", "Model", "Plan", "Run", "resolve", "weights_as"]

@@ -1,0 +1,23 @@
+"""A checkpoint as bytes: safetensors, so arrays and JSON only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
+
+
+def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bytes:
+    """Arrays and what goes with them in one piece."""
+    data: bytes = save(dict(arrays), metadata={"meta": json.dumps(meta)})
+    return data
+
+
+def unpack(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """What `pack` was given. The header of a safetensors file is JSON behind its length, 8 bytes little-endian."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    return load(data), json.loads(header["__metadata__"]["meta"])
