@@ -1,0 +1,36 @@
+"""The mathematics: feed-forward networks trained by backpropagation and gradient descent, in readable NumPy.
+
+network = Network(Spec(2, (LayerSpec(4, "tanh"), LayerSpec(1, "logistic")), "binary_cross_entropy"))
+training = Training(Adam(learning_rate=0.05), epochs=200, batch_size=4)
+state = State.start(network, training.optimizer, np.random.default_rng(0))
+for epoch in fit(network, Batch(x, y), None, training, state):
+    print(epoch.epoch, epoch.loss)
+h = network.predict(state.theta, x)
+"""
+
+from backpropd.nn.activations import ACTIVATIONS
+from backpropd.nn.initializers import INITIALIZERS
+from backpropd.nn.losses import LOSSES
+from backpropd.nn.network import Batch, LayerSpec, Network, Spec
+from backpropd.nn.optim import SGD, Adam
+from backpropd.nn.params import Layout
+from backpropd.nn.state import State
+from backpropd.nn.train import EarlyStopping, Epoch, Training, fit
+
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
+    "LOSSES",
+    "SGD",
+    "Adam",
+    "Batch",
+    "EarlyStopping",
+    "Epoch",
+    "LayerSpec",
+    "Layout",
+    "Network",
+    "Spec",
+    "State",
+    "Training",
+    "fit",
+]

@@ -1,0 +1,1 @@
+"""The tests: they mirror the packages; `servers.py` starts a real Redis and a real PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The mathematics, tested against paper, finite differences and scikit-learn."""

@@ -1,0 +1,53 @@
+"""Small networks and data sets that the tests of this folder share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backpropd.nn import Batch, Epoch, LayerSpec, Network, Spec, State, Training, fit
+
+Array = NDArray[Any]
+
+XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float64)
+XOR_TARGETS = np.array([[0], [1], [1], [0]], np.float64)
+
+
+def classifier(
+    *hidden: int, inputs: int = 2, classes: int = 3, activation: str = "tanh", dtype: str = "float32"
+) -> Network:
+    layers = (*(LayerSpec(units, activation) for units in hidden), LayerSpec(classes, "softmax"))
+    return Network(Spec(inputs, layers, "cross_entropy", dtype))
+
+
+def regressor(*hidden: int, inputs: int = 2, activation: str = "tanh", dtype: str = "float64") -> Network:
+    layers = (*(LayerSpec(units, activation) for units in hidden), LayerSpec(1, "linear"))
+    return Network(Spec(inputs, layers, "squared_error", dtype))
+
+
+def separator(*hidden: int, activation: str = "tanh", dtype: str = "float64") -> Network:
+    """Two inputs, one logistic output."""
+    layers = (*(LayerSpec(units, activation) for units in hidden), LayerSpec(1, "logistic"))
+    return Network(Spec(2, layers, "binary_cross_entropy", dtype))
+
+
+def blobs(rows: int, *, classes: int = 3, spread: float = 0.8, seed: int = 0) -> Batch:
+    """Points around the corners of a regular polygon; the nearer the corners, the harder."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(rows) % classes
+    angles = 2 * np.pi * y / classes
+    return Batch(np.c_[np.cos(angles), np.sin(angles)] + rng.normal(0, spread, (rows, 2)), y)
+
+
+def run(
+    network: Network,
+    training_set: Batch,
+    training: Training,
+    validation_set: Batch | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[list[Epoch], State]:
+    state = State.start(network, training.optimizer, np.random.default_rng(seed))
+    return list(fit(network, training_set, validation_set, training, state)), state

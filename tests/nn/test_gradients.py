@@ -1,0 +1,61 @@
+"""Backpropagation against finite differences, for all that may be combined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backpropd.errors import Invalid
+from backpropd.nn import ACTIVATIONS, LOSSES, LayerSpec, Network, Spec
+from backpropd.nn.activations import Activation
+from backpropd.nn.gradcheck import gradient, gradient_error
+
+HIDDEN = sorted(set(ACTIVATIONS) - {"softmax"})
+DEPTHS = [(), (5,), (6, 4), (5, 4, 3)]
+HEADS = [(loss.fused_with or name, loss.name) for loss in LOSSES.values() for name in sorted(ACTIVATIONS)]
+
+
+def problem(network: Network, rows: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.random.Generator]:
+    """A theta with biases that are not zero, rows, and targets of the loss's kind."""
+    rng = np.random.default_rng(1)
+    theta = network.initialize(rng) + 0.1 * rng.standard_normal(network.parameters)
+    x = rng.standard_normal((rows, network.spec.inputs))
+    if network.loss_function.takes_classes:
+        return theta, x, rng.integers(0, network.outputs, rows), rng
+    return theta, x, rng.integers(0, 2, (rows, network.outputs)).astype(float), rng
+
+
+@pytest.mark.parametrize("depth", DEPTHS, ids=str)
+@pytest.mark.parametrize("activation", HIDDEN)
+@pytest.mark.parametrize(("output", "loss"), sorted(set(HEADS)))
+def test_the_gradient_is_the_slope_of_the_loss(output: str, loss: str, activation: str, depth: tuple[int, ...]) -> None:
+    layers = (*(LayerSpec(units, activation) for units in depth), LayerSpec(3, output))
+    network = Network(Spec(4, layers, loss, "float64"))
+    theta, x, y, rng = problem(network)
+    assert gradient_error(network, theta, x, y, rng) <= 1e-6
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_the_gradient_check_sees_a_wrong_derivative(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = ACTIVATIONS[name]
+
+    def slightly_off(a: np.ndarray, h: np.ndarray, grad_h: np.ndarray, out: np.ndarray) -> None:
+        right.backward(a, h, grad_h, out)
+        out *= 1.0001
+
+    monkeypatch.setitem(ACTIVATIONS, name, Activation(name, right.forward, slightly_off))
+    network = Network(Spec(4, (LayerSpec(3, name),), "squared_error", "float64"))
+    assert gradient_error(network, *problem(network)) > 1e-6
+
+
+def test_the_gradient_of_all_rows_is_the_mean_of_the_rows_gradients() -> None:
+    network = Network(Spec(4, (LayerSpec(5, "tanh"), LayerSpec(3, "softmax")), "cross_entropy", "float64"))
+    theta, x, y, _ = problem(network)
+    rows = [gradient(network, theta, x[i : i + 1], y[i : i + 1]) for i in range(len(x))]
+    np.testing.assert_allclose(np.mean(rows, axis=0), gradient(network, theta, x, y), rtol=1e-12, atol=1e-14)
+
+
+def test_a_gradient_check_in_float32_is_refused() -> None:
+    network = Network(Spec(4, (LayerSpec(3, "softmax"),), "cross_entropy", "float32"))
+    with pytest.raises(Invalid, match="float64"):
+        gradient_error(network, *problem(network))
