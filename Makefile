@@ -21,10 +21,39 @@ $(READY): locks/bootstrap.txt locks/dev.txt pyproject.toml
 
 setup: $(READY) ## make the virtual environment from the locked, hashed dependencies
 
+run: $(READY) ## start the embedded stack in the foreground, until Ctrl-C
+	$(BIN)/python -m embedded
+
+demo: $(READY) ## start the stack in a folder of its own, train on a real data set over HTTP, predict, stop
+	$(BIN)/python -m embedded.demo
+
+test: $(READY) ## run the whole test suite, with its own Redis and PostgreSQL
+	$(BIN)/pytest
+
+test-fast: $(READY) ## run the tests that start no stack
+	$(BIN)/pytest -m "not acceptance"
+
+check: $(READY) ## formatter, linter, strict types, import floors, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -m "not acceptance"
+
+format: $(READY) ## format the code, and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## measure: the core beside scikit-learn, the upload, the service end to end
+	$(BIN)/python -m bench.core
+	$(BIN)/python -m bench.upload
+	$(BIN)/python -m bench.service
+
 lock: $(READY) ## resolve the dependencies anew and lock them
 	$(BIN)/uv pip compile $(LOCK) --extra service --extra embedded pyproject.toml -o locks/service.txt
 	$(BIN)/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -o locks/dev.txt
 	echo uv | $(BIN)/uv pip compile $(LOCK) - -o locks/bootstrap.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup lock
+
+.PHONY: help setup run demo test test-fast check format bench lock

@@ -10,11 +10,7 @@ from backpropd.config import Settings, from_environment
 from service import datasets, errors, health, jobs, models, openapi, routing
 from service.world import make_world
 
-ROUTES = [
-    route
-    for module in (health, datasets, jobs, models)
-    for route in module.routes.routes
-]
+ROUTES = [route for module in (health, datasets, jobs, models) for route in module.routes.routes]
 
 
 def create_app(settings: Settings) -> Flask:
@@ -33,5 +29,3 @@ def from_env() -> Flask:
     """The app as the environment sets it: what the WSGI server calls."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     return create_app(from_environment())
-
-

@@ -94,7 +94,9 @@ def _multipart(folder: Path, name: str | None) -> tuple[Path, str, str | None, s
         silent=False,
     )
     try:
-        _, form, files = parser.parse(request.stream, "multipart/form-data", request.content_length, request.mimetype_params)
+        _, form, files = parser.parse(
+            request.stream, "multipart/form-data", request.content_length, request.mimetype_params
+        )
     except ValueError as error:
         raise errors.Malformed(f"the body is not multipart/form-data: {error}") from error
     if set(files) != {"file"} or len(files.getlist("file")) != 1 or set(form) - {"name"}:
@@ -170,9 +172,7 @@ def delete(dataset_id: str) -> Answer:
     return None, 204
 
 
-@routes(
-    "GET", "/v1/datasets/{dataset_id}/rows", query=schemas.RowsQuery, answers={200: schemas.Rows}, problems=(404,)
-)
+@routes("GET", "/v1/datasets/{dataset_id}/rows", query=schemas.RowsQuery, answers={200: schemas.Rows}, problems=(404,))
 def rows(dataset_id: str, query: schemas.RowsQuery) -> Answer:
     """The first rows, for a look."""
     here = world()
@@ -187,5 +187,3 @@ def samples() -> Answer:
     """The bundled samples, with their sources and licences."""
     listed: list[dict[str, Any]] = [asdict(sample) for sample in tabular.list_samples()]
     return {"data": listed}
-
-

@@ -42,9 +42,7 @@ def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     with here.database.read() as session:
         dataset = datasets.get(session, TENANT, body.dataset_id)
     wanted = body.model_dump(include={"target", "features", "task", "network", "training"})
-    limits = learn.Limits(
-        here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes
-    )
+    limits = learn.Limits(here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes)
     plan = learn.resolve(wanted, dataset.columns, dataset.rows, limits)
     if query.dry_run:
         return {"dataset_id": dataset.id, **rendering.spec(plan.spec), "cost": plan.cost}

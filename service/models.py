@@ -53,7 +53,9 @@ def predict(model_id: str, body: schemas.PredictionRequest) -> Answer:
     """Predict rows: objects by column name, or arrays in the order of the model's features."""
     most = world().settings.max_prediction_rows
     if len(body.rows) > most:
-        raise errors.Invalid(f"{len(body.rows)} rows came, and {most} are the most: send them in parts", pointer="/rows")
+        raise errors.Invalid(
+            f"{len(body.rows)} rows came, and {most} are the most: send them in parts", pointer="/rows"
+        )
     model = _load(model_id)
     return {"predictions": model.predict(body.rows)}
 

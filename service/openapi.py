@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, Flask, Response, send_from_directory
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.routing import Route
 from service.schemas import ProblemDocument
@@ -47,11 +47,13 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
 
 
 def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
-    taken = {route.body for route in routes if route.body}
-    given = {each for route in routes for each in route.answers.values() if isinstance(each, type)}
-    wanted = [(model, "validation") for model in sorted(taken, key=lambda model: model.__name__)]
-    wanted += [(model, "serialization") for model in sorted({*given, ProblemDocument}, key=lambda model: model.__name__)]
-    _, definitions = models_json_schema(wanted, ref_template=REF)  # type: ignore[arg-type]
+    taken: set[type[BaseModel]] = {route.body for route in routes if route.body}
+    given: set[type[BaseModel]] = {ProblemDocument}
+    given |= {each for route in routes for each in route.answers.values() if isinstance(each, type)}
+    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in taken]
+    wanted += [(model, "serialization") for model in given]
+    wanted.sort(key=lambda each: each[0].__name__)
+    _, definitions = models_json_schema(wanted, ref_template=REF)
     found: dict[str, Any] = definitions["$defs"]
     return found
 

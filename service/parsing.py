@@ -84,9 +84,9 @@ def _pointer(location: tuple[int | str, ...], kind: str, value: Any) -> str:
     """Pydantic's location without the names of union branches, which are nowhere in the request."""
     path: list[int | str] = []
     for step in location:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+        if (isinstance(value, dict) and step in value) or (
+            isinstance(value, list) and isinstance(step, int) and step < len(value)
+        ):
             value = value[step]
         elif not (kind in ("missing", "union_tag_not_found") and step == location[-1] and isinstance(value, dict)):
             continue

@@ -13,7 +13,9 @@ from pydantic import BaseModel
 from service.parsing import json_body, query
 from service.world import world
 
-Answer = dict[str, Any] | Response | tuple[dict[str, Any] | None, int] | tuple[dict[str, Any] | None, int, dict[str, str]]
+Answer = (
+    dict[str, Any] | Response | tuple[dict[str, Any] | None, int] | tuple[dict[str, Any] | None, int, dict[str, str]]
+)
 View = Callable[..., Answer]
 
 
@@ -61,9 +63,7 @@ class Routes:
         def declare(view: View) -> View:
             summary = (view.__doc__ or "").strip().split("\n")[0]
             self.routes.append(
-                Route(
-                    method, path, view, summary, self.tag, body, query, answers, problems, uploads or {}, headers
-                )
+                Route(method, path, view, summary, self.tag, body, query, answers, problems, uploads or {}, headers)
             )
             return view
 

@@ -29,9 +29,7 @@ class Lease:
     int8 that training looks at between two batches; it is set together with `request`.
     """
 
-    def __init__(
-        self, claim: Claim, database: Database, settings: Settings, stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, claim: Claim, database: Database, settings: Settings, stopping: Callable[[], bool]) -> None:
         self.claim, self.database, self.settings, self.stopping = claim, database, settings, stopping
         self.request: str | None = None
         self.interrupt = np.zeros(1, np.int8)

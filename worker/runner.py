@@ -102,9 +102,7 @@ class Runner:
 class Journal:
     """The epochs of a job on their way to SQL: in batches, with a checkpoint now and then."""
 
-    def __init__(
-        self, database: Database, claim: Claim, lease: Lease, run: learn.Run, settings: Settings
-    ) -> None:
+    def __init__(self, database: Database, claim: Claim, lease: Lease, run: learn.Run, settings: Settings) -> None:
         self.database, self.claim, self.lease, self.run, self.settings = database, claim, lease, run, settings
         self.pending: list[dict[str, Any]] = []
         self.epoch_began = self.flushed_at = self.checkpointed_at = time.monotonic()

@@ -11,7 +11,7 @@ from worker.runner import Runner
 def register(app: Celery, runner: Runner) -> None:
     """Give the app its task. A wake-up that finds nothing to do costs one empty claim."""
 
-    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    @app.task(name=TASK)
     def run_next() -> None:
         while runner.run_one():
             pass

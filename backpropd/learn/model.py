@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
@@ -84,7 +83,7 @@ class Model:
         """
         table = Table.from_rows(rows, self.encoder.infos, self.columns)
         network = nn.Network(network_spec(self.spec, self.encoder.width))
-        theta = np.concatenate([self.theta[name].ravel() for name in network.layout.names])
+        theta = np.concatenate([self.theta[name].ravel() for name in network.layout.shapes])
         h = network.predict(theta, self.encoder.transform(table))
         return self._labelled(h) if self.classes is not None else self._valued(h)
 
@@ -102,7 +101,8 @@ class Model:
         if h.shape[1] == 1:
             return np.hstack([1 - h, h])
         total = h.sum(axis=1, keepdims=True)
-        return np.divide(h, total, out=np.full_like(h, 1 / h.shape[1]), where=total > 0)
+        shares: Array = np.divide(h, total, out=np.full_like(h, 1 / h.shape[1]), where=total > 0)
+        return shares
 
     def _valued(self, h: Array) -> list[dict[str, Any]]:
         values = self.target.decode(h).tolist()
@@ -130,5 +130,5 @@ def weights_as(stored: bytes, format: str) -> bytes:
     if format == "json":
         return json.dumps({name: array.tolist() for name, array in arrays.items()}).encode()
     out = io.BytesIO()
-    np.savez(out, **arrays)
+    np.savez(out, allow_pickle=False, **arrays)
     return out.getvalue()

@@ -18,6 +18,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from backpropd import errors, nn, tabular
@@ -101,9 +102,7 @@ def _refuse_unknown(name: str, infos: Mapping[str, ColumnInfo], pointer: str) ->
         raise errors.UnknownColumn(f"there is no column {name!r}; the columns are: {listed}", pointer=pointer)
 
 
-def _features(
-    wanted: list[str] | None, target: list[str], infos: Mapping[str, ColumnInfo], rows: int
-) -> list[str]:
+def _features(wanted: list[str] | None, target: list[str], infos: Mapping[str, ColumnInfo], rows: int) -> list[str]:
     if wanted is None:
         found = [name for name in infos if name not in target and _why_useless(infos[name], rows) is None]
         if not found:
@@ -168,7 +167,7 @@ def _refuse_classes(targets: Sequence[ColumnInfo]) -> None:
         )
     if info.distinct is None or info.distinct > MOST_CLASSES:
         raise errors.UnusableColumn(
-            f"the target {info.name!r} has more than {MOST_CLASSES} different values: ask for regression, or group them",
+            f"the target {info.name!r} has more than {MOST_CLASSES} values: ask for regression, or group them",
             pointer="/target",
         )
 
@@ -185,7 +184,8 @@ def _network(wanted: Mapping[str, Any], loss: str, task: str, outputs: int) -> t
     allowed = ("logistic", "softmax") if task == "classification" else ("linear", "logistic", "tanh", "relu")
     if activation not in allowed:
         raise errors.Invalid(
-            f"{task} answers with {' or '.join(allowed)}: use one of them, or auto", pointer="/network/output_activation"
+            f"{task} answers with {' or '.join(allowed)}: use one of them, or auto",
+            pointer="/network/output_activation",
         )
     loss = _loss(loss, task, activation)
     units = 1 if task == "classification" and outputs == 2 and activation == "logistic" else outputs
@@ -241,12 +241,16 @@ def _training(wanted: Mapping[str, Any], rows: int, limits: Limits) -> dict[str,
     if wanted["epochs"] > limits.epochs:
         raise errors.Invalid(f"at most {limits.epochs} epochs are trained here", pointer="/training/epochs")
     if wanted["engine"] == "numba":
-        raise errors.Invalid("this version trains with the numpy engine only: use numpy or auto", pointer="/training/engine")
+        raise errors.Invalid(
+            "this version trains with the numpy engine only: use numpy or auto", pointer="/training/engine"
+        )
     fraction = wanted["validation_fraction"]
     if fraction is None:
         fraction = 0.2 if rows >= FEWEST_ROWS_TO_VALIDATE else 0.0
     if rows < 2 and fraction > 0:
-        raise errors.EmptyDataset("one row cannot be split for validation: add rows", pointer="/training/validation_fraction")
+        raise errors.EmptyDataset(
+            "one row cannot be split for validation: add rows", pointer="/training/validation_fraction"
+        )
     return {
         "loss": wanted["loss"],
         "optimizer": dict(wanted["optimizer"]),
@@ -291,7 +295,7 @@ def _cost(
 ) -> dict[str, Any]:
     """Parameters, memory and steps. Raises `errors.TooLargeForMemory` with the numbers."""
     units = [width, *(layer["units"] for layer in network["hidden"]), network["outputs"]]
-    parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(units, units[1:], strict=False))
+    parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(units))
     train_rows = rows - round(rows * training["validation_fraction"])
     batch = train_rows if training["batch_size"] == "full" else min(training["batch_size"], train_rows)
     size = 8 if training["dtype"] == "float64" else 4
@@ -300,7 +304,7 @@ def _cost(
     memory = 8 * rows * width + 2 * size * rows * width + 8 * size * parameters + 2 * size * batch * sum(units)
     if parameters > limits.parameters or memory > limits.memory_bytes:
         raise errors.TooLargeForMemory(
-            f"{parameters} parameters over {rows} rows of {width} encoded inputs need about {memory} bytes; a worker has "
+            f"{parameters} parameters over {rows} rows of {width} inputs need about {memory} bytes; a worker has "
             f"{limits.memory_bytes} and takes {limits.parameters} parameters: use fewer features, rows or units",
             pointer="/network" if parameters > limits.parameters else "/features",
         )

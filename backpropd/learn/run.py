@@ -94,9 +94,7 @@ class Run:
     def model(self) -> dict[str, Any]:
         """The trained model as the store keeps it."""
         theta = {name: np.ascontiguousarray(view) for name, view in self.network.layout.views(self.state.theta).items()}
-        model = Model(
-            self.spec, self.model_so_far.encoder, self.model_so_far.target, self.model_so_far.columns, theta
-        )
+        model = Model(self.spec, self.model_so_far.encoder, self.model_so_far.target, self.model_so_far.columns, theta)
         weights = model.weights()
         return {
             "task": self.spec["task"],

@@ -46,8 +46,8 @@ def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | N
     job.token += 1
     job.attempts += 1
     job.worker = worker
-    job.lease_expires_at = now(lease_seconds)  # type: ignore[assignment]
-    job.started_at = job.started_at or now()  # type: ignore[assignment]
+    job.lease_expires_at = now(lease_seconds)
+    job.started_at = job.started_at or now()
     checkpoint = session.get(Checkpoint, job.number)
     job.epoch = checkpoint.epoch if checkpoint else 0
     session.execute(sql_delete(Epoch).where(Epoch.job_number == job.number, Epoch.epoch > job.epoch))
@@ -103,9 +103,7 @@ def renew(session: Session, claim: Claim, lease_seconds: float, **progress: Any)
     return request
 
 
-def write_epochs(
-    session: Session, claim: Claim, epochs: Sequence[dict[str, Any]], lease_seconds: float
-) -> str | None:
+def write_epochs(session: Session, claim: Claim, epochs: Sequence[dict[str, Any]], lease_seconds: float) -> str | None:
     """Write a batch of epochs and the job's progress; the lease is renewed on the way. Returns what `renew` does.
 
     Each epoch: `epoch, loss, validation_loss, metrics, validation_metrics, gradient_norm, learning_rate, seconds`.
@@ -124,9 +122,7 @@ def save_checkpoint(session: Session, claim: Claim, epoch: int, data: bytes) -> 
 
 def _held(session: Session, claim: Claim) -> Job:
     """The job's row, locked, if this claim still holds it."""
-    query = select(Job).where(
-        Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING
-    )
+    query = select(Job).where(Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING)
     job = session.scalar(query.with_for_update())
     if job is None:
         raise errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
@@ -141,9 +137,7 @@ def succeed(session: Session, claim: Claim, stop_reason: str, model: dict[str, A
     job = _held(session, claim)
     if job.request == "cancel":
         return _cancelled(session, job)
-    made = Model(
-        id=new_id("model"), tenant=job.tenant, job_id=job.id, name=job.name, created_at=now(), **model
-    )
+    made = Model(id=new_id("model"), tenant=job.tenant, job_id=job.id, name=job.name, created_at=now(), **model)
     session.add(made)
     session.flush()
     job.model_id = made.id

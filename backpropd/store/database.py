@@ -48,9 +48,7 @@ class Database:
                 yield session
         except (OperationalError, DBAPIError) as error:
             if isinstance(error, OperationalError) or error.connection_invalidated:
-                raise errors.Unavailable(
-                    f"the database cannot answer now ({_first_line(error)}): try again"
-                ) from error
+                raise errors.Unavailable(f"the database cannot answer now ({_first_line(error)}): try again") from error
             raise
 
     def ping(self) -> None:

@@ -45,9 +45,7 @@ def delete(session: Session, tenant: str, dataset_id: str) -> None:
     dataset = get(session, tenant, dataset_id)
     needed = select(exists().where(Job.dataset_id == dataset_id, Job.status.not_in(OVER)))
     if session.scalar(needed):
-        raise errors.Conflict(
-            "a job that is not over needs this dataset: wait for it, or cancel it, then delete"
-        )
+        raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")
     session.delete(dataset)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-ALPHABET = (
-    "0123456789abcdefghijkmnpqrstuvwx"  # 32 characters in ASCII order, so that ids sort as their times do
-)
+ALPHABET = "0123456789abcdefghijkmnpqrstuvwx"  # 32 characters in ASCII order, so that ids sort as their times do
 
 
 def new_id(prefix: str) -> str:

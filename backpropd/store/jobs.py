@@ -73,9 +73,7 @@ def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transit
 
 def record(session: Session, job: Job, reason: str) -> None:
     """Write down that the job has just taken its status."""
-    session.add(
-        Transition(job_number=job.number, tenant=job.tenant, status=job.status, at=now(), reason=reason)
-    )
+    session.add(Transition(job_number=job.number, tenant=job.tenant, status=job.status, at=now(), reason=reason))
 
 
 def move(session: Session, job: Job, status: Status, reason: str) -> None:
@@ -91,7 +89,7 @@ def move(session: Session, job: Job, status: Status, reason: str) -> None:
         job.worker = None
         job.request = None
     if status in OVER:
-        job.finished_at = now()  # type: ignore[assignment]  # an SQL expression, evaluated by the database
+        job.finished_at = now()
         session.execute(sql_delete(Checkpoint).where(Checkpoint.job_number == job.number))
     record(session, job, reason)
     session.flush()
@@ -145,3 +143,8 @@ def delete(session: Session, tenant: str, job_id: str) -> None:
 def mark_rung(session: Session, numbers: Sequence[int]) -> None:
     """Remember that the doorbell was rung for these jobs just now."""
     session.execute(update(Job).where(Job.number.in_(numbers)).values(rung_at=now()))
+
+
+def mark_unrung(session: Session, number: int) -> None:
+    """Remember that nobody was told of this job, for the sweeper."""
+    session.execute(update(Job).where(Job.number == number).values(rung_at=None))

@@ -21,11 +21,11 @@ class Page(Generic[Row]):
 
 
 def page(
-    session: Session, query: Select[tuple[Row]], key: ColumnElement[Any] | Any, limit: int, cursor: str | None
+    session: Session, query: Select[Row], key: ColumnElement[Any] | Any, limit: int, cursor: str | None
 ) -> Page[Row]:
     """The `limit` newest rows of `query` that come after `cursor` in the order of `key`, an id."""
     if cursor is not None:
         query = query.where(key < cursor)
     rows = session.scalars(query.order_by(key.desc()).limit(limit + 1)).all()
     more = len(rows) > limit
-    return Page(rows[:limit], getattr(rows[limit - 1], key.key) if more else None)
+    return Page(rows[:limit], getattr(rows[limit - 1], str(key.key)) if more else None)

@@ -20,9 +20,7 @@ OVER = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 
 MOVES: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.PAUSED, Status.CANCELLED}),
-    Status.RUNNING: frozenset(
-        {Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.PAUSED, Status.QUEUED}
-    ),
+    Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.PAUSED, Status.QUEUED}),
     Status.PAUSED: frozenset({Status.QUEUED, Status.CANCELLED}),
     **{status: frozenset() for status in OVER},
 }

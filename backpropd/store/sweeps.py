@@ -69,4 +69,4 @@ def forget_old(session: Session, idempotency_seconds: float, worker_seconds: flo
 def queue_depth(session: Session) -> dict[str, int]:
     """How many jobs have each status."""
     rows = session.execute(select(Job.status, func.count()).group_by(Job.status)).all()
-    return {status: count for status, count in rows}
+    return {row[0]: row[1] for row in rows}

@@ -16,7 +16,7 @@ def seen(session: Session, name: str, slots: int) -> None:
     if worker is None:
         session.add(Worker(name=name, slots=slots, started_at=now(), seen_at=now()))
     else:
-        worker.slots, worker.seen_at = slots, now()  # type: ignore[assignment]
+        worker.slots, worker.seen_at = slots, now()
 
 
 def gone(session: Session, name: str) -> None:

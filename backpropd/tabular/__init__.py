@@ -1,0 +1,23 @@
+"""Tables: files to typed columns, columns to encoded arrays. It knows no network and no database."""
+
+from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.encode import FeatureEncoder, TargetEncoder, width_of
+from backpropd.tabular.ingest import TableInfo, ingest
+from backpropd.tabular.samples import SampleInfo, list_samples, write_sample
+from backpropd.tabular.split import train_validation_split
+from backpropd.tabular.table import Table, first_rows
+
+__all__ = [
+    "ColumnInfo",
+    "FeatureEncoder",
+    "SampleInfo",
+    "Table",
+    "TableInfo",
+    "TargetEncoder",
+    "first_rows",
+    "ingest",
+    "list_samples",
+    "train_validation_split",
+    "width_of",
+    "write_sample",
+]

@@ -1,0 +1,204 @@
+"""Typed columns in memory: read from Parquet to train on, or made of JSON rows to predict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from backpropd.errors import Invalid, Problem, UnknownColumn
+from backpropd.tabular.columns import MISSING, TRUTHS, ColumnInfo
+from backpropd.tabular.sniff import NUMBER
+
+SHOWN = 20  # problems in one error
+
+
+@dataclass(frozen=True)
+class Words:
+    """A column of words: `codes` (n,) into `levels`, -1 where the value is missing."""
+
+    codes: NDArray[np.int32]
+    levels: list[str]
+
+    def take(self, rows: NDArray[Any]) -> Words:
+        """The same levels, fewer rows."""
+        return Words(self.codes[rows], self.levels)
+
+
+Column = NDArray[np.float64] | Words
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by name: numbers as float64 with NaN where missing, everything else as `Words`."""
+
+    columns: Mapping[str, Column]
+    rows: int
+
+    @classmethod
+    def read(cls, path: Path, names: Sequence[str]) -> Table:
+        """These columns of a Parquet file that `ingest` wrote."""
+        read = pq.read_table(path, columns=list(names), use_threads=False, memory_map=True)
+        return cls({name: _column(read.column(name)) for name in names}, read.num_rows)
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Any], infos: Sequence[ColumnInfo], known: Sequence[str]) -> Table:
+        """JSON rows, as objects by column name or as arrays in the order of `infos`.
+
+        An object may hold every column of the table that was uploaded (`known`); null is a missing value. Numbers may
+        come as text, labels as numbers. Raises `errors.Invalid` with a pointer for every cell that is wrong.
+        """
+        problems: list[Problem] = []
+        cells = _cells(rows, [info.name for info in infos], set(known), problems)
+        columns: dict[str, Column] = {}
+        for info, values in zip(infos, cells, strict=True):
+            pointers = _Pointers(info, infos, rows)
+            columns[info.name] = _parsed(values, info, pointers, problems)
+        if problems:
+            first = problems[0]
+            raise Invalid(f"{first.pointer}: {first.detail}", problems=problems[:SHOWN])
+        return cls(columns, len(rows))
+
+    def with_values_in(self, names: Sequence[str]) -> Table:
+        """Without the rows that lack a value in one of these columns."""
+        present = np.ones(self.rows, bool)
+        for name in names:
+            column = self.columns[name]
+            present &= column.codes >= 0 if isinstance(column, Words) else ~np.isnan(column)
+        if present.all():
+            return self
+        kept = np.flatnonzero(present)
+        taken = {
+            name: column.take(kept) if isinstance(column, Words) else column[kept]
+            for name, column in self.columns.items()
+        }
+        return Table(taken, len(kept))
+
+
+def _column(values: pa.ChunkedArray) -> Column:
+    if pa.types.is_floating(values.type):
+        numbers: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
+        return numbers
+    encoded = values.combine_chunks().dictionary_encode()
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    return Words(codes, encoded.dictionary.to_pylist())
+
+
+def first_rows(path: Path, limit: int) -> list[dict[str, Any]]:
+    """The first rows of a Parquet file as JSON values; whole numbers show no fraction."""
+    file = pq.ParquetFile(path, memory_map=True)
+    batch = next(file.iter_batches(batch_size=limit, use_threads=False), None)
+    rows = [] if batch is None else batch.slice(0, limit).to_pylist()
+    return [{name: _shown(value) for name, value in row.items()} for row in rows]
+
+
+def _shown(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+@dataclass(frozen=True)
+class _Pointers:
+    """Where a column's cells stand in the request."""
+
+    info: ColumnInfo
+    infos: Sequence[ColumnInfo]
+    rows: Sequence[Any]
+
+    def __call__(self, row: int) -> str:
+        if isinstance(self.rows[row], dict):
+            return f"/rows/{row}/{_escaped(self.info.name)}"
+        return f"/rows/{row}/{self.infos.index(self.info)}"
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _cells(rows: Sequence[Any], names: list[str], known: set[str], problems: list[Problem]) -> list[list[Any]]:
+    """The cells column by column. Raises at once for names that are no columns, and for rows of a wrong length."""
+    for index, row in enumerate(rows):
+        if isinstance(row, dict):
+            _check_names(index, row, names, known, problems)
+        elif len(row) != len(names):
+            detail = f"the row has {len(row)} values, and the model takes {len(names)}: {', '.join(names[:20])}"
+            problems.append(Problem(f"/rows/{index}", detail))
+        if len(problems) >= SHOWN:
+            break
+    if problems:
+        kind = UnknownColumn if "no column" in problems[0].detail else Invalid
+        raise kind(f"{problems[0].pointer}: {problems[0].detail}", problems=problems)
+    return [[row[name] if isinstance(row, dict) else row[place] for row in rows] for place, name in enumerate(names)]
+
+
+def _check_names(index: int, row: dict[str, Any], names: list[str], known: set[str], problems: list[Problem]) -> None:
+    for name in row.keys() - known:
+        detail = f"there is no column {name!r}; the model takes: {', '.join(names[:20])}"
+        problems.append(Problem(f"/rows/{index}/{_escaped(name)}", detail))
+    for name in names:
+        if name not in row:
+            problems.append(Problem(f"/rows/{index}/{_escaped(name)}", "is required: send null for a missing value"))
+
+
+def _parsed(values: list[Any], info: ColumnInfo, pointer: _Pointers, problems: list[Problem]) -> Column:
+    parse = {"number": _number, "boolean": _truth}.get(info.kind, _label)
+    parsed: list[Any] = []
+    for index, value in enumerate(values):
+        try:
+            parsed.append(None if _is_missing(value) else parse(value))
+        except ValueError as error:
+            parsed.append(None)
+            problems.append(Problem(pointer(index), str(error)))
+            if len(problems) >= SHOWN:
+                break
+    if info.kind == "number":
+        return np.array([math.nan if value is None else value for value in parsed], np.float64)
+    levels = list(dict.fromkeys(value for value in parsed if value is not None))
+    codes = {level: code for code, level in enumerate(levels)}
+    return Words(np.array([-1 if value is None else codes[value] for value in parsed], np.int32), levels)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value in MISSING)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{str(value)[:50]!r} is not a number, and this column holds numbers")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("this number is too large: send a finite one")
+    return number
+
+
+def _truth(value: Any) -> str:
+    if isinstance(value, str) and value.lower() in TRUTHS:
+        return "true" if TRUTHS[value.lower()] else "false"
+    if isinstance(value, bool | int | float) and value in (0, 1):
+        return "true" if value else "false"
+    raise ValueError(f"{str(value)[:50]!r} is neither true nor false, and this column holds booleans")
+
+
+def _label(value: Any) -> str:
+    return label_of(value)
+
+
+def label_of(value: Any) -> str:
+    """A value as the label of a class: `3` for 3.0, `true` for True, text as it is."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value)

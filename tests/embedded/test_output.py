@@ -1,0 +1,28 @@
+"""The colours of the prefixes: for a terminal, and nobody else."""
+
+import io
+
+import pytest
+
+from embedded.output import Output
+
+
+class Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_colour_for_each_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    terminal = Terminal()
+    output = Output(terminal, ["api", "worker"])
+    output.line("api", b"hello\n")
+    output.line("worker", b"hello\n")
+    assert terminal.getvalue() == b"\x1b[32mapi    | \x1b[0mhello\n\x1b[33mworker | \x1b[0mhello\n"
+
+
+def test_a_terminal_whose_owner_wants_none_gets_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Terminal()
+    Output(terminal, ["api"]).line("api", b"hello\n")
+    assert terminal.getvalue() == b"api   | hello\n"

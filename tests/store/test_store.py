@@ -1,0 +1,170 @@
+"""Datasets, jobs, epochs, idempotency keys, workers, blobs: as their owners meet them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from backpropd import errors
+from backpropd.store import claims, datasets, epochs, idempotency, jobs, workers
+from backpropd.store.blobs import Blobs
+from backpropd.store.database import Database, wal_is_safe
+from backpropd.store.ids import new_id
+from backpropd.store.migrate import upgrade
+from tests.store.conftest import SCRIPTS, TENANT, a_dataset, a_job, an_epoch
+
+
+def test_ids_sort_by_their_creation() -> None:
+    ids = []
+    for _ in range(5):
+        ids.append(new_id("job"))
+        time.sleep(0.002)
+    assert ids == sorted(ids)
+    assert len({len(each) for each in ids}) == 1
+
+
+def test_a_second_migration_finds_nothing_to_do(database: Database) -> None:
+    job = a_job(database)
+    upgrade(database, SCRIPTS)
+    with database.read() as session:
+        assert jobs.get(session, TENANT, job.id).status == "queued"
+
+
+def test_the_migrations_make_the_tables_that_the_code_declares(database: Database) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from backpropd.store.schema import Base
+
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_another_tenant_sees_nothing(database: Database) -> None:
+    job = a_job(database)
+    with database.read() as session:
+        with pytest.raises(errors.NotFound):
+            jobs.get(session, "other", job.id)
+        with pytest.raises(errors.NotFound):
+            datasets.get(session, "other", job.dataset_id)
+        assert jobs.list_page(session, "other", 10, None, None, None).rows == []
+
+
+def test_lists_are_paged_newest_first(database: Database) -> None:
+    dataset_id = a_dataset(database)
+    made = []
+    for _ in range(5):
+        made.append(a_job(database, dataset_id=dataset_id).id)
+        time.sleep(0.002)
+    seen, cursor = [], None
+    while True:
+        with database.read() as session:
+            page = jobs.list_page(session, TENANT, 2, cursor, None, None)
+        seen += [job.id for job in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+
+
+def test_a_dataset_that_a_job_needs_cannot_be_deleted(database: Database) -> None:
+    job = a_job(database)
+    with pytest.raises(errors.Conflict), database.write() as session:
+        datasets.delete(session, TENANT, job.dataset_id)
+    with database.write() as session:
+        jobs.cancel(session, TENANT, job.id)
+        datasets.delete(session, TENANT, job.dataset_id)
+
+
+def test_only_a_job_that_is_over_can_be_deleted(database: Database) -> None:
+    job = a_job(database)
+    with pytest.raises(errors.Conflict), database.write() as session:
+        jobs.delete(session, TENANT, job.id)
+    with database.write() as session:
+        jobs.cancel(session, TENANT, job.id)
+        jobs.delete(session, TENANT, job.id)
+    with pytest.raises(errors.NotFound), database.read() as session:
+        jobs.get(session, TENANT, job.id)
+
+
+def test_a_thinned_curve_keeps_the_first_the_last_and_the_minimum(database: Database) -> None:
+    job = a_job(database)
+    with database.write() as session:
+        held = claims.claim_best(session, "w", 30)
+        assert held is not None
+        rows = [an_epoch(n, loss=0.1 if n == 777 else 1.0 + n) for n in range(1, 1001)]
+        claims.write_epochs(session, held, rows, 30)
+    with database.read() as session:
+        kept = [row.epoch for row in epochs.thinned(session, job.number, 50)]
+    assert kept[0] == 1
+    assert kept[-1] == 1000
+    assert 777 in kept
+    assert 45 <= len(kept) <= 50
+
+
+def test_an_idempotency_key_gives_what_the_first_request_made(database: Database) -> None:
+    with database.write() as session:
+        assert idempotency.made_before(session, TENANT, "r", "k", "hash", 60) is None
+        idempotency.fill(session, TENANT, "r", "k", "job_1")
+    with database.write() as session:
+        assert idempotency.made_before(session, TENANT, "r", "k", "hash", 60) == "job_1"
+    with pytest.raises(errors.IdempotencyMismatch), database.write() as session:
+        idempotency.made_before(session, TENANT, "r", "k", "another", 60)
+    with database.write() as session:  # the key's life is over
+        assert idempotency.made_before(session, TENANT, "r", "k", "another", -1) is None
+
+
+def test_workers_are_alive_while_they_are_heard_of(database: Database) -> None:
+    with database.write() as session:
+        workers.seen(session, "w", 3)
+        workers.seen(session, "w", 4)
+    with database.read() as session:
+        assert workers.alive(session, 10) == (1, 4)
+        assert workers.alive(session, -10) == (0, 0)
+    with database.write() as session:
+        workers.gone(session, "w")
+    with database.read() as session:
+        assert workers.alive(session, 10) == (0, 0)
+
+
+def test_a_database_that_is_away_is_called_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(errors.Unavailable):
+        Database(f"postgresql+psycopg://nobody@/none?host={tmp_path}").ping()
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [((3, 40, 1), False), ((3, 44, 6), True), ((3, 50, 6), False), ((3, 50, 7), True), ((3, 51, 3), True)],
+)
+def test_wal_is_used_only_where_sqlite_resets_it_safely(version: tuple[int, int, int], safe: bool) -> None:
+    assert wal_is_safe(version) is safe
+
+
+def test_blobs_are_named_by_their_content(tmp_path: Path) -> None:
+    blobs = Blobs((tmp_path / "blobs").as_uri(), tmp_path / "scratch")
+    source = tmp_path / "file"
+    source.write_bytes(b"hello")
+    sha256, size = blobs.put(source)
+    assert blobs.put(source) == (sha256, size)
+    assert sha256.startswith("2cf24dba")
+    with blobs.local_path(sha256) as path:
+        assert path.read_bytes() == b"hello"
+        os.utime(path, (0, 0))
+    assert list(blobs.older_than(60)) == [sha256]
+    blobs.delete(sha256)
+    blobs.delete(sha256)
+    assert list(blobs.older_than(-60)) == []
+
+
+def test_blobs_outside_a_folder_are_copied_for_reading(tmp_path: Path) -> None:
+    blobs = Blobs("memory://blobs", tmp_path / "scratch")
+    source = tmp_path / "file"
+    source.write_bytes(b"hello")
+    sha256, _ = blobs.put(source)
+    with blobs.local_path(sha256) as path:
+        assert path.read_bytes() == b"hello"
+    assert not path.exists()

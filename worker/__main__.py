@@ -1,0 +1,52 @@
+"""`python -m worker run | sweep | migrate`: the worker, the sweeper, and what an operator does beside the database."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+
+from backpropd.config import from_environment
+from backpropd.errors import BackpropdError
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def main() -> None:
+    """Run one of the programs, until it is done or is told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    programs = parser.add_subparsers(dest="program", required=True)
+    programs.add_parser("run", help="train queued jobs until SIGTERM")
+    programs.add_parser("migrate", help="bring the database to the newest schema")
+    sweep = programs.add_parser("sweep", help="take up jobs whose worker was lost, and ring for those nobody heard of")
+    sweep.add_argument("--once", action="store_true", help="sweep one time and end")
+    arguments = parser.parse_args()
+    for name in ONE_THREAD:  # one job, one core; BLAS reads it once, when NumPy loads, and here it has not yet
+        os.environ.setdefault(name, "1")
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        _start(arguments)
+    except BackpropdError as error:
+        sys.exit(f"{error.code}: {error.detail}")
+
+
+def _start(arguments: argparse.Namespace) -> None:
+    settings = from_environment()
+    if arguments.program == "migrate":
+        from worker import migrate
+
+        migrate.run(settings)
+    elif arguments.program == "sweep":
+        from worker import sweeper
+
+        sweeper.run(settings, once=arguments.once)
+    else:
+        from worker import processes
+
+        processes.run(settings)
+
+
+if __name__ == "__main__":
+    main()

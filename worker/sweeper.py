@@ -1,0 +1,69 @@
+"""The sweeper: every few seconds it takes up lost jobs, rings for unheard ones, and removes what nobody needs."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+from celery import Celery
+
+from backpropd import errors, queue
+from backpropd.config import Settings
+from backpropd.store import datasets, jobs, sweeps, workers
+from backpropd.store.blobs import Blobs
+from backpropd.store.database import Database
+
+log = logging.getLogger(__name__)
+
+ORPHAN_SECONDS = 1800.0  # far longer than any upload stays between its blob and its row
+TIDY_EVERY = 60  # sweeps
+FORGET_WORKERS_SECONDS = 3600.0
+
+
+def run(settings: Settings, *, once: bool = False) -> None:
+    """Sweep until SIGTERM or SIGINT. Two sweepers at once do each other no harm."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    database = Database(settings.database_url)
+    blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
+    app = queue.make_app(settings)
+    sweeps_done = 0
+    while not stopped.is_set():
+        try:
+            sweep(database, app, settings)
+            if sweeps_done % TIDY_EVERY == 0:
+                tidy(database, blobs, settings)
+        except errors.Unavailable as away:
+            log.warning("could not sweep: %s", away)
+        sweeps_done += 1
+        if once or stopped.wait(settings.sweep_seconds):
+            return
+
+
+def sweep(database: Database, app: Celery, settings: Settings) -> None:
+    """Take up what was lost, then ring once a free place for jobs that nobody was told of."""
+    with database.write() as session:
+        lost = sweeps.take_up_lost(session, settings.max_recoveries)
+    for job_id in lost:
+        log.warning("%s lost its worker", job_id)
+    with database.read() as session:
+        _, slots = workers.alive(session, settings.lease_seconds)
+        unheard = sweeps.unheard(session, settings.ring_again_seconds, max(slots, 1))
+    heard = [number for number in unheard if queue.ring(app)]
+    if heard:
+        with database.write() as session:
+            jobs.mark_rung(session, heard)
+
+
+def tidy(database: Database, blobs: Blobs, settings: Settings) -> None:
+    """Forget old keys and workers, and delete blobs that no dataset names."""
+    with database.write() as session:
+        sweeps.forget_old(session, settings.idempotency_seconds, FORGET_WORKERS_SECONDS)
+    for sha256 in blobs.older_than(ORPHAN_SECONDS):
+        with database.read() as session:
+            needed = datasets.blob_is_needed(session, sha256)
+        if not needed:
+            blobs.delete(sha256)
+            log.info("deleted the blob %s, which no dataset names", sha256)
