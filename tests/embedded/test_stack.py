@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .running import Running, left_over, running, traced
+from .running import Running, eventually, left_over, running, traced
 from .standins import write
 
 READY = "backpropd is ready at "
@@ -34,6 +34,7 @@ def stack(programs: Path, data: Path, until: str = READY, **environment: str) ->
 
 def test_the_parts_come_up_in_order_and_go_in_the_reverse_order_with_redis_last(programs: Path, tmp_path: Path) -> None:
     with stack(programs, tmp_path) as process:
+        eventually(lambda: any("sweeper started" in event for event in traced(tmp_path, "events")))
         assert process.stop() == 0
     assert traced(tmp_path, "events") == [
         "migrate started",

@@ -1,0 +1,13 @@
+"""A typed client of the service.
+
+with Client() as client:
+    dataset = client.datasets.upload("iris.csv")
+    job = client.jobs.create(dataset["id"], "species")
+    done = client.jobs.wait(job["id"], on_epoch=lambda epoch: print(epoch["epoch"], epoch["loss"]))
+    answers = client.models.predict(done["model_id"], [{"sepal_length": 5.1, ...}])
+"""
+
+from backpropd.client.client import Client
+from backpropd.client.types import Dataset, Epoch, Event, Job, Model
+
+__all__ = ["Client", "Dataset", "Epoch", "Event", "Job", "Model"]

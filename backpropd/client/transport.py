@@ -1,0 +1,81 @@
+"""Requests and answers: retries where they are safe, problem documents as exceptions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from backpropd.errors import Problem, ServiceError, ServiceUnreachable
+
+TRIES = 4
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+class Transport:
+    """An HTTP connection to one service."""
+
+    def __init__(self, url: str, api_key: str | None, timeout: float) -> None:
+        self.url = url
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+
+    def json(self, method: str, path: str, **request: Any) -> Any:
+        """The answer's JSON, or None where there is none. Raises `ServiceError`, `ServiceUnreachable`."""
+        response = self.send(method, path, **request)
+        return response.json() if response.content else None
+
+    def send(self, method: str, path: str, *, again: bool | None = None, **request: Any) -> httpx.Response:
+        """Send a request; `again` says whether it may be sent twice (by default, only what reads may)."""
+        tries = TRIES if (method == "GET" if again is None else again) else 1
+        for attempt in range(1, tries + 1):
+            try:
+                response = self.http.request(method, path, **request)
+            except httpx.TransportError as error:
+                if attempt == tries:
+                    raise self._unreachable(error) from error
+                pause = FIRST_PAUSE * 2**attempt
+            else:
+                if response.status_code != 503 or attempt == tries:
+                    return checked(response)
+                pause = _retry_after(response)
+            time.sleep(min(pause, LONGEST_PAUSE))
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """An open stream, read as it comes. Raises what `send` does."""
+        try:
+            with self.http.stream("GET", path, headers=dict(headers)) as response:
+                if response.is_error:
+                    response.read()
+                yield checked(response)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: httpx.TransportError) -> ServiceUnreachable:
+        return ServiceUnreachable(
+            f"no answer from {self.url} ({error or type(error).__name__}): start a service with `make run`, or name "
+            "another with BACKPROPD_URL"
+        )
+
+
+def _retry_after(response: httpx.Response) -> float:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else FIRST_PAUSE
+
+
+def checked(response: httpx.Response) -> httpx.Response:
+    """The response, unless it is a problem. Raises `ServiceError`."""
+    if not response.is_error:
+        return response
+    try:
+        body = response.json()
+        problems = [Problem(each["pointer"], each["detail"]) for each in body.get("errors") or []]
+        detail, code = str(body["detail"]), str(body["code"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        problems, detail, code = [], f"the service answered {response.status_code}", "unexpected_answer"
+    raise ServiceError(detail, status=response.status_code, code=code, problems=problems)

@@ -1,0 +1,97 @@
+"""What the service answers, as typed dictionaries: a newer service may add fields, and nothing breaks."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypedDict
+
+
+class Dataset(TypedDict):
+    """A table that was uploaded."""
+
+    id: str
+    name: str
+    format: str
+    rows: int
+    bytes: int
+    sha256: str
+    created_at: str
+    columns: list[dict[str, Any]]
+
+
+class Progress(TypedDict):
+    """How far a job is."""
+
+    epoch: int
+    epochs: int
+
+
+class JobError(TypedDict):
+    """Why a job failed."""
+
+    code: str
+    detail: str
+
+
+class Job(TypedDict):
+    """A training job."""
+
+    id: str
+    name: str | None
+    status: str
+    dataset_id: str
+    target: str | list[str]
+    features: list[str]
+    task: str
+    network: dict[str, Any]
+    training: dict[str, Any]
+    progress: Progress
+    model_id: str | None
+    error: JobError | None
+    stop_reason: str | None
+    transitions: list[dict[str, str]]
+    attempts: int
+    priority: int
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    metadata: dict[str, Any]
+
+
+class Epoch(TypedDict):
+    """One epoch of a job."""
+
+    epoch: int
+    loss: float
+    validation_loss: float | None
+    metrics: dict[str, float]
+    validation_metrics: dict[str, float] | None
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+
+
+class Model(TypedDict):
+    """What a succeeded job made."""
+
+    id: str
+    job_id: str
+    name: str | None
+    task: str
+    network: dict[str, Any]
+    features: list[str]
+    target: str | list[str]
+    classes: list[str] | None
+    parameters: int
+    metrics: dict[str, float]
+    validation_metrics: dict[str, float] | None
+    bytes: int
+    sha256: str
+    created_at: str
+
+
+class Event(NamedTuple):
+    """A Server-Sent Event: `kind` is `status` (data is the job) or `epoch` (data is the epoch)."""
+
+    kind: str
+    id: str
+    data: dict[str, Any]
