@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 START_SECONDS = 60.0
@@ -21,7 +21,7 @@ TARGET = "diagnosis"
 
 def main() -> int:
     """Run the demo; 0 only if all of it worked."""
-    with tempfile.TemporaryDirectory(prefix="backpropd-demo-") as folder, _stack(Path(folder)) as url:
+    with tempfile.TemporaryDirectory(prefix="backpropd-demo-") as folder, stack(Path(folder)) as url:
         training = ["train", str(SAMPLE), "--target", TARGET, "--hidden", "16,8", "--epochs", "60", "--seed", "7"]
         print(f"\n$ backpropd {' '.join(['train', SAMPLE.name, *training[2:]])}", flush=True)
         _command(url, *training)
@@ -53,9 +53,10 @@ def _show(answers: Path) -> float:
 
 
 @contextlib.contextmanager
-def _stack(folder: Path) -> Iterator[str]:
+def stack(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """The embedded stack on a free port, its log in a file that is shown only if something goes wrong."""
-    environment = {**os.environ, "BACKPROPD_DATA_DIR": str(folder / "data"), "BACKPROPD_PORT": "0"}
+    own = {"BACKPROPD_DATA_DIR": str(folder / "data"), "BACKPROPD_PORT": "0"}
+    environment = {**os.environ, **own, **(settings or {})}
     log = folder / "stack.log"
     with log.open("w") as out:
         stack = subprocess.Popen(

@@ -19,7 +19,9 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 from redis import Redis as Client
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from sqlalchemy import URL, make_url
 
 from embedded import redis
@@ -52,10 +54,11 @@ class Redis:
         return f"redis://{credentials}127.0.0.1:{self.port}/0"
 
     def client(self) -> Client:
-        """A redis-py client, to be closed by whoever asked for it."""
+        """A redis-py client that tries once, to be closed by whoever asked for it."""
+        once = Retry(NoBackoff(), retries=0)
         if self.port:
-            return Client(port=self.port, password=self._password or None)
-        return Client(unix_socket_path=str(self._socket))
+            return Client(port=self.port, password=self._password or None, retry=once)
+        return Client(unix_socket_path=str(self._socket), retry=once)
 
     def start(self) -> None:
         """Start the server, and come back when it answers."""

@@ -50,7 +50,7 @@ class Lease:
     def check(self) -> None:
         """Raise `errors.LeaseLost` if the lease was lost or could not be renewed in time."""
         if self.request == "lost" or time.monotonic() - self._renewed_at > self.settings.fence_seconds:
-            self._ask("lost")
+            self.hear("lost")
             raise errors.LeaseLost(f"the lease of job {self.claim.job_id} is lost")
 
     @contextmanager
@@ -66,7 +66,7 @@ class Lease:
             try:
                 self._beat()
             except errors.LeaseLost:
-                self._ask("lost")
+                self.hear("lost")
             except errors.Unavailable as away:
                 log.warning("%s: no heartbeat: %s", self.claim.job_id, away)
             if self.request is not None:
@@ -75,15 +75,16 @@ class Lease:
     def _beat(self) -> None:
         self.check()
         if self.stopping():
-            self._ask("hand_back")
+            self.hear("hand_back")
         elif time.monotonic() - self._renewed_at >= self.settings.heartbeat_seconds:
             with self.fence(), self.database.write() as session:
-                self._ask(claims.renew(session, self.claim, self.settings.lease_seconds))
+                self.hear(claims.renew(session, self.claim, self.settings.lease_seconds))
         else:
             with self.database.read() as session:
-                self._ask(claims.asked(session, self.claim))
+                self.hear(claims.asked(session, self.claim))
 
-    def _ask(self, request: str | None) -> None:
+    def hear(self, request: str | None) -> None:
+        """Note what is asked of the job; what is lost stays lost."""
         if request is not None and self.request != "lost":
             self.request = request
             self.interrupt[0] = 1

@@ -135,10 +135,9 @@ class Journal:
     def _write(self, checkpoint: bytes | None) -> None:
         if self.pending or checkpoint:
             with self.lease.fence(), self.database.write() as session:
-                if self.pending:
-                    claims.write_epochs(session, self.claim, self.pending, self.settings.lease_seconds)
+                asked = claims.write_epochs(session, self.claim, self.pending, self.settings.lease_seconds)
                 if checkpoint is not None:
-                    claims.renew(session, self.claim, self.settings.lease_seconds)
                     claims.save_checkpoint(session, self.claim, self.run.epoch, checkpoint)
+            self.lease.hear(asked)
             self.pending.clear()
         self.flushed_at = time.monotonic()

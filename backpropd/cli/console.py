@@ -51,7 +51,7 @@ def show(context: typer.Context, data: Any, table: Table | str) -> None:
         json.dump(data, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        out.print(table)
+        out.print(table, soft_wrap=isinstance(table, str), highlight=False)
 
 
 def table(columns: list[str], rows: list[list[Any]]) -> Table:

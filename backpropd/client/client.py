@@ -106,9 +106,9 @@ class Datasets(_Resource):
         )
         return cast(Dataset, made)
 
-    def sample(self, name: str, **parameters: Any) -> Dataset:
+    def sample(self, sample: str, /, **parameters: Any) -> Dataset:
         """A bundled sample as a dataset; those that are generated take `noise`, `rows` and `seed`."""
-        return cast(Dataset, self._transport.json("POST", "/v1/datasets", json={"sample": name, **parameters}))
+        return cast(Dataset, self._transport.json("POST", "/v1/datasets", json={"sample": sample, **parameters}))
 
     def get(self, dataset_id: str) -> Dataset:
         """One dataset."""

@@ -76,10 +76,8 @@ class Blobs:
     def older_than(self, seconds: float) -> Iterator[str]:
         """The names of blobs written at least so long ago: what the sweeper asks about."""
         limit = time.time() - seconds
-        for path, info in self.filesystem.find(self.root, detail=True).items():
-            written = info.get("mtime") or info.get("LastModified")
-            stamp = written if isinstance(written, float | int) else written.timestamp()
-            if stamp < limit:
+        for path in self.filesystem.find(self.root):
+            if self.filesystem.modified(path).timestamp() < limit:
                 yield path.rpartition("/")[2]
 
     def _path(self, sha256: str) -> str:

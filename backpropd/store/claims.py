@@ -108,9 +108,11 @@ def write_epochs(session: Session, claim: Claim, epochs: Sequence[dict[str, Any]
 
     Each epoch: `epoch, loss, validation_loss, metrics, validation_metrics, gradient_norm, learning_rate, seconds`.
     """
-    request = renew(session, claim, lease_seconds, epoch=epochs[-1]["epoch"])
-    owner = {"job_number": claim.number, "tenant": claim.tenant}
-    session.execute(insert(Epoch), [{**owner, **epoch} for epoch in epochs])
+    progress = {"epoch": epochs[-1]["epoch"]} if epochs else {}
+    request = renew(session, claim, lease_seconds, **progress)
+    if epochs:
+        owner = {"job_number": claim.number, "tenant": claim.tenant}
+        session.execute(insert(Epoch), [{**owner, **epoch} for epoch in epochs])
     return request
 
 

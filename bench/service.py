@@ -1,0 +1,52 @@
+"""The service end to end, on the embedded stack: `python -m bench.service`."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from backpropd.client import Client
+from embedded.demo import stack
+
+JOBS = 40
+WARM = 5
+
+
+def main() -> None:
+    """Train iris over HTTP again and again, and print how long each part took."""
+    with tempfile.TemporaryDirectory() as folder, stack(Path(folder)) as url, Client(url) as client:
+        dataset_id = client.datasets.sample("iris")["id"]
+        rows = [_one(client, dataset_id) for _ in range(WARM + JOBS)][WARM:]
+    print(f"iris, hidden 8, 50 epochs, {JOBS} jobs one after the other (milliseconds)")
+    print(f"{'':32}{'p50':>8}{'p95':>8}   wanted")
+    for name, wanted in (("POST -> succeeded", 150), ("POST /v1/jobs", 15), ("202 -> running", 50)):
+        times = sorted(row[name] for row in rows)
+        p50, p95 = statistics.median(times), times[int(len(times) * 0.95) - 1]
+        print(f"{name:32}{p50:8.1f}{p95:8.1f}   p50 <= {wanted}")
+
+
+def _one(client: Client, dataset_id: str) -> dict[str, float]:
+    network = {"hidden": [{"units": 8, "activation": "tanh"}]}
+    began = time.perf_counter()
+    job = client.jobs.create(dataset_id, "species", network=network, training={"epochs": 50, "seed": 1})
+    posted = time.perf_counter()
+    done = client.jobs.wait(job["id"])
+    ended = time.perf_counter()
+    return {
+        "POST -> succeeded": (ended - began) * 1000,
+        "POST /v1/jobs": (posted - began) * 1000,
+        "202 -> running": _between(done["transitions"]),
+    }
+
+
+def _between(transitions: list[dict[str, Any]]) -> float:
+    queued, running = (datetime.fromisoformat(each["at"]) for each in transitions[:2])
+    return (running - queued).total_seconds() * 1000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The whole stack, started as a user starts it, for tests that drive it by HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backpropd.client import Client
+from embedded.demo import stack
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stack keeps its data, in `data`."""
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+def url(folder: Path) -> Iterator[str]:
+    """The address of a running stack, with leases short enough to watch one run out."""
+    short = {"HEARTBEAT_SECONDS": "0.5", "LEASE_SECONDS": "4", "FENCE_SECONDS": "2.5", "SWEEP_SECONDS": "0.5"}
+    settings = {f"BACKPROPD_{name}": value for name, value in short.items()} | {"BACKPROPD_CHECKPOINT_SECONDS": "0.5"}
+    with stack(folder, settings) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(url: str) -> Iterator[Client]:
+    """A client of that stack."""
+    with Client(url) as opened:
+        yield opened

@@ -1,0 +1,107 @@
+"""A worker that dies, a job that is cancelled, a stack that is stopped: nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from backpropd.client import Client, Job
+from embedded.demo import stack
+
+pytestmark = pytest.mark.acceptance
+
+LONG: dict[str, Any] = {
+    "network": {"hidden": [{"units": 64, "activation": "relu"}]},
+    "training": {"epochs": 800, "seed": 4, "optimizer": {"name": "adam"}},
+}
+
+
+def start(client: Client, **training: Any) -> Job:
+    dataset = client.datasets.sample("digits")
+    job = client.jobs.create(dataset["id"], "digit", network=LONG["network"], training={**LONG["training"], **training})
+    until = time.monotonic() + 30
+    while client.jobs.get(job["id"])["progress"]["epoch"] < 5:
+        assert time.monotonic() < until, "the job does not start"
+        time.sleep(0.05)
+    return job
+
+
+def kill_children_of_the_worker(data: Path) -> int:
+    """Kill -9 every process that trains; gives their number."""
+    root = psutil.Process(json.loads((data / "stack.json").read_text())["pid"])
+    trainers = [
+        process
+        for process in root.children(recursive=True)
+        if process.cmdline()[-2:] == ["worker", "run"] and process.parent().cmdline()[-2:] == ["worker", "run"]
+    ]
+    for process in trainers:
+        os.kill(process.pid, signal.SIGKILL)
+    return len(trainers)
+
+
+def curve(client: Client, job: Job) -> list[tuple[int, float]]:
+    return [(epoch["epoch"], epoch["loss"]) for epoch in client.jobs.epochs(job["id"])]
+
+
+def sha256(client: Client, job: Job) -> str:
+    return client.models.get(client.jobs.get(job["id"])["model_id"] or "")["sha256"]
+
+
+def test_a_killed_workers_job_is_taken_up_again_and_ends_as_if_nothing_had_happened(
+    client: Client, folder: Path
+) -> None:
+    undisturbed = start(client)
+    client.jobs.wait(undisturbed["id"], timeout=60)
+    disturbed = start(client)
+    assert kill_children_of_the_worker(folder / "data") >= 1
+    done = client.jobs.wait(disturbed["id"], timeout=60)
+    assert done["attempts"] == 2
+    assert curve(client, disturbed) == curve(client, undisturbed)
+    assert sha256(client, disturbed) == sha256(client, undisturbed)
+
+
+def test_a_running_job_is_cancelled_within_seconds(client: Client) -> None:
+    job = start(client, epochs=1_000_000)
+    assert client.jobs.cancel(job["id"])["status"] in ("running", "cancelled")
+    done = client.jobs.wait(job["id"], timeout=10, check=False)
+    assert (done["status"], done["stop_reason"], done["model_id"]) == ("cancelled", "cancelled", None)
+
+
+def test_a_paused_job_goes_on_bit_for_bit(client: Client) -> None:
+    undisturbed = start(client, seed=9)
+    client.jobs.wait(undisturbed["id"], timeout=60)
+    job = start(client, seed=9)
+    client.jobs.pause(job["id"])
+    until = time.monotonic() + 10
+    while client.jobs.get(job["id"])["status"] != "paused":
+        assert time.monotonic() < until, "the job is not paused"
+        time.sleep(0.05)
+    client.jobs.resume(job["id"])
+    client.jobs.wait(job["id"], timeout=60)
+    assert curve(client, job) == curve(client, undisturbed)
+    assert sha256(client, job) == sha256(client, undisturbed)
+
+
+def test_a_stopped_stack_hands_its_job_back_and_the_next_one_finishes_it(tmp_path: Path) -> None:
+    with stack(tmp_path) as url, Client(url) as client:
+        job = start(client, epochs=2000)
+        processes = psutil.Process(json.loads((tmp_path / "data" / "stack.json").read_text())["pid"]).children(True)
+    assert not [process for process in processes if process.is_running()]
+    with stack(tmp_path) as url, Client(url) as client:
+        done = client.jobs.wait(job["id"], timeout=90)
+        assert [epoch for epoch, _ in curve(client, job)] == list(range(1, 2001))
+    assert "handed back: its worker is shutting down" in [each["reason"] for each in done["transitions"]]
+
+
+def test_two_stacks_live_side_by_side(client: Client, tmp_path: Path) -> None:
+    with stack(tmp_path) as url, Client(url) as other:
+        other.datasets.sample("iris", name="only here")
+        assert "only here" in [dataset["name"] for dataset in other.datasets.list()]
+        assert "only here" not in [dataset["name"] for dataset in client.datasets.list()]

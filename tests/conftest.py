@@ -1,0 +1,23 @@
+"""What every test may ask for: a real PostgreSQL and a real Redis, started once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import postgres_server, redis_server
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server; `fresh_database` makes an empty database on it."""
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis-compatible server's URL, as Celery takes it."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url

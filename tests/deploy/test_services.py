@@ -1,0 +1,133 @@
+"""What the compose file starts, started here without containers: a job posted to it succeeds."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import make_url
+
+from tests.servers import free_port, fresh_database, postgres_server, redis_server
+
+from .compose import ROOT, read
+
+PATIENCE = 90.0
+# The first with every letter that would be an accident in a URL, the second with every letter that is allowed.
+POSTGRES_PASSWORD = "p@ss/w:rd#?% $1"
+REDIS_PASSWORD = "Aa0._~-"
+
+
+class Deployment:
+    """The services of the compose file as plain processes: their very commands and environments, with the names that
+    only containers know (other services' hosts, the volume, the interpreter) put into those of this machine."""
+
+    def __init__(self, url: str, services: Mapping[str, Any], here: Mapping[str, str], logs: Path) -> None:
+        self.url = url
+        self._services = services
+        self._here = here
+        self._logs = logs
+        self._path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def run(self, name: str) -> None:
+        """Run a service to its end."""
+        process = self._start(name, self._services[name]["command"])
+        assert process.wait(timeout=PATIENCE) == 0, self._log(name)
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a service until it is asked to stop; it ends by itself, within its grace time, with status 0."""
+        process = self._start(name, self._services[name]["command"])
+        try:
+            yield process
+            process.send_signal(signal.SIGTERM)
+            grace = float(self._services[name]["stop_grace_period"].removesuffix("s"))
+            assert process.wait(timeout=grace) == 0, self._log(name)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def becomes_healthy(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """Repeat the service's own health check until it succeeds."""
+        kind, *check = self._services[name]["healthcheck"]["test"]
+        assert kind == "CMD"
+        deadline = time.monotonic() + PATIENCE
+        while self._start(name, check, log=f"{name}-health").wait(timeout=PATIENCE) != 0:
+            assert process.poll() is None, self._log(name)
+            assert time.monotonic() < deadline, self._log(f"{name}-health") + self._log(name)
+            time.sleep(0.2)
+
+    def _start(self, name: str, command: list[str], log: str = "") -> subprocess.Popen[bytes]:
+        environment = {key: self._local(value) for key, value in self._services[name]["environment"].items()}
+        with (self._logs / f"{log or name}.log").open("ab") as lines:
+            return subprocess.Popen(
+                [self._local(word) for word in command],
+                cwd=ROOT,  # the image's /app
+                env={"PATH": self._path, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=lines,
+                stderr=lines,
+                start_new_session=True,
+            )
+
+    def _local(self, text: str) -> str:
+        for theirs, ours in self._here.items():
+            text = text.replace(theirs, ours)
+        return text
+
+    def _log(self, name: str) -> str:
+        return f"\n{name}:\n{(self._logs / f'{name}.log').read_text()}"
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    variables = {
+        "POSTGRES_PASSWORD": POSTGRES_PASSWORD,
+        "REDIS_PASSWORD": REDIS_PASSWORD,
+        "BACKPROPD_WORKERS": "1",
+    }
+    (tmp_path / "data").mkdir()
+    with (
+        postgres_server(tmp_path / "postgres", tcp=True, password=POSTGRES_PASSWORD) as postgres,
+        redis_server(tmp_path / "redis", tcp=True, password=REDIS_PASSWORD) as redis,
+    ):
+        database = make_url(fresh_database(postgres, "backpropd"))
+        port = str(free_port())
+        here = {
+            "8000": port,
+            "0.0.0.0": "127.0.0.1",
+            "//api:": "//127.0.0.1:",
+            "@postgres:5432/": f"@127.0.0.1:{database.port}/",
+            "@redis:6379/": f"@127.0.0.1:{make_url(redis).port}/",
+            "/data": str(tmp_path / "data"),
+        }
+        yield Deployment(f"http://127.0.0.1:{port}", read(variables), here, tmp_path)
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(300)
+def test_a_job_posted_to_the_services_of_the_compose_file_succeeds(deployment: Deployment) -> None:
+    deployment.run("migrate")
+    with ExitStack() as stack:
+        for name in ("api", "worker", "sweeper"):
+            process = stack.enter_context(deployment.running(name))
+            deployment.becomes_healthy(name, process)
+        with httpx.Client(base_url=deployment.url, timeout=70) as api:
+            assert train_iris(api)["status"] == "succeeded"
+
+
+def train_iris(api: httpx.Client) -> dict[str, Any]:
+    """Post a small job, and wait until it is over."""
+    dataset = api.post("/v1/datasets", json={"sample": "iris"}).raise_for_status().json()
+    training = {"epochs": 20, "seed": 0}
+    request = {"dataset_id": dataset["id"], "target": "species", "training": training}
+    job = api.post("/v1/jobs", json=request).raise_for_status().json()
+    over: dict[str, Any] = api.get(f"/v1/jobs/{job['id']}", params={"wait": 60}).raise_for_status().json()
+    return over
