@@ -49,6 +49,9 @@ bench: $(READY) ## measure: the core beside scikit-learn, the upload, the servic
 	$(BIN)/python -m bench.upload
 	$(BIN)/python -m bench.service
 
+picture: $(READY) ## draw the README's learning curve anew
+	$(BIN)/python -m bench.curve
+
 lock: $(READY) ## resolve the dependencies anew and lock them
 	$(BIN)/uv pip compile $(LOCK) --extra service --extra embedded pyproject.toml -o locks/service.txt
 	$(BIN)/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -o locks/dev.txt
@@ -56,4 +59,4 @@ lock: $(READY) ## resolve the dependencies anew and lock them
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 
-.PHONY: help setup run demo test test-fast check format bench lock
+.PHONY: help setup run demo test test-fast check format bench picture lock

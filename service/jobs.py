@@ -46,11 +46,11 @@ def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     plan = learn.resolve(wanted, dataset.columns, dataset.rows, limits)
     if query.dry_run:
         return {"dataset_id": dataset.id, **rendering.spec(plan.spec), "cost": plan.cost}
-    job = _queue(body, plan.spec)
-    return rendered(job), 202, {"Location": f"/v1/jobs/{job.id}"}
+    shown = _queue(body, plan.spec)
+    return shown, 202, {"Location": f"/v1/jobs/{shown['id']}"}
 
 
-def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> Job:
+def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
     """Commit the job first, ring the doorbell second."""
     here = world()
     key = key_of(request)
@@ -59,7 +59,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> Job:
             session, TENANT, ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds
         )
         if made_before:
-            return jobs.get(session, TENANT, made_before)
+            return _render(session, [jobs.get(session, TENANT, made_before)])[0]
         job = jobs.create(
             session,
             TENANT,
@@ -73,20 +73,15 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> Job:
         if key:
             idempotency.fill(session, TENANT, ROUTE, key, job.id)
         jobs.mark_rung(session, [job.number])
+        shown = _render(session, [job])[0]
     if not queue.ring(here.celery):
         with here.database.write() as session:
             jobs.mark_unrung(session, job.number)
-    return job
+    return shown
 
 
 def _fingerprint(body: schemas.JobRequest) -> str:
     return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
-
-
-def rendered(job: Job) -> dict[str, Any]:
-    """A job as JSON, its transitions read with it."""
-    with world().database.read() as session:
-        return _render(session, [job])[0]
 
 
 def _render(session: Session, found: Iterable[Job]) -> list[dict[str, Any]]:
@@ -171,25 +166,23 @@ def stream(job_id: str) -> Answer:
 def cancel(job_id: str) -> Answer:
     """Cancel a job that is not over."""
     with world().database.write() as session:
-        job = jobs.cancel(session, TENANT, job_id)
-    return rendered(job), 202
+        return _render(session, [jobs.cancel(session, TENANT, job_id)])[0], 202
 
 
 @routes("POST", "/v1/jobs/{job_id}/pause", answers={202: schemas.Job}, problems=(404, 409))
 def pause(job_id: str) -> Answer:
     """Put a job aside, with a checkpoint if it runs."""
     with world().database.write() as session:
-        job = jobs.pause(session, TENANT, job_id)
-    return rendered(job), 202
+        return _render(session, [jobs.pause(session, TENANT, job_id)])[0], 202
 
 
 @routes("POST", "/v1/jobs/{job_id}/resume", answers={202: schemas.Job}, problems=(404, 409))
 def resume(job_id: str) -> Answer:
     """Queue a paused job again; it goes on from its checkpoint."""
     with world().database.write() as session:
-        job = jobs.resume(session, TENANT, job_id)
+        shown = _render(session, [jobs.resume(session, TENANT, job_id)])[0]
     queue.ring(world().celery)
-    return rendered(job), 202
+    return shown, 202
 
 
 @routes("DELETE", "/v1/jobs/{job_id}", answers={204: None}, problems=(404, 409))

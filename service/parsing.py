@@ -84,14 +84,19 @@ def _pointer(location: tuple[int | str, ...], kind: str, value: Any) -> str:
     """Pydantic's location without the names of union branches, which are nowhere in the request."""
     path: list[int | str] = []
     for step in location:
-        if (isinstance(value, dict) and step in value) or (
-            isinstance(value, list) and isinstance(step, int) and step < len(value)
-        ):
+        if _holds(value, step):
             value = value[step]
         elif not (kind in ("missing", "union_tag_not_found") and step == location[-1] and isinstance(value, dict)):
             continue
         path.append(step)
     return pointer(*path)
+
+
+def _holds(value: Any, step: int | str) -> bool:
+    """Whether a JSON object or array has something at this step."""
+    if isinstance(value, list):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, dict) and step in value
 
 
 def _refuse_nul(value: Any, where: str) -> None:

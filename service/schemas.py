@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from backpropd.tabular import list_samples
+
 
 def _whole(value: Any) -> Any:
     """JSON has one kind of number: 1.0 is a whole number too."""
@@ -192,7 +194,7 @@ class Epochs(Output):
 class SampleRequest(Input):
     """A bundled sample as a dataset; `noise`, `rows` and `seed` are for those that are generated."""
 
-    sample: Name
+    sample: Annotated[Name, Field(json_schema_extra={"enum": [sample.name for sample in list_samples()]})]
     name: Name | None = None
     noise: Annotated[float, Field(ge=0, le=1)] | None = None
     rows: Annotated[Int, Field(ge=4, le=1_000_000)] | None = None
@@ -262,7 +264,7 @@ Cell = str | float | bool | None
 class PredictionRequest(Input):
     """Rows as objects by column name, or as arrays in the order of the model's features."""
 
-    rows: Annotated[list[dict[str, Cell]] | list[list[Cell]], Field(min_length=1)]
+    rows: Annotated[list[dict[str, Cell]], Field(min_length=1)] | Annotated[list[list[Cell]], Field(min_length=1)]
 
 
 class Prediction(Output):
