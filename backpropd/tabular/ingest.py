@@ -6,6 +6,7 @@ file is read again from the start: no value is lost to a guess, and the usual fi
 
 from __future__ import annotations
 
+import csv
 import queue
 import re
 import threading
@@ -88,7 +89,7 @@ def _batches(source: Path, dialect: Dialect, numeric: set[str]) -> Iterator[pa.R
         with source.open("rb") as file, _reader(file, dialect, schema) as reader:
             yield from reader
     except pa.ArrowInvalid as error:
-        raise _explained(str(error), dialect, numeric) from error
+        raise _explained(str(error), source, dialect, numeric) from error
     except UnicodeDecodeError as error:
         raise NotATable(f"the file is not {dialect.encoding} text all the way: {error}") from error
 
@@ -113,7 +114,7 @@ def _reader(file: BinaryIO, dialect: Dialect, schema: pa.Schema) -> pa_csv.CSVSt
     )
 
 
-def _explained(message: str, dialect: Dialect, numeric: set[str]) -> Exception:
+def _explained(message: str, source: Path, dialect: Dialect, numeric: set[str]) -> Exception:
     """Arrow's complaint in our words, with the place in the file."""
     if "invalid UTF8" in message and dialect.encoding.startswith("utf-8"):
         return _NotUtf8()
@@ -121,16 +122,26 @@ def _explained(message: str, dialect: Dialect, numeric: set[str]) -> Exception:
         name = dialect.names[int(found[1])]
         if name in numeric:
             return DoesNotFit(name)
-    if found := re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", message):
-        return NotATable(
-            f"row {found[1]} of the file (the header counts as row 1) has {found[3]} cells where the others have "
-            f"{found[2]}: mend that row, or quote cells that hold the delimiter {dialect.delimiter!r}"
-        )
-    if found := re.search(r"Expected (\d+) columns, got (\d+)", message):
-        return NotATable(f"a row has {found[2]} cells where the others have {found[1]}: mend that row")
+    if "Expected" in message and "columns, got" in message:
+        return _ragged(source, dialect)
     if "straddling" in message:
         return NotATable("a single row is longer than a mebibyte: is a quote left open?")
     return NotATable(f"the file cannot be read as a table: {message[:300]}")
+
+
+def _ragged(source: Path, dialect: Dialect) -> NotATable:
+    """Find the row that is wider or narrower than the others: only here is the file read cell by cell."""
+    width = len(dialect.names)
+    with source.open(encoding=dialect.encoding, errors="replace", newline="") as file:
+        reader = csv.reader(file, delimiter=dialect.delimiter)
+        for row in reader:
+            if row and len(row) != width:
+                where = min(len(row), width) + 1
+                return NotATable(
+                    f"line {reader.line_num} has {len(row)} cells where the others have {width} (it stops at "
+                    f"column {where}): mend that line, or quote cells that hold the delimiter {dialect.delimiter!r}"
+                )
+    return NotATable(f"a row has another number of cells than the {width} of the first")
 
 
 class _Writer:
