@@ -1,0 +1,59 @@
+"""The app over a real, migrated SQLite, with a broker that is away: what the API promises without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from backpropd.config import Settings
+from service.app import create_app
+from worker.migrate import run as migrate
+from worker.runner import Runner
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a world of its own."""
+    nowhere = f"redis+socket://{tmp_path}/no-redis.sock"
+    return Settings(
+        data_dir=tmp_path, broker_url=nowhere, max_upload_bytes=100_000, max_event_streams=1
+    ).with_defaults()
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The app, its database migrated."""
+    migrate(settings)
+    made = create_app(settings)
+    yield made
+    made.extensions["backpropd"].database.dispose()
+
+
+@pytest.fixture
+def http(app: Flask) -> FlaskClient:
+    """Requests without a server."""
+    return app.test_client()
+
+
+@pytest.fixture
+def work(app: Flask) -> Callable[[], None]:
+    """Train every queued job in this process, with the worker's own code."""
+    world = app.extensions["backpropd"]
+    runner = Runner("test", world.settings, world.database, world.blobs)
+
+    def run() -> None:
+        while runner.run_one():
+            pass
+
+    return run
+
+
+@pytest.fixture
+def iris(http: FlaskClient) -> str:
+    """The id of the iris dataset."""
+    dataset_id: str = http.post("/v1/datasets", json={"sample": "iris"}).json["id"]  # type: ignore[index]
+    return dataset_id
