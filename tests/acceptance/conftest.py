@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def url(folder: Path) -> Iterator[str]:
     """The address of a running stack, with leases short enough to watch one run out."""
-    short = {"HEARTBEAT_SECONDS": "0.5", "LEASE_SECONDS": "4", "FENCE_SECONDS": "2.5", "SWEEP_SECONDS": "0.5"}
+    short = {"HEARTBEAT_SECONDS": "1", "LEASE_SECONDS": "8", "FENCE_SECONDS": "6", "SWEEP_SECONDS": "0.5"}
     settings = {f"BACKPROPD_{name}": value for name, value in short.items()} | {"BACKPROPD_CHECKPOINT_SECONDS": "0.5"}
     with stack(folder, settings) as address:
         yield address

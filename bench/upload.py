@@ -1,0 +1,73 @@
+"""Parsing a CSV of 100 MB beside pyarrow's bare read: `python -m bench.upload`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from pyarrow import csv as pa_csv
+
+from backpropd.tabular import ingest
+
+MEGABYTES = 100
+ROUNDS = 3
+COLUMNS = 10
+
+
+def main() -> None:
+    """Print both times, their ratio, and how much memory the parsing took."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "big.csv", Path(folder) / "big.parquet"
+        _write(source)
+        bare, ours = [], []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            pa_csv.read_csv(source)
+            bare.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            ingest(source, target)
+            ours.append(time.perf_counter() - began)
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(1) as pool:
+            grown = pool.apply(_growth, (str(source), str(target)))
+    a, b = statistics.median(bare), statistics.median(ours)
+    print(f"a CSV of {MEGABYTES} MB, {COLUMNS} columns of numbers and one of words, medians of {ROUNDS}")
+    print(f"pyarrow's bare read {a:6.2f} s\ningest              {b:6.2f} s   {b / a:.2f} times; wanted: at most 2")
+    print(f"memory grew by      {grown / 2**20:6.0f} MiB   wanted: below 64")
+
+
+def _write(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with path.open("w") as file:
+        file.write(",".join(f"x{n}" for n in range(COLUMNS)) + ",colour\n")
+        block = rng.normal(size=(10_000, COLUMNS)).round(5).astype(str)
+        words = rng.choice(["red", "green", "blue"], 10_000)
+        text = "\n".join(",".join(row) + "," + word for row, word in zip(block, words, strict=True)) + "\n"
+        while file.tell() < MEGABYTES * 1_000_000:
+            file.write(text)
+
+
+def _growth(source: str, target: str) -> int:
+    """How much the peak memory of a fresh process rises while it parses, in bytes."""
+    small = Path(source).with_name("small.csv")
+    small.write_text("a,b\n1,x\n")
+    ingest(small, Path(target))  # everything is imported and warm
+    before = _peak()
+    ingest(Path(source), Path(target))
+    return _peak() - before
+
+
+def _peak() -> int:
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+if __name__ == "__main__":
+    main()

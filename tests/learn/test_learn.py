@@ -1,0 +1,191 @@
+"""From a spec and a table to a model: choices, refusals, runs that go on bit for bit, predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backpropd import errors
+from backpropd.learn import Limits, Model, Plan, Run, resolve
+from backpropd.tabular import ColumnInfo, TableInfo, first_rows, ingest, write_sample
+
+LIMITS = Limits(10_000, 1_000_000, 100_000_000)
+NO_FLAG = np.zeros(1, np.int8)
+
+
+class Learner:
+    """A table on disk, and jobs on it as the service would ask for them."""
+
+    def __init__(self, folder: Path, text: str | None = None, sample: str | None = None) -> None:
+        self.path = folder / "table.parquet"
+        source = folder / "table.csv"
+        if sample:
+            write_sample(sample, source)
+        else:
+            source.write_text(text or "")
+        self.info: TableInfo = ingest(source, self.path)
+        self.columns = [column.to_json() for column in self.info.columns]
+
+    def plan(self, target: str | list[str], limits: Limits = LIMITS, **changes: Any) -> Plan:
+        network = {"kind": "feedforward", "output_activation": "auto", "initializer": "auto"}
+        hidden = changes.pop("hidden", [{"units": 8, "activation": "tanh", "initializer": "auto"}])
+        training = {
+            "loss": "auto",
+            "optimizer": {"name": "adam", "learning_rate": 0.01},
+            "epochs": 30,
+            "batch_size": None,
+            "validation_fraction": None,
+            "early_stopping": None,
+            "seed": 1,
+            "dtype": "float32",
+            "engine": "auto",
+        }
+        wanted = {
+            "target": target,
+            "features": changes.pop("features", None),
+            "task": changes.pop("task", "auto"),
+            "network": {**network, "hidden": hidden, **changes.pop("network", {})},
+            "training": {**training, **changes},
+        }
+        return resolve(wanted, self.columns, self.info.rows, limits)
+
+    def run(self, plan: Plan, checkpoint: bytes | None = None) -> Run:
+        return Run(plan.spec, self.columns, self.path, checkpoint, NO_FLAG)
+
+    def trained(self, plan: Plan) -> dict[str, Any]:
+        run = self.run(plan)
+        for _ in run.epochs():
+            pass
+        return run.model()
+
+
+MIXED = "words,number,constant,empty,y,c,late\n" + "".join(
+    f"w{n} {n},{n},1,,{n * 1.5},{'ab'[n % 2]},{'' if n < 3 else n % 5}\n" for n in range(40)
+)
+
+
+def test_auto_becomes_documented_choices(tmp_path: Path) -> None:
+    iris = Learner(tmp_path, sample="iris").plan("species").spec
+    assert (iris["task"], iris["network"]["output_activation"], iris["training"]["loss"]) == (
+        "classification", "softmax", "cross_entropy",
+    )  # fmt: skip
+    assert (iris["training"]["batch_size"], iris["training"]["validation_fraction"]) == (32, 0.2)
+    mixed = Learner(tmp_path, MIXED)
+    assert mixed.plan("c").spec["features"] == ["number", "y", "late"]
+    assert mixed.plan("c").spec["training"]["loss"] == "binary_cross_entropy"
+    regression = mixed.plan("y").spec
+    assert (regression["task"], regression["network"]["output_activation"]) == ("regression", "linear")
+    tiny = Learner(tmp_path, sample="xor").plan("y").spec["training"]
+    assert (tiny["validation_fraction"], tiny["batch_size"]) == (0.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "kind", "pointer"),
+    [
+        ("nothing", {}, errors.UnknownColumn, "/target"),
+        ("words", {}, errors.UnusableColumn, "/target"),
+        ("empty", {}, errors.AllMissing, "/target"),
+        ("constant", {}, errors.OneClass, "/target"),
+        ("constant", {"task": "regression"}, errors.ConstantColumn, "/target"),
+        ("c", {"task": "regression"}, errors.UnusableColumn, "/target"),
+        ("y", {"features": ["empty"]}, errors.AllMissing, "/features/0"),
+        ("y", {"features": ["number", "constant"]}, errors.ConstantColumn, "/features/1"),
+        ("y", {"features": ["words"]}, errors.UnusableColumn, "/features/0"),
+        ("y", {"features": ["y"]}, errors.Invalid, "/features/0"),
+        ("y", {"engine": "numba"}, errors.Invalid, "/training/engine"),
+        ("y", {"batch_size": 41}, errors.Invalid, "/training/batch_size"),
+        ("y", {"loss": "cross_entropy"}, errors.Invalid, "/training/loss"),
+        ("y", {"network": {"output_activation": "softmax"}}, errors.Invalid, "/network/output_activation"),
+        ("y", {"limits": Limits(10_000, 10, 10**9)}, errors.TooLargeForMemory, "/network"),
+        ("y", {"limits": Limits(10_000, 10**6, 1000)}, errors.TooLargeForMemory, "/features"),
+        (
+            "y",
+            {
+                "validation_fraction": 0.0,
+                "early_stopping": {"monitor": "validation_loss", "patience": 3, "min_delta": 0.0},
+            },
+            errors.Invalid,
+            "/training/early_stopping/monitor",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_by_its_pointer(
+    tmp_path: Path, target: str, changes: dict[str, Any], kind: type[errors.Invalid], pointer: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        Learner(tmp_path, MIXED).plan(target, **changes)
+    assert type(caught.value) is kind
+    assert [problem.pointer for problem in caught.value.problems] == [pointer]
+
+
+def test_the_cost_counts_the_very_parameters(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, sample="iris")
+    plan = learner.plan("species")
+    assert plan.cost["parameters"] == learner.trained(plan)["parameters"] == 5 * 8 + 9 * 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}},
+        {"optimizer": {"name": "adam", "learning_rate": 0.01}, "dtype": "float64"},
+        {"early_stopping": {"monitor": "validation_loss", "patience": 4, "min_delta": 0.0}, "epochs": 200},
+        {"batch_size": "full"},
+    ],
+)
+def test_a_run_from_a_checkpoint_equals_the_undisturbed_one_bit_for_bit(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    learner = Learner(tmp_path, sample="wine")
+    plan = learner.plan("cultivar", **changes)
+    whole = learner.run(plan)
+    epochs = list(whole.epochs())
+    broken = learner.run(plan)
+    first = [epoch for epoch, _ in zip(broken.epochs(), range(7), strict=False)]
+    resumed = learner.run(plan, broken.checkpoint())
+    assert first + list(resumed.epochs()) == epochs
+    assert resumed.model() == whole.model()
+
+
+def test_predictions_after_loading_are_those_before(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, MIXED)
+    made = learner.trained(learner.plan(["y", "number"], task="regression", features=["c", "late"]))
+    model = Model.load(made["encoders"], made["weights"])
+    rows = first_rows(learner.path, 40)
+    answers = model.predict(rows)
+    assert answers[0]["value"].keys() == {"y", "number"}
+    assert answers == Model.load(made["encoders"], made["weights"]).predict(rows)
+
+
+@pytest.mark.parametrize("activation", ["linear", "tanh", "logistic", "relu"])
+def test_targets_come_back_in_their_own_unit(tmp_path: Path, activation: str) -> None:
+    learner = Learner(tmp_path, "x,y\n" + "".join(f"{n / 50},{1000 + 7 * n}\n" for n in range(100)))
+    plan = learner.plan("y", network={"output_activation": activation}, epochs=300)
+    assert learner.trained(plan)["metrics"]["rmse"] < 60  # of a range of 700
+
+
+@pytest.mark.parametrize(("target", "activation"), [("species", "softmax"), ("species", "logistic")])
+def test_classes_can_be_learned_by_squared_error(tmp_path: Path, target: str, activation: str) -> None:
+    learner = Learner(tmp_path, sample="iris")
+    plan = learner.plan(target, loss="squared_error", network={"output_activation": activation}, epochs=100)
+    made = learner.trained(plan)
+    assert made["metrics"]["accuracy"] > 0.9
+    (answer,) = Model.load(made["encoders"], made["weights"]).predict(first_rows(learner.path, 1))
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+
+
+def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
+    text = "x,y\n" + "".join(f"{n},{'' if n % 4 == 0 else 'ab'[n % 2]}\n" for n in range(40))
+    learner = Learner(tmp_path, text)
+    plan = learner.plan("y")
+    assert plan.cost["training_rows"] + plan.cost["validation_rows"] == 30
+    run = learner.run(plan)
+    assert len(run.training_set.x) == plan.cost["training_rows"]
+
+
+def test_a_column_survives_its_json() -> None:
+    info = ColumnInfo("x", "number", 1, 3, {"min": 0.0})
+    assert ColumnInfo.from_json(info.to_json()) == info

@@ -1,0 +1,132 @@
+"""Encoders: fitted on the training part alone, the same after a trip through JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backpropd.errors import Invalid
+from backpropd.tabular import (
+    ColumnInfo,
+    FeatureEncoder,
+    Table,
+    TargetEncoder,
+    ingest,
+    list_samples,
+    train_validation_split,
+    width_of,
+    write_sample,
+)
+
+CSV = "size,colour,big,y\n1,red,yes,10\n3,blue,no,20\n,red,,30\n5,,yes,40\n7,green,no,50\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> tuple[Table, list[ColumnInfo]]:
+    (tmp_path / "t.csv").write_text(CSV)
+    infos = list(ingest(tmp_path / "t.csv", tmp_path / "t.parquet").columns)
+    return Table.read(tmp_path / "t.parquet", [info.name for info in infos]), infos
+
+
+def test_numbers_are_standardized_and_categories_one_hot(table: tuple[Table, list[ColumnInfo]]) -> None:
+    data, infos = table
+    encoder = FeatureEncoder.fit(data, infos[:3], np.arange(4), np.dtype("float64"))
+    assert encoder.names == [
+        "size", "size is missing", "colour = blue", "colour = red", "colour is unseen or missing", "big",
+        "big is missing",
+    ]  # fmt: skip
+    x = encoder.transform(data)
+    assert x[:4, 0].mean() == pytest.approx(0)
+    assert x[2, :2].tolist() == [0, 1]
+    assert x[4, 2:5].tolist() == [0, 0, 1]  # green was not in the training part
+    assert x[3, 2:5].tolist() == [0, 0, 1]  # missing
+    assert encoder.width <= width_of(infos[:3])
+
+
+def test_rows_held_out_do_not_touch_the_encoder(table: tuple[Table, list[ColumnInfo]]) -> None:
+    data, infos = table
+    changed = Table({**data.columns, "size": np.where(np.arange(5) == 4, 1e9, data.columns["size"])}, 5)  # type: ignore[call-overload]
+    fitted = [FeatureEncoder.fit(each, infos[:3], np.arange(4), np.dtype("float32")) for each in (data, changed)]
+    assert fitted[0].to_json() == fitted[1].to_json()
+
+
+def test_encoders_survive_json(table: tuple[Table, list[ColumnInfo]]) -> None:
+    data, infos = table
+    encoder = FeatureEncoder.fit(data, infos[:3], np.arange(5), np.dtype("float32"))
+    again = FeatureEncoder.from_json(json.loads(json.dumps(encoder.to_json())))
+    assert np.array_equal(again.transform(data), encoder.transform(data))
+
+
+@pytest.mark.parametrize(
+    ("scaling", "low", "high"), [("standard", -1.5, 1.5), ("unit", 0.0, 1.0), ("symmetric", -1.0, 1.0)]
+)
+def test_targets_are_scaled_and_scaled_back(
+    table: tuple[Table, list[ColumnInfo]], scaling: str, low: float, high: float
+) -> None:
+    data, infos = table
+    target = TargetEncoder.scaling_of(data, infos[3:], np.arange(5), scaling)
+    y = target.encode(data)
+    assert (y.min(), y.max()) == (pytest.approx(low, abs=0.1), pytest.approx(high, abs=0.1))
+    again = TargetEncoder.from_json(json.loads(json.dumps(target.to_json())))
+    assert np.allclose(again.decode(y)[:, 0], [10, 20, 30, 40, 50])
+
+
+def test_classes_are_labels_in_their_natural_order(table: tuple[Table, list[ColumnInfo]]) -> None:
+    data, infos = table
+    assert TargetEncoder.classes_of(data, infos[3]).labels == ["10", "20", "30", "40", "50"]
+    present = data.with_values_in(["big"])
+    booleans = TargetEncoder.classes_of(present, infos[2])
+    assert booleans.labels == ["false", "true"]
+    assert booleans.encode(present).tolist() == [1, 0, 1, 0]
+
+
+def test_rows_from_json_are_checked_cell_by_cell() -> None:
+    infos = [ColumnInfo("a/b", "number", 0, 2), ColumnInfo("c", "category", 0, 2), ColumnInfo("d", "boolean", 0, 2)]
+    good = Table.from_rows([["1.5", 7, 1], [None, "x", "no"]], infos, ["a/b", "c", "d"])
+    assert np.array_equal(good.columns["a/b"], [1.5, np.nan], equal_nan=True)  # type: ignore[arg-type]
+    with pytest.raises(Invalid) as caught:
+        Table.from_rows([{"a/b": True, "c": 1, "d": 2}], infos, ["a/b", "c", "d", "y"])
+    assert [problem.pointer for problem in caught.value.problems] == ["/rows/0/a~1b", "/rows/0/d"]
+    with pytest.raises(Invalid, match="is required"):
+        Table.from_rows([{"a/b": 1, "c": 1}], infos, ["a/b", "c", "d"])
+
+
+def test_a_split_is_stratified_disjoint_and_repeatable() -> None:
+    codes = np.array([0] * 50 + [1] * 30 + [2] * 20)
+    train, held_out = train_validation_split(100, 0.2, np.random.default_rng(1), codes)
+    assert sorted([*train, *held_out]) == list(range(100))
+    assert np.bincount(codes[held_out]).tolist() == [10, 6, 4]
+    again = train_validation_split(100, 0.2, np.random.default_rng(1), codes)
+    assert np.array_equal(train, again[0])
+
+
+def test_every_class_keeps_a_row_for_training() -> None:
+    codes = np.array([0] * 30 + [1, 2, 2])
+    train, held_out = train_validation_split(33, 0.5, np.random.default_rng(0), codes)
+    assert set(codes[train]) == {0, 1, 2}
+    assert len(held_out) > 0
+    assert len(train_validation_split(5, 0.0, np.random.default_rng(0))[1]) == 0
+
+
+@pytest.mark.parametrize("name", [sample.name for sample in list_samples()])
+def test_every_sample_is_a_table_with_its_rows_and_target(tmp_path: Path, name: str) -> None:
+    (told,) = [sample for sample in list_samples() if sample.name == name]
+    write_sample(name, tmp_path / "s.csv")
+    info = ingest(tmp_path / "s.csv", tmp_path / "s.parquet")
+    assert info.rows == told.rows
+    assert told.target in [column.name for column in info.columns]
+    assert all(column.missing == 0 for column in info.columns)
+
+
+def test_a_seed_draws_the_same_points_and_noise_moves_labels(tmp_path: Path) -> None:
+    def drawn(**parameters: float) -> bytes:
+        write_sample("xor", tmp_path / "s.csv", rows=100, **parameters)  # type: ignore[arg-type]
+        return (tmp_path / "s.csv").read_bytes()
+
+    assert drawn(seed=1) == drawn(seed=1)
+    assert drawn(seed=1) != drawn(seed=2)
+    rows = np.loadtxt(drawn(seed=1).decode().splitlines(), delimiter=",", skiprows=1)
+    assert ((rows[:, 0] * rows[:, 1] >= 0) == (rows[:, 2] == 1)).all()

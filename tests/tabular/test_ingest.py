@@ -1,0 +1,143 @@
+"""Files of every shape become tables, or are told where they stop being one."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backpropd.errors import EmptyDataset, NotATable
+from backpropd.tabular import Table, TableInfo, first_rows, ingest
+from backpropd.tabular.columns import MISSING
+from backpropd.tabular.sniff import NUMBER
+
+
+def read(folder: Path, data: bytes | str) -> tuple[TableInfo, Path]:
+    source, target = folder / "table.csv", folder / "table.parquet"
+    source.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return ingest(source, target), target
+
+
+def kinds(info: TableInfo) -> dict[str, str]:
+    return {column.name: column.kind for column in info.columns}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
+def test_every_encoding_keeps_its_letters(tmp_path: Path, encoding: str) -> None:
+    _, path = read(tmp_path, "größe,n\nä,1\n".encode(encoding))
+    assert first_rows(path, 5) == [{"größe": "ä", "n": 1}]
+
+
+def test_bytes_that_are_no_utf8_late_in_the_file_make_it_latin_1(tmp_path: Path) -> None:
+    info, path = read(tmp_path, b"a,b\n" + b"x,1\n" * 100_000 + "ä,2\n".encode("latin-1"))
+    assert info.rows == 100_001
+    words = Table.read(path, ["a"]).columns["a"]
+    assert "ä" in words.levels  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_sniffed(tmp_path: Path, delimiter: str) -> None:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows([["a", "b"], ["1.5", "x, y"]])
+    info, path = read(tmp_path, out.getvalue())
+    assert first_rows(path, 5) == [{"a": 1.5, "b": "x, y"}]
+    assert info.format == ("tsv" if delimiter == "\t" else "csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["1", "2.5", "-3e4", "+5", ""], "number"),
+        (["0", "1"], "number"),
+        (["007", "8"], "category"),
+        (["1e400", "1"], "category"),
+        (["9007199254740993", "1"], "category"),
+        (["0x10", "1"], "category"),
+        (["１２", "1"], "category"),
+        (["inf", "1"], "category"),
+        (["yes", "No", ""], "boolean"),
+        (["TRUE", "false"], "boolean"),
+        (["true", "no"], "category"),
+        (["a", "b", "a"], "category"),
+        ([f"id-{n}" for n in range(30)], "text"),
+        (["", "NA"], "number"),
+    ],
+)
+def test_the_kind_of_a_column_follows_the_rule(tmp_path: Path, cells: list[str], kind: str) -> None:
+    info, _ = read(tmp_path, "row,x\n" + "".join(f"r,{cell}\n" for cell in cells))
+    assert kinds(info)["x"] == kind
+    assert info.columns[1].missing == sum(cell in MISSING for cell in cells)
+
+
+def test_a_late_word_makes_a_column_of_words_and_loses_nothing(tmp_path: Path) -> None:
+    info, path = read(tmp_path, "a,b\n" + "1.50,2\n" * 200_000 + "oops,3\n")
+    assert (kinds(info)["a"], info.rows) == ("category", 200_001)
+    words = Table.read(path, ["a"]).columns["a"]
+    assert sorted(words.levels) == ["1.50", "oops"]  # type: ignore[union-attr]
+
+
+def test_a_table_without_a_header_gets_names(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "5.1,setosa\n4.9,setosa\n")
+    assert (kinds(info), info.rows) == ({"column_1": "number", "column_2": "category"}, 2)
+    info, _ = read(tmp_path, "a,,c\n1,2,3\n")
+    assert list(kinds(info)) == ["a", "column_2", "c"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"a,b\n1,2\n3,4,5\n", "line 3 has 3 cells where the others have 2"),
+        (b"a,b\n" + b"1,2\n" * 200_000 + b"3\n", "line 200002 has 1 cells"),
+        (b'a,b\n"x\ny",1\n2\n', "line 4 has 1 cells"),
+        (b"a,a\n1,2\n", "more than one column 'a'"),
+        (b"PK\x03\x04....", "a zip archive"),
+        (b"\x1f\x8b....", "gzip"),
+        (b"a,b\n1,2\n\0,3\n", "line 3 holds a NUL byte"),
+    ],
+)
+def test_what_stops_being_a_table_is_told_where(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(NotATable, match=message):
+        read(tmp_path, data)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"a,b\n"])
+def test_a_table_without_rows_is_called_empty(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(EmptyDataset):
+        read(tmp_path, data)
+
+
+def test_statistics_are_those_of_numpy_over_many_blocks(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(5, 3, 150_000).round(6)
+    info, path = read(tmp_path, "x\n" + "\n".join(map(str, x.tolist())) + "\n")
+    figures = info.columns[0].statistics
+    assert (figures["min"], figures["max"]) == (x.min(), x.max())
+    assert figures["mean"] == pytest.approx(x.mean())
+    assert figures["std"] == pytest.approx(x.std())
+    assert np.array_equal(Table.read(path, ["x"]).columns["x"], x)  # type: ignore[arg-type]
+
+
+# Cells with a letter in front, so that none is missing or a number, and every kind is of words.
+CELLS = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=20).map(lambda t: "w" + t)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=20), delimiter=st.sampled_from([",", ";", "\t", "|"])
+)
+def test_what_a_csv_writer_wrote_is_read_back(tmp_path: Path, rows: list[tuple[str, str]], delimiter: str) -> None:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([("a", "b"), *rows])
+    source, target = tmp_path / "t.csv", tmp_path / "t.parquet"
+    source.write_bytes(out.getvalue().encode())
+    ingest(source, target, delimiter=delimiter)
+    assert [tuple(row.values()) for row in first_rows(target, 100)] == rows
+
+
+def test_the_pattern_of_numbers_takes_decimals_alone() -> None:
+    assert all(NUMBER.fullmatch(text) for text in ("1", "-1.5", ".5", "5.", "1e-3", " 7 "))
+    assert not any(NUMBER.fullmatch(text) for text in ("", "-", "1,5", "0x1", "1_000", "nan", "１"))
