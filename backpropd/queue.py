@@ -16,7 +16,11 @@ TASK = "worker.tasks.run_next"
 QUEUE = "backpropd"
 
 
-def make_app(settings: Settings) -> Celery:
+# Somebody waits for the answer while the doorbell rings: one try, for the sweeper will ring again.
+IMPATIENT = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+
+
+def make_app(settings: Settings, *, impatient: bool = False) -> Celery:
     """The Celery app: one task, JSON only, no results, acknowledged early; keys and order live in SQL."""
     app = Celery("backpropd", broker=settings.broker_url or "memory://")
     app.conf.update(
@@ -37,6 +41,7 @@ def make_app(settings: Settings) -> Celery:
             "socket_connect_timeout": 2,
             "socket_keepalive": not settings.broker_url.startswith("redis+socket"),
             "health_check_interval": 10,
+            **(IMPATIENT if impatient else {}),
         },
     )
     return app

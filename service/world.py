@@ -36,7 +36,7 @@ def make_world(settings: Settings) -> World:
         settings,
         Database(settings.database_url),
         Blobs(settings.blobs_url, settings.data_dir / "scratch"),
-        queue.make_app(settings),
+        queue.make_app(settings, impatient=True),
     )
 
 

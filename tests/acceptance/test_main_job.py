@@ -24,7 +24,7 @@ def train(client: Client, table: str, target: str, **spec: Any) -> tuple[Job, li
     dataset = client.datasets.upload(SAMPLES / f"{table}.csv")
     job = client.jobs.create(dataset["id"], target, **spec)
     seen: list[Epoch] = []
-    return client.jobs.wait(job["id"], on_epoch=seen.append, timeout=90), seen
+    return client.jobs.wait(job["id"], on_epoch=seen.append, timeout=200), seen
 
 
 @pytest.mark.parametrize(
