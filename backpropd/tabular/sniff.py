@@ -1,248 +1,120 @@
-"""How a text file says its table: encoding, delimiter, quotes and header, found from its first lines.
-
-- Encoding: UTF-8 or UTF-16 where a byte order mark says so, else UTF-8, else Latin-1 (which any bytes are).
-- Delimiter: of tab, semicolon, bar and comma the one that gives the most rows the same number of fields, if more than
-  one; that order breaks a tie, the rarer in prose first. With none of them the table has a single column.
-- Quotes: `"`, doubled inside; `'` where more fields stand in those; none where only then all rows are alike.
-- Header: the first row names the columns where it has a word over a column of numbers or booleans; else it is data
-  where it has a number or a boolean; else (words over words) it is a header. Without one: `column_1`, `column_2`, …;
-  an empty name in a header is given in the same way.
-"""
+"""Sniff a file: its encoding, its delimiter, and whether its first row is a header."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from backpropd.errors import EmptyDataset, NotATable
-from backpropd.tabular.values import SPACES, is_missing, parse_boolean, parse_number
+from backpropd.tabular.columns import MISSING
 
-DELIMITERS = ("\t", ";", "|", ",")
-SAMPLE_BYTES = 1 << 16
-SAMPLE_ROWS = 200
-MAX_RECORD_BYTES = 1 << 24
-
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-
-_OTHER_FILES = (
-    (rb"\x89PNG|GIF8|\xff\xd8\xff|BM.{4}\0\0\0\0", "an image"),
-    (rb"%PDF", "a PDF document"),
-    (rb"PK\x03\x04", "a zip archive or a spreadsheet"),
-    (rb"\xd0\xcf\x11\xe0", "a spreadsheet or document of an old Office"),
-    (rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|7z\xbc\xaf", "a compressed file"),
-    (rb"PAR1", "a Parquet file"),
-    (rb"ARROW1|FEA1", "an Arrow file"),
-    (rb"\x93NUMPY", "a NumPy array"),
-    (rb"SQLite format 3", "an SQLite database"),
-    (rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\d])", "JSON"),
-    (rb"\s*<[!?a-zA-Z]", "HTML or XML"),
-)
+SAMPLE_BYTES = 256 * 1024
+DELIMITERS = (",", ";", "\t", "|")
+BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+MAGIC = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet",
+    b"\x1f\x8b": "gzip",
+    b"\x89PNG": "a picture",
+    b"PAR1": "Parquet",
+    b"%PDF": "a PDF",
+    b"\x93NUMPY": "a NumPy file",
+    b"ARROW1": "an Arrow file",
+}
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+PADDED = re.compile(r"\s*[+-]?0\d.*", re.ASCII)
+WIDEST_CELL = 1 << 27
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to read a file: `offset` is where the first row of data starts, in bytes of the text as UTF-8 (a byte order
-    mark of UTF-8 included), `first_line` the line of the file (from 1) that this is."""
+    """How to read a file: Python's name of its encoding, its delimiter, its column names, its first rows as text."""
 
     encoding: str
     delimiter: str
-    quote: str | None
+    header: bool
     names: tuple[str, ...]
-    offset: int
-    first_line: int
+    rows: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """The beginning of a file, as text; `whole` when there is no more, `bom` the bytes before it in UTF-8."""
-
-    text: str
-    encoding: str
-    bom: int
-    whole: bool
-
-
-@dataclass(frozen=True)
-class _Row:
-    fields: list[str]
-    end: int  # the lines up to this row's end
-
-
-def sniff(
-    path: Path, *, delimiter: str | None = None, header: bool | None = None, encoding: str | None = None
-) -> Dialect:
-    """Find the dialect of the file at `path`; what is given is not guessed.
-
-    Raises:
-        EmptyDataset: the file has no row, or a header only.
-        NotATable: it is another kind of file, or two columns have one name.
-    """
-    sample = _read_sample(path, encoding)
-    quote = _likelier_quote(sample.text)
-    delimiter, quote = _find_delimiter(sample, delimiter, quote)
-    rows = _rows(sample, delimiter, quote)
-    if not rows:
-        raise EmptyDataset("The file has no row. Send a table with a header and at least one row.")
-    has_header = _has_header([row.fields for row in rows]) if header is None else header
-    if has_header and len(rows) == 1 and sample.whole:
-        raise EmptyDataset("The file has a header and no row below it. Send at least one row of data.")
-    names = _names(rows[0].fields if has_header else [""] * len(rows[0].fields))
-    lines = rows[0].end if has_header else 0
-    skipped = "".join(_lines(sample.text, lines)).encode()
-    return Dialect(sample.encoding, delimiter, quote, names, sample.bom + len(skipped), lines + 1)
-
-
-def records(text: Iterable[str], delimiter: str, quote: str | None) -> Iterable[list[str]]:
-    """Python's reader for the dialect: the slow one, for samples and for saying which line is wrong."""
-    quoting = csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL
-    return csv.reader(text, delimiter=delimiter, quotechar=quote, quoting=quoting)
-
-
-# ── the beginning of the file ────────────────────────────────────────────────────────────────────────────────────
-
-
-def _read_sample(path: Path, encoding: str | None) -> _Sample:
-    """Enough of the file for a header and a row: 64 KiB, or more when its lines are longer."""
-    size = SAMPLE_BYTES
+def sniff(path: Path, delimiter: str | None) -> Dialect:
+    """Look at the beginning of a file. Raises `NotATable` for what is none, `EmptyDataset` for an empty file."""
     with path.open("rb") as file:
-        raw = file.read(size)
-        _refuse_other_files(raw)
-        while len(raw) == size and raw.count(b"\n") < 3 and size < MAX_RECORD_BYTES:
-            raw += file.read(size)
-            size *= 2
-    return _decode(raw, whole=len(raw) < size, encoding=encoding)
+        head = file.read(SAMPLE_BYTES)
+        whole = not file.read(1)
+    encoding = _encoding(head)
+    rows = _rows(_text(head, encoding, whole), delimiter)
+    delimiter = delimiter or rows[1]
+    cells = [row for row in rows[0] if row]
+    if not cells:
+        raise EmptyDataset("the file is empty: send a header and at least one row")
+    header = not any(NUMBER.fullmatch(cell) for cell in cells[0])
+    names = _names(cells[0]) if header else tuple(f"column_{n}" for n in range(1, len(cells[0]) + 1))
+    return Dialect(encoding, delimiter, header, names, tuple(map(tuple, cells[1:] if header else cells)))
 
 
-def _refuse_other_files(raw: bytes) -> None:
-    for pattern, what in _OTHER_FILES:
-        if re.match(pattern, raw, re.DOTALL):
-            raise NotATable(f"This is {what}, not a table. Save or unpack it as CSV, and send that.")
+def _encoding(head: bytes) -> str:
+    for bom, encoding in BOMS.items():
+        if head.startswith(bom):
+            return encoding
+    for magic, what in MAGIC.items():
+        if head.startswith(magic):
+            raise NotATable(f"this is {what}, not a table of text: send CSV or TSV")
+    if b"\0" in head:
+        line = head[: head.index(b"\0")].count(b"\n") + 1
+        raise NotATable(f"line {line} holds a NUL byte: this is not a table of text; send CSV or TSV")
+    return "utf-8" if _is_utf8(head) else "latin-1"
 
 
-def _decode(raw: bytes, *, whole: bool, encoding: str | None) -> _Sample:
-    bom, marked = next(((mark, name) for mark, name in _BOMS if raw.startswith(mark)), (b"", None))
-    encoding = encoding or marked or ("utf-8" if _is_utf8(raw, whole) else "latin-1")
-    if encoding == "utf-8":
-        raw = raw[len(bom) :]
+def _is_utf8(head: bytes) -> bool:
     try:
-        text = codecs.getincrementaldecoder(encoding)().decode(raw, final=whole)
+        head.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise not_in_encoding(encoding) from error
-    if "\0" in text:
-        raise binary_file(1 + text[: text.index("\0")].count("\n"))
-    return _Sample(text, encoding, len(bom) if encoding == "utf-8" else 0, whole)
-
-
-def _is_utf8(raw: bytes, whole: bool) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(raw, final=whole)
-    except UnicodeDecodeError:
-        return False
+        return error.start > len(head) - 4 and len(head) == SAMPLE_BYTES  # the sample cuts a character in two
     return True
 
 
-def binary_file(line: int) -> NotATable:
-    """What to say about a NUL byte."""
-    return NotATable(
-        f"Line {line} holds a NUL byte: this is a binary file, or UTF-16 without a byte order mark. "
-        "Send CSV or TSV, best in UTF-8."
-    )
+def _text(head: bytes, encoding: str, whole: bool) -> str:
+    text = head.decode(encoding, errors="replace" if encoding != "utf-16" else "ignore")
+    return text if whole else text[: text.rfind("\n") + 1] or text
 
 
-def not_in_encoding(encoding: str) -> NotATable:
-    """What to say about bytes that the byte order mark promised to be something else."""
-    name = encoding.upper()
-    return NotATable(
-        f"The file begins with the byte order mark of {name} and is not {name}. Save it as UTF-8."
-    )
+def _rows(text: str, delimiter: str | None) -> tuple[list[list[str]], str]:
+    """The sample's rows under the delimiter that gives the most rows of one same width above 1."""
+    found = {each: _parse(text, each) for each in ([delimiter] if delimiter else DELIMITERS)}
+    best = max(found, key=lambda each: _agreement(found[each]))
+    return found[best], best
 
 
-# ── delimiter and quotes ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _likelier_quote(text: str) -> str:
-    """`"`, or `'` where more fields stand within those."""
-
-    def quoted_fields(quote: str) -> int:
-        field = rf"(?:^|[,;|\t]){quote}[^{quote}\r\n]*{quote}(?=[,;|\t\r\n]|\Z)"
-        return len(re.findall(field, text, re.MULTILINE))
-
-    return "'" if quoted_fields("'") > quoted_fields('"') else '"'
-
-
-def _find_delimiter(sample: _Sample, delimiter: str | None, quote: str) -> tuple[str, str | None]:
-    candidates = DELIMITERS if delimiter is None else (delimiter,)
-    best = max(candidates, key=lambda candidate: _uniformity(sample, candidate, quote))
-    if _uniformity(sample, best, quote) < 1.0 and quote in sample.text:
-        plain = max(candidates, key=lambda candidate: _uniformity(sample, candidate, None))
-        if _uniformity(sample, plain, None) == 1.0:
-            return plain, None
-    return (best if _uniformity(sample, best, quote) > 0 else delimiter or ","), quote
-
-
-def _uniformity(sample: _Sample, delimiter: str, quote: str | None) -> float:
-    """The share of rows with the commonest number of fields; 0 where that is one field."""
-    counts = Counter(len(row.fields) for row in _rows(sample, delimiter, quote))
-    if not counts:
-        return 0.0
-    fields, rows = counts.most_common(1)[0]
-    return rows / counts.total() if fields > 1 else 0.0
-
-
-def _rows(sample: _Sample, delimiter: str, quote: str | None) -> list[_Row]:
-    """The sample's first rows, without empty lines, and without a last one that may be cut off."""
-    reader = csv.reader(
-        io.StringIO(sample.text, newline=""),
-        delimiter=delimiter,
-        quotechar=quote,
-        quoting=csv.QUOTE_NONE if quote is None else csv.QUOTE_MINIMAL,
-    )
-    rows: list[_Row] = []
+def _parse(text: str, delimiter: str) -> list[list[str]]:
+    csv.field_size_limit(WIDEST_CELL)
     try:
-        for fields in reader:
-            if fields:
-                rows.append(_Row(fields, reader.line_num))
-            if len(rows) > SAMPLE_ROWS:
-                return rows
-    except csv.Error:
-        return rows
-    return rows if sample.whole or len(rows) == 1 else rows[:-1]
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise NotATable(f"the file cannot be read as a table: {error}") from error
 
 
-def _lines(text: str, count: int) -> list[str]:
-    file = io.StringIO(text, newline="")
-    return [file.readline() for _ in range(count)]
+def _agreement(rows: list[list[str]]) -> tuple[float, int]:
+    """The share of rows that are as wide as most, then that width; a single column agrees with nobody."""
+    widths = Counter(len(row) for row in rows if row)
+    if not widths:
+        return 0.0, 0
+    width, count = widths.most_common(1)[0]
+    return (count / widths.total() if width > 1 else 0.0, width)
 
 
-# ── the header ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _has_header(rows: list[list[str]]) -> bool:
-    first, body = rows[0], rows[1:]
-    for position, field in enumerate(first):
-        below = [row[position] for row in body if position < len(row) and not is_missing(row[position])]
-        if not _is_typed(field) and not is_missing(field) and below and all(map(_is_typed, below)):
-            return True
-    return not any(map(_is_typed, first)) and not all(map(is_missing, first))
-
-
-def _is_typed(field: str) -> bool:
-    return parse_number(field) is not None or parse_boolean(field) is not None
-
-
-def _names(header: list[str]) -> tuple[str, ...]:
-    names = tuple(name.strip(SPACES) or f"column_{k}" for k, name in enumerate(header, start=1))
+def _names(cells: list[str]) -> tuple[str, ...]:
+    names = tuple(cell.strip() or f"column_{n}" for n, cell in enumerate(cells, 1))
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        places = ", ".join(str(k) for k, name in enumerate(names, start=1) if name == twice[0])
-        raise NotATable(
-            f"Line 1 names {len(twice)} column{'s' if len(twice) > 1 else ''} more than once: "
-            f"{twice[0]!r} stands over columns {places}. Give each column a name of its own."
-        )
+        raise NotATable(f"line 1 names more than one column {twice[0]!r}: give every column a name of its own")
     return names
+
+
+def looks_numeric(values: tuple[str, ...]) -> bool:
+    """Whether the sample's values of a column are numbers that a float keeps whole."""
+    present = [value for value in values if value.strip() not in MISSING]
+    return all(NUMBER.fullmatch(value) and not PADDED.fullmatch(value) for value in present)
