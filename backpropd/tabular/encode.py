@@ -39,7 +39,8 @@ class _Scaled:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(present.mean()) if present.size else 0.0
             std = float(present.std()) if present.size else 1.0
-        usable = np.isfinite(std) and std > 0
+        # compared, too: the rounded deviation of equal numbers is not always 0
+        usable = np.isfinite(std) and bool((present != present[:1]).any())
         return cls(mean if np.isfinite(mean) else 0.0, std if usable else 1.0, bool(missing.any()))
 
     @property

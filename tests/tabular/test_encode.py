@@ -130,3 +130,9 @@ def test_a_seed_draws_the_same_points_and_noise_moves_labels(tmp_path: Path) -> 
     assert drawn(seed=1) != drawn(seed=2)
     rows = np.loadtxt(drawn(seed=1).decode().splitlines(), delimiter=",", skiprows=1)
     assert ((rows[:, 0] * rows[:, 1] >= 0) == (rows[:, 2] == 1)).all()
+
+
+def test_a_constant_column_is_not_blown_up_by_a_rounded_deviation() -> None:
+    data = Table({"x": np.array([0.1] * 7 + [0.2])}, 8)
+    encoder = FeatureEncoder.fit(data, [ColumnInfo("x", "number", 0, 2)], np.arange(7), np.dtype("float64"))
+    assert np.abs(encoder.transform(data)).max() < 1
