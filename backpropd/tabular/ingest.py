@@ -53,11 +53,14 @@ def ingest(source: Path, destination: Path, *, delimiter: str | None = None) -> 
     numeric = {name for name, values in zip(dialect.names, columns, strict=False) if looks_numeric(values)}
     while True:
         try:
-            return _pass(source, destination, dialect, numeric)
+            info = _pass(source, destination, dialect, numeric)
         except DoesNotFit as misfit:
             numeric.discard(misfit.column)
         except _NotUtf8:
             dialect = Dialect("latin-1", dialect.delimiter, dialect.header, dialect.names, dialect.rows)
+        else:
+            _refuse_open_quote(source, dialect)
+            return info
 
 
 class _NotUtf8(Exception):
@@ -142,6 +145,26 @@ def _ragged(source: Path, dialect: Dialect) -> NotATable:
                     f"column {where}): mend that line, or quote cells that hold the delimiter {dialect.delimiter!r}"
                 )
     return NotATable(f"a row has another number of cells than the {width} of the first")
+
+
+def _refuse_open_quote(source: Path, dialect: Dialect) -> None:
+    """Arrow takes a quote that is never closed for a cell that reaches to the end of the file: we do not.
+
+    Only an odd number of quotes makes it worth reading the file cell by cell; a quote within a word is no fault.
+    """
+    with source.open("rb") as raw:
+        quotes = sum(block.count(b'"') for block in iter(lambda: raw.read(BLOCK_BYTES), b""))
+    if quotes % 2 == 0:
+        return
+    with source.open(encoding=dialect.encoding, errors="replace", newline="") as file:
+        reader = csv.reader(file, delimiter=dialect.delimiter, strict=True)
+        began = 1
+        try:
+            for _ in reader:
+                began = reader.line_num + 1
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                raise NotATable(f"the row that begins at line {began} opens a quote that is never closed") from error
 
 
 class _Writer:

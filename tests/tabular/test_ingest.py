@@ -94,6 +94,7 @@ def test_a_table_without_a_header_gets_names(tmp_path: Path) -> None:
         (b"a,b\n1,2\n3,4,5\n", "line 3 has 3 cells where the others have 2"),
         (b"a,b\n" + b"1,2\n" * 200_000 + b"3\n", "line 200002 has 1 cells"),
         (b'a,b\n"x\ny",1\n2\n', "line 4 has 1 cells"),
+        (b'a,b\n1,"x\n2,y\n3,z\n', "line 2 opens a quote that is never closed"),
         (b"a,a\n1,2\n", "more than one column 'a'"),
         (b"PK\x03\x04....", "a zip archive"),
         (b"\x1f\x8b....", "gzip"),
@@ -141,3 +142,8 @@ def test_what_a_csv_writer_wrote_is_read_back(tmp_path: Path, rows: list[tuple[s
 def test_the_pattern_of_numbers_takes_decimals_alone() -> None:
     assert all(NUMBER.fullmatch(text) for text in ("1", "-1.5", ".5", "5.", "1e-3", " 7 "))
     assert not any(NUMBER.fullmatch(text) for text in ("", "-", "1,5", "0x1", "1_000", "nan", "１"))
+
+
+def test_a_quote_within_a_word_is_no_fault(tmp_path: Path) -> None:
+    _, path = read(tmp_path, 'size,n\n5" pipe,1\n')
+    assert first_rows(path, 5) == [{"size": '5" pipe', "n": 1}]
