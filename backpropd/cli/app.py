@@ -2,6 +2,8 @@
 
 Exit codes: 0 done; 1 the job failed or was cancelled; 2 the command line or a file is wrong; 3 the service refused;
 4 the service cannot be reached or is not available; 130 interrupted.
+
+--url, --api-key and --json may stand before the command or after it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import typer
 
 from backpropd.cli import console
 from backpropd.cli.console import Options, client, err, options, out, show, table
-from backpropd.client import Client, Dataset, Job, Model
+from backpropd.client import Client, Dataset, Job, Model, unsuccessful
 from backpropd.errors import BackpropdError
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -33,14 +35,14 @@ Context = typer.Context
 def run() -> None:
     """Run the command line, and end with the exit code that says what happened."""
     try:
-        app()
+        app(console.hoisted(sys.argv[1:]), prog_name="backpropd")
     except (BackpropdError, OSError) as error:
         sys.exit(console.ended(error))
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        out.print(f"backpropd {version('backpropd')}", highlight=False)
+        out.print(f"backpropd {version('backpropd')}")
         raise typer.Exit
 
 
@@ -187,19 +189,23 @@ def _dataset_id(service: Client, given: str) -> str:
 
 
 def _watch(context: Context, service: Client, job: Job) -> None:
-    """Show a job until it is over, then its curve and its model."""
+    """Show a job until it is over, then its curve and its model. Raises `errors.JobDidNotSucceed`."""
     from backpropd.cli import curve, progress
 
     try:
         done = progress.watch(service, job)
     except KeyboardInterrupt:
         here = f"backpropd jobs watch {job['id']}, or: backpropd jobs cancel {job['id']}"
-        err.print(f"\nthe job goes on; to see it again: {here}", highlight=False)
+        err.print(f"\nthe job goes on; to see it again: {here}", soft_wrap=True)
         raise typer.Exit(console.INTERRUPTED) from None
+    epochs = [] if options(context).json else service.jobs.curve(job["id"])
+    if epochs:
+        sys.stdout.write(curve.draw(epochs, out.width, colour=out.is_terminal) + "\n")
+    if done["status"] != "succeeded":
+        if options(context).json:
+            show(context, {"job": done, "model": None}, "")
+        raise unsuccessful(done)
     model = service.models.get(done["model_id"] or "")
-    if not options(context).json:
-        drawn = curve.draw(service.jobs.curve(job["id"]), out.width, colour=out.is_terminal)
-        sys.stdout.write(drawn + "\n")
     show(context, {"job": done, "model": model}, _summary(done, model))
 
 
@@ -223,13 +229,15 @@ def predict(
     output: Annotated[str, typer.Option("--output", "-o", help="Where to write, or - for stdout.")] = "-",
 ) -> None:
     """Predict the rows of a CSV file: the same rows come out, with the predictions beside them."""
-    from backpropd.cli.prediction import predict_csv
+    from backpropd.cli.prediction import predicted, write_csv
 
     reading = nullcontext(sys.stdin) if file == "-" else open(file, newline="", encoding="utf-8-sig")  # noqa: SIM115
     with client(context) as service, reading as source:
-        writing = nullcontext(sys.stdout) if output == "-" else open(output, "w", newline="", encoding="utf-8")  # noqa: SIM115
-        with writing as target:
-            count = predict_csv(service, model_id, source, target)
+        answers = predicted(service, model_id, source)
+        if output == "-" and options(context).json:
+            show(context, {"predictions": [answer for part in answers for answer in part.answers]}, "")
+            return
+        count = write_csv(answers, output)
     if output != "-":
         show(context, {"rows": count, "output": output}, f"{count} rows predicted, in {output}")
 

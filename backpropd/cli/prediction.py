@@ -4,44 +4,87 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator
-from typing import Any, TextIO
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple, TextIO
 
 from backpropd.client import Client
 from backpropd.errors import ClientError
 
 PART = 5000
+DELIMITERS = ",;\t|"
 
 
-def predict_csv(client: Client, model_id: str, source: TextIO, target: TextIO) -> int:
-    """Write the rows of `source` with their predictions to `target`; gives their number.
+class Part(NamedTuple):
+    """Some rows of a file, the service's answer to each, and the file's delimiter."""
 
-    Raises `errors.ClientError` for a file without a header or with a ragged row, and what the service refuses.
+    rows: list[dict[str, str]]
+    answers: list[dict[str, Any]]
+    delimiter: str
+
+
+def predicted(client: Client, model_id: str, source: TextIO) -> Iterator[Part]:
+    """The rows of `source` with their answers, part after part.
+
+    Raises `errors.ClientError` for a file that is no table with the model's columns, and what the service refuses.
     """
     features = client.models.get(model_id)["features"]
-    reader = csv.DictReader(source, strict=True)
-    writer: Any = None
-    count = 0
-    for part in _parts(reader):
-        rows = [{name: row[name] or None for name in features if name in row} for row in part]
-        for row, answer in zip(part, client.models.predict(model_id, rows), strict=True):
-            full = row | _answer_columns(answer)
-            if writer is None:
-                writer = csv.DictWriter(target, list(full), lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(full)
-        count += len(part)
-    return count
+    try:
+        header = source.readline()
+        delimiter = max(DELIMITERS, key=header.count)
+        reader = csv.DictReader(itertools.chain([header], source), delimiter=delimiter, strict=True)
+        for rows in _parts(reader, features):
+            asked = [{name: row[name] or None for name in features} for row in rows]
+            yield Part(rows, client.models.predict(model_id, asked), delimiter)
+    except UnicodeDecodeError as error:
+        raise ClientError(f"the file is not UTF-8: save it as UTF-8 and try again ({error})") from error
 
 
-def _parts(reader: csv.DictReader[str]) -> Iterator[list[dict[str, Any]]]:
-    if not reader.fieldnames:
+def write_csv(parts: Iterator[Part], output: str) -> int:
+    """Write rows and answers to a file, or to stdout for `-`; gives the number of rows.
+
+    The file is opened after the first part came: a refusal leaves an older one alone.
+    """
+    first = next(parts)
+    opened = nullcontext(sys.stdout) if output == "-" else open(output, "w", newline="", encoding="utf-8")  # noqa: SIM115
+    with opened as target:
+        names = [*first.rows[0], *_answer_columns(first.answers[0])]
+        writer = csv.DictWriter(target, names, delimiter=first.delimiter, lineterminator="\n")
+        writer.writeheader()
+        return sum(_write(writer, part) for part in itertools.chain([first], parts))
+
+
+def _write(writer: csv.DictWriter[str], part: Part) -> int:
+    answered = zip(part.rows, part.answers, strict=True)
+    writer.writerows(row | _answer_columns(answer) for row, answer in answered)
+    return len(part.rows)
+
+
+def _parts(reader: csv.DictReader[str], features: Sequence[str]) -> Iterator[list[dict[str, str]]]:
+    names = reader.fieldnames or ()
+    if not any(names):
         raise ClientError("the file is empty: it needs a header with the model's columns")
-    while part := list(itertools.islice(reader, PART)):
-        for row in part:
-            if None in row or None in row.values():
-                raise ClientError(f"near line {reader.line_num}: a row has more or fewer cells than the header")
+    if missing := [name for name in features if name not in names]:
+        raise ClientError(f"the file has no column {', '.join(missing)}: the model takes {', '.join(features)}")
+    rows = _whole(reader)
+    part = list(itertools.islice(rows, PART))
+    if not part:
+        raise ClientError("the file has a header and no rows")
+    while part:
         yield part
+        part = list(itertools.islice(rows, PART))
+
+
+def _whole(reader: csv.DictReader[str]) -> Iterator[dict[str, str]]:
+    """The rows, each as long as the header."""
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise ClientError(f"line {reader.line_num}: the row has more or fewer cells than the header")
+            yield row
+    except csv.Error as error:
+        raise ClientError(f"line {reader.reader.line_num}: {error}") from error
 
 
 def _answer_columns(answer: dict[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Watch:
         self._bar.update(self._task, completed=epoch["epoch"], figures=figures(epoch))
         if not err.is_terminal and time.monotonic() - self._plain_at > PLAIN_SECONDS:
             self._plain_at = time.monotonic()
-            err.print(f"epoch {epoch['epoch']}: {figures(epoch)}", highlight=False)
+            err.print(f"epoch {epoch['epoch']}: {figures(epoch)}", soft_wrap=True)
 
 
 def figures(epoch: Epoch) -> str:
@@ -57,6 +57,6 @@ def figures(epoch: Epoch) -> str:
 
 
 def watch(client: Client, job: Job) -> Job:
-    """Show a job until it is over. Raises `errors.JobDidNotSucceed`."""
+    """Show a job until it is over, however it ends."""
     with Watch(job) as shown:
-        return client.jobs.wait(job["id"], on_epoch=shown.epoch, on_status=shown.status)
+        return client.jobs.wait(job["id"], on_epoch=shown.epoch, on_status=shown.status, check=False)

@@ -7,7 +7,7 @@ with Client() as client:
     answers = client.models.predict(done["model_id"], [{"sepal_length": 5.1, ...}])
 """
 
-from backpropd.client.client import Client
+from backpropd.client.client import Client, unsuccessful
 from backpropd.client.types import Dataset, Epoch, Event, Job, Model
 
-__all__ = ["Client", "Dataset", "Epoch", "Event", "Job", "Model"]
+__all__ = ["Client", "Dataset", "Epoch", "Event", "Job", "Model", "unsuccessful"]

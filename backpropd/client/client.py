@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import uuid
@@ -20,7 +21,10 @@ OVER = ("succeeded", "failed", "cancelled")
 CHUNK = 1024 * 1024
 Rows = list[dict[str, Any]]
 LONGEST_WAIT = 30.0  # seconds of one long poll
+WATCHED_WAIT = 1.0  # the same, while somebody wants to hear of the epochs
+SILENCE_SECONDS = 60.0  # a stream speaks more often than that, or it is dead
 RECONNECT_SECONDS = 1.0
+RECONNECTS = 60  # in vain, one after another, before a service that was there counts as gone
 
 
 class Client:
@@ -86,29 +90,42 @@ class Datasets(_Resource):
         *,
         on_bytes: Callable[[int], None] | None = None,
     ) -> Dataset:
-        """Upload a CSV or TSV file (`.tsv`), streamed from disk; `on_bytes` hears how many bytes each chunk had."""
+        """Upload a CSV or TSV file (`.tsv`), streamed from disk; `on_bytes` hears how many bytes were sent so far.
+
+        A file that can be rewound is sent again if the service was away, under one Idempotency-Key.
+        """
         if isinstance(file, str | Path):
             with open(file, "rb") as opened:
                 return self._upload(opened, name or Path(file).stem, str(file), on_bytes)
         return self._upload(file, name, "", on_bytes)
 
     def _upload(self, file: BinaryIO, name: str | None, path: str, on_bytes: Callable[[int], None] | None) -> Dataset:
+        start = file.tell() if file.seekable() else None
+
         def chunks() -> Iterator[bytes]:
+            if start is not None:
+                file.seek(start)
+            sent = 0
             while chunk := file.read(CHUNK):
                 yield chunk
+                sent += len(chunk)
                 if on_bytes is not None:
-                    on_bytes(len(chunk))
+                    on_bytes(sent)
 
-        kind = "text/tab-separated-values" if path.endswith((".tsv", ".tab")) else "text/csv"
+        tabs = path.endswith((".tsv", ".tab"))
+        headers = {"Content-Type": "text/tab-separated-values" if tabs else "text/csv"}
+        if start is not None:
+            headers |= {"Content-Length": str(file.seek(0, os.SEEK_END) - start), **_key()}
         query = {"name": name[:200]} if name else {}
         made = self._transport.json(
-            "POST", "/v1/datasets", params=query, content=chunks(), headers={"Content-Type": kind}
+            "POST", "/v1/datasets", params=query, body=chunks, headers=headers, again=start is not None
         )
         return cast(Dataset, made)
 
     def sample(self, sample: str, /, **parameters: Any) -> Dataset:
         """A bundled sample as a dataset; those that are generated take `noise`, `rows` and `seed`."""
-        return cast(Dataset, self._transport.json("POST", "/v1/datasets", json={"sample": sample, **parameters}))
+        body = {"sample": sample, **parameters}
+        return cast(Dataset, self._transport.json("POST", "/v1/datasets", json=body, headers=_key(), again=True))
 
     def get(self, dataset_id: str) -> Dataset:
         """One dataset."""
@@ -151,7 +168,7 @@ class Jobs(_Resource):
             "/v1/jobs",
             json=body,
             params={"dry_run": "true"} if dry_run else {},
-            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            headers=_key(idempotency_key),
             again=True,
         )
         return cast(Job, made)
@@ -183,19 +200,28 @@ class Jobs(_Resource):
 
     def events(self, job_id: str, last_event_id: str | None = None) -> Iterator[Event]:
         """Every status and epoch as it comes, until the job is over; a stream that breaks off is taken up again."""
+        return self._events(job_id, last_event_id, None)
+
+    def _events(self, job_id: str, last_event_id: str | None, until: float | None) -> Iterator[Event]:
+        left = 0  # reconnects in vain: none before the service was heard once
         while True:
             headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+            silence = min(SILENCE_SECONDS, _left(until))
             try:
-                with self._transport.stream(f"/v1/jobs/{job_id}/events", headers) as response:
-                    for event in _parsed(response.iter_lines()):
+                with self._transport.stream(f"/v1/jobs/{job_id}/events", headers, silence) as response:
+                    left = RECONNECTS
+                    for event in _parsed(_timely(response.iter_lines(), until, job_id)):
                         last_event_id = event.id
                         yield event
-                        if event.kind == "status" and event.data["status"] in OVER:
+                        if _ends(event):
                             return
             except ServiceUnreachable:
-                if last_event_id is None:
-                    raise  # it was never there
-            time.sleep(RECONNECT_SECONDS)
+                _refuse_late(until, job_id)
+                if left == 0:
+                    raise
+                left -= 1
+            _refuse_late(until, job_id)
+            time.sleep(min(RECONNECT_SECONDS, _left(until)))
 
     def wait(
         self,
@@ -209,50 +235,52 @@ class Jobs(_Resource):
         """Wait until a job is over, and hear of its epochs and statuses on the way.
 
         Raises `JobDidNotSucceed` for another end than `succeeded` (unless `check` is off), and `WaitTimeout` after
-        `timeout` seconds; the job goes on.
+        `timeout` seconds (or up to ten later, if a watched job is silent); the job goes on.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        watched = self._watch(job_id, on_epoch, on_status, until) if on_epoch or on_status else None
-        job = watched or self._poll(job_id, on_epoch, until)
+        watched = on_epoch is not None or on_status is not None
+        events = self._watched(job_id, until, on_epoch is not None) if watched else self._polled(job_id, until)
+        for event in events:
+            if event.kind == "status":
+                job = cast(Job, event.data)
+                if on_status is not None:
+                    on_status(job)
+            elif event.kind == "epoch" and on_epoch is not None:
+                on_epoch(cast(Epoch, event.data))
         if check and job["status"] != "succeeded":
-            error = job["error"] or {"code": job["status"], "detail": f"the job is {job['status']}"}
-            raise JobDidNotSucceed(error["detail"], status=job["status"], code=error["code"])
+            raise unsuccessful(job)
         return job
 
-    def _watch(
-        self,
-        job_id: str,
-        on_epoch: Callable[[Epoch], None] | None,
-        on_status: Callable[[Job], None] | None,
-        until: float | None,
-    ) -> Job | None:
-        """Follow the events; None if the service has no place for one more stream."""
-        job: Job | None = None
+    def _watched(self, job_id: str, until: float | None, epochs: bool) -> Iterator[Event]:
+        """The events, and what polling finds after them if the service has no place for one more stream."""
+        epoch, status = 0, ""
         try:
-            for event in self.events(job_id):
-                if event.kind == "epoch" and on_epoch:
-                    on_epoch(cast(Epoch, event.data))
-                elif event.kind == "status":
-                    job = cast(Job, event.data)
-                    if on_status:
-                        on_status(job)
-                _refuse_late(until, job_id)
+            for event in self._events(job_id, None, until):
+                if event.kind == "epoch":
+                    epoch = event.data["epoch"]
+                else:
+                    status = event.data.get("status", "")
+                yield event
+            return
         except ServiceError as error:
             if error.status not in (429, 503):
                 raise
-            return None
-        return job
+        yield from self._polled(job_id, until, epochs, epoch, status)
 
-    def _poll(self, job_id: str, on_epoch: Callable[[Epoch], None] | None, until: float | None) -> Job:
-        seen = 0
+    def _polled(
+        self, job_id: str, until: float | None, epochs: bool = False, epoch: int = 0, status: str = ""
+    ) -> Iterator[Event]:
+        """The same events by asking again and again: epochs after `epoch` if wanted, and statuses but `status`."""
         while True:
-            left = LONGEST_WAIT if until is None else max(until - time.monotonic(), 0.0)
-            job = self.get(job_id, wait=min(left, 1.0 if on_epoch else LONGEST_WAIT))
-            for epoch in self.epochs(job_id, after=seen) if on_epoch else ():
-                seen = epoch["epoch"]
-                on_epoch(epoch)  # type: ignore[misc]  # the loop is empty without it
-            if job["status"] in OVER:
-                return job
+            job = self.get(job_id, wait=min(WATCHED_WAIT if epochs else LONGEST_WAIT, _left(until)))
+            for each in self.epochs(job_id, after=epoch) if epochs else ():
+                epoch = each["epoch"]
+                yield Event("epoch", "", cast(dict[str, Any], each))
+            if job["status"] != status:
+                status = job["status"]
+                yield Event("status", "", cast(dict[str, Any], job))
+            if status in OVER:
+                return
             _refuse_late(until, job_id)
 
     def cancel(self, job_id: str) -> Job:
@@ -300,6 +328,12 @@ class Models(_Resource):
         self._transport.send("DELETE", f"/v1/models/{model_id}")
 
 
+def unsuccessful(job: Job) -> JobDidNotSucceed:
+    """The exception for a job that ended `failed` or `cancelled`."""
+    error = job["error"] or {"code": job["status"], "detail": f"the job is {job['status']}"}
+    return JobDidNotSucceed(error["detail"], status=job["status"], code=error["code"])
+
+
 def _parsed(lines: Iterator[str]) -> Iterator[Event]:
     """Server-Sent Events out of lines; comments are passed over, and an event that was cut off."""
     fields: dict[str, str] = {}
@@ -311,6 +345,25 @@ def _parsed(lines: Iterator[str]) -> Iterator[Event]:
             if "data" in fields:
                 yield Event(fields.get("event", "message"), fields.get("id", ""), json.loads(fields["data"]))
             fields = {}
+
+
+def _ends(event: Event) -> bool:
+    return event.kind == "status" and event.data["status"] in OVER
+
+
+def _key(given: str | None = None) -> dict[str, str]:
+    return {"Idempotency-Key": given or str(uuid.uuid4())}
+
+
+def _left(until: float | None) -> float:
+    """The seconds that are left: at least a few thousandths, for a timeout of none is not allowed."""
+    return math.inf if until is None else max(until - time.monotonic(), 0.005)
+
+
+def _timely(lines: Iterator[str], until: float | None, job_id: str) -> Iterator[str]:
+    for line in lines:
+        _refuse_late(until, job_id)
+        yield line
 
 
 def _refuse_late(until: float | None, job_id: str) -> None:

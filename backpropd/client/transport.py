@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from backpropd.errors import Problem, ServiceError, ServiceUnreachable
 
 TRIES = 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Transport:
@@ -21,17 +22,36 @@ class Transport:
     def __init__(self, url: str, api_key: str | None, timeout: float) -> None:
         self.url = url
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self.http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        address = _address(url)
+        # No proxy of the environment stands between us and our own machine.
+        proxied = address.host not in LOOPBACK
+        self.http = httpx.Client(base_url=address, headers=headers, timeout=timeout, trust_env=proxied)
 
     def json(self, method: str, path: str, **request: Any) -> Any:
         """The answer's JSON, or None where there is none. Raises `ServiceError`, `ServiceUnreachable`."""
         response = self.send(method, path, **request)
-        return response.json() if response.content else None
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            raise _unexpected(response) from error
 
-    def send(self, method: str, path: str, *, again: bool | None = None, **request: Any) -> httpx.Response:
-        """Send a request; `again` says whether it may be sent twice (by default, only what reads may)."""
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        again: bool | None = None,
+        body: Callable[[], Iterator[bytes]] | None = None,
+        **request: Any,
+    ) -> httpx.Response:
+        """Send a request; `again` says whether it may be sent twice (by default, only what reads may).
+
+        `body` gives a streamed body from its start, each time it is called.
+        """
         tries = TRIES if (method == "GET" if again is None else again) else 1
         for attempt in range(1, tries + 1):
+            if body is not None:
+                request["content"] = body()
             try:
                 response = self.http.request(method, path, **request)
             except httpx.TransportError as error:
@@ -46,11 +66,11 @@ class Transport:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
-        """An open stream, read as it comes. Raises what `send` does."""
+    def stream(self, path: str, headers: Mapping[str, str], silence: float) -> Iterator[httpx.Response]:
+        """An open stream, read as it comes; `silence` is the longest in seconds. Raises what `send` does."""
         try:
-            with self.http.stream("GET", path, headers=dict(headers)) as response:
-                if response.is_error:
+            with self.http.stream("GET", path, headers=dict(headers), timeout=silence) as response:
+                if not response.is_success:
                     response.read()
                 yield checked(response)
         except httpx.TransportError as error:
@@ -63,6 +83,17 @@ class Transport:
         )
 
 
+def _address(url: str) -> httpx.URL:
+    """The URL in its parts. Raises `ServiceUnreachable` for what is none."""
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ServiceUnreachable(f"{url} is no address: {error}") from error
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ServiceUnreachable(f"{url} is no address: it looks like http://127.0.0.1:8000 or https://host.name")
+    return address
+
+
 def _retry_after(response: httpx.Response) -> float:
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdigit() else FIRST_PAUSE
@@ -70,12 +101,18 @@ def _retry_after(response: httpx.Response) -> float:
 
 def checked(response: httpx.Response) -> httpx.Response:
     """The response, unless it is a problem. Raises `ServiceError`."""
-    if not response.is_error:
+    if response.is_success:
         return response
     try:
         body = response.json()
         problems = [Problem(each["pointer"], each["detail"]) for each in body.get("errors") or []]
         detail, code = str(body["detail"]), str(body["code"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        problems, detail, code = [], f"the service answered {response.status_code}", "unexpected_answer"
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unexpected(response) from error
     raise ServiceError(detail, status=response.status_code, code=code, problems=problems)
+
+
+def _unexpected(response: httpx.Response) -> ServiceError:
+    kind = response.headers.get("Content-Type", "nothing")
+    detail = f"{response.url} answered {response.status_code} with {kind}: is a backpropd service there?"
+    return ServiceError(detail, status=response.status_code, code="unexpected_answer")

@@ -1,0 +1,210 @@
+"""A small, real HTTP server that speaks enough of the contract, and can be told to break off, refuse or be away."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask, Request, Response, request
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+EPOCHS = 6
+FEATURES = ["height", "width"]
+
+
+def a_dataset(name: str = "plants", id: str = "ds_1") -> dict[str, Any]:
+    """A dataset as the service shows it, with a field that no client knows."""
+    columns = [{"name": column, "kind": "number", "missing": 0} for column in FEATURES]
+    columns.append({"name": "kind", "kind": "category", "missing": 0, "distinct": 2})
+    shown = {"id": id, "name": name, "format": "csv", "rows": 4, "bytes": 80, "sha256": "0" * 64}
+    return shown | {"created_at": "2026-01-01T00:00:00Z", "columns": columns, "from_the_future": True}
+
+
+def a_job(status: str = "queued", epoch: int = 0, **fields: Any) -> dict[str, Any]:
+    """A job as the service shows it."""
+    error = {"code": "diverged", "detail": "the loss is not finite: lower the learning rate"}
+    shown = {
+        "id": "job_1", "name": None, "status": status, "dataset_id": "ds_1", "target": "kind",
+        "features": FEATURES, "task": "classification", "network": {}, "training": {},
+        "progress": {"epoch": epoch, "epochs": EPOCHS}, "transitions": [], "attempts": 1, "priority": 0,
+        "model_id": "model_1" if status == "succeeded" else None,
+        "error": error if status == "failed" else None,
+        "stop_reason": {"succeeded": "epochs", "failed": "error", "cancelled": "cancelled"}.get(status),
+        "created_at": "2026-01-01T00:00:00Z", "started_at": None, "finished_at": None, "metadata": {},
+    }  # fmt: skip
+    return shown | fields
+
+
+def an_epoch(number: int) -> dict[str, Any]:
+    """An epoch as the service shows it: its loss falls."""
+    return {
+        "epoch": number, "loss": 1 / number, "validation_loss": 1.1 / number, "metrics": {"accuracy": 0.9},
+        "validation_metrics": {"accuracy": 0.8}, "gradient_norm": 0.1, "learning_rate": 0.01, "seconds": 0.001,
+    }  # fmt: skip
+
+
+def a_model() -> dict[str, Any]:
+    """A model as the service shows it."""
+    return {
+        "id": "model_1", "job_id": "job_1", "name": None, "task": "classification", "network": {},
+        "features": FEATURES, "target": "kind", "classes": ["fern", "moss"], "parameters": 42,
+        "metrics": {"accuracy": 0.9}, "validation_metrics": {"accuracy": 0.8}, "bytes": 168,
+        "sha256": "0" * 64, "created_at": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+
+
+class StandIn:
+    """What the server was asked, and how it is to behave. `faults` are answers that are given first, once each."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[Any] = []
+        self.uploads: list[tuple[int, str]] = []  # (bytes, sha256)
+        self.faults: list[tuple[str, Response]] = []  # (the path's end, the answer)
+        self.ending = "succeeded"
+        self.names = ["plants"]
+        self.break_after: int | None = None  # events, in the first stream
+        self.abrupt = False  # whether it breaks without a word, or ends between two chunks
+        self.streams = True  # or every stream is refused
+        self.silent = False  # streams that say nothing, and polls that never tell of an end
+        self.over = threading.Event()
+        self.app = Flask(__name__)
+        self.app.before_request(self._note)
+        self._routes()
+
+    def paths(self, method: str = "") -> list[str]:
+        """The paths that were asked for."""
+        return [path for verb, path, _ in self.asked if verb.startswith(method)]
+
+    def headers(self, path: str, name: str) -> list[str | None]:
+        """A header of each request to a path."""
+        return [headers.get(name) for _, asked, headers in self.asked if asked == path]
+
+    def _note(self) -> Response | None:
+        self.asked.append((request.method, request.path, dict(request.headers)))
+        for fault in self.faults:
+            if request.path.endswith(fault[0]):
+                self.faults.remove(fault)
+                request.get_data()
+                return fault[1]
+        return None
+
+    def _routes(self) -> None:
+        self._route("/v1/datasets", self._upload, "POST")
+        self._route("/v1/datasets", self._datasets)
+        self._route("/v1/datasets/<id>", lambda id: a_dataset(id=id))
+        self._route("/v1/jobs", self._create, "POST")
+        self._route("/v1/jobs", lambda: {"data": [a_job()], "has_more": False, "next_cursor": None})
+        self._route("/v1/jobs/<id>", lambda id: a_job("running" if self.silent else self.ending, EPOCHS))
+        self._route("/v1/jobs/<id>/epochs", self._epochs)
+        self._route("/v1/jobs/<id>/events", self._events)
+        self._route("/v1/jobs/<id>/cancel", lambda id: (a_job("cancelled"), 202), "POST")
+        self._route("/v1/models/<id>", lambda id: a_model())
+        self._route("/v1/models/<id>/predictions", self._predict, "POST")
+
+    def _route(self, rule: str, view: Any, method: str = "GET") -> None:
+        self.app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
+
+    def _upload(self) -> Any:
+        if request.mimetype == "application/json":
+            self.bodies.append(request.json)
+            return a_dataset(request.json["sample"]), 201
+        digest, size = _digest(request)
+        self.uploads.append((size, digest))
+        return a_dataset(request.args.get("name", "")), 201
+
+    def _datasets(self) -> Any:
+        at = int(request.args.get("cursor", 0))
+        more = at + 1 < len(self.names)
+        return {
+            "data": [a_dataset(self.names[at])],
+            "has_more": more,
+            "next_cursor": str(at + 1) if more else None,
+        }
+
+    def _create(self) -> Any:
+        self.bodies.append(request.json)
+        return a_job(), 202
+
+    def _epochs(self, id: str) -> Any:
+        if "points" in request.args:
+            return {"data": [an_epoch(number + 1) for number in range(EPOCHS)], "next_after": None}
+        first = int(request.args["after"]) + 1
+        last = min(first + 1, EPOCHS)
+        data = [an_epoch(number) for number in range(first, last + 1)]
+        return {"data": data, "next_after": last if last < EPOCHS else None}
+
+    def _events(self, id: str) -> Any:
+        if not self.streams:
+            return problem(503, "unavailable", "every place is taken", {"Retry-After": "0"})
+        position = int(request.headers.get("Last-Event-ID", 0))
+        broken, self.break_after = self.break_after, None
+        headers = {"Connection": "close"}
+        return Response(self._told(position, broken), headers=headers, content_type="text/event-stream")
+
+    def _told(self, position: int, broken: int | None) -> Iterator[str]:
+        yield "retry: 1\n\n"
+        story = [("status", a_job("running"))]
+        story += [("epoch", an_epoch(number + 1)) for number in range(EPOCHS)]
+        story += [("status", a_job(self.ending, EPOCHS))]
+        if self.silent:
+            self.over.wait(5)  # the stream stays open, and nothing is said
+            return
+        for number, (kind, data) in enumerate(story, start=1):
+            if broken is not None and number > broken:
+                yield f"event: {kind}\nid: {number}\ndata: "  # cut off in the middle of an event
+                if self.abrupt:
+                    raise ConnectionAbortedError
+                return
+            if number > position:
+                yield f": comment\n\nevent: {kind}\nid: {number}\ndata: {json.dumps(data)}\n\n"
+
+    def _predict(self, id: str) -> Any:
+        rows = request.json["rows"]
+        self.bodies.append(rows)
+        answer = {"label": "fern", "probabilities": {"fern": 0.75, "moss": 0.25}}
+        return {"predictions": [answer for _ in rows]}
+
+
+def _digest(upload: Request) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while chunk := upload.stream.read(1 << 16):
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    """A problem document (RFC 9457)."""
+    body = {"type": "about:blank", "title": code, "status": status, "detail": detail, "code": code, **more}
+    return Response(json.dumps(body), status, headers, content_type="application/problem+json")
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+@contextmanager
+def serving() -> Iterator[StandIn]:
+    """A stand-in on a free port of the loopback."""
+    stand_in = StandIn()
+    server = make_server("127.0.0.1", 0, stand_in.app, threaded=True, request_handler=_Quiet)
+    server.daemon_threads = True
+    stand_in.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield stand_in
+    finally:
+        stand_in.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,106 @@
+"""Retries where they are safe, and everything that goes wrong as an error of ours."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from flask import Response
+
+from backpropd.client import Client
+from backpropd.errors import Problem, ServiceError, ServiceUnreachable
+from tests.client.stand_in import StandIn, problem
+
+AWAY = {"Retry-After": "0"}
+
+
+def closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def test_a_read_is_repeated_while_the_service_is_away(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/ds_1", problem(503, "unavailable", "away", AWAY)) for _ in range(2)]
+    assert service.datasets.get("ds_1")["id"] == "ds_1"
+    assert len(stand_in.asked) == 3
+
+
+def test_what_changes_something_is_not_repeated(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/cancel", problem(503, "unavailable", "away", AWAY))]
+    with pytest.raises(ServiceError) as raised:
+        service.jobs.cancel("job_1")
+    assert raised.value.status == 503
+    assert len(stand_in.asked) == 1
+
+
+def test_a_job_is_posted_again_with_the_same_key(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/jobs", problem(503, "unavailable", "away", AWAY))]
+    service.jobs.create("ds_1", "kind")
+    first, second = stand_in.headers("/v1/jobs", "Idempotency-Key")
+    assert first == second
+    assert first
+
+
+def test_two_jobs_have_two_keys_unless_one_is_given(stand_in: StandIn, service: Client) -> None:
+    for key in (None, None, "mine"):
+        service.jobs.create("ds_1", "kind", idempotency_key=key)
+    first, second, third = stand_in.headers("/v1/jobs", "Idempotency-Key")
+    assert first != second
+    assert third == "mine"
+
+
+def test_a_problem_keeps_its_status_code_and_pointers(stand_in: StandIn, service: Client) -> None:
+    mistakes = [{"pointer": "/target", "detail": "is not a column"}]
+    stand_in.faults = [("/jobs", problem(422, "unknown_column", "no such target", errors=mistakes))]
+    with pytest.raises(ServiceError, match="no such target") as raised:
+        service.jobs.create("ds_1", "colour")
+    assert (raised.value.status, raised.value.code) == (422, "unknown_column")
+    assert raised.value.problems == (Problem("/target", "is not a column"),)
+
+
+@pytest.mark.parametrize("status", [200, 302, 502])
+def test_an_answer_that_is_not_the_services_is_an_error_of_ours(
+    stand_in: StandIn, service: Client, status: int
+) -> None:
+    stand_in.faults = [("/ds_1", Response("<h1>a proxy's page</h1>", status, content_type="text/html"))]
+    with pytest.raises(ServiceError) as raised:
+        service.datasets.get("ds_1")
+    assert (raised.value.status, raised.value.code) == (status, "unexpected_answer")
+
+
+def test_a_redirects_page_is_never_taken_for_weights(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/weights", Response("moved", 302, {"Location": "/login"}))]
+    with pytest.raises(ServiceError):
+        service.models.weights("model_1")
+
+
+def test_nobody_at_the_address_says_which_and_how_to_name_another() -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    with Client(url) as client, pytest.raises(ServiceUnreachable, match="BACKPROPD_URL") as raised:
+        client.datasets.get("ds_1")
+    assert url in raised.value.detail
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "http://127.0.0.1:port", "ftp://example.org"])
+def test_what_is_no_address_is_refused_by_name(url: str) -> None:
+    with pytest.raises(ServiceUnreachable) as raised:
+        Client(url).datasets.get("ds_1")
+    assert url in raised.value.detail
+
+
+def test_the_loopback_is_not_asked_for_through_a_proxy(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Client(stand_in.url) as client:
+        assert client.datasets.get("ds_1")["id"] == "ds_1"
+
+
+def test_url_and_key_come_from_the_environment(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKPROPD_URL", stand_in.url)
+    monkeypatch.setenv("BACKPROPD_API_KEY", "secret")
+    with Client() as client:
+        client.datasets.get("ds_1")
+    assert stand_in.headers("/v1/datasets/ds_1", "Authorization") == ["Bearer secret"]
