@@ -86,11 +86,19 @@ def _mind(app: Celery, settings: Settings, database: Database, stopping: Stoppin
 
 
 def _tell(database: Database, settings: Settings, name: str, told: threading.Event) -> None:
-    """Say every heartbeat that this worker lives."""
+    """Say every heartbeat that this worker lives.
+
+    The parent forks anew whenever a child dies. No connection is open and no write under way at that moment: SQLite's
+    must not be carried over a fork.
+    """
+    quiet = threading.Lock()
+    os.register_at_fork(before=quiet.acquire, after_in_parent=quiet.release, after_in_child=quiet.release)
     while not told.is_set():
-        try:
-            with database.write() as session:
-                workers.seen(session, name, settings.workers)
-        except errors.Unavailable as away:
-            log.warning("could not tell that this worker lives: %s", away)
+        with quiet:
+            try:
+                with database.write() as session:
+                    workers.seen(session, name, settings.workers)
+            except errors.Unavailable as away:
+                log.warning("could not tell that this worker lives: %s", away)
+            database.dispose()
         told.wait(settings.heartbeat_seconds)
