@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from backpropd.errors import Invalid
@@ -23,24 +25,35 @@ def gradient(network: Network, theta: Array, x: Array, y: Array) -> Array:
 def gradient_error(
     network: Network, theta: Array, x: Array, y: Array, rng: np.random.Generator, directions: int = 5
 ) -> float:
-    """The largest relative error over random unit directions d of gradient · d; 1e-6 or less is a proof.
+    """The `slope_error` of the mean loss over rows x (n, inputs) and targets y; 1e-6 or less is a proof.
 
-    The slope along d is measured by the five-point difference of L(theta + t d), t = ±ε, ±2ε, whose error is
-    of order ε⁴ (Abramowitz and Stegun 1964, table 25.2). Raises `Invalid` unless the network is float64.
+    Raises `Invalid` unless the network is float64.
     """
     if network.spec.dtype != "float64":
         raise Invalid("a gradient check needs float64: finite differences drown in float32's rounding")
-    step = 1e-4
     exact = gradient(network, theta, x, y)
+    return slope_error(lambda at: network.loss(at, x, y), theta, exact, rng, directions)
+
+
+def slope_error(
+    function: Callable[[Array], float],
+    point: Array,
+    gradient: Array,
+    rng: np.random.Generator,
+    directions: int = 5,
+) -> float:
+    """The largest relative error, over random unit directions d, of `gradient` · d at `point`, both of one shape.
+
+    The slope along d is measured by the five-point difference of function(point + t d), t = ±ε, ±2ε, whose
+    error is of order ε⁴ (Abramowitz and Stegun 1964, table 25.2).
+    """
+    step = 1e-4
     worst = 0.0
     for _ in range(directions):
-        direction = rng.standard_normal(theta.shape)
+        direction = rng.standard_normal(point.shape)
         direction /= np.linalg.norm(direction)
-        far, near = (
-            network.loss(theta + t * direction, x, y) - network.loss(theta - t * direction, x, y)
-            for t in (2 * step, step)
-        )
+        far, near = (function(point + t * direction) - function(point - t * direction) for t in (2 * step, step))
         measured = (8 * near - far) / (12 * step)
-        slope = float(exact @ direction)
+        slope = float(np.vdot(gradient, direction))
         worst = max(worst, abs(slope - measured) / max(abs(slope), abs(measured), 1e-8))
     return worst

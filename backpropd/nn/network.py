@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backpropd.errors import Invalid
-from backpropd.nn.activations import ACTIVATIONS
+from backpropd.nn.activations import ACTIVATIONS, OUTPUT_ONLY
 from backpropd.nn.initializers import INITIALIZERS
 from backpropd.nn.layers import (
     Layer,
@@ -262,8 +262,9 @@ def _refuse_unknown(noun: str, name: str, known: Mapping[str, object]) -> None:
 def _refuse_meaningless_outputs(spec: Spec) -> None:
     *hidden, output = spec.layers
     wanted = LOSSES[spec.loss].fused_with
-    if any(layer.activation == "softmax" for layer in hidden):
-        raise Invalid("softmax belongs to the output layer: give the hidden layers another activation")
+    for layer in hidden:
+        if layer.activation in OUTPUT_ONLY:
+            raise Invalid(f"{layer.activation} belongs to the output layer: give the hidden layers another activation")
     if wanted and output.activation != wanted:
         raise Invalid(f"{spec.loss} goes with the output activation {wanted}, not {output.activation}")
     if output.activation == "softmax" and output.units < 2:

@@ -7,10 +7,10 @@ import pytest
 
 from backpropd.errors import Invalid
 from backpropd.nn import ACTIVATIONS, LOSSES, LayerSpec, Network, Spec
-from backpropd.nn.activations import Activation
+from backpropd.nn.activations import OUTPUT_ONLY, Activation
 from backpropd.nn.gradcheck import gradient, gradient_error
 
-HIDDEN = sorted(set(ACTIVATIONS) - {"softmax"})
+HIDDEN = sorted(set(ACTIVATIONS) - set(OUTPUT_ONLY))
 DEPTHS = [(), (5,), (6, 4), (5, 4, 3)]
 HEADS = [(loss.fused_with or name, loss.name) for loss in LOSSES.values() for name in sorted(ACTIVATIONS)]
 

@@ -135,6 +135,7 @@ def test_initializing_leaves_biases_at_zero_and_draws_the_same_for_the_same_seed
         (Spec(2, (LayerSpec(3, "logistic"),), "cross_entropy"), "output activation softmax"),
         (Spec(2, (LayerSpec(1, "tanh"),), "binary_cross_entropy"), "output activation logistic"),
         (Spec(2, (LayerSpec(3, "softmax"), LayerSpec(1, "linear")), "squared_error"), "belongs to the output layer"),
+        (Spec(2, (LayerSpec(3, "exponential"), LayerSpec(1, "linear")), "squared_error"), "exponential belongs to the"),
         (Spec(2, (LayerSpec(1, "softmax"),), "cross_entropy"), "always 1"),
         (Spec(2, (), "squared_error"), "output layer"),
         (Spec(0, (LayerSpec(1, "linear"),), "squared_error"), "from 1 up"),
