@@ -10,7 +10,7 @@ h = network.predict(state.theta, x)
 
 from backpropd.nn.activations import ACTIVATIONS
 from backpropd.nn.initializers import INITIALIZERS
-from backpropd.nn.losses import LOSSES
+from backpropd.nn.losses import LOSSES, AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Poisson, SquaredError
 from backpropd.nn.network import Batch, LayerSpec, Network, Spec
 from backpropd.nn.optim import SGD, Adam
 from backpropd.nn.params import Layout
@@ -22,14 +22,20 @@ __all__ = [
     "INITIALIZERS",
     "LOSSES",
     "SGD",
+    "AbsoluteError",
     "Adam",
     "Batch",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
     "EarlyStopping",
     "Epoch",
+    "Huber",
     "LayerSpec",
     "Layout",
     "Network",
+    "Poisson",
     "Spec",
+    "SquaredError",
     "State",
     "Training",
     "fit",

@@ -68,7 +68,7 @@ class Network:
     def __init__(self, spec: Spec) -> None:
         _refuse_nonsense(spec)
         self.spec = spec
-        self.loss_function = LOSSES[spec.loss]
+        self.loss_function: Loss = LOSSES[spec.loss]()
         self.outputs = spec.layers[-1].units
         self.layout = Layout(
             {
@@ -165,7 +165,7 @@ class Network:
         """
         output, scratch = workspace.layers[-1], workspace.gradients[-1].a
         forward(workspace.layers, batch.x)
-        loss = self.loss_function.value(output.a, output.h, batch.y, scratch)
+        loss = self.loss_function.value(output.a, output.h, batch.y, None, scratch)
         backward(self.loss_function, workspace, batch)
         return loss
 
@@ -196,7 +196,7 @@ class Network:
         for rows, output in self._blocks(theta, batch.x):
             h = outputs[rows]
             np.copyto(h, output.h)
-            total += len(h) * self.loss_function.value(output.a, h, batch.y[rows], output.h)
+            total += len(h) * self.loss_function.value(output.a, h, batch.y[rows], None, output.h)
         return total / len(batch.x), outputs
 
     def loss(self, theta: Array, x: Array, y: Array) -> float:
@@ -234,9 +234,9 @@ def output_gradient(loss: Loss, output: Layer, gradients: LayerGradients, y: Arr
     A fused loss gives it at once; any other gives the gradient at h, which then goes through the activation.
     """
     if loss.fused_with:
-        loss.gradient(output.a, output.h, y, gradients.a)
+        loss.gradient(output.a, output.h, y, None, gradients.a)
     else:
-        loss.gradient(output.a, output.h, y, gradients.h)
+        loss.gradient(output.a, output.h, y, None, gradients.h)
         preactivation_gradient(output, gradients)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,23 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "exponential": torch.exp,
 }
 
+LOSSES: list[tuple[str, dict[str, float], str, Callable[..., torch.Tensor]]] = [
+    ("squared_error", {}, "numbers", F.mse_loss),
+    ("absolute_error", {}, "numbers", F.l1_loss),
+    ("huber", {}, "numbers", F.huber_loss),
+    ("huber", {"delta": 2.5}, "numbers", partial(F.huber_loss, delta=2.5)),
+    ("cross_entropy", {}, "classes", F.cross_entropy),
+    ("cross_entropy", {"label_smoothing": 0.1}, "classes", partial(F.cross_entropy, label_smoothing=0.1)),
+    ("binary_cross_entropy", {}, "labels", F.binary_cross_entropy_with_logits),
+    (
+        "binary_cross_entropy",
+        {"label_smoothing": 0.2},
+        "labels",
+        lambda a, y, reduction: F.binary_cross_entropy_with_logits(a, y * 0.8 + 0.1, reduction=reduction),
+    ),
+    ("poisson", {}, "counts", F.poisson_nll_loss),
+]
+
 
 def activations() -> dict[str, Any]:
     """Each activation's h, and its gradient at a."""
@@ -47,6 +65,28 @@ def activations() -> dict[str, Any]:
     return figures
 
 
+def losses() -> dict[str, Any]:
+    """Each loss's mean, plain and with weights of the rows, and its gradient: at a, which for no fused loss is h."""
+    values, weight, targets = starts.outputs()
+    figures = {}
+    for name, parameters, kind, function in LOSSES:
+        plain, weighted = (torch.tensor(values, requires_grad=True) for _ in range(2))
+        y = torch.tensor(targets[kind])
+        mean = function(plain, y, reduction="mean")
+        rows = function(weighted, y, reduction="none").reshape(len(values), -1).mean(dim=1)
+        weighted_mean = (torch.tensor(weight) * rows).mean()
+        mean.backward()
+        weighted_mean.backward()
+        figures[" ".join([name, *(f"{key}={value}" for key, value in parameters.items())])] = {
+            "loss": name,
+            "parameters": parameters,
+            "targets": kind,
+            "plain": {"value": mean.item(), "gradient": plain.grad.tolist()},
+            "weighted": {"value": weighted_mean.item(), "gradient": weighted.grad.tolist()},
+        }
+    return figures
+
+
 def write(name: str, figures: dict[str, Any]) -> None:
     """One JSON file, a line a name: the version that made it, and the figures."""
     lines = [
@@ -57,5 +97,5 @@ def write(name: str, figures: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
-    for make in (activations,):
+    for make in (activations, losses):
         write(make.__name__, make())

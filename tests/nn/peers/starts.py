@@ -22,3 +22,17 @@ def preactivations() -> tuple[np.ndarray, np.ndarray]:
     a = 3 * rng.standard_normal((9, 5))
     a[0] = [0.0, 1e-3, -1e-3, 30.0, -30.0]
     return a, rng.standard_normal((9, 5))
+
+
+def outputs() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """An output layer's pre-activations a (7, 4), weights of the rows with mean 1, and targets of every kind."""
+    rng = np.random.default_rng(12)
+    a, weight = 3 * rng.standard_normal((7, 4)), rng.uniform(0, 2, 7)
+    weight[2] = 0
+    targets = {
+        "numbers": 3 * rng.standard_normal((7, 4)),
+        "classes": rng.integers(0, 4, 7),
+        "labels": rng.integers(0, 2, (7, 4)).astype(float),
+        "counts": rng.integers(0, 9, (7, 4)).astype(float),
+    }
+    return a, weight / weight.mean(), targets
