@@ -12,7 +12,7 @@ from backpropd.nn.activations import ACTIVATIONS
 from backpropd.nn.initializers import INITIALIZERS
 from backpropd.nn.losses import LOSSES, AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Poisson, SquaredError
 from backpropd.nn.network import Batch, LayerSpec, Network, Spec
-from backpropd.nn.optim import SGD, Adam
+from backpropd.nn.optim import OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
 from backpropd.nn.params import Layout
 from backpropd.nn.state import State
 from backpropd.nn.train import EarlyStopping, Epoch, Training, fit
@@ -21,9 +21,13 @@ __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "LOSSES",
+    "OPTIMIZERS",
     "SGD",
     "AbsoluteError",
+    "Adadelta",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "Batch",
     "BinaryCrossEntropy",
     "CrossEntropy",
@@ -32,8 +36,10 @@ __all__ = [
     "Huber",
     "LayerSpec",
     "Layout",
+    "Nadam",
     "Network",
     "Poisson",
+    "RMSprop",
     "Spec",
     "SquaredError",
     "State",

@@ -44,7 +44,8 @@ class Descent:
             loss += len(batch.x) * self.network.loss_and_gradient(self.workspaces[len(batch.x)], batch)
             norm += math.sqrt(np.dot(self.gradient, self.gradient))
             self.state.steps += 1
-            self.optimizer.step(self.state.theta, self.gradient, self.state.slots, self.state.steps)
+            rate = self.optimizer.learning_rate
+            self.optimizer.step(self.state.theta, self.gradient, self.state.slots, self.state.steps, rate)
         return loss / len(self.data.x), norm / batches
 
     def _batches(self) -> Iterator[Batch]:

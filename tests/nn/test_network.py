@@ -110,7 +110,16 @@ def test_rows_in_another_dtype_or_order_give_the_same_outputs() -> None:
 
 @pytest.mark.parametrize(
     ("name", "variance"),
-    [("glorot_uniform", 2 / 500), ("glorot_normal", 2 / 500), ("he_uniform", 2 / 300), ("he_normal", 2 / 300)],
+    [
+        ("glorot_uniform", 2 / 500),
+        ("glorot_normal", 2 / 500),
+        ("he_uniform", 2 / 300),
+        ("he_normal", 2 / 300),
+        ("lecun_normal", 1 / 300),
+        ("orthogonal", 1 / 300),
+        ("uniform", 0.1**2 / 12),
+        ("normal", 0.05**2),
+    ],
 )
 def test_an_initializer_draws_with_the_variance_of_its_paper(name: str, variance: float) -> None:
     weight = INITIALIZERS[name](np.random.default_rng(0), 300, 200)

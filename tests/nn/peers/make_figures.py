@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import optim
 from torch.nn import functional as F
 
 from . import starts
@@ -52,6 +53,62 @@ LOSSES: list[tuple[str, dict[str, float], str, Callable[..., torch.Tensor]]] = [
     ("poisson", {}, "counts", F.poisson_nll_loss),
 ]
 
+# Our optimizer, our regularization, and PyTorch's optimizer of the same.
+RUNS: list[tuple[dict[str, Any], dict[str, Any], Callable[..., torch.optim.Optimizer]]] = [
+    ({"name": "sgd", "learning_rate": 0.1}, {}, partial(optim.SGD, lr=0.1)),
+    ({"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}, {}, partial(optim.SGD, lr=0.05, momentum=0.9)),
+    (
+        {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
+        {},
+        partial(optim.SGD, lr=0.05, momentum=0.9, nesterov=True),
+    ),
+    ({"name": "adagrad"}, {}, optim.Adagrad),
+    (
+        {"name": "adagrad", "learning_rate": 0.2, "initial_accumulator": 0.1, "epsilon": 0.01},
+        {},
+        partial(optim.Adagrad, lr=0.2, initial_accumulator_value=0.1, eps=0.01),
+    ),
+    ({"name": "rmsprop"}, {}, optim.RMSprop),
+    (
+        {"name": "rmsprop", "learning_rate": 0.002, "alpha": 0.9, "epsilon": 0.001, "momentum": 0.8},
+        {},
+        partial(optim.RMSprop, lr=0.002, alpha=0.9, eps=0.001, momentum=0.8),
+    ),
+    ({"name": "adadelta"}, {}, optim.Adadelta),
+    (
+        {"name": "adadelta", "learning_rate": 0.5, "rho": 0.8, "epsilon": 0.001},
+        {},
+        partial(optim.Adadelta, lr=0.5, rho=0.8, eps=0.001),
+    ),
+    ({"name": "adam"}, {}, optim.Adam),
+    (
+        {"name": "adam", "learning_rate": 0.02, "beta1": 0.8, "beta2": 0.9, "epsilon": 0.001},
+        {},
+        partial(optim.Adam, lr=0.02, betas=(0.8, 0.9), eps=0.001),
+    ),
+    (
+        {"name": "adam", "learning_rate": 0.02, "beta2": 0.9, "amsgrad": True},
+        {},
+        partial(optim.Adam, lr=0.02, betas=(0.9, 0.9), amsgrad=True),
+    ),
+    (
+        {"name": "adamw", "learning_rate": 0.02},
+        {"weight_decay": 0.3},
+        partial(optim.AdamW, lr=0.02, weight_decay=0.3),
+    ),
+    ({"name": "nadam"}, {}, optim.NAdam),
+    (
+        {"name": "nadam", "learning_rate": 0.02, "beta1": 0.95, "momentum_decay": 0.5},
+        {},
+        partial(optim.NAdam, lr=0.02, betas=(0.95, 0.999), momentum_decay=0.5),
+    ),
+    ({"name": "sgd", "learning_rate": 0.1}, {"l1": 0.003, "l2": 0.01}, partial(optim.SGD, lr=0.1)),
+    ({"name": "sgd", "learning_rate": 0.1}, {"clip_norm": 0.2}, partial(optim.SGD, lr=0.1)),
+    ({"name": "sgd", "learning_rate": 0.1}, {"clip_value": 0.05}, partial(optim.SGD, lr=0.1)),
+    ({"name": "sgd", "learning_rate": 0.1}, {"clip_value": 0.05, "clip_norm": 0.1}, partial(optim.SGD, lr=0.1)),
+    ({"name": "sgd", "learning_rate": 0.3}, {"max_norm": 1.2}, partial(optim.SGD, lr=0.3)),
+]
+
 
 def activations() -> dict[str, Any]:
     """Each activation's h, and its gradient at a."""
@@ -87,6 +144,59 @@ def losses() -> dict[str, Any]:
     return figures
 
 
+def epoch(
+    parameters: list[torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    l1: float = 0,
+    l2: float = 0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    max_norm: float | None = None,
+    weight_decay: float = 0,  # the optimizer knows it already
+) -> float:
+    """A step for every batch, the rows in order; the mean loss over the rows, without what l1 and l2 add."""
+    rows, classes, _ = starts.training()
+    total, weights = 0.0, parameters[::2]
+    for x, y in zip(
+        torch.tensor(rows).split(starts.BATCH_SIZE), torch.tensor(classes).split(starts.BATCH_SIZE), strict=True
+    ):
+        h = x
+        for weight, bias in zip(weights, parameters[1::2], strict=True):
+            a = h @ weight + bias
+            h = torch.tanh(a)
+        loss = F.cross_entropy(a, y)
+        total += len(x) * loss.item()
+        optimizer.zero_grad()
+        (loss + sum(l1 * weight.abs().sum() + l2 * weight.square().sum() for weight in weights)).backward()
+        if clip_value:
+            torch.nn.utils.clip_grad_value_(parameters, clip_value)
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        optimizer.step()
+        if max_norm:
+            for weight in weights:
+                weight.data = torch.renorm(weight.data, p=2, dim=1, maxnorm=max_norm)
+    return total / len(rows)
+
+
+def optimizers() -> dict[str, Any]:
+    """Each run's loss of every epoch, the mean over its rows as they are met, and the parameters at the end."""
+    figures = {}
+    for ours, regularization, make in RUNS:
+        parameters = [torch.tensor(values, requires_grad=True) for values in starts.training()[2]]
+        weights, biases = parameters[::2], parameters[1::2]
+        groups = [{"params": weights}, {"params": biases, "weight_decay": 0}]  # decay is for weights alone
+        optimizer = make(groups)
+        losses = [epoch(parameters, optimizer, **regularization) for _ in range(starts.EPOCHS)]
+        figures[" ".join(f"{key}={value}" for key, value in (ours | regularization).items())] = {
+            "optimizer": ours,
+            "regularization": regularization,
+            "losses": losses,
+            "theta": torch.cat([parameter.flatten() for parameter in parameters]).tolist(),
+        }
+    return figures
+
+
 def write(name: str, figures: dict[str, Any]) -> None:
     """One JSON file, a line a name: the version that made it, and the figures."""
     lines = [
@@ -97,5 +207,5 @@ def write(name: str, figures: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
-    for make in (activations, losses):
+    for make in (activations, losses, optimizers):
         write(make.__name__, make())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,17 @@ def outputs() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         "counts": rng.integers(0, 9, (7, 4)).astype(float),
     }
     return a, weight / weight.mean(), targets
+
+
+UNITS, EPOCHS, BATCH_SIZE = (2, 6, 5, 3), 20, 16
+
+
+def training() -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Rows x (100, 2), classes y (100,), and weights (fan_in, fan_out) and biases (fan_out,) in turn, for UNITS."""
+    rng = np.random.default_rng(13)
+    y = np.arange(100) % 3
+    x = np.c_[np.cos(2 * y), np.sin(2 * y)] + 0.8 * rng.standard_normal((100, 2))
+    parameters = []
+    for fan_in, fan_out in pairwise(UNITS):
+        parameters += [rng.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in), 0.1 * rng.standard_normal(fan_out)]
+    return x, y, parameters
