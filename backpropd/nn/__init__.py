@@ -14,6 +14,8 @@ from backpropd.nn.losses import LOSSES, AbsoluteError, BinaryCrossEntropy, Cross
 from backpropd.nn.network import Batch, LayerSpec, Network, Spec
 from backpropd.nn.optim import OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
 from backpropd.nn.params import Layout
+from backpropd.nn.regularize import Regularization
+from backpropd.nn.schedules import SCHEDULES
 from backpropd.nn.state import State
 from backpropd.nn.train import EarlyStopping, Epoch, Training, fit
 
@@ -22,6 +24,7 @@ __all__ = [
     "INITIALIZERS",
     "LOSSES",
     "OPTIMIZERS",
+    "SCHEDULES",
     "SGD",
     "AbsoluteError",
     "Adadelta",
@@ -40,6 +43,7 @@ __all__ = [
     "Network",
     "Poisson",
     "RMSprop",
+    "Regularization",
     "Spec",
     "SquaredError",
     "State",

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch import optim
 from torch.nn import functional as F
+from torch.optim import lr_scheduler
+from torch.optim.lr_scheduler import LRScheduler
 
 from . import starts
 
@@ -109,6 +111,64 @@ RUNS: list[tuple[dict[str, Any], dict[str, Any], Callable[..., torch.optim.Optim
     ({"name": "sgd", "learning_rate": 0.3}, {"max_norm": 1.2}, partial(optim.SGD, lr=0.3)),
 ]
 
+TOTAL = starts.EPOCHS * starts.STEPS_PER_EPOCH
+
+
+def warmed_up(rates: optim.Optimizer, epochs: int, after: LRScheduler) -> LRScheduler:
+    steps = epochs * starts.STEPS_PER_EPOCH
+    climb = lr_scheduler.LinearLR(rates, 1 / steps, total_iters=steps - 1)
+    return lr_scheduler.SequentialLR(rates, [climb, after], [steps])
+
+
+# Our schedule, PyTorch's of the same, and whether that moves at the end of an epoch or of a step.
+SCHEDULES: list[tuple[dict[str, Any], Callable[[optim.Optimizer], LRScheduler], bool]] = [
+    ({"name": "constant"}, partial(lr_scheduler.ConstantLR, factor=1.0), True),
+    ({"name": "step", "every": 3, "factor": 0.5}, partial(lr_scheduler.StepLR, step_size=3, gamma=0.5), True),
+    ({"name": "exponential", "factor": 0.9}, partial(lr_scheduler.ExponentialLR, gamma=0.9), True),
+    ({"name": "cosine"}, partial(lr_scheduler.CosineAnnealingLR, T_max=TOTAL), False),
+    (
+        {"name": "cosine", "period": 4, "minimum_factor": 0.01},
+        partial(lr_scheduler.CosineAnnealingWarmRestarts, T_0=4 * starts.STEPS_PER_EPOCH, eta_min=0.01 * starts.BASE),
+        False,
+    ),
+    (
+        {"name": "cosine", "period": 3, "restart_multiplier": 2},
+        partial(lr_scheduler.CosineAnnealingWarmRestarts, T_0=3 * starts.STEPS_PER_EPOCH, T_mult=2),
+        False,
+    ),
+    (
+        {"name": "cosine", "warmup_epochs": 3},
+        lambda rates: warmed_up(rates, 3, lr_scheduler.CosineAnnealingLR(rates, TOTAL - 3 * starts.STEPS_PER_EPOCH)),
+        False,
+    ),
+    ({"name": "inverse_scaling"}, partial(lr_scheduler.LambdaLR, lr_lambda=lambda step: (step + 1) ** -0.5), False),
+    (
+        {"name": "one_cycle"},
+        partial(lr_scheduler.OneCycleLR, max_lr=25 * starts.BASE, total_steps=TOTAL, cycle_momentum=False),
+        False,
+    ),
+    (
+        {"name": "one_cycle", "maximum_factor": 10.0, "rising_fraction": 0.45, "minimum_factor": 0.05},
+        partial(
+            lr_scheduler.OneCycleLR,
+            max_lr=10 * starts.BASE,
+            total_steps=TOTAL,
+            pct_start=0.45,
+            div_factor=10,
+            final_div_factor=20,
+            cycle_momentum=False,
+        ),
+        False,
+    ),
+    (
+        {"name": "reduce_on_plateau", "factor": 0.5, "patience": 2, "min_delta": 0.02, "minimum_rate": 0.03},
+        partial(
+            lr_scheduler.ReduceLROnPlateau, factor=0.5, patience=1, threshold=0.02, threshold_mode="abs", min_lr=0.03
+        ),
+        True,
+    ),
+]
+
 
 def activations() -> dict[str, Any]:
     """Each activation's h, and its gradient at a."""
@@ -197,6 +257,25 @@ def optimizers() -> dict[str, Any]:
     return figures
 
 
+def schedules() -> dict[str, Any]:
+    """Each schedule's rate of every step of EPOCHS epochs."""
+    figures = {}
+    for ours, make, by_epoch in SCHEDULES:
+        rates = optim.SGD([torch.zeros(1)], lr=starts.BASE)
+        schedule = make(rates)
+        found = []
+        for loss in starts.plateau_losses():
+            for _ in range(starts.STEPS_PER_EPOCH):
+                found.append(rates.param_groups[0]["lr"])
+                rates.step()
+                if not by_epoch:
+                    schedule.step()
+            if by_epoch:
+                schedule.step(*([loss] if ours["name"] == "reduce_on_plateau" else []))
+        figures[" ".join(f"{key}={value}" for key, value in ours.items())] = {"schedule": ours, "rates": found}
+    return figures
+
+
 def write(name: str, figures: dict[str, Any]) -> None:
     """One JSON file, a line a name: the version that made it, and the figures."""
     lines = [
@@ -207,5 +286,5 @@ def write(name: str, figures: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
-    for make in (activations, losses, optimizers):
+    for make in (activations, losses, optimizers, schedules):
         write(make.__name__, make())

@@ -51,3 +51,12 @@ def training() -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     for fan_in, fan_out in pairwise(UNITS):
         parameters += [rng.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in), 0.1 * rng.standard_normal(fan_out)]
     return x, y, parameters
+
+
+BASE, STEPS_PER_EPOCH = 0.2, 7
+
+
+def plateau_losses() -> list[float]:
+    """Losses (EPOCHS,) that fall, rest and waver."""
+    rng = np.random.default_rng(14)
+    return [float(max(1 - 0.1 * epoch, 0.4) + 0.03 * rng.standard_normal()) for epoch in range(EPOCHS)]
