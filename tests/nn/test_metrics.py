@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
     accuracy_score,
@@ -101,16 +101,19 @@ def peer_multi_label(h: Array, y: Array, weight: Array | None) -> dict[str, floa
     }
 
 
+@settings(max_examples=60, deadline=None)
 @given(cases())
 def test_classification_is_scikit_learns_with_ties_and_absent_classes(case: Case) -> None:
     assert classification(*case) == pytest.approx(peer_classification(*case), rel=1e-5, abs=1e-6)
 
 
+@settings(max_examples=60, deadline=None)
 @given(cases(exclusive=False))
 def test_multi_label_is_scikit_learns_averaged_over_the_outputs(case: Case) -> None:
     assert multi_label(*case) == pytest.approx(peer_multi_label(*case), rel=1e-5, abs=1e-6)
 
 
+@settings(max_examples=60, deadline=None)
 @given(cases((1, 1), exclusive=False))
 def test_one_logistic_output_gives_the_figures_of_the_second_class(case: Case) -> None:
     h, y, weight = case
@@ -185,6 +188,7 @@ def test_independent_outputs_of_exclusive_classes_are_scaled_to_probabilities_fo
     assert classification(h, y)["log_loss"] == pytest.approx(log_loss(y, y_proba=shares(h), labels=range(3)))
 
 
+@settings(max_examples=60, deadline=None)
 @given(cases((1, 1), exclusive=False))
 def test_roc_auc_is_the_share_of_pairs_that_are_in_order(case: Case) -> None:
     h, y, weight = case
@@ -196,6 +200,7 @@ def test_roc_auc_is_the_share_of_pairs_that_are_in_order(case: Case) -> None:
     assert roc_auc(score, positive, weight) == (None if expected is None else pytest.approx(expected))
 
 
+@settings(max_examples=60, deadline=None)
 @given(cases(), st.booleans())
 def test_a_row_of_weight_two_counts_as_two_rows_and_one_of_weight_zero_as_none(case: Case, numbers: bool) -> None:
     h, y, _ = case
