@@ -167,6 +167,11 @@ def test_roc_auc_is_left_out_when_there_is_one_class_only(outputs: int) -> None:
     assert "roc_auc" not in classification(np.full((6, outputs), 0.5), y, np.arange(6.0))
 
 
+def test_two_softmax_outputs_are_ranked_by_the_second_which_still_differs_when_the_first_is_rounded_to_one() -> None:
+    h = np.array([[1.0, 1e-9], [1.0, 1e-10]], np.float32)
+    assert classification(h, np.array([1, 0]))["roc_auc"] == 1.0
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("wrong", [0.0, 1.0])
 def test_log_loss_is_finite_for_a_certain_and_wrong_answer(wrong: float, dtype: str) -> None:
