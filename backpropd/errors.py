@@ -152,13 +152,13 @@ class JobFailed(BackpropdError):
 
 
 class Diverged(JobFailed):
-    """The loss or the parameters stopped being finite; epochs before `epoch` are kept."""
+    """The loss or the parameters stopped being finite, first in `layer`; epochs before `epoch` are kept."""
 
     code = "diverged"
 
-    def __init__(self, detail: str, *, epoch: int) -> None:
+    def __init__(self, detail: str, *, epoch: int, layer: str | None = None) -> None:
         super().__init__(detail)
-        self.epoch = epoch
+        self.epoch, self.layer = epoch, layer
 
 
 class LeaseLost(BackpropdError):

@@ -17,7 +17,7 @@ from backpropd.nn.params import Layout
 from backpropd.nn.regularize import Regularization
 from backpropd.nn.schedules import SCHEDULES
 from backpropd.nn.state import State
-from backpropd.nn.train import EarlyStopping, Epoch, Training, fit
+from backpropd.nn.train import EarlyStopping, Epoch, Training, bursts, fit
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,5 +48,6 @@ __all__ = [
     "SquaredError",
     "State",
     "Training",
+    "bursts",
     "fit",
 ]

@@ -7,32 +7,42 @@ from collections.abc import Callable
 import numpy as np
 
 from backpropd.errors import Invalid
-from backpropd.nn.network import Network
+from backpropd.nn.network import Batch, Network
 from backpropd.nn.params import Array
 
 
-def gradient(network: Network, theta: Array, x: Array, y: Array) -> Array:
-    """The gradient (parameters,) of the mean loss over rows x (n, inputs) and targets y, by backpropagation.
+def gradient(network: Network, theta: Array, x: Array, y: Array, weight: Array | None = None) -> Array:
+    """The gradient (parameters,) of the mean loss in training, by backpropagation.
 
-    Raises `Invalid` where the shapes do not fit the network.
+    Over rows x (n, inputs), targets y and weights (n,). Raises `Invalid` where the shapes do not fit the network.
     """
-    batch = network.batch(x, y)
-    out = np.zeros_like(theta)
-    network.loss_and_gradient(network.workspace(theta, out, len(batch.x)), batch)
-    return out
+    return _in_training(network, theta, Batch(x, y, weight))[1]
 
 
-def gradient_error(
-    network: Network, theta: Array, x: Array, y: Array, rng: np.random.Generator, directions: int = 5
-) -> float:
-    """The `slope_error` of the mean loss over rows x (n, inputs) and targets y; 1e-6 or less is a proof.
+def _in_training(network: Network, theta: Array, data: Batch) -> tuple[float, Array]:
+    """The loss and its gradient, with the batch's statistics and the same draws of dropout every time."""
+    batch = network.batch(*data)
+    out = np.zeros(network.parameters, theta.dtype)
+    workspace = network.workspace(theta.copy(), out, len(batch.x))
+    return network.loss_and_gradient(workspace, batch, np.random.default_rng(0)), out
+
+
+def gradient_error(network: Network, theta: Array, data: Batch, rng: np.random.Generator, directions: int = 5) -> float:
+    """The `slope_error` of the mean loss in training over `data`; 1e-6 or less is a proof.
 
     Raises `Invalid` unless the network is float64.
     """
     if network.spec.dtype != "float64":
         raise Invalid("a gradient check needs float64: finite differences drown in float32's rounding")
-    exact = gradient(network, theta, x, y)
-    return slope_error(lambda at: network.loss(at, x, y), theta, exact, rng, directions)
+    exact = gradient(network, theta, *data)
+    remembered = theta[network.parameters :]
+    return slope_error(
+        lambda at: _in_training(network, np.concatenate([at, remembered]), data)[0],
+        theta[: network.parameters],
+        exact,
+        rng,
+        directions,
+    )
 
 
 def slope_error(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from backpropd.nn.layers import (
     preactivation_gradient,
 )
 from backpropd.nn.losses import LOSSES, Loss
+from backpropd.nn.normalization import KINDS, Normalization
 from backpropd.nn.params import Array, Layout
 
 BLOCK_ROWS = 1024  # predictions are made in blocks of this many rows, so that their memory stays bounded
@@ -28,11 +28,18 @@ BLOCK_ROWS = 1024  # predictions are made in blocks of this many rows, so that t
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer: how many units, which activation, and which initializer its weights start from."""
+    """One layer: how many units, which activation, and which initializer its weights start from.
+
+    `initializer` is a name, or `{"name": ..., parameters}`. `dropout` is the share of its values that is dropped in
+    training, `normalization` None, "batch" or "layer".
+    """
 
     units: int
     activation: str
-    initializer: str = "glorot_uniform"
+    initializer: str | Mapping[str, Any] = "glorot_uniform"
+    use_bias: bool = True
+    dropout: float = 0.0
+    normalization: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,18 @@ class Spec:
     layers: tuple[LayerSpec, ...]
     loss: str
     dtype: str = "float32"
+    loss_parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 class Batch(NamedTuple):
-    """Rows x (n, inputs), and targets y: class indices (n,) or numbers (n, outputs), as the loss asks."""
+    """Rows x (n, inputs), and targets y: class indices (n,) or numbers (n, outputs), as the loss asks.
+
+    `weight` (n,) is how much each row counts, 1 on average; None for all alike.
+    """
 
     x: Array
     y: Array
+    weight: Array | None = None
 
 
 class Workspace(NamedTuple):
@@ -68,37 +80,28 @@ class Network:
     def __init__(self, spec: Spec) -> None:
         _refuse_nonsense(spec)
         self.spec = spec
-        self.loss_function: Loss = LOSSES[spec.loss]()
+        self.loss_function: Loss = LOSSES[spec.loss](**spec.loss_parameters)
         self.outputs = spec.layers[-1].units
-        self.layout = Layout(
-            {
-                name: shape
-                for index, (fan_in, fan_out) in enumerate(self._fans())
-                for name, shape in (
-                    (f"layers.{index}.weight", (fan_in, fan_out)),
-                    (f"layers.{index}.bias", (fan_out,)),
-                )
-            }
-        )
+        self.layout = _layout(spec)
 
     @property
     def parameters(self) -> int:
-        """How many numbers theta holds."""
-        return self.layout.size
-
-    def _fans(self) -> list[tuple[int, int]]:
-        units = [self.spec.inputs, *(layer.units for layer in self.spec.layers)]
-        return list(itertools.pairwise(units))
+        """How many numbers are learned: theta's length, but for what normalization remembers."""
+        return self.layout.trainable
 
     def initialize(self, rng: np.random.Generator) -> Array:
-        """A fresh theta (parameters,): weights from each layer's initializer, drawn in order; biases zero."""
+        """A fresh theta: weights from each layer's initializer, drawn in order; biases 0, scales and variances 1."""
         theta = self.layout.zeros(self.spec.dtype)
-        views = self.layout.views(theta)
-        for index, (layer, (fan_in, fan_out)) in enumerate(zip(self.spec.layers, self._fans(), strict=True)):
-            views[f"layers.{index}.weight"][:] = INITIALIZERS[layer.initializer](rng, fan_in, fan_out)
+        for name, view in self.layout.views(theta).items():
+            _, index, noun = name.split(".")
+            if noun == "weight":
+                initializer, parameters = _initializer(self.spec.layers[int(index)])
+                view[:] = INITIALIZERS[initializer](rng, *view.shape, **parameters)
+            elif noun in ("scale", "running_variance"):
+                view[:] = 1
         return theta
 
-    def batch(self, x: Array, y: Array) -> Batch:
+    def batch(self, x: Array, y: Array, weight: Array | None = None) -> Batch:
         """Rows and targets in the dtype and order that the loop needs; nothing is copied that already is so.
 
         Raises `Invalid` where shapes do not fit the network, there are no rows, or a class index is out of
@@ -108,7 +111,9 @@ class Network:
         targets = self._targets(y)
         if not len(rows) or len(rows) != len(targets):
             raise Invalid(f"x has {len(rows)} rows and y {len(targets)}: give as many of each, and one at least")
-        return Batch(rows, targets)
+        if weight is not None and weight.shape != (len(rows),):
+            raise Invalid(f"weight has the shape {weight.shape}: give one number for each of the {len(rows)} rows")
+        return Batch(rows, targets, None if weight is None else np.ascontiguousarray(weight, self.spec.dtype))
 
     def _rows(self, x: Array) -> Array:
         if x.ndim != 2 or x.shape[1] != self.spec.inputs:
@@ -129,43 +134,54 @@ class Network:
     def workspace(self, theta: Array, gradient: Array, rows: int) -> Workspace:
         """Buffers for `rows` rows at a time; weights are views of `theta`, their gradients of `gradient`."""
         views = self.layout.views(gradient)
-        layers = self._layers(theta, rows)
+        layers = self.layers(theta, rows)
         ones = np.ones(rows, theta.dtype)
         return Workspace(
             layers,
             [
                 LayerGradients(
-                    views[f"layers.{index}.weight"],
-                    views[f"layers.{index}.bias"],
-                    np.empty_like(layer.a),
-                    np.empty_like(layer.h),
-                    ones,
+                    weight=views[f"layers.{index}.weight"],
+                    bias=views.get(f"layers.{index}.bias"),
+                    scale=views.get(f"layers.{index}.scale"),
+                    shift=views.get(f"layers.{index}.shift"),
+                    a=np.empty_like(layer.a),
+                    h=np.empty_like(layer.h),
+                    ones=ones,
                 )
                 for index, layer in enumerate(layers)
             ],
         )
 
-    def _layers(self, theta: Array, rows: int) -> list[Layer]:
+    def layers(self, theta: Array, rows: int) -> list[Layer]:
+        """The layers over `theta`, with buffers for `rows` rows."""
         views = self.layout.views(theta)
-        return [
-            Layer(
-                ACTIVATIONS[layer.activation],
-                views[f"layers.{index}.weight"],
-                views[f"layers.{index}.bias"],
-                np.empty((rows, layer.units), theta.dtype),
-                np.empty((rows, layer.units), theta.dtype),
+        layers = []
+        for index, spec in enumerate(self.spec.layers):
+            a, h = np.empty((2, rows, spec.units), theta.dtype)
+            layers.append(
+                Layer(
+                    activation=ACTIVATIONS[spec.activation],
+                    weight=views[f"layers.{index}.weight"],
+                    bias=views.get(f"layers.{index}.bias"),
+                    normalization=_normalization(views, index, a) if spec.normalization else None,
+                    dropout=spec.dropout,
+                    a=a,
+                    h=h,
+                    output=np.empty_like(h) if spec.dropout else h,
+                    mask=np.empty_like(h) if spec.dropout else None,
+                )
             )
-            for index, layer in enumerate(self.spec.layers)
-        ]
+        return layers
 
-    def loss_and_gradient(self, workspace: Workspace, batch: Batch) -> float:
-        """The loss of the batch; its gradient lands in the array that the workspace was made over.
+    def loss_and_gradient(self, workspace: Workspace, batch: Batch, rng: np.random.Generator) -> float:
+        """The loss of the batch in training; its gradient lands in the array that the workspace was made over.
 
-        The batch has as many rows as the workspace. Nothing is allocated but a few numbers a row.
+        The batch has as many rows as the workspace. Only dropout draws from `rng`. Nothing is allocated but a few
+        numbers a row.
         """
         output, scratch = workspace.layers[-1], workspace.gradients[-1].a
-        forward(workspace.layers, batch.x)
-        loss = self.loss_function.value(output.a, output.h, batch.y, None, scratch)
+        forward(workspace.layers, batch.x, rng)
+        loss = self.loss_function.value(output.a, output.h, batch.y, batch.weight, scratch)
         backward(self.loss_function, workspace, batch)
         return loss
 
@@ -175,7 +191,7 @@ class Network:
         for start in range(0, len(x), BLOCK_ROWS):
             block = x[start : start + BLOCK_ROWS]
             if not layers or len(layers[0].a) != len(block):
-                layers = self._layers(theta, len(block))
+                layers = self.layers(theta, len(block))
             forward(layers, block)
             yield slice(start, start + len(block)), layers[-1]
 
@@ -196,20 +212,55 @@ class Network:
         for rows, output in self._blocks(theta, batch.x):
             h = outputs[rows]
             np.copyto(h, output.h)
-            total += len(h) * self.loss_function.value(output.a, h, batch.y[rows], None, output.h)
+            weight = None if batch.weight is None else batch.weight[rows]
+            total += len(h) * self.loss_function.value(output.a, h, batch.y[rows], weight, output.h)
         return total / len(batch.x), outputs
 
-    def loss(self, theta: Array, x: Array, y: Array) -> float:
-        """The mean loss over rows x (n, inputs) and targets y. Raises `Invalid` where shapes do not fit."""
-        return self.evaluate(theta, self.batch(x, y))[0]
+    def loss(self, theta: Array, x: Array, y: Array, weight: Array | None = None) -> float:
+        """The mean loss over rows x (n, inputs), targets y, weights (n,). Raises `Invalid` where shapes do not fit."""
+        return self.evaluate(theta, self.batch(x, y, weight))[0]
 
 
-def forward(layers: list[Layer], x: Array) -> Array:
-    """From the rows x (n, inputs) up through the layers to the outputs h (n, outputs)."""
+def _layout(spec: Spec) -> Layout:
+    parameters: dict[str, tuple[int, ...]] = {}
+    remembered: dict[str, tuple[int, ...]] = {}
+    fan_in = spec.inputs
+    for index, layer in enumerate(spec.layers):
+        name = f"layers.{index}"
+        parameters[f"{name}.weight"] = (fan_in, layer.units)
+        if layer.use_bias:
+            parameters[f"{name}.bias"] = (layer.units,)
+        if layer.normalization:
+            parameters |= {f"{name}.scale": (layer.units,), f"{name}.shift": (layer.units,)}
+        if layer.normalization == "batch":
+            remembered |= {f"{name}.running_mean": (layer.units,), f"{name}.running_variance": (layer.units,)}
+        fan_in = layer.units
+    return Layout(parameters, remembered)
+
+
+def _initializer(layer: LayerSpec) -> tuple[str, dict[str, Any]]:
+    if isinstance(layer.initializer, str):
+        return layer.initializer, {}
+    parameters = dict(layer.initializer)
+    return parameters.pop("name"), parameters
+
+
+def _normalization(views: Mapping[str, Array], index: int, a: Array) -> Normalization:
+    return Normalization(
+        scale=views[f"layers.{index}.scale"],
+        shift=views[f"layers.{index}.shift"],
+        mean=views.get(f"layers.{index}.running_mean"),
+        variance=views.get(f"layers.{index}.running_variance"),
+        normalized=np.empty_like(a),
+    )
+
+
+def forward(layers: list[Layer], x: Array, rng: np.random.Generator | None = None) -> Array:
+    """From the rows x (n, inputs) up through the layers to the outputs h (n, outputs); with `rng`, as in training."""
     h = x
     for layer in layers:
-        activate(layer, h)
-        h = layer.h
+        activate(layer, h, rng)
+        h = layer.output
     return h
 
 
@@ -220,23 +271,23 @@ def backward(loss: Loss, workspace: Workspace, batch: Batch) -> None:
     and of the pre-activation below.
     """
     layers, gradients = workspace
-    output_gradient(loss, layers[-1], gradients[-1], batch.y)
+    output_gradient(loss, layers[-1], gradients[-1], batch)
     for k in range(len(layers) - 1, 0, -1):
-        parameter_gradients(layers[k - 1].h, gradients[k])
-        activation_gradient(layers[k], gradients[k], out=gradients[k - 1].h)
+        parameter_gradients(layers[k], layers[k - 1].output, gradients[k])
+        activation_gradient(layers[k], gradients[k], layers[k - 1], out=gradients[k - 1].h)
         preactivation_gradient(layers[k - 1], gradients[k - 1])
-    parameter_gradients(batch.x, gradients[0])
+    parameter_gradients(layers[0], batch.x, gradients[0])
 
 
-def output_gradient(loss: Loss, output: Layer, gradients: LayerGradients, y: Array) -> None:
+def output_gradient(loss: Loss, output: Layer, gradients: LayerGradients, batch: Batch) -> None:
     """The gradient at the output layer's pre-activation a (n, outputs).
 
     A fused loss gives it at once; any other gives the gradient at h, which then goes through the activation.
     """
     if loss.fused_with:
-        loss.gradient(output.a, output.h, y, None, gradients.a)
+        loss.gradient(output.a, output.h, batch.y, batch.weight, gradients.a)
     else:
-        loss.gradient(output.a, output.h, y, None, gradients.h)
+        loss.gradient(output.a, output.h, batch.y, batch.weight, gradients.h)
         preactivation_gradient(output, gradients)
 
 
@@ -250,11 +301,15 @@ def _refuse_nonsense(spec: Spec) -> None:
     _refuse_unknown("loss", spec.loss, LOSSES)
     for layer in spec.layers:
         _refuse_unknown("activation", layer.activation, ACTIVATIONS)
-        _refuse_unknown("initializer", layer.initializer, INITIALIZERS)
+        _refuse_unknown("initializer", _initializer(layer)[0], INITIALIZERS)
+        if layer.normalization is not None:
+            _refuse_unknown("normalization", layer.normalization, KINDS)
+        if not 0 <= layer.dropout < 1:
+            raise Invalid(f"a dropout of {layer.dropout} is none: it is a share from 0 up to, not including, 1")
     _refuse_meaningless_outputs(spec)
 
 
-def _refuse_unknown(noun: str, name: str, known: Mapping[str, object]) -> None:
+def _refuse_unknown(noun: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         raise Invalid(f"{noun} {name!r} is none of {', '.join(known)}")
 
@@ -262,6 +317,8 @@ def _refuse_unknown(noun: str, name: str, known: Mapping[str, object]) -> None:
 def _refuse_meaningless_outputs(spec: Spec) -> None:
     *hidden, output = spec.layers
     wanted = LOSSES[spec.loss].fused_with
+    if output.dropout or output.normalization:
+        raise Invalid("the output layer answers: dropout and normalization belong to the hidden layers")
     for layer in hidden:
         if layer.activation in OUTPUT_ONLY:
             raise Invalid(f"{layer.activation} belongs to the output layer: give the hidden layers another activation")

@@ -17,22 +17,31 @@ class Layout:
     """Names, shapes and places of the parameters in theta, in the order given.
 
     `layers.0.weight` (fan_in, fan_out) comes first, then `layers.0.bias` (fan_out,), and so on to the output
-    layer. A gradient has the same layout, so an optimizer needs to know nothing of layers.
+    layer. A gradient has the same layout, so an optimizer needs to know nothing of layers. At theta's end,
+    behind the `trainable` parameters, lies what a layer remembers without being taught by a gradient: the
+    running statistics of batch normalization.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        self.shapes = dict(shapes)
+    def __init__(
+        self, parameters: Mapping[str, tuple[int, ...]], remembered: Mapping[str, tuple[int, ...]] | None = None
+    ) -> None:
+        self.shapes = {**parameters, **(remembered or {})}
         self.slices: dict[str, slice] = {}
         self.size = 0
         for name, shape in self.shapes.items():
             end = self.size + math.prod(shape)
             self.slices[name] = slice(self.size, end)
             self.size = end
+        self.trainable = sum(math.prod(shape) for shape in parameters.values())
 
-    def views(self, theta: Array) -> dict[str, Array]:
-        """Each parameter by name, a view of `theta` (size,): what is written to it is written to theta."""
-        return {name: theta[place].reshape(self.shapes[name]) for name, place in self.slices.items()}
+    def views(self, vector: Array) -> dict[str, Array]:
+        """Each parameter by name, a view of theta (size,) or of a gradient (trainable,), which ends before the rest."""
+        return {
+            name: vector[place].reshape(self.shapes[name])
+            for name, place in self.slices.items()
+            if place.stop <= len(vector)
+        }
 
     def zeros(self, dtype: str) -> Array:
-        """A flat array (size,) of zeros: an empty theta, or an empty gradient."""
+        """A flat array (size,) of zeros: an empty theta."""
         return np.zeros(self.size, dtype)

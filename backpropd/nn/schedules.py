@@ -20,10 +20,10 @@ Memory: TypeAlias = dict[str, float]
 
 @dataclass(frozen=True)
 class Schedule(ABC):
-    """A factor of the base rate for every step, after `warmup_epochs` of a straight climb to the first of them.
+    """A factor of the base rate for every step, from 1 at the start, after `warmup_epochs` of a straight climb there.
 
-    The first step of the climb has one part of it, not zero, the last one all of it (Goyal et al. 2017, section
-    2.2). The schedule proper then runs over the epochs that are left.
+    The last step of the climb has the base rate, and the first its share of that, not zero (Goyal et al. 2017,
+    section 2.2). The schedule proper then runs over the epochs that are left.
     """
 
     warmup_epochs: int = field(default=0, kw_only=True)
@@ -39,11 +39,11 @@ class Schedule(ABC):
         self, base: float, epoch: int, steps_per_epoch: int, epochs: int, out: Array, memory: Memory | None = None
     ) -> None:
         """Fill `out` (steps_per_epoch,) with the learning rates of the steps of `epoch` (from 1) of `epochs`."""
-        left = max(epochs - self.warmup_epochs, 1)
-        self.factors(max(epoch - self.warmup_epochs, 1), steps_per_epoch, left, out)
         if epoch <= self.warmup_epochs:
-            begun = (epoch - 1) * steps_per_epoch + np.arange(1, steps_per_epoch + 1)
-            out[:] = out[0] * begun / (self.warmup_epochs * steps_per_epoch)
+            begun = _steps(epoch, steps_per_epoch) + 1
+            np.divide(begun, self.warmup_epochs * steps_per_epoch, out)
+        else:
+            self.factors(epoch - self.warmup_epochs, steps_per_epoch, epochs - self.warmup_epochs, out)
         out *= base
 
     @abstractmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -12,18 +12,25 @@ import numpy as np
 from backpropd.errors import Invalid
 from backpropd.nn.network import Network
 from backpropd.nn.optim import Optimizer
-from backpropd.nn.params import Array
+from backpropd.nn.params import Array, Layout
 
-StopReason = Literal["epochs", "early_stopping"]
+StopReason = Literal["epochs", "early_stopping", "converged", "target_loss", "max_seconds"]
+
+ARRAYS = ("theta", "slots", "best_theta", "path")
+FIELDS = (
+    "steps", "epoch", "loss", "gradient_norm", "best_loss", "best_epoch", "wait", "memory", "seconds", "path_epochs",
+    "stop_reason",
+)  # fmt: skip
 
 
 @dataclass
 class State:
     """Where a run stands after `epoch` epochs. `fit` changes the arrays in place.
 
-    `theta` (P,) are the parameters, `slots` (k, P) the optimizer's vectors after `steps` steps. `loss` is
-    that of the last epoch. `best_loss`, `best_epoch`, `best_theta` and `wait`, the epochs since the last
-    improvement, belong to early stopping. `rng` is over the bit generator PCG64, as
+    `theta` are the parameters and what the layers remember, `slots` (k, P) the optimizer's vectors after `steps` steps.
+    `loss` and `gradient_norm` are those of the last epoch. `best_loss`, `best_epoch`, `best_theta` and `wait`, the
+    epochs since the last improvement, belong to early stopping, `memory` to the schedule; `seconds` were spent. `path`
+    (m, size) are the thetas after `path_epochs`, where they are kept. `rng` is over the bit generator PCG64, as
     `numpy.random.default_rng` makes it.
     """
 
@@ -33,47 +40,59 @@ class State:
     steps: int = 0
     epoch: int = 0
     loss: float | None = None
+    gradient_norm: float | None = None
     best_loss: float | None = None
     best_epoch: int | None = None
     best_theta: Array | None = None
     wait: int = 0
+    memory: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    path: Array | None = None
+    path_epochs: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None
 
     @classmethod
     def start(cls, network: Network, optimizer: Optimizer, rng: np.random.Generator) -> State:
         """A run that has not begun: theta drawn from `rng`, which later shuffles the rows too."""
-        theta = network.initialize(rng)
-        return cls(theta, np.zeros((optimizer.slots, theta.size), theta.dtype), rng)
+        return cls(network.initialize(rng), np.zeros((optimizer.slots, network.parameters), network.spec.dtype), rng)
 
     @classmethod
     def restore(
         cls, network: Network, optimizer: Optimizer, arrays: Mapping[str, Array], meta: Mapping[str, Any]
     ) -> State:
         """The state whose `arrays()` and `meta()` these are. Raises `Invalid` if they fit another network."""
+        return cls.of(network.layout, optimizer.slots, network.spec.dtype, arrays, meta)
+
+    @classmethod
+    def of(cls, layout: Layout, slots: int, dtype: str, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> State:
+        """As `restore`, for whatever has such a layout."""
+        size = (layout.size,)
+        shapes = {"theta": size, "slots": (slots, layout.trainable), "best_theta": size}
+        shapes["path"] = (len(meta["path_epochs"]), *size)
+        for name, array in arrays.items():
+            if array.shape != shapes.get(name) or array.dtype != dtype:
+                raise Invalid(f"{name} {array.dtype}{array.shape} of the checkpoint does not fit this network")
         fields = dict(meta)
         bit_generator = np.random.PCG64()
         bit_generator.state = json.loads(fields.pop("rng"))
-        shapes = {"theta": (network.parameters,), "slots": (optimizer.slots, network.parameters)}
-        shapes["best_theta"] = shapes["theta"]
-        for name, array in arrays.items():
-            if array.shape != shapes.get(name) or array.dtype != network.spec.dtype:
-                raise Invalid(f"{name} {array.dtype}{array.shape} of the checkpoint does not fit this network")
         fields |= {name: array.copy() for name, array in arrays.items()}
         return cls(**fields, rng=np.random.Generator(bit_generator))
 
     def arrays(self) -> dict[str, Array]:
-        """Copies of the arrays by name: theta, slots, and best_theta where there is one."""
-        arrays = {"theta": self.theta, "slots": self.slots, "best_theta": self.best_theta}
+        """Copies of the arrays by name: theta, slots, and best_theta and path where there are."""
+        arrays = {name: getattr(self, name) for name in ARRAYS}
         return {name: array.copy() for name, array in arrays.items() if array is not None}
 
     def meta(self) -> dict[str, Any]:
         """All the rest, for JSON. The generator's state is JSON in a string: its integers have 128 bits."""
-        names = ("steps", "epoch", "loss", "best_loss", "best_epoch", "wait", "stop_reason")
-        return {name: getattr(self, name) for name in names} | {"rng": json.dumps(self.rng.bit_generator.state)}
+        meta = {name: getattr(self, name) for name in FIELDS}
+        meta |= {"memory": dict(self.memory), "path_epochs": list(self.path_epochs)}
+        return meta | {"rng": json.dumps(self.rng.bit_generator.state)}
 
     def mark(self) -> dict[str, Any]:
         """The state as it is now, to come back to: what `fit` changes in place, as copies."""
         copies = {"theta": self.theta.copy(), "slots": self.slots.copy(), "rng": self.rng.bit_generator.state}
+        copies |= {"memory": dict(self.memory), "path_epochs": list(self.path_epochs)}
         return vars(self) | copies
 
     def back_to(self, mark: dict[str, Any]) -> None:
@@ -83,6 +102,12 @@ class State:
         self.slots[:] = others.pop("slots")
         self.rng.bit_generator.state = others.pop("rng")
         vars(self).update(others)
+
+    def keep_on_path(self) -> None:
+        """Add theta as it is now to the path."""
+        here = self.theta[None]
+        self.path = here.copy() if self.path is None else np.concatenate([self.path, here])
+        self.path_epochs.append(self.epoch)
 
     def observe(self, loss: float, *, min_delta: float, keep_theta: bool) -> None:
         """Note whether this epoch's loss is the lowest yet, and how long none was lower by `min_delta`."""

@@ -1,55 +1,74 @@
-"""Training: `fit`, a generator of `Epoch`. It knows no database, no clock and no queue."""
+"""Training: `fit`, a generator of `Epoch`. It knows no database, no queue, and no clock but the one it is given."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.errors import Diverged, Invalid
-from backpropd.nn.descent import Descent
+from backpropd.nn.descent import Descended, Descent, NumpyDescent
+from backpropd.nn.kernels.descent import NumbaDescent
 from backpropd.nn.network import Batch, Network
 from backpropd.nn.optim import Optimizer
 from backpropd.nn.params import Array
+from backpropd.nn.regularize import Regularization
+from backpropd.nn.schedules import Constant, ReduceOnPlateau, Schedule
 from backpropd.nn.state import State, StopReason
 
 Metrics = Callable[[Array, Array], dict[str, float]]
+Clock = Callable[[], float]
+LONGEST_BURST = 256
 
 
 @dataclass(frozen=True)
 class EarlyStopping:
     """Stop after `patience` epochs, none of which lowered the best loss by more than `min_delta` (Prechelt 1998).
 
-    With `restore_best`, theta becomes that of the epoch with the lowest loss when the run ends, for whatever
-    reason.
+    The epochs before `start_epoch` are not looked at. With `restore_best`, theta becomes that of the epoch with the
+    lowest loss when the run ends, for whatever reason.
     """
 
     monitor: Literal["validation_loss", "loss"] = "validation_loss"
     patience: int = 10
     min_delta: float = 0.0
     restore_best: bool = True
+    start_epoch: int = 1
 
 
 @dataclass(frozen=True)
 class Training:
-    """How to train: the optimizer, at most how many epochs, how many rows a step, and when to stop before."""
+    """How to train: the optimizer, at most how many epochs, how many rows a step, and when to stop before.
+
+    `target_loss` ends the run at an epoch whose loss is no larger: the validation loss where there is a validation
+    set. `max_seconds` ends it at the first epoch that is over later than that, by the clock that `fit` is given.
+    `metrics_every` says which epochs have metrics: the first, every so many, and the last. With `path_every` theta is
+    kept every so many epochs.
+    """
 
     optimizer: Optimizer
     epochs: int = 100
     batch_size: int = 32
     early_stopping: EarlyStopping | None = None
+    schedule: Schedule = field(default_factory=Constant)
+    regularization: Regularization = field(default_factory=Regularization)
+    target_loss: float | None = None
+    max_seconds: float | None = None
+    metrics_every: int = 1
+    path_every: int | None = None
+    engine: Literal["numpy", "numba"] = "numpy"
 
 
 class Epoch(NamedTuple):
     """What one pass over the training set came to.
 
     `loss` is the mean over the epoch's batches, each before its step and weighted by its rows;
-    `gradient_norm` the mean over the batches of the gradient's L2 norm. The other figures are those of theta
-    at the epoch's end.
+    `gradient_norm` the mean over the batches of the gradient's L2 norm; `learning_rate` that of the first step. The
+    other figures are those of theta at the epoch's end; metrics are empty in epochs that have none.
     """
 
     epoch: int  # from 1
@@ -71,8 +90,9 @@ def fit(
     *,
     metrics: Metrics | None = None,
     interrupt: NDArray[np.int8] | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[Epoch]:
-    """Train until the epochs are over or early stopping ends the run, epoch after epoch (Bottou 2012).
+    """Train until the epochs are over or something ends the run before, epoch after epoch (Bottou 2012).
 
     `state` is changed in place. Whenever the caller has control it is that of the last epoch yielded, and
     complete: between two epochs, after the end, after an interrupt, and after any exception; its checkpoint
@@ -85,83 +105,217 @@ def fit(
     finite, or whose step, the run's last, leaves a loss that is not; and `Invalid` for sets that do not fit the
     network.
     """
-    _refuse_nonsense(training, validation_set)
-    interrupt = np.zeros(1, np.int8) if interrupt is None else interrupt
-    training_set = network.batch(*training_set)
-    validation_set = network.batch(*validation_set) if validation_set else None
-    descent = Descent(network, training.optimizer, training_set, training.batch_size, state)
-    while state.stop_reason is None:
-        mark = state.mark()
-        try:
-            epoch = _epoch(descent, validation_set, training, metrics, interrupt)
-        except BaseException:
-            state.back_to(mark)
-            raise
-        if epoch is None:
-            state.back_to(mark)
-            return
-        yield epoch
+    run = _Run(network, training_set, validation_set, training, state, metrics, interrupt, clock)
+    for burst in run.bursts(1):
+        yield from burst
 
 
-@np.errstate(all="ignore")  # what overflows is found by looking, and raised as Diverged
-def _epoch(
-    descent: Descent,
+def bursts(
+    network: Network,
+    training_set: Batch,
     validation_set: Batch | None,
     training: Training,
-    metrics: Metrics | None,
-    interrupt: NDArray[np.int8],
-) -> Epoch | None:
-    """One epoch, looked at from all sides; None if it was interrupted."""
-    network, state, (x, y) = descent.network, descent.state, descent.data
-    rate = training.optimizer.learning_rate
-    state.epoch += 1
-    descended = descent.epoch(interrupt)
-    if descended is None:
+    state: State,
+    *,
+    metrics: Metrics | None = None,
+    interrupt: NDArray[np.int8] | None = None,
+    clock: Clock | None = None,
+) -> Iterator[list[Epoch]]:
+    """The epochs of `fit`, the same to the bit, several at a time where nothing must be looked at in between.
+
+    On a small network an epoch takes less time than Python needs for one. The state is that of a burst's last epoch.
+    """
+    run = _Run(network, training_set, validation_set, training, state, metrics, interrupt, clock)
+    return run.bursts(LONGEST_BURST)
+
+
+class _Run:
+    """What the epochs of one run share."""
+
+    def __init__(
+        self,
+        network: Network,
+        training_set: Batch,
+        validation_set: Batch | None,
+        training: Training,
+        state: State,
+        metrics: Metrics | None,
+        interrupt: NDArray[np.int8] | None,
+        clock: Clock | None,
+    ) -> None:
+        _refuse_nonsense(training, validation_set, clock)
+        self.network, self.training, self.state, self.metrics, self.clock = network, training, state, metrics, clock
+        self.interrupt = np.zeros(1, np.int8) if interrupt is None else interrupt
+        self.training_set = network.batch(*training_set)
+        self.validation_set = network.batch(*validation_set) if validation_set else None
+        engine: type[NumpyDescent | NumbaDescent] = NumbaDescent if training.engine == "numba" else NumpyDescent
+        self.descent: Descent = engine(
+            network,
+            training.optimizer,
+            training.regularization,
+            training.batch_size,
+            self.training_set,
+            self.validation_set,
+            state,
+        )
+        if state.epoch == 0:
+            state.memory = training.schedule.start()
+            if training.path_every:
+                state.keep_on_path()
+
+    def bursts(self, most: int) -> Iterator[list[Epoch]]:
+        """Burst after burst; an epoch that is looked at is the only one of its burst."""
+        while self.state.stop_reason is None:
+            mark = self.state.mark()
+            try:
+                wanted = min(most, self._free_epochs())
+                rates = self._rates(wanted)
+                descended, seconds = self._descend(wanted, rates)
+                done = len(descended.figures)
+                if done < wanted:
+                    self._draw_again(mark, done)
+                epochs = self._close(descended.figures, rates, seconds)
+            except BaseException:
+                self.state.back_to(mark)
+                raise
+            if epochs:
+                yield epochs
+            if descended.outcome == "diverged":
+                raise self._diverged(descended.layer)
+            if descended.outcome == "interrupted":
+                return
+
+    def _free_epochs(self) -> int:
+        """How many epochs can go by before one must be looked at; that one alone if it is the next."""
+        training, epoch = self.training, self.state.epoch
+        closely = (training.early_stopping, training.target_loss, training.max_seconds)
+        if any(each is not None for each in closely) or isinstance(training.schedule, ReduceOnPlateau):
+            return 1
+        if any(layer.dropout for layer in self.network.spec.layers):
+            return 1  # dropout draws while it trains, so that the orders of later epochs are not known yet
+        until = [training.epochs - epoch - 1]
+        if self.metrics:
+            until.append(0 if epoch == 0 else training.metrics_every - epoch % training.metrics_every - 1)
+        if training.path_every:
+            until.append(training.path_every - epoch % training.path_every - 1)
+        return max(min(until), 1)
+
+    def _rates(self, count: int) -> Array:
+        """The learning rates of the next epochs' steps (count, steps_per_epoch)."""
+        rates = np.empty((count, self.descent.steps_per_epoch))
+        for number, out in enumerate(rates):
+            self.training.schedule.rates(
+                self.training.optimizer.learning_rate,
+                self.state.epoch + 1 + number,
+                self.descent.steps_per_epoch,
+                self.training.epochs,
+                out,
+                self.state.memory,
+            )
+        return rates
+
+    def _descend(self, count: int, rates: Array) -> tuple[Descended, float]:
+        """Run so many epochs; how long they took, too."""
+        rows = len(self.training_set.x)
+        orders = np.empty((count, rows), np.intp)
+        for order in orders:
+            order[:] = np.arange(rows) if self.descent.steps_per_epoch == 1 else self.state.rng.permutation(rows)
+        began = self.clock() if self.clock else 0.0
+        descended = self.descent.run(orders, rates, self.interrupt)
+        return descended, self.clock() - began if self.clock else 0.0
+
+    def _draw_again(self, mark: dict[str, Any], done: int) -> None:
+        """Bring the generator to where it was after `done` epochs, for the orders were drawn ahead."""
+        self.state.rng.bit_generator.state = mark["rng"]
+        if done and self.descent.steps_per_epoch > 1:
+            for _ in range(done):
+                self.state.rng.permutation(len(self.training_set.x))
+
+    def _close(self, figures: Array, rates: Array, seconds: float) -> list[Epoch]:
+        """Make the burst's epochs; the last of them may be one that is looked at."""
+        state = self.state
+        state.steps += len(figures) * self.descent.steps_per_epoch
+        state.seconds += seconds
+        epochs = []
+        for (loss, norm, validation_loss), rate in zip(figures.tolist(), rates[:, 0].tolist(), strict=False):
+            state.epoch += 1
+            state.loss, state.gradient_norm = loss, norm
+            held_out = validation_loss if self.validation_set else None
+            unmeasured: dict[str, float] | None = {} if self.validation_set else None
+            epochs.append(Epoch(state.epoch, loss, held_out, {}, unmeasured, norm, rate, None))
+        return [*epochs[:-1], self._look(epochs[-1])] if epochs else []
+
+    def _look(self, epoch: Epoch) -> Epoch:
+        """At an epoch's end: is it the last, what are its metrics, is theta one to keep."""
+        state, training = self.state, self.training
+        monitored = epoch.loss if epoch.validation_loss is None else epoch.validation_loss
+        training.schedule.observe(state.memory, monitored)
+        reason = self._reason_to_stop(epoch, monitored)
+        every = training.metrics_every
+        if self.metrics and (epoch.epoch == 1 or epoch.epoch % every == 0 or reason):
+            epoch = self._measured(epoch, self.metrics)
+        if training.path_every and (epoch.epoch % training.path_every == 0 or reason):
+            state.keep_on_path()
+        if reason:
+            if state.best_theta is not None:
+                state.theta[:] = state.best_theta
+            # no other epoch will come to see what the last step did
+            self._refuse_what_is_not_finite(self.network.evaluate(state.theta, self.training_set)[0])
+        state.stop_reason = reason
+        return epoch._replace(stop_reason=reason)
+
+    def _reason_to_stop(self, epoch: Epoch, monitored: float) -> StopReason | None:
+        state, training = self.state, self.training
+        stopping = training.early_stopping
+        if stopping and epoch.epoch >= stopping.start_epoch:
+            watched = epoch.loss if stopping.monitor == "loss" else monitored
+            state.observe(watched, min_delta=stopping.min_delta, keep_theta=stopping.restore_best)
+        if training.target_loss is not None and monitored <= training.target_loss:
+            return "target_loss"
+        if stopping and state.wait >= stopping.patience:
+            return "early_stopping"
+        if epoch.epoch >= training.epochs:
+            return "epochs"
+        if training.max_seconds is not None and state.seconds >= training.max_seconds:
+            return "max_seconds"
         return None
-    loss, gradient_norm = descended
-    validation_loss, h = network.evaluate(state.theta, validation_set) if validation_set else (None, None)
-    _refuse_divergence(state, rate, loss, gradient_norm, validation_loss or 0.0)
-    figures = metrics(network.predict(state.theta, x), y) if metrics else {}
-    validation_figures = None
-    if validation_set and h is not None:
-        validation_figures = metrics(h, validation_set.y) if metrics else {}
-    _refuse_divergence(state, rate, *figures.values(), *(validation_figures or {}).values())
-    _close(state, training, loss, validation_loss)
-    if state.stop_reason:  # no other epoch will come to see what the last step did
-        _refuse_divergence(state, rate, network.evaluate(state.theta, descent.data)[0])
-    return Epoch(
-        state.epoch, loss, validation_loss, figures, validation_figures, gradient_norm, rate, state.stop_reason
-    )
+
+    @np.errstate(all="ignore")  # what overflows is found by looking, and raised as Diverged
+    def _measured(self, epoch: Epoch, metrics: Metrics) -> Epoch:
+        figures = metrics(self.network.predict(self.state.theta, self.training_set.x), self.training_set.y)
+        of_validation = None
+        if self.validation_set:
+            h = self.network.predict(self.state.theta, self.validation_set.x)
+            of_validation = metrics(h, self.validation_set.y)
+        self._refuse_what_is_not_finite(*figures.values(), *(of_validation or {}).values())
+        return epoch._replace(metrics=figures, validation_metrics=of_validation)
+
+    def _refuse_what_is_not_finite(self, *figures: float) -> None:
+        if not all(map(math.isfinite, figures)):
+            self.state.epoch -= 1  # the epoch that diverged is not done
+            raise self._diverged(None)
+
+    def _diverged(self, layer: str | None) -> Diverged:
+        """What to tell of a run that diverged in the epoch after the state's."""
+        state, rate = self.state, self.training.optimizer.learning_rate
+        where = "behind the output layer, in the loss" if layer is None else f"first in {layer}"
+        before = "No epoch came before it"
+        if state.epoch and state.loss is not None:
+            before = f"The last finite loss was {state.loss:g}, the gradient's norm {state.gradient_norm:g}"
+        return Diverged(
+            f"training diverged in epoch {state.epoch + 1}: the numbers grew until they were not finite any more, "
+            f"{where}. {before}. The learning_rate is {rate:g}: try {rate / 10:g}",
+            epoch=state.epoch + 1,
+            layer=layer,
+        )
 
 
-def _close(state: State, training: Training, loss: float, validation_loss: float | None) -> None:
-    """Note the epoch's loss, decide whether it is the last, and put the best theta back if it is."""
-    state.loss = loss
-    if state.epoch >= training.epochs:
-        state.stop_reason = "epochs"
-    if stopping := training.early_stopping:
-        monitored = loss if validation_loss is None or stopping.monitor == "loss" else validation_loss
-        state.observe(monitored, min_delta=stopping.min_delta, keep_theta=stopping.restore_best)
-        if state.wait >= stopping.patience:
-            state.stop_reason = "early_stopping"
-    if state.stop_reason and state.best_theta is not None:
-        state.theta[:] = state.best_theta
-
-
-def _refuse_divergence(state: State, learning_rate: float, *figures: float) -> None:
-    if all(map(math.isfinite, figures)) and np.isfinite(state.theta).all():
-        return
-    before = "No epoch came before it" if state.loss is None else f"The last finite loss was {state.loss:g}"
-    raise Diverged(
-        f"training diverged in epoch {state.epoch}: the numbers grew until they were not finite any more. "
-        f"{before}. The learning_rate is {learning_rate:g}: try {learning_rate / 10:g}",
-        epoch=state.epoch,
-    )
-
-
-def _refuse_nonsense(training: Training, validation_set: Batch | None) -> None:
+def _refuse_nonsense(training: Training, validation_set: Batch | None, clock: Clock | None) -> None:
     stopping = training.early_stopping
-    if training.epochs < 1 or training.batch_size < 1 or (stopping and stopping.patience < 1):
-        raise Invalid("epochs, batch_size and patience are whole numbers from 1 up")
+    whole = [training.epochs, training.batch_size, training.metrics_every]
+    if min([*whole, stopping.patience if stopping else 1, training.path_every or 1]) < 1:
+        raise Invalid("epochs, batch_size, patience, metrics_every and path_every are whole numbers from 1 up")
     if stopping and stopping.monitor == "validation_loss" and validation_set is None:
         raise Invalid("early stopping on the validation_loss needs a validation set: give one, or monitor the loss")
+    if training.max_seconds is not None and clock is None:
+        raise Invalid("max_seconds needs a clock: pass one, such as time.monotonic")

@@ -133,9 +133,9 @@ def test_a_step_allocates_no_more_than_a_few_numbers_a_row(network: Network) -> 
     y = np.zeros(rows, int) if network.loss_function.takes_classes else np.zeros((rows, 1))
     batch = network.batch(np.ones((rows, 2)), y)
     theta = network.initialize(np.random.default_rng(0))
-    workspace = network.workspace(theta, np.zeros_like(theta), rows)
+    workspace, rng = network.workspace(theta, np.zeros_like(theta), rows), np.random.default_rng(0)
     tracemalloc.start()
-    network.loss_and_gradient(workspace, batch)
+    network.loss_and_gradient(workspace, batch, rng)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < rows * 40

@@ -1,0 +1,140 @@
+"""The compiled engine: `Descent` over the kernels, with the arrays that they need made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backpropd.nn.descent import Descended, Orders, first_not_finite
+from backpropd.nn.kernels import activations, epochs, layers, losses, updates
+from backpropd.nn.kernels.compile import LANES, LAYER, SETTINGS
+from backpropd.nn.network import Batch, Network
+from backpropd.nn.optim import Optimizer
+from backpropd.nn.params import Array
+from backpropd.nn.regularize import Regularization
+from backpropd.nn.state import State
+
+LEAST_BLOCK = 128  # rows of a validation set looked at together
+
+Rows = tuple[Array, NDArray[np.int64], Array, Array]
+"""x (n, inputs), class indices (n,) or none, targets (n, outputs) or none, weights (n,) or none."""
+
+
+class NumbaDescent:
+    """The engine for speed: the same figures as the readable one, but for rounding."""
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        regularization: Regularization,
+        batch_size: int,
+        training_set: Batch,
+        validation_set: Batch | None,
+        state: State,
+    ) -> None:
+        """A batch size of all the rows or more means full batches; the last batch of an epoch has what is left."""
+        self.network, self.state = network, state
+        rows, dtype = len(training_set.x), state.theta.dtype
+        batch_size = min(batch_size, rows)
+        self.steps_per_epoch = -(-rows // batch_size)
+        self.has_validation = validation_set is not None
+        nobody = Batch(training_set.x[:0], training_set.y[:0])
+        self.sets = _rows_of(training_set, dtype), _rows_of(validation_set or nobody, dtype)
+        block = max(batch_size, LEAST_BLOCK) if self.has_validation else batch_size
+        lanes = -(-block // LANES) * LANES
+        self.layers, size = _records(network, lanes)
+        self.settings = _settings(network, optimizer, regularization, batch_size)[0]
+        widest = max(layer.units for layer in network.spec.layers)
+        self.work = (
+            np.zeros(size, dtype),
+            np.zeros(widest * lanes, dtype),
+            np.zeros(widest * lanes, dtype),
+            np.zeros(network.spec.inputs * lanes, dtype),
+            np.zeros(lanes, np.int64),
+            np.zeros(network.outputs * lanes, dtype),
+            np.zeros(lanes, dtype),
+            np.zeros(2 * lanes, dtype),
+            np.zeros(1, np.int64),
+        )
+        self.gradient = np.zeros(network.parameters, dtype)
+        self.kept = np.empty_like(state.theta), np.empty_like(state.slots)
+
+    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> Descended:
+        """See `Descent`."""
+        state, figures = self.state, np.full((len(orders), 3), np.nan if self.has_validation else 0.0)
+        done, outcome = epochs.train(
+            *self.sets, orders, rates, state.theta, self.gradient, state.slots, self.kept, self.layers, self.settings,
+            self.work, figures, interrupt, state.rng, state.steps,
+        )  # fmt: skip
+        layer = None
+        if outcome == epochs.DIVERGED:
+            layer = first_not_finite(self.network.layout, state.theta, list(self._values()))
+            state.theta[:], state.slots[:] = self.kept
+        named = {epochs.INTERRUPTED: "interrupted", epochs.DIVERGED: "diverged"}.get(outcome, "complete")
+        return Descended(figures[:done], named, layer)  # type: ignore[arg-type]
+
+    def _values(self) -> Iterator[tuple[Array, Array]]:
+        """Each layer's a and h of the batch that came last."""
+        buffer, rows = self.work[0], int(self.work[-1][0])
+        lanes = -(-rows // LANES) * LANES
+        for record in self.layers:
+            units = int(record["fan_out"])
+            a, h = (buffer[start : start + units * lanes].reshape(units, lanes) for start in (record["a"], record["h"]))
+            yield a[:, :rows], h[:, :rows]
+
+
+def _rows_of(batch: Batch, dtype: np.dtype[Any]) -> Rows:
+    x, y, weight = batch
+    weights = np.zeros(0, dtype) if weight is None else weight
+    if y.ndim == 1:
+        return x, y.astype(np.int64, copy=False), np.zeros((0, 0), dtype), weights
+    return x, np.zeros(0, np.int64), y, weights
+
+
+def _records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
+    """The layers as records, and how many numbers the buffer must hold for so many lanes."""
+    records = np.zeros(len(network.spec.layers), LAYER)
+    places = {name: place.start for name, place in network.layout.slices.items()}
+    size, fan_in = 0, network.spec.inputs
+    for index, (spec, record) in enumerate(zip(network.spec.layers, records, strict=True)):
+        name, area = f"layers.{index}", spec.units * lanes
+        wanted = {"a": area, "h": area}
+        if spec.dropout:
+            wanted |= {"output": area, "mask": area}
+        if spec.normalization:
+            wanted |= {"normalized": area, "inverse_std": max(spec.units, lanes)}
+        for noun, length in wanted.items():
+            record[noun] = size
+            size += length
+        record["output"] = record["output"] if spec.dropout else record["h"]
+        record["fan_in"], record["fan_out"] = fan_in, spec.units
+        record["activation"] = activations.CODES[spec.activation]
+        record["normalization"] = layers.NORMALIZATIONS[spec.normalization]
+        record["dropout"] = spec.dropout
+        for field, noun in (("weight", "weight"), ("bias", "bias"), ("scale", "scale"), ("running", "running_mean")):
+            record[field] = places.get(f"{name}.{noun}", -1)
+        fan_in = spec.units
+    return records, size
+
+
+def _settings(network: Network, optimizer: Optimizer, regularization: Regularization, batch_size: int) -> NDArray[Any]:
+    """One record of every number that the kernels are told; what is None or not there is zero."""
+    settings = np.zeros(1, SETTINGS)
+    numbers: dict[str, Any] = {
+        **asdict(network.loss_function),  # type: ignore[call-overload]
+        **asdict(optimizer),  # type: ignore[call-overload]
+        **asdict(regularization),
+        "inputs": network.spec.inputs,
+        "outputs": network.outputs,
+        "batch_size": batch_size,
+        "loss": losses.CODES[network.spec.loss],
+        "optimizer": updates.CODES[type(optimizer)],
+    }
+    for name in SETTINGS.names or ():
+        settings[name] = numbers.get(name) or 0
+    return settings

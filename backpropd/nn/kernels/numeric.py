@@ -1,0 +1,100 @@
+"""exp, log and tanh for compiled loops: in float32 polynomials that a compiler can vectorize, in float64 libm's own.
+
+The polynomials are those of Cephes (Moshier 1989, Methods and Programs for Mathematical Functions), within 3 units in
+the last place. They are compiled without reassociation, which would undo the split of the logarithm of two. A NaN stays
+a NaN, so that what diverged is seen.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+EXACT: Any = {"fastmath": {"contract"}}
+F = np.float32
+ONE, HALF, ZERO = F(1), F(0.5), F(0)
+LOG2E = F(1.44269504088896341)
+LN2_HIGH, LN2_LOW = F(0.693359375), F(-2.12194440e-4)
+ROUND = F(12582912.0)  # 1.5 · 2²³: added and taken off again, it rounds a float32 to the nearest whole number
+EXP_LOWEST, EXP_HIGHEST = F(-87.33), F(88.37)
+E0, E1, E2 = F(1.9875691500e-4), F(1.3981999507e-3), F(8.3334519073e-3)
+E3, E4, E5 = F(4.1665795894e-2), F(1.6666665459e-1), F(5.0000001201e-1)
+L0, L1, L2 = F(7.0376836292e-2), F(-1.1514610310e-1), F(1.1676998740e-1)
+L3, L4, L5 = F(-1.2420140846e-1), F(1.4249322787e-1), F(-1.6668057665e-1)
+L6, L7, L8 = F(2.0000714765e-1), F(-2.4999993993e-1), F(3.3333331174e-1)
+T0, T1, T2 = F(-5.70498872745e-3), F(2.06390887954e-2), F(-5.37397155531e-2)
+T3, T4 = F(1.33314422036e-1), F(-3.33332819422e-1)
+TANH_BORDER, ROOT_HALF = F(0.625), F(0.707106781186547524)
+
+
+def exp(x: Any) -> Any:
+    """eˣ in compiled code; in float32 between 1e-38 and 2e38."""
+    raise NotImplementedError("compiled code only")
+
+
+def log(x: Any) -> Any:
+    """The natural logarithm of a positive x in compiled code."""
+    raise NotImplementedError("compiled code only")
+
+
+def tanh(x: Any) -> Any:
+    """tanh x in compiled code."""
+    raise NotImplementedError("compiled code only")
+
+
+@overload(exp, jit_options=EXACT)
+def _exp(x):  # type: ignore[no-untyped-def]  # numba compares the signatures
+    """eˣ = 2ⁿ eʳ with n whole and |r| ≤ ln 2 / 2."""
+    if x != types.float32:
+        return lambda x: math.exp(x)
+
+    def compiled(x):  # type: ignore[no-untyped-def]
+        y = EXP_HIGHEST if x > EXP_HIGHEST else (EXP_LOWEST if x < EXP_LOWEST else x)
+        n = (y * LOG2E + ROUND) - ROUND
+        r = y - n * LN2_HIGH
+        r = r - n * LN2_LOW
+        p = ((((E0 * r + E1) * r + E2) * r + E3) * r + E4) * r + E5
+        power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+        return (p * r * r + r + ONE) * power
+
+    return compiled
+
+
+@overload(log, jit_options=EXACT)
+def _log(x):  # type: ignore[no-untyped-def]  # numba compares the signatures
+    """log x = e ln 2 + log m with x = 2ᵉ m and m between √½ and √2."""
+    if x != types.float32:
+        return lambda x: math.log(x)
+
+    def compiled(x):  # type: ignore[no-untyped-def]
+        bits = np.float32(x).view(np.int32)
+        e = np.float32((bits >> np.int32(23)) - np.int32(126))
+        m = np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)).view(np.float32)
+        low = m < ROOT_HALF
+        e = e - (ONE if low else ZERO)
+        m = m + (m if low else ZERO) - ONE
+        z = m * m
+        p = (((((((L0 * m + L1) * m + L2) * m + L3) * m + L4) * m + L5) * m + L6) * m + L7) * m + L8
+        return m + (p * m * z + e * LN2_LOW - HALF * z) + e * LN2_HIGH
+
+    return compiled
+
+
+@overload(tanh, jit_options=EXACT)
+def _tanh(x):  # type: ignore[no-untyped-def]  # numba compares the signatures
+    """An odd polynomial near zero, elsewhere 1 - 2 / (e²ˣ + 1)."""
+    if x != types.float32:
+        return lambda x: math.tanh(x)
+
+    def compiled(x):  # type: ignore[no-untyped-def]
+        z = x * x
+        near = ((((T0 * z + T1) * z + T2) * z + T3) * z + T4) * z * x + x
+        y = abs(x)
+        far = ONE - (ONE + ONE) / (exp(y + y) + ONE)
+        return near if y < TANH_BORDER else (-far if x < ZERO else far)
+
+    return compiled
