@@ -14,7 +14,7 @@ from backpropd.nn.network import Network
 from backpropd.nn.optim import Optimizer
 from backpropd.nn.params import Array
 
-StopReason = Literal["epochs", "early_stopping"]
+StopReason = Literal["epochs", "early_stopping", "converged"]
 
 
 @dataclass
