@@ -11,16 +11,22 @@ h = network.predict(state.theta, x)
 from backpropd.nn.activations import ACTIVATIONS
 from backpropd.nn.initializers import INITIALIZERS
 from backpropd.nn.losses import LOSSES
+from backpropd.nn.mcculloch_pitts import McCullochPitts
 from backpropd.nn.network import Batch, LayerSpec, Network, Spec
+from backpropd.nn.neurons import NEURONS, Neuron, fit_neuron, restore_neuron, start_neuron
 from backpropd.nn.optim import SGD, Adam
 from backpropd.nn.params import Layout
+from backpropd.nn.perceptron import Perceptron
+from backpropd.nn.perceptron_network import PerceptronNetwork
 from backpropd.nn.state import State
+from backpropd.nn.threshold import Trace
 from backpropd.nn.train import EarlyStopping, Epoch, Training, fit
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "LOSSES",
+    "NEURONS",
     "SGD",
     "Adam",
     "Batch",
@@ -28,9 +34,17 @@ __all__ = [
     "Epoch",
     "LayerSpec",
     "Layout",
+    "McCullochPitts",
     "Network",
+    "Neuron",
+    "Perceptron",
+    "PerceptronNetwork",
     "Spec",
     "State",
+    "Trace",
     "Training",
     "fit",
+    "fit_neuron",
+    "restore_neuron",
+    "start_neuron",
 ]
