@@ -148,8 +148,8 @@ def _refusal(x: Array, y: Array, family: Family, rows: Sequence[int], names: Seq
         reason = _why_silent(x, family, rows[0]) if y[rows[0]] else _why_firing(x, y, family, rows)
         detail = (
             f"no single McCulloch-Pitts neuron of the kind asked for answers {listed}. {reason}. "
-            f"A perceptron_network represents every boolean function of up to {LARGEST_INPUTS} inputs: choose it, or change "
-            "these rows"
+            f"A perceptron_network represents every boolean function of up to {LARGEST_INPUTS} inputs: choose it, "
+            "or change these rows"
         )
     return NotRepresentable(detail, rows=rows)
 

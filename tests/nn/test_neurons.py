@@ -21,6 +21,7 @@ from backpropd.nn import (
     restore_neuron,
     start_neuron,
 )
+from backpropd.nn.threshold import learn_in_fresh_order
 
 from .data import XOR, XOR_TARGETS, blobs
 
@@ -124,6 +125,14 @@ def test_a_table_that_no_neuron_represents_leaves_the_state_as_it_was() -> None:
     with pytest.raises(NotRepresentable):
         list(fit_neuron(neuron, Batch(XOR, XOR_TARGETS), None, state))
     assert checkpoint(state) == before
+
+
+@pytest.mark.parametrize("rows", [1, 1023, 1024, 1025, 2500])
+def test_every_row_is_shown_once_an_epoch_however_many_blocks_there_are(rows: int) -> None:
+    shown: list[int] = []
+    rng, interrupt = np.random.default_rng(0), np.zeros(1, np.int8)
+    assert learn_in_fresh_order(lambda order: shown.extend(order.tolist()), rows, rng, interrupt)
+    assert sorted(shown) == list(range(rows))
 
 
 @each_run
