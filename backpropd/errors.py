@@ -161,6 +161,16 @@ class Diverged(JobFailed):
         self.epoch, self.layer = epoch, layer
 
 
+class NotRepresentable(JobFailed):
+    """No single neuron answers every row of the table; `rows` are a minimal set of rows that none can satisfy."""
+
+    code = "not_representable"
+
+    def __init__(self, detail: str, *, rows: Iterable[int]) -> None:
+        super().__init__(detail)
+        self.rows = tuple(rows)
+
+
 class LeaseLost(BackpropdError):
     """Another claim holds the job now: this worker's writes no longer count, and it drops the job."""
 

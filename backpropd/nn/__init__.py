@@ -11,18 +11,24 @@ h = network.predict(state.theta, x)
 from backpropd.nn.activations import ACTIVATIONS
 from backpropd.nn.initializers import INITIALIZERS
 from backpropd.nn.losses import LOSSES, AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Poisson, SquaredError
+from backpropd.nn.mcculloch_pitts import McCullochPitts
 from backpropd.nn.network import Batch, LayerSpec, Network, Spec
+from backpropd.nn.neurons import NEURONS, Neuron, fit_neuron, restore_neuron, start_neuron
 from backpropd.nn.optim import OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
 from backpropd.nn.params import Layout
+from backpropd.nn.perceptron import Perceptron
+from backpropd.nn.perceptron_network import PerceptronNetwork
 from backpropd.nn.regularize import Regularization
 from backpropd.nn.schedules import SCHEDULES
 from backpropd.nn.state import State
+from backpropd.nn.threshold import Trace
 from backpropd.nn.train import EarlyStopping, Epoch, Training, bursts, fit
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
     "LOSSES",
+    "NEURONS",
     "OPTIMIZERS",
     "SCHEDULES",
     "SGD",
@@ -39,15 +45,23 @@ __all__ = [
     "Huber",
     "LayerSpec",
     "Layout",
+    "McCullochPitts",
     "Nadam",
     "Network",
+    "Neuron",
+    "Perceptron",
+    "PerceptronNetwork",
     "Poisson",
     "RMSprop",
     "Regularization",
     "Spec",
     "SquaredError",
     "State",
+    "Trace",
     "Training",
     "bursts",
     "fit",
+    "fit_neuron",
+    "restore_neuron",
+    "start_neuron",
 ]
