@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -143,6 +144,17 @@ def test_moves_that_a_status_does_not_allow_are_conflicts(http: FlaskClient, iri
     assert http.delete(here).status_code == 204
     assert http.get(here).status_code == 404
     assert len(http.get("/v1/models").json["data"]) == 1  # type: ignore[index]
+
+
+def test_where_many_wait_already_the_answer_comes_early(http: FlaskClient, iris: str, app: Flask) -> None:
+    job = post(http, iris)
+    with app.extensions["backpropd"].waiting(60) as place:
+        assert place == 60
+        began = time.monotonic()
+        assert http.get(f"/v1/jobs/{job['id']}?wait=60").json["status"] == "queued"  # type: ignore[index]
+        assert time.monotonic() - began < 30
+    with app.extensions["backpropd"].waiting(60) as place:
+        assert place == 60
 
 
 def test_a_cancelled_job_waits_for_nobody(http: FlaskClient, iris: str) -> None:
