@@ -297,3 +297,30 @@ def test_errors_of_every_origin_are_problem_documents(app: Flask, http: FlaskCli
     assert (crashed.status_code, crashed.json["code"]) == (500, "internal_error")  # type: ignore[index]
     assert "secret" not in crashed.text
     assert crashed.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "detail"),
+    [
+        (["iris"], "", "send a JSON object here"),
+        ({"training": {"optimizer": {}}}, "/training/optimizer", "a name is required here, to say which one is meant"),
+        ({"name": "a\x7f"}, "/name", "there are characters in it that cannot be taken here"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_and_not_in_those_of_our_tools(
+    http: FlaskClient, body: Any, pointer: str, detail: str
+) -> None:
+    problems = http.post("/v1/jobs", json=body).json["errors"]  # type: ignore[index]
+    assert {"pointer": pointer, "detail": detail} in problems
+
+
+def test_a_query_parameter_that_a_path_does_not_take_is_refused(http: FlaskClient, iris: str) -> None:
+    job = post(http, iris)
+    answer = http.post(f"/v1/jobs/{job['id']}/cancel?now=true")
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/now")  # type: ignore[index]
+    assert read(http, job)["status"] == "queued"
+
+
+def test_an_answer_without_a_body_names_no_type(http: FlaskClient, iris: str) -> None:
+    answer = http.delete(f"/v1/datasets/{iris}")
+    assert (answer.status_code, answer.headers.get("Content-Type")) == (204, None)
