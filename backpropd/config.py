@@ -30,8 +30,9 @@ class Settings(BaseSettings):
     blobs_url: str = ""
 
     # the API
-    threads: int = Field(default=24, ge=2)
+    threads: int = Field(default=64, ge=2)  # more than streams and waits can hold: the others are answered at once
     max_event_streams: int = Field(default=16, ge=1)
+    max_waits: int = Field(default=32, ge=1)
     event_stream_seconds: float = 300.0
     max_upload_bytes: int = 2 * 1024**3
     max_json_bytes: int = 32 * 1024**2

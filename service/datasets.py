@@ -110,14 +110,18 @@ def _multipart(folder: Path, name: str | None) -> tuple[Path, str, str | None, s
 
 
 def _save(read: Callable[[int], bytes], target: Path) -> None:
-    """Stream the body to disk. Raises `errors.TooLarge`."""
-    limit, taken = world().settings.max_upload_bytes, 0
+    """Stream the body to disk. Raises `errors.TooLarge`, and `errors.Malformed` for a body that was cut off."""
+    limit, taken, told = world().settings.max_upload_bytes, 0, request.content_length
+    if told is not None and told > limit:
+        raise errors.TooLarge(f"the file has {told} bytes, and {limit} is the most taken here")
     with target.open("wb") as file:
         while chunk := read(CHUNK):
             taken += len(chunk)
             if taken > limit:
                 raise errors.TooLarge(f"the file is larger than {limit} bytes, the most taken here")
             file.write(chunk)
+    if told is not None and taken < told:  # our server ends a body that broke off as if it were whole
+        raise errors.Malformed(f"the body ended after {taken} of its {told} bytes: send it again")
 
 
 def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: str) -> Dataset:

@@ -101,8 +101,12 @@ def list_jobs(query: schemas.JobsQuery) -> Answer:
 
 @routes("GET", "/v1/jobs/{job_id}", query=schemas.JobQuery, answers={200: schemas.Job}, problems=(404,))
 def read(job_id: str, query: schemas.JobQuery) -> Answer:
-    """Read a job; with `wait`, answer as soon as it is over, or after so many seconds."""
-    until = time.monotonic() + query.wait
+    """Read a job; with `wait`, answer as soon as it is over, or after so many seconds, or earlier in a crowd."""
+    with world().waiting(query.wait) as seconds:
+        return _when_over(job_id, time.monotonic() + seconds)
+
+
+def _when_over(job_id: str, until: float) -> dict[str, Any]:
     pause = FIRST_LOOK
     while True:
         with world().database.read() as session:

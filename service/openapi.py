@@ -76,14 +76,12 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _problem_statuses(route: Route) -> set[int]:
-    statuses = {*route.problems, 500, 503}
-    if route.query is not None:
-        statuses.add(422)
+    statuses = {*route.problems, 422, 500, 503}
     if route.body is not None:
-        statuses |= {400, 413, 415, 422}
+        statuses |= {400, 413, 415}
     if route.headers or route.answers.get(200) == "text/event-stream":
         statuses.add(400)
-    return statuses if route.path != "/healthz" else {500}
+    return statuses if route.path != "/healthz" else {422, 500}
 
 
 def _answer(kind: type[BaseModel] | str | None) -> dict[str, Any]:

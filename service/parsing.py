@@ -14,7 +14,15 @@ from backpropd.errors import Problem
 Schema = TypeVar("Schema", bound=BaseModel)
 
 SHOWN = 20  # problems in one answer
-MENDED = {"missing": "this field is required", "extra_forbidden": "there is no such field: remove it"}
+MENDED = {
+    "missing": "this field is required",
+    "extra_forbidden": "there is no such field: remove it",
+    "model_type": "send a JSON object here",
+    "dict_type": "send a JSON object here",
+    "list_type": "send a JSON array here",
+    "union_tag_not_found": "a name is required here, to say which one is meant",
+    "string_pattern_mismatch": "there are characters in it that cannot be taken here",
+}
 
 
 def json_body(request: Request, schema: type[Schema], limit: int) -> Schema:

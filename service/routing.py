@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel
 
 from service.parsing import json_body, query
+from service.schemas import Input
 from service.world import world
 
 Answer = (
@@ -85,8 +86,9 @@ def register(app: Flask, routes: list[Route]) -> None:
 def _view(route: Route) -> Callable[..., Response]:
     def call(**path: str) -> Response:
         arguments: dict[str, Any] = dict(path)
+        asked = query(request, route.query or Input)
         if route.query is not None:
-            arguments["query"] = query(request, route.query)
+            arguments["query"] = asked
         if route.body is not None and not route.uploads:
             arguments["body"] = json_body(request, route.body, world().settings.max_json_bytes)
         return _response(route.view(**arguments))
@@ -99,7 +101,9 @@ def _response(answer: Answer) -> Response:
         return answer
     body, status, headers = answer if isinstance(answer, tuple) and len(answer) == 3 else (*_pair(answer), None)
     if body is None:
-        return Response(status=status, headers=headers)
+        response = Response(status=status, headers=headers)
+        del response.headers["Content-Type"]  # of nothing
+        return response
     return Response(orjson.dumps(body), status, headers, content_type="application/json")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from celery import Celery
@@ -14,20 +16,34 @@ from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 
 TENANT = "local"
+CROWDED_SECONDS = 0.5
 
 
 @dataclass
 class World:
-    """Settings, the database, the blobs, the doorbell, and the places for event streams."""
+    """Settings, the database, the blobs, the doorbell, and the places for what holds a thread: streams and waits."""
 
     settings: Settings
     database: Database
     blobs: Blobs
     celery: Celery
     streams: threading.BoundedSemaphore = field(init=False)
+    waits: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self.streams = threading.BoundedSemaphore(self.settings.max_event_streams)
+        self.waits = threading.BoundedSemaphore(self.settings.max_waits)
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[float]:
+        """How many seconds a request may wait: those it asked for, or a moment when every place is taken."""
+        if seconds <= CROWDED_SECONDS or not self.waits.acquire(blocking=False):
+            yield min(seconds, CROWDED_SECONDS)
+            return
+        try:
+            yield seconds
+        finally:
+            self.waits.release()
 
 
 def make_world(settings: Settings) -> World:

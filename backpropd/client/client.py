@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, cast
+from urllib.parse import quote
 
 from backpropd.client.transport import Transport
 from backpropd.client.types import Dataset, Epoch, Event, Job, Model
@@ -129,7 +130,7 @@ class Datasets(_Resource):
 
     def get(self, dataset_id: str) -> Dataset:
         """One dataset."""
-        return cast(Dataset, self._transport.json("GET", f"/v1/datasets/{dataset_id}"))
+        return cast(Dataset, self._transport.json("GET", f"/v1/datasets/{_step(dataset_id)}"))
 
     def list(self) -> Iterator[Dataset]:
         """All datasets, newest first."""
@@ -137,12 +138,12 @@ class Datasets(_Resource):
 
     def rows(self, dataset_id: str, limit: int = 20) -> Rows:
         """The first rows."""
-        answer = self._transport.json("GET", f"/v1/datasets/{dataset_id}/rows", params={"limit": limit})
+        answer = self._transport.json("GET", f"/v1/datasets/{_step(dataset_id)}/rows", params={"limit": limit})
         return cast(Rows, answer["data"])
 
     def delete(self, dataset_id: str) -> None:
         """Delete a dataset that no unfinished job needs."""
-        self._transport.send("DELETE", f"/v1/datasets/{dataset_id}")
+        self._transport.send("DELETE", f"/v1/datasets/{_step(dataset_id)}")
 
 
 class Jobs(_Resource):
@@ -177,7 +178,7 @@ class Jobs(_Resource):
         """One job; with `wait`, as soon as it is over, or after so many seconds (60 at most)."""
         query = {} if wait is None else {"wait": wait}
         timeout = self._transport.http.timeout.read or 60.0
-        answer = self._transport.json("GET", f"/v1/jobs/{job_id}", params=query, timeout=timeout + (wait or 0))
+        answer = self._transport.json("GET", f"/v1/jobs/{_step(job_id)}", params=query, timeout=timeout + (wait or 0))
         return cast(Job, answer)
 
     def list(self, *, status: str | None = None, dataset_id: str | None = None) -> Iterator[Job]:
@@ -187,7 +188,9 @@ class Jobs(_Resource):
     def epochs(self, job_id: str, after: int = 0) -> Iterator[Epoch]:
         """All epochs after one, oldest first."""
         while True:
-            page = self._transport.json("GET", f"/v1/jobs/{job_id}/epochs", params={"after": after, "limit": 1000})
+            page = self._transport.json(
+                "GET", f"/v1/jobs/{_step(job_id)}/epochs", params={"after": after, "limit": 1000}
+            )
             yield from page["data"]
             if page["next_after"] is None:
                 return
@@ -195,7 +198,7 @@ class Jobs(_Resource):
 
     def curve(self, job_id: str, points: int = 200) -> Sequence[Epoch]:
         """The learning curve thinned to about so many epochs: with the first, the last and the lowest."""
-        page = self._transport.json("GET", f"/v1/jobs/{job_id}/epochs", params={"points": points})
+        page = self._transport.json("GET", f"/v1/jobs/{_step(job_id)}/epochs", params={"points": points})
         return cast(Sequence[Epoch], page["data"])
 
     def events(self, job_id: str, last_event_id: str | None = None) -> Iterator[Event]:
@@ -208,7 +211,7 @@ class Jobs(_Resource):
             headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
             silence = min(SILENCE_SECONDS, _left(until))
             try:
-                with self._transport.stream(f"/v1/jobs/{job_id}/events", headers, silence) as response:
+                with self._transport.stream(f"/v1/jobs/{_step(job_id)}/events", headers, silence) as response:
                     left = RECONNECTS
                     for event in _parsed(_timely(response.iter_lines(), until, job_id)):
                         last_event_id = event.id
@@ -296,11 +299,11 @@ class Jobs(_Resource):
         return self._ask(job_id, "resume")
 
     def _ask(self, job_id: str, what: str) -> Job:
-        return cast(Job, self._transport.json("POST", f"/v1/jobs/{job_id}/{what}"))
+        return cast(Job, self._transport.json("POST", f"/v1/jobs/{_step(job_id)}/{what}"))
 
     def delete(self, job_id: str) -> None:
         """Delete a job that is over; its model stays."""
-        self._transport.send("DELETE", f"/v1/jobs/{job_id}")
+        self._transport.send("DELETE", f"/v1/jobs/{_step(job_id)}")
 
 
 class Models(_Resource):
@@ -308,7 +311,7 @@ class Models(_Resource):
 
     def get(self, model_id: str) -> Model:
         """One model."""
-        return cast(Model, self._transport.json("GET", f"/v1/models/{model_id}"))
+        return cast(Model, self._transport.json("GET", f"/v1/models/{_step(model_id)}"))
 
     def list(self) -> Iterator[Model]:
         """All models, newest first."""
@@ -316,16 +319,18 @@ class Models(_Resource):
 
     def predict(self, model_id: str, rows: Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]]) -> Rows:
         """Predictions for rows: mappings by column name, or sequences in the order of the model's features."""
-        answer = self._transport.json("POST", f"/v1/models/{model_id}/predictions", json={"rows": [*rows]}, again=True)
+        answer = self._transport.json(
+            "POST", f"/v1/models/{_step(model_id)}/predictions", json={"rows": [*rows]}, again=True
+        )
         return cast(Rows, answer["predictions"])
 
     def weights(self, model_id: str, format: str = "safetensors") -> bytes:
         """The parameters as a `safetensors`, `npz` or `json` file."""
-        return self._transport.send("GET", f"/v1/models/{model_id}/weights", params={"format": format}).content
+        return self._transport.send("GET", f"/v1/models/{_step(model_id)}/weights", params={"format": format}).content
 
     def delete(self, model_id: str) -> None:
         """Delete a model."""
-        self._transport.send("DELETE", f"/v1/models/{model_id}")
+        self._transport.send("DELETE", f"/v1/models/{_step(model_id)}")
 
 
 def unsuccessful(job: Job) -> JobDidNotSucceed:
@@ -349,6 +354,11 @@ def _parsed(lines: Iterator[str]) -> Iterator[Event]:
 
 def _ends(event: Event) -> bool:
     return event.kind == "status" and event.data["status"] in OVER
+
+
+def _step(identifier: str) -> str:
+    """An id as one step of a path, whatever is in it."""
+    return quote(identifier, safe="")
 
 
 def _key(given: str | None = None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -46,7 +47,7 @@ class Blobs:
         return sha256, source.stat().st_size
 
     def _put_local(self, source: Path, target: Path) -> None:
-        aside = target.with_name(f"{target.name}.{os.getpid()}.part")
+        aside = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")  # the same bytes may come twice at once
         shutil.copyfile(source, aside)
         with aside.open("rb") as file:
             os.fsync(file.fileno())

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from backpropd.client import Client
+from backpropd.errors import ServiceError
 from tests.client.stand_in import StandIn, problem
 
 
@@ -69,3 +73,10 @@ def test_a_list_goes_on_over_its_pages(stand_in: StandIn, service: Client) -> No
 def test_a_sample_carries_its_parameters_and_fields_of_the_future_stay(stand_in: StandIn, service: Client) -> None:
     assert dict(service.datasets.sample("xor", noise=0.1))["from_the_future"]
     assert stand_in.bodies == [{"sample": "xor", "noise": 0.1}]
+
+
+@pytest.mark.parametrize("dataset_id", ["../models", "ds_1?limit=1", "ds_1#x", "ä"])
+def test_an_id_is_one_step_of_the_path_whatever_is_in_it(stand_in: StandIn, service: Client, dataset_id: str) -> None:
+    with suppress(ServiceError):
+        service.datasets.get(dataset_id)
+    assert stand_in.paths() == [f"/v1/datasets/{dataset_id}"]

@@ -2,10 +2,13 @@
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from backpropd import queue
+from backpropd.config import Settings
 from backpropd.errors import Unavailable
 from embedded import redis
 
@@ -40,6 +43,15 @@ def test_the_socket_of_a_long_path_lies_in_a_private_folder_that_goes_with_it() 
         assert len(os.fsencode(path)) <= redis.LONGEST_SOCKET_PATH
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert not path.parent.exists()
+
+
+def test_celery_reaches_the_socket_through_the_url_whatever_letters_are_in_its_path(broker_url: str) -> None:
+    server = broker_url.removeprefix("redis+socket://")
+    with tempfile.TemporaryDirectory(prefix="da ta ä#?;%41") as folder:
+        path = Path(folder) / "redis.sock"
+        path.symlink_to(server)
+        settings = Settings(broker_url=redis.broker_url(path))
+        assert queue.ping(queue.make_app(settings, impatient=True))
 
 
 def test_a_socket_without_a_server_does_not_answer(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def settings(tmp_path: Path) -> Settings:
     """Settings of a world of its own."""
     nowhere = f"redis+socket://{tmp_path}/no-redis.sock"
     return Settings(
-        data_dir=tmp_path, broker_url=nowhere, max_upload_bytes=100_000, max_event_streams=1
+        data_dir=tmp_path, broker_url=nowhere, max_upload_bytes=100_000, max_event_streams=1, max_waits=1
     ).with_defaults()
 
 

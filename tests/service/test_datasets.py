@@ -69,6 +69,22 @@ def test_what_is_no_table_is_refused(
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
+def test_an_upload_that_breaks_off_makes_no_dataset(http: FlaskClient) -> None:
+    told = {
+        "CONTENT_LENGTH": str(len(TABLE) + 1),
+        "wsgi.input_terminated": True,
+    }  # as our server says it, of every body
+    answer = http.post("/v1/datasets", data=TABLE, headers=CSV, environ_overrides=told)
+    assert (answer.status_code, answer.json["code"]) == (400, "malformed")  # type: ignore[index]
+    assert http.get("/v1/datasets").json["data"] == []  # type: ignore[index]
+
+
+def test_an_upload_that_says_it_is_too_large_is_refused_before_it_comes(http: FlaskClient) -> None:
+    told = {"CONTENT_LENGTH": "100001", "wsgi.input_terminated": True}
+    answer = http.post("/v1/datasets", data=TABLE, headers=CSV, environ_overrides=told)
+    assert (answer.status_code, answer.json["code"]) == (413, "too_large")  # type: ignore[index]
+
+
 def test_a_ragged_table_is_told_its_line(http: FlaskClient) -> None:
     answer = http.post("/v1/datasets", data='a,b\n"x\ny",2\n3\n', headers=CSV)
     assert "line 4 has 1 cells where the others have 2" in answer.json["detail"]  # type: ignore[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -143,6 +144,17 @@ def test_moves_that_a_status_does_not_allow_are_conflicts(http: FlaskClient, iri
     assert http.delete(here).status_code == 204
     assert http.get(here).status_code == 404
     assert len(http.get("/v1/models").json["data"]) == 1  # type: ignore[index]
+
+
+def test_where_many_wait_already_the_answer_comes_early(http: FlaskClient, iris: str, app: Flask) -> None:
+    job = post(http, iris)
+    with app.extensions["backpropd"].waiting(60) as place:
+        assert place == 60
+        began = time.monotonic()
+        assert http.get(f"/v1/jobs/{job['id']}?wait=60").json["status"] == "queued"  # type: ignore[index]
+        assert time.monotonic() - began < 30
+    with app.extensions["backpropd"].waiting(60) as place:
+        assert place == 60
 
 
 def test_a_cancelled_job_waits_for_nobody(http: FlaskClient, iris: str) -> None:
@@ -285,3 +297,30 @@ def test_errors_of_every_origin_are_problem_documents(app: Flask, http: FlaskCli
     assert (crashed.status_code, crashed.json["code"]) == (500, "internal_error")  # type: ignore[index]
     assert "secret" not in crashed.text
     assert crashed.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "detail"),
+    [
+        (["iris"], "", "send a JSON object here"),
+        ({"training": {"optimizer": {}}}, "/training/optimizer", "a name is required here, to say which one is meant"),
+        ({"name": "a\x7f"}, "/name", "there are characters in it that cannot be taken here"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_and_not_in_those_of_our_tools(
+    http: FlaskClient, body: Any, pointer: str, detail: str
+) -> None:
+    problems = http.post("/v1/jobs", json=body).json["errors"]  # type: ignore[index]
+    assert {"pointer": pointer, "detail": detail} in problems
+
+
+def test_a_query_parameter_that_a_path_does_not_take_is_refused(http: FlaskClient, iris: str) -> None:
+    job = post(http, iris)
+    answer = http.post(f"/v1/jobs/{job['id']}/cancel?now=true")
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/now")  # type: ignore[index]
+    assert read(http, job)["status"] == "queued"
+
+
+def test_an_answer_without_a_body_names_no_type(http: FlaskClient, iris: str) -> None:
+    answer = http.delete(f"/v1/datasets/{iris}")
+    assert (answer.status_code, answer.headers.get("Content-Type")) == (204, None)

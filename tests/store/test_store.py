@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,15 @@ def test_blobs_are_named_by_their_content(tmp_path: Path) -> None:
     blobs.delete(sha256)
     blobs.delete(sha256)
     assert list(blobs.older_than(-60)) == []
+
+
+def test_the_same_bytes_may_come_many_times_at_once(tmp_path: Path) -> None:
+    blobs = Blobs((tmp_path / "blobs").as_uri(), tmp_path / "scratch")
+    source = tmp_path / "file"
+    source.write_bytes(bytes(100_000))
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: blobs.put(source), range(200)))) == 1
+    assert len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]) == 1
 
 
 def test_blobs_outside_a_folder_are_copied_for_reading(tmp_path: Path) -> None:

@@ -1,120 +1,215 @@
-"""A job in a worker's hands: trained, stopped, handed back, lost; the result is always the undisturbed one."""
+"""One job on one worker: trained, cancelled, paused, handed back, lost; and gone on with bit for bit."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import update
 
-from backpropd import queue
-from backpropd.store import claims, epochs, jobs, models
-from backpropd.store.schema import Dataset, Job
-from tests.worker.conftest import TENANT, World
-from worker import sweeper
-
-
-def read(world: World, job_id: str) -> Job:
-    with world.database.read() as session:
-        return jobs.get(session, TENANT, job_id)
-
-
-def outcome(world: World, job_id: str) -> tuple[list[tuple[int, float]], str]:
-    """The whole curve, and the hash of the weights."""
-    with world.database.read() as session:
-        job = jobs.get(session, TENANT, job_id)
-        curve = [(row.epoch, row.loss) for row in epochs.after(session, job.number, 0, 100_000)]
-        return curve, models.get(session, TENANT, job.model_id or "").sha256
+from backpropd.config import Settings
+from backpropd.store import jobs, sweeps
+from backpropd.store.blobs import Blobs
+from backpropd.store.database import Database
+from backpropd.store.schema import Job
+from backpropd.store.types import now
+from tests.worker.conftest import ENDLESS, LONG, TENANT, Shop, wait_until
+from worker.migrate import run as migrate
+from worker.runner import Runner
+from worker.tasks import train_until_none_is_left
 
 
-def wait_for_epoch(world: World, job_id: str, epoch: int) -> None:
-    until = time.monotonic() + 60
-    while read(world, job_id).epoch < epoch:
-        assert time.monotonic() < until, "the job does not get on"
-        time.sleep(0.01)
+class BlobsThatCall(Blobs):
+    """Blobs that call somebody while a claimed job fetches its table: before its first epoch, every time."""
+
+    def __init__(self, shop: Shop, call: Any) -> None:
+        super().__init__(shop.settings.blobs_url, shop.settings.data_dir / "scratch")
+        self.call = call
+
+    @contextmanager
+    def local_path(self, sha256: str) -> Iterator[Path]:
+        self.call()
+        with super().local_path(sha256) as path:
+            yield path
 
 
-def test_a_job_ends_with_every_epoch_once(world: World) -> None:
-    job_id = world.job()
-    runner = world.runner()
-    assert runner.run_one() is True
-    assert runner.run_one() is False
-    assert read(world, job_id).status == "succeeded"
-    assert [epoch for epoch, _ in outcome(world, job_id)[0]] == list(range(1, 61))
+def test_a_job_ends_succeeded_with_every_epoch_and_a_model(shop: Shop) -> None:
+    job_id = shop.post(epochs=30)
+    assert shop.runner().run_one()
+    job = shop.job(job_id)
+    assert (job.status, job.stop_reason, job.epoch, job.attempts) == ("succeeded", "epochs", 30, 1)
+    assert shop.statuses(job_id) == ["queued", "running", "succeeded"]
+    assert [row[0] for row in shop.curve(job_id)] == list(range(1, 31))
+    assert shop.sha256_of_the_model(job_id)
+    assert (job.worker, job.lease_expires_at, shop.checkpointed(job_id)) == (None, None, None)
+    assert not shop.runner().run_one()
 
 
-def test_a_worker_that_is_told_to_stop_hands_its_job_back_and_another_ends_it_bit_for_bit(world: World) -> None:
-    undisturbed, job_id = world.job(epochs=400), world.job(epochs=400)
-    world.runner().run_one()
-    told = threading.Event()
-    thread = threading.Thread(target=world.runner(told.is_set).run_one)
-    thread.start()
-    wait_for_epoch(world, job_id, 5)
-    told.set()
-    thread.join()
-    job = read(world, job_id)
-    assert (job.status, job.recoveries, job.rung_at) == ("queued", 0, None)
-    assert world.runner(told.is_set).run_one() is False
-    world.runner().run_one()
-    assert outcome(world, job_id) == outcome(world, undisturbed)
+def test_the_same_seed_gives_the_same_curve_and_the_same_bytes(shop: Shop) -> None:
+    one, other, third = shop.post(), shop.post(), shop.post(seed=2)
+    train_until_none_is_left(shop.runner())
+    assert shop.curve(one) == shop.curve(other) != shop.curve(third)
+    assert shop.sha256_of_the_model(one) == shop.sha256_of_the_model(other) != shop.sha256_of_the_model(third)
 
 
-def test_a_worker_that_lost_its_lease_drops_the_job_and_writes_nothing_more(world: World) -> None:
-    job_id = world.job(epochs=1_000_000)
-    thread = threading.Thread(target=world.runner().run_one)
-    thread.start()
-    wait_for_epoch(world, job_id, 5)
-    with world.database.write() as session:
-        claims.requeue(session, jobs.get(session, TENANT, job_id, lock=True), "taken by a test")
-    thread.join()
-    before = read(world, job_id)
-    assert before.status == "queued"
-    time.sleep(0.1)
-    assert read(world, job_id).epoch == before.epoch
-
-
-def test_a_cancelled_job_ends_while_it_runs(world: World) -> None:
-    job_id = world.job(epochs=1_000_000)
-    thread = threading.Thread(target=world.runner().run_one)
-    thread.start()
-    wait_for_epoch(world, job_id, 5)
-    with world.database.write() as session:
+def test_a_job_that_is_cancelled_while_it_runs_ends_cancelled_and_makes_no_model(shop: Shop) -> None:
+    job_id = shop.post(epochs=ENDLESS)
+    with shop.training(shop.runner(), job_id), shop.database.write() as session:
         jobs.cancel(session, TENANT, job_id)
-    thread.join()
-    job = read(world, job_id)
-    assert (job.status, job.stop_reason, job.model_id) == ("cancelled", "cancelled", None)
+    job = shop.job(job_id)
+    assert (job.status, job.stop_reason, job.model_id, job.error_code) == ("cancelled", "cancelled", None, None)
+    assert [row[0] for row in shop.curve(job_id)] == list(range(1, job.epoch + 1))
+    assert shop.checkpointed(job_id) is None
 
 
-def test_an_error_that_nobody_foresaw_fails_the_job_and_not_the_worker(world: World) -> None:
-    job_id = world.job()
-    with world.database.write() as session:
-        (dataset,) = session.scalars(select(Dataset))
-        world.blobs.delete(dataset.sha256)
-    assert world.runner().run_one() is True
-    job = read(world, job_id)
-    assert (job.status, job.error_code) == ("failed", "internal_error")
+def test_a_cancel_that_was_acknowledged_wins_over_the_end_of_training(shop: Shop) -> None:
+    job_id = shop.post(epochs=1)
+
+    def cancel() -> None:
+        with shop.database.write() as session:
+            jobs.cancel(session, TENANT, job_id)
+
+    shop.runner(blobs=BlobsThatCall(shop, cancel)).run_one()
+    assert (shop.job(job_id).status, shop.job(job_id).model_id) == ("cancelled", None)
 
 
-def test_the_sweeper_tidies_blobs_that_no_dataset_names_and_leaves_the_others(world: World) -> None:
-    world.job()
-    orphan = world.settings.data_dir / "orphan"
-    orphan.write_bytes(b"nobody's")
-    sha256, _ = world.blobs.put(orphan)
-    for name in list(world.blobs.older_than(-60)):
-        with world.blobs.local_path(name) as path:
-            os.utime(path, (0, 0))
-    sweeper.tidy(world.database, world.blobs, world.settings)
-    left = list(world.blobs.older_than(-60))
-    assert sha256 not in left
-    assert len(left) == 1
+def test_a_paused_job_keeps_a_checkpoint_and_goes_on_bit_for_bit(
+    shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    job_id = shop.post(epochs=LONG)
+    with shop.training(shop.runner(), job_id), shop.database.write() as session:
+        jobs.pause(session, TENANT, job_id)
+    paused = shop.job(job_id)
+    assert (paused.status, 0 < paused.epoch < LONG) == ("paused", True)
+    assert shop.checkpointed(job_id) == paused.epoch == len(shop.curve(job_id))
+    assert not shop.runner().run_one()
+    with shop.database.write() as session:
+        jobs.resume(session, TENANT, job_id)
+    assert shop.runner("second").run_one()
+    assert shop.statuses(job_id) == ["queued", "running", "paused", "queued", "running", "succeeded"]
+    assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
 
 
-def test_the_sweeper_rings_for_a_job_that_nobody_heard_of(world: World, broker_url: str) -> None:
-    job_id = world.job()
-    settings = world.settings.model_copy(update={"broker_url": broker_url})
-    app = queue.make_app(settings)
-    sweeper.sweep(world.database, app, settings)
-    assert read(world, job_id).rung_at is not None
-    with app.connection_for_read() as connection:
-        assert connection.default_channel.client.llen(queue.QUEUE) >= 1
+def test_a_pause_in_the_last_epoch_is_kept_and_the_resumed_job_ends_at_once(shop: Shop) -> None:
+    job_id = shop.post(epochs=3)
+
+    def pause() -> None:
+        with shop.database.write() as session:
+            jobs.pause(session, TENANT, job_id)
+
+    shop.runner(blobs=BlobsThatCall(shop, pause)).run_one()
+    assert shop.job(job_id).status == "paused"
+    with shop.database.write() as session:
+        jobs.resume(session, TENANT, job_id)
+    assert shop.runner().run_one()
+    assert shop.job(job_id).status == "succeeded"
+    assert [row[0] for row in shop.curve(job_id)] == [1, 2, 3]
+
+
+def test_a_stopping_process_hands_its_job_back_and_another_goes_on_bit_for_bit(
+    shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    job_id = shop.post(epochs=LONG)
+    told = threading.Event()
+    stopping = shop.runner(stopping=told.is_set)
+    with shop.training(stopping, job_id):
+        told.set()
+    job = shop.job(job_id)
+    assert (job.status, job.recoveries, job.rung_at, 0 < job.epoch < LONG) == ("queued", 0, None, True)
+    assert shop.checkpointed(job_id) == job.epoch
+    assert not stopping.run_one()
+    assert shop.runner("second").run_one()
+    assert shop.statuses(job_id) == ["queued", "running", "queued", "running", "succeeded"]
+    assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
+
+
+def test_a_worker_that_lost_its_lease_drops_the_job_and_writes_nothing_more(
+    shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    job_id = shop.post(epochs=LONG)
+    with shop.training(shop.runner(), job_id), shop.database.write() as session:
+        session.execute(update(Job).values(lease_expires_at=now(-1)))
+        assert sweeps.take_up_lost(session, 3) == [job_id]
+        kept = session.get_one(Job, 1).epoch
+    assert (shop.job(job_id).status, shop.job(job_id).recoveries) == ("queued", 1)
+    assert len(shop.curve(job_id)) == shop.job(job_id).epoch == kept < LONG
+    assert shop.runner("second").run_one()
+    assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
+
+
+def test_a_worker_past_its_own_deadline_writes_nothing(shop: Shop) -> None:
+    job_id = shop.post()
+    late = shop.settings.model_copy(update={"fence_seconds": 0.0})
+    assert shop.runner(settings=late).run_one()
+    assert (shop.job(job_id).status, shop.curve(job_id)) == ("running", [])
+
+
+def test_checkpoints_are_kept_while_a_job_runs(shop: Shop) -> None:
+    job_id = shop.post(epochs=ENDLESS)
+    with shop.training(shop.runner(), job_id):
+        wait_until(lambda: shop.checkpointed(job_id) is not None)
+        assert 0 < (shop.checkpointed(job_id) or 0) <= shop.job(job_id).epoch
+        with shop.database.write() as session:
+            jobs.cancel(session, TENANT, job_id)
+
+
+def test_the_lease_is_renewed_while_no_epoch_comes(shop: Shop) -> None:
+    strict = shop.settings.model_copy(update={"heartbeat_seconds": 0.2, "fence_seconds": 1.0})
+    job_id = shop.post()
+    assert shop.runner(settings=strict, blobs=BlobsThatCall(shop, lambda: time.sleep(1.5))).run_one()
+    assert shop.job(job_id).status == "succeeded"
+
+
+def test_a_job_that_diverges_fails_and_keeps_the_epochs_before(shop: Shop) -> None:
+    job_id = shop.post("petal_width", 500, optimizer={"name": "sgd", "learning_rate": 1e20, "momentum": 0.0})
+    assert shop.runner().run_one()
+    job = shop.job(job_id)
+    assert (job.status, job.stop_reason, job.error_code) == ("failed", "error", "diverged")
+    assert f"epoch {job.epoch + 1}" in (job.error_detail or "")
+    assert "learning rate" in (job.error_detail or "").replace("_", " ")
+    assert [row[0] for row in shop.curve(job_id)] == list(range(1, job.epoch + 1))
+
+
+def test_an_error_nobody_foresaw_fails_the_job_and_leaves_the_worker_alive(shop: Shop) -> None:
+    broken, sound = shop.post(), shop.post()
+    called = []
+
+    def fail_once() -> None:
+        called.append(1)
+        if len(called) == 1:
+            raise RuntimeError("no such luck")
+
+    train_until_none_is_left(shop.runner(blobs=BlobsThatCall(shop, fail_once)))
+    assert (shop.job(broken).status, shop.job(broken).error_code) == ("failed", "internal_error")
+    assert shop.job(sound).status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"), [(MemoryError(), "out_of_memory"), (FileNotFoundError("table"), "internal_error")]
+)
+def test_what_a_machine_refuses_ends_the_job_with_a_code(shop: Shop, raised: BaseException, code: str) -> None:
+    def refuse() -> None:
+        raise raised
+
+    job_id = shop.post()
+    assert shop.runner(blobs=BlobsThatCall(shop, refuse)).run_one()
+    assert (shop.job(job_id).status, shop.job(job_id).error_code) == ("failed", code)
+
+
+def test_a_worker_waits_for_a_database_that_is_away(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path).with_defaults()
+    database = Database(settings.database_url)  # has no tables yet
+    runner = Runner("early", settings, database, Blobs(settings.blobs_url, tmp_path / "scratch"))
+    waiting = threading.Thread(target=train_until_none_is_left, args=(runner,))
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    migrate(settings)
+    waiting.join(60)
+    assert not waiting.is_alive()
+    database.dispose()

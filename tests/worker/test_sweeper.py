@@ -1,0 +1,150 @@
+"""The sweeper: lost jobs are taken up, unheard ones rung for, and what nobody needs is removed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from redis import Redis
+from sqlalchemy import func, select, update
+
+from backpropd import queue
+from backpropd.store import claims, datasets, idempotency, jobs, sweeps, workers
+from backpropd.store.schema import IdempotencyKey, Job, Worker
+from backpropd.store.types import now
+from tests.worker.conftest import TENANT, Shop
+from worker.sweeper import ORPHAN_SECONDS, sweep, tidy
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def claim(shop: Shop) -> None:
+    with shop.database.write() as session:
+        assert claims.claim_best(session, "somebody", 30)
+
+
+def lose_every_worker(shop: Shop) -> None:
+    with shop.database.write() as session:
+        session.execute(update(Job).where(Job.status == "running").values(lease_expires_at=now(-1)))
+
+
+def swept(shop: Shop) -> None:
+    sweep(shop.database, queue.make_app(shop.settings, impatient=True), shop.settings)
+
+
+def old_blob(shop: Shop, folder: Path, text: str, seconds: float) -> tuple[str, Path]:
+    """A blob that was written so long ago."""
+    source = folder / "source"
+    source.write_text(text)
+    sha256, _ = shop.blobs.put(source)
+    with shop.blobs.local_path(sha256) as path:
+        moment = time.time() - seconds
+        os.utime(path, (moment, moment))
+        return sha256, path
+
+
+def test_a_job_whose_worker_was_lost_is_queued_again_and_one_that_lives_is_left_alone(shop: Shop) -> None:
+    lost = shop.post()
+    claim(shop)
+    swept(shop)
+    assert shop.job(lost).status == "running"
+    lose_every_worker(shop)
+    swept(shop)
+    assert (shop.job(lost).status, shop.job(lost).recoveries) == ("queued", 1)
+    assert shop.runner().run_one()
+    assert shop.job(lost).status == "succeeded"
+
+
+def test_a_job_that_loses_worker_after_worker_fails_in_the_end(shop: Shop) -> None:
+    job_id = shop.post()
+    for _ in range(shop.settings.max_recoveries + 1):
+        assert shop.job(job_id).status == "queued"
+        claim(shop)
+        lose_every_worker(shop)
+        swept(shop)
+    assert (shop.job(job_id).status, shop.job(job_id).error_code) == ("failed", "worker_lost")
+
+
+def test_a_lost_job_that_was_to_be_cancelled_is_cancelled(shop: Shop) -> None:
+    job_id = shop.post()
+    claim(shop)
+    with shop.database.write() as session:
+        jobs.cancel(session, TENANT, job_id)
+    lose_every_worker(shop)
+    swept(shop)
+    assert (shop.job(job_id).status, shop.job(job_id).stop_reason) == ("cancelled", "cancelled")
+
+
+def test_it_rings_once_for_a_job_that_nobody_heard_of(shop: Shop, broker_url: str) -> None:
+    shop.settings = shop.settings.model_copy(update={"broker_url": broker_url})
+    broker = Redis(unix_socket_path=broker_url.removeprefix("redis+socket://").partition("?")[0])
+    broker.delete(queue.QUEUE)
+    shop.post()
+    swept(shop)
+    swept(shop)
+    assert broker.llen(queue.QUEUE) == 1
+    broker.close()
+
+
+def test_while_the_broker_is_away_a_job_stays_unheard_of(shop: Shop) -> None:
+    job_id = shop.post()
+    swept(shop)
+    assert shop.job(job_id).rung_at is None
+    with shop.database.read() as session:
+        assert list(sweeps.unheard(session, 30, 10)) == [shop.job(job_id).number]
+
+
+def test_blobs_that_no_dataset_names_are_deleted_when_they_are_old(shop: Shop, tmp_path: Path) -> None:
+    _, orphan = old_blob(shop, tmp_path, "orphan", ORPHAN_SECONDS + 60)
+    _, young = old_blob(shop, tmp_path, "young", ORPHAN_SECONDS - 60)
+    named, needed = old_blob(shop, tmp_path, "needed", ORPHAN_SECONDS + 60)
+    half = orphan.with_name(f"{orphan.name}.1.part")  # of a process that was killed while it copied
+    half.write_text("or")
+    os.utime(half, (0, 0))
+    about = {"name": "n", "format": "csv", "rows": 1, "size": 1, "columns": []}
+    with shop.database.write() as session:
+        datasets.create(session, TENANT, sha256=named, **about)
+    tidy(shop.database, shop.blobs, shop.settings)
+    assert [path.exists() for path in (orphan, half, young, needed)] == [False, False, True, True]
+
+
+def test_the_blob_of_a_deleted_dataset_goes_and_that_of_a_twin_stays(shop: Shop, tmp_path: Path) -> None:
+    sha256, path = old_blob(shop, tmp_path, "twins", ORPHAN_SECONDS + 60)
+    about = {"name": "n", "format": "csv", "rows": 1, "size": 1, "columns": [], "sha256": sha256}
+    with shop.database.write() as session:
+        twins = [datasets.create(session, TENANT, **about).id for _ in range(2)]
+    for twin, stays in zip(twins, (True, False), strict=True):
+        with shop.database.write() as session:
+            datasets.delete(session, TENANT, twin)
+        tidy(shop.database, shop.blobs, shop.settings)
+        assert path.exists() == stays
+
+
+def test_old_keys_and_silent_workers_are_forgotten(shop: Shop) -> None:
+    with shop.database.write() as session:
+        for key in ("old", "new"):
+            idempotency.made_before(session, TENANT, "POST /v1/jobs", key, "0", 60)
+            workers.seen(session, key, 1)
+        session.flush()
+        long_ago = now(-shop.settings.idempotency_seconds - 1)
+        session.execute(update(IdempotencyKey).where(IdempotencyKey.key == "old").values(created_at=long_ago))
+        session.execute(update(Worker).where(Worker.name == "old").values(seen_at=now(-7200)))
+    tidy(shop.database, shop.blobs, shop.settings)
+    with shop.database.read() as session:
+        assert session.scalars(select(IdempotencyKey.key)).all() == ["new"]
+        assert session.scalars(select(Worker.name)).all() == ["new"]
+
+
+def test_an_operator_can_sweep_once(shop: Shop) -> None:
+    job_id = shop.post()
+    claim(shop)
+    lose_every_worker(shop)
+    environment = {**os.environ, "BACKPROPD_DATA_DIR": str(shop.settings.data_dir)}
+    command = [sys.executable, "-m", "worker", "sweep", "--once"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60)
+    assert shop.job(job_id).status == "queued"
+    with shop.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Job)) == 1
