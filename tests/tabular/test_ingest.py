@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular import Table, TableInfo, first_rows, ingest
 from backpropd.tabular.columns import MISSING
-from backpropd.tabular.sniff import NUMBER
+from backpropd.tabular.numerals import NUMBER
 
 
 def read(folder: Path, data: bytes | str) -> tuple[TableInfo, Path]:
