@@ -40,7 +40,7 @@ def _kept(cells: pa.StringArray, x: NDArray[Any]) -> bool:
         return False
     if max(-low, high) >= MOST_WHOLE and _any(cells, np.abs(x) >= MOST_WHOLE, WHOLE):
         return False
-    if low <= 0 <= high and _any(cells, _underflows(cells, x), NOT_ZERO):
+    if low <= 0 <= high and _any(cells, (x == 0) & _as_long_as_an_underflow(cells), NOT_ZERO):
         return False
     return not _padded(cells)
 
@@ -50,9 +50,9 @@ def _any(cells: pa.StringArray, suspects: NDArray[np.bool_], pattern: str) -> bo
     return bool(suspects.any()) and pc.any(pc.match_substring_regex(cells.filter(suspects), pattern)).as_py()
 
 
-def _underflows(cells: pa.StringArray, x: NDArray[Any]) -> NDArray[np.bool_]:
-    long: NDArray[np.bool_] = pc.binary_length(cells).to_numpy() >= SHORTEST_UNDERFLOW
-    return long & (x == 0)
+def _as_long_as_an_underflow(cells: pa.StringArray) -> NDArray[np.bool_]:
+    lengths: NDArray[np.int32] = pc.binary_length(cells).to_numpy()
+    return lengths >= SHORTEST_UNDERFLOW
 
 
 def _padded(cells: pa.StringArray) -> bool:

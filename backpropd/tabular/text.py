@@ -13,7 +13,7 @@ from pathlib import Path
 
 from backpropd.errors import NotATable
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 256 * 1024
 MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 MAGIC = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",

@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+GROUP_BYTES = 1024 * 1024  # of typed columns: each group of rows costs its columns a header and a compressor
+
 
 class Writer:
     """Writes Parquet beside whoever fills it, so that parsing and compressing use a core each."""
@@ -38,9 +40,17 @@ class Writer:
             raise self._error
 
     def _write(self) -> None:
+        group: list[pa.RecordBatch] = []
         while (batch := self._batches.get()) is not None:
-            try:
-                if self._error is None:
-                    self._writer.write_batch(batch)
-            except BaseException as error:
-                self._error = error
+            group.append(batch)
+            if sum(each.nbytes for each in group) >= GROUP_BYTES:
+                self._flush(group)
+        self._flush(group)
+
+    def _flush(self, group: list[pa.RecordBatch]) -> None:
+        try:
+            if self._error is None and group:
+                self._writer.write_table(pa.Table.from_batches(group))
+        except BaseException as error:
+            self._error = error
+        group.clear()
