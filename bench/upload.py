@@ -14,7 +14,7 @@ from pyarrow import csv as pa_csv
 from backpropd.tabular import ingest
 
 MEGABYTES = 100
-ROUNDS = 3
+ROUNDS = 9
 COLUMNS = 10
 
 

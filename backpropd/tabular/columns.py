@@ -1,9 +1,11 @@
 """A column's kind and statistics: what a table is known by once its cells lie on disk.
 
-The rule, on the values that are not missing (an empty cell, NA, N/A, NaN, null, None, ?):
+The rule, on the values that are not missing (an empty cell, NA, N/A, NaN, null, None, ?, with a space around or none):
 
-- `number`: every value is a finite decimal (`3`, `-0.5`, `1e-3`). Not numbers, because a float would lose something:
-  leading zeros (`007`), whole numbers beyond 2^53, `1e400`, `0x10`, digits other than 0-9. 0 and 1 are numbers.
+- `number`: every value is a finite decimal (`3`, `-0.5`, `1e-3`) that a float64 keeps, wherever in the file it stands;
+  spaces around it do not count. Not numbers, because a float would lose something: leading zeros (`007`), whole numbers
+  of 2^53 and beyond (`9007199254740993`, beside decimals, too; `6.02e23` is one), `1e400`, `1e-400`, `0x10`, digits
+  other than 0-9. 0 and 1 are numbers.
 - `boolean`: true and false, yes and no, t and f, or y and n, in any case.
 - `category`: at most max(20, a twentieth of the rows) different values, and never more than 1000.
 - `text`: everything else. A column without a single value is a `number` that is missing in every row.

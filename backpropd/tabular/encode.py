@@ -14,6 +14,8 @@ from backpropd.tabular.table import Column, Table, Words, label_of
 
 Array = NDArray[Any]
 
+FARTHEST = 1e12  # deviations from the mean; beyond, float32 would overflow within a network that is itself finite
+
 
 def width_of(infos: Sequence[ColumnInfo]) -> int:
     """At most how many inputs these columns become; known before the table is read."""
@@ -24,6 +26,7 @@ def width_of(infos: Sequence[ColumnInfo]) -> int:
 class _Scaled:
     """A number or boolean (false 0, true 1), standardized; a missing one becomes the mean, 0.
 
+    A value more than 1e12 deviations from the mean counts as that far, so that every answer is finite.
     With `indicator`, a second input is 1 where the value was missing; there is one if the training part had any.
     """
 
@@ -36,12 +39,12 @@ class _Scaled:
         x = _numbers(column)
         missing = np.isnan(x)
         present = x[~missing]
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(present.mean()) if present.size else 0.0
-            std = float(present.std()) if present.size else 1.0
+        if not present.size:
+            return cls(0.0, 1.0, bool(missing.any()))
+        mean, std = _mean_and_std(present)
         # compared, too: the rounded deviation of equal numbers is not always 0
-        usable = np.isfinite(std) and bool((present != present[:1]).any())
-        return cls(mean if np.isfinite(mean) else 0.0, std if usable else 1.0, bool(missing.any()))
+        usable = std > 0 and bool((present != present[0]).any())
+        return cls(mean, std if usable else 1.0, bool(missing.any()))
 
     @property
     def width(self) -> int:
@@ -50,7 +53,9 @@ class _Scaled:
     def write(self, column: Column, out: Array) -> None:
         x = _numbers(column)
         missing = np.isnan(x)
-        out[:, 0] = np.where(missing, 0.0, (x - self.mean) / self.std)
+        with np.errstate(over="ignore"):
+            standardized = (x - self.mean) / self.std
+        out[:, 0] = np.where(missing, 0.0, np.clip(standardized, -FARTHEST, FARTHEST))
         if self.indicator:
             out[:, 1] = missing
 
@@ -88,6 +93,16 @@ class _OneHot:
 
 
 _KINDS: Mapping[str, type[_Scaled] | type[_OneHot]] = {"number": _Scaled, "boolean": _Scaled, "category": _OneHot}
+
+
+def _mean_and_std(x: Array) -> tuple[float, float]:
+    """Mean and deviation of (n,); numbers whose squares overflow are scaled down on the way."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = float(x.mean()), float(x.std())
+    if np.isfinite(std):
+        return mean, std
+    size = np.abs(x).max()
+    return float((x / size).mean() * size), float((x / size).std() * size)
 
 
 def _numbers(column: Column) -> NDArray[np.float64]:
@@ -134,10 +149,9 @@ class FeatureEncoder:
         """The table's rows as inputs (n, width)."""
         out = np.empty((table.rows, self.width), self.dtype)
         start = 0
-        with np.errstate(over="ignore"):  # a value beyond float32 becomes infinite, and training says so
-            for info, part in zip(self.infos, self.parts, strict=True):
-                part.write(table.columns[info.name], out[:, start : start + part.width])
-                start += part.width
+        for info, part in zip(self.infos, self.parts, strict=True):
+            part.write(table.columns[info.name], out[:, start : start + part.width])
+            start += part.width
         return out
 
     def to_json(self) -> dict[str, Any]:

@@ -11,16 +11,6 @@ import pyarrow.compute as pc
 
 from backpropd.tabular.columns import MOST_LEVELS, TRUTHS, ColumnInfo, kind_of_words
 
-LARGEST_WHOLE = 2.0**53
-
-
-class DoesNotFit(Exception):
-    """A column that was taken for numbers holds a value that a float does not keep."""
-
-    def __init__(self, column: str) -> None:
-        super().__init__(column)
-        self.column = column
-
 
 class Statistics(Protocol):
     """What gathers figures of one column."""
@@ -49,18 +39,13 @@ class Numbers:
         self.values: set[float] | None = set()
 
     def update(self, values: pa.Array) -> None:
-        """Take in a block. Raises `DoesNotFit` for infinities and whole numbers beyond 2^53."""
+        """Take in a block of finite numbers."""
         self.missing += values.null_count
         x = (values.drop_null() if values.null_count else values).to_numpy()
         if not len(x):
             return
-        low, high = float(x.min()), float(x.max())
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise DoesNotFit(self.name)
-        whole = self.whole and bool((np.floor(x) == x).all())
-        if whole and max(-low, high) >= LARGEST_WHOLE:
-            raise DoesNotFit(self.name)
-        self.low, self.high, self.whole = min(self.low, low), max(self.high, high), whole
+        self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
+        self.whole = self.whole and bool((np.floor(x) == x).all())
         self._combine(x)
         if self.values is not None:
             self.values.update(np.unique(x).tolist())

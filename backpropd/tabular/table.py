@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backpropd.errors import Invalid, Problem, UnknownColumn
 from backpropd.tabular.columns import MISSING, TRUTHS, ColumnInfo
-from backpropd.tabular.sniff import NUMBER
+from backpropd.tabular.numerals import NUMBER
 
 SHOWN = 20  # problems in one error
 

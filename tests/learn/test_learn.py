@@ -187,6 +187,29 @@ def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
     assert len(run.training_set.x) == plan.cost["training_rows"]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("target", "activation"), [("y", "relu"), ("y", "tanh"), ("c", "relu")])
+def test_a_number_far_from_all_others_is_answered_finitely(
+    tmp_path: Path, dtype: str, target: str, activation: str
+) -> None:
+    learner = Learner(tmp_path, text=MIXED)
+    hidden = [{"units": 8, "activation": activation, "initializer": "auto"}] * 2
+    trained = learner.trained(learner.plan(target, features=["number", "late"], hidden=hidden, dtype=dtype))
+    model = Model.load(trained["encoders"], trained["weights"])
+    for x in (1e13, 1e300, 1.7e308, -1.7e308):
+        (answer,) = model.predict([{"number": x, "late": -x}])
+        figures = answer["probabilities"].values() if target == "c" else [answer["value"]]
+        assert np.isfinite(list(figures)).all()
+
+
+def test_a_column_whose_squares_overflow_is_scaled_and_learned(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, text="x,y\n" + "".join(f"{n}e300,{2 * n}.5\n" for n in range(1, 41)))
+    trained = learner.trained(learner.plan("y", task="regression", epochs=200, validation_fraction=0.0))
+    assert trained["encoders"]["features"]["columns"][0]["encoder"]["std"] == pytest.approx(np.arange(40).std() * 1e300)
+    model = Model.load(trained["encoders"], trained["weights"])
+    assert model.predict([{"x": 20e300}])[0]["value"] == pytest.approx(40.5, rel=0.1)
+
+
 def test_a_column_survives_its_json() -> None:
     info = ColumnInfo("x", "number", 1, 3, {"min": 0.0})
     assert ColumnInfo.from_json(info.to_json()) == info

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import csv as pa_csv
 
 from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular import Table, TableInfo, first_rows, ingest
 from backpropd.tabular.columns import MISSING
-from backpropd.tabular.sniff import NUMBER
+from backpropd.tabular.numerals import NUMBER, numbers_in
 
 
 def read(folder: Path, data: bytes | str) -> tuple[TableInfo, Path]:
@@ -57,6 +61,15 @@ def test_the_delimiter_is_sniffed(tmp_path: Path, delimiter: str) -> None:
         (["007", "8"], "category"),
         (["1e400", "1"], "category"),
         (["9007199254740993", "1"], "category"),
+        (["9007199254740993", "0.5"], "category"),
+        (["-9007199254740993.0", "0.5"], "category"),
+        (["6.02e23", "1e300"], "number"),
+        (["1e-400", "1"], "category"),
+        (["-0.0000", "0e-999"], "number"),
+        (["0", "5", "0"], "number"),
+        (["-007", "1"], "category"),
+        (["+0.7", "-0.7", "0.07", ".07"], "number"),
+        ([" 7", "8 "], "number"),
         (["0x10", "1"], "category"),
         (["１２", "1"], "category"),
         (["inf", "1"], "category"),
@@ -72,6 +85,111 @@ def test_the_kind_of_a_column_follows_the_rule(tmp_path: Path, cells: list[str],
     info, _ = read(tmp_path, "row,x\n" + "".join(f"r,{cell}\n" for cell in cells))
     assert kinds(info)["x"] == kind
     assert info.columns[1].missing == sum(cell in MISSING for cell in cells)
+
+
+@pytest.mark.parametrize("cell", ["007", "9007199254740993", "1e-400", "1e400", "0x10", "inf"])
+def test_a_value_that_a_float_would_lose_is_kept_however_late(tmp_path: Path, cell: str) -> None:
+    info, path = read(tmp_path, "a,b\n" + "1.50,2\n" * 200_000 + f"{cell},3\n")
+    assert kinds(info) == {"a": "category", "b": "number"}
+    assert sorted(Table.read(path, ["a"]).columns["a"].levels) == sorted(["1.50", cell])  # type: ignore[union-attr]
+
+
+def test_a_file_is_read_twice_at_most_however_many_columns_are_words_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    open_csv = pa_csv.open_csv
+    monkeypatch.setattr(pa_csv, "open_csv", lambda *args: opened.append(args) or open_csv(*args))
+    late = "".join(f"{'1,' * n}late,{'1,' * (9 - n)}1\n" + f"{'1,' * 10}1\n" * 50_000 for n in range(10))
+    info, _ = read(tmp_path, ",".join("abcdefghijk") + "\n" + f"{'1,' * 10}1\n" * 50_000 + late)
+    assert list(kinds(info).values()) == ["category"] * 10 + ["number"]
+    assert len(opened) == 3  # a first block for the guess, and two readings
+
+
+NUMERALS = st.one_of(
+    st.integers().map(str),
+    st.floats(allow_nan=False).map(repr),
+    st.from_regex(r"[+-]?[0-9]{0,4}\.?[0-9]{0,4}(e[+-]?[0-9]{1,3})?", fullmatch=True),
+    st.from_regex(r"[ ]?0{0,3}[1-9]{0,20}[ ]?", fullmatch=True),
+    st.sampled_from(["x", "", "NA", "１", "9007199254740992", "9007199254740991", "1e-324", "5e-324", "1_0"]),
+)
+
+
+def is_kept(cell: str) -> bool:
+    """The rule of numbers, cell by cell, in exact arithmetic."""
+    if not NUMBER.fullmatch(cell):
+        return False
+    text = cell.strip()
+    exact, x = Decimal(text), float(text)
+    whole = "e" not in text and exact == exact.to_integral_value()
+    padded = re.match(r"[+-]?0[0-9]", text)
+    return not padded and np.isfinite(x) and not (whole and abs(exact) >= 2**53) and (x != 0) == (exact != 0)
+
+
+@given(cells=st.lists(NUMERALS, min_size=1, max_size=6))
+def test_a_block_of_numbers_follows_the_rule_cell_by_cell(cells: list[str]) -> None:
+    numbers = numbers_in(pa.array(["1", *cells]).slice(1))
+    assert (numbers is not None) == all(is_kept(cell) for cell in cells)
+    if numbers is not None:
+        assert numbers.to_pylist() == [float(cell) for cell in cells]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}',
+        '[{"a": 1}, {"a": 2}]',
+        '{"a": 1}\n{"a": 2}\n',
+        '[\n  {"a": 1}\n]',
+        "{\n}",
+        "[[1,2],\n[3,4]]",
+        "[1,2]\n",
+    ],
+)
+def test_json_is_no_table(tmp_path: Path, text: str) -> None:
+    with pytest.raises(NotATable, match="JSON"):
+        read(tmp_path, text)
+    assert list(kinds(read(tmp_path, "[a],[b]\n1,2\n")[0])) == ["[a]", "[b]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("2019,2020\n1.5,2\n3.5,4.5\n2.5,1.5\n", ["2019", "2020"]),
+        ("city,2019,2020\nBerlin,83019213,83166711\n", ["city", "2019", "2020"]),
+        (",0,1\na,0.5,2.5\n", ["column_1", "0", "1"]),
+        ("1,2,3\n4,5,6\n", None),
+        ("1,10\n2,20\n2.5,30.5\n", None),
+        ("1990,1995\n2.5,2001\n", None),
+        ("5,red\n4.5,blue\n", None),
+        ("2020,2019\n1.5,2.5\n", None),
+        ("2019,2020\n", None),
+    ],
+)
+def test_numbers_name_columns_only_if_they_are_unlike_them(tmp_path: Path, text: str, names: list[str] | None) -> None:
+    info, _ = read(tmp_path, text)
+    width, lines = text.split("\n")[0].count(",") + 1, text.count("\n")
+    assert list(kinds(info)) == (names or [f"column_{n}" for n in range(1, width + 1)])
+    assert info.rows == lines - bool(names)
+
+
+def test_a_wide_header_is_read(tmp_path: Path) -> None:
+    names = [f"a_rather_long_name_of_a_column_{n}" for n in range(10_000)]
+    assert len(",".join(names)) > 256 * 1024
+    info, path = read(tmp_path, ",".join(names) + "\n" + ",".join(map(str, range(10_000))) + "\n")
+    assert [column.name for column in info.columns] == names
+    assert list(first_rows(path, 1)[0].values()) == list(range(10_000))
+    with pytest.raises(NotATable, match="20000 are the most"):
+        read(tmp_path, "x" + ",x" * 20_000 + "\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "utf-16"])
+def test_blank_lines_count_nowhere(tmp_path: Path, end: str, encoding: str) -> None:
+    text = end.join(["", "", '"ä', 'b",c', "", "1,x", "", "2, NA", ""])
+    info, path = read(tmp_path, text.encode(encoding))
+    assert first_rows(path, 5) == [{f"ä{end}b": 1, "c": "x"}, {f"ä{end}b": 2, "c": None}]
+    assert info.columns[1].missing == 1
 
 
 def test_a_late_word_makes_a_column_of_words_and_loses_nothing(tmp_path: Path) -> None:
@@ -99,6 +217,14 @@ def test_a_table_without_a_header_gets_names(tmp_path: Path) -> None:
         (b"PK\x03\x04....", "a zip archive"),
         (b"\x1f\x8b....", "gzip"),
         (b"a,b\n1,2\n\0,3\n", "line 3 holds a NUL byte"),
+        (b"a,b\n" + b"1,2\n" * 200_000 + b"\0,3\n", "line 200002 holds a NUL byte"),
+        (b"a, a \n1,2\n", "more than one column 'a'"),
+        (b'a\nx\n"', "line 3 opens a quote"),
+        (b'a,"b\n1,2\n', "line 1 opens a quote"),
+        (b'a,b\n"x"y,2\n3,"z\n', "line 3 opens a quote"),
+        (b"a,b\n1,2\n" + b"x" * 900_000 + b",1\n", "ends at line 3 is longer than 256 KiB"),
+        ("a,b\n1,2\n".encode("utf-16") + b"x", "UTF-16"),
+        (b"<html><body>", "a web page"),
     ],
 )
 def test_what_stops_being_a_table_is_told_where(tmp_path: Path, data: bytes, message: str) -> None:

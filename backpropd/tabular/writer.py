@@ -1,0 +1,56 @@
+"""A Parquet file that is written in a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+GROUP_BYTES = 1024 * 1024  # of typed columns: each group of rows costs its columns a header and a compressor
+
+
+class Writer:
+    """Writes Parquet beside whoever fills it, so that parsing and compressing use a core each."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        words = [field.name for field in schema if field.type == pa.string()]
+        self._writer = pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=words, write_statistics=False)
+        self._batches: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=2)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._write, daemon=True)
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def put(self, batch: pa.RecordBatch) -> None:
+        """Hand over a batch; waits when the writer is two behind."""
+        if self._error is not None:
+            raise self._error
+        self._batches.put(batch)
+
+    def __exit__(self, *_: object) -> None:
+        self._batches.put(None)
+        self._thread.join()
+        self._writer.close()
+        if self._error is not None:
+            raise self._error
+
+    def _write(self) -> None:
+        group: list[pa.RecordBatch] = []
+        while (batch := self._batches.get()) is not None:
+            group.append(batch)
+            if sum(each.nbytes for each in group) >= GROUP_BYTES:
+                self._flush(group)
+        self._flush(group)
+
+    def _flush(self, group: list[pa.RecordBatch]) -> None:
+        try:
+            if self._error is None and group:
+                self._writer.write_table(pa.Table.from_batches(group))
+        except BaseException as error:
+            self._error = error
+        group.clear()
