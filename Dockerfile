@@ -22,6 +22,8 @@ WORKDIR /app
 COPY service/ service/
 COPY worker/ worker/
 COPY migrations/ migrations/
+# Machine code for the CPU that builds; a worker on another one compiles its own into its data folder.
+RUN ["/venv/bin/python", "-m", "worker", "compile"]
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

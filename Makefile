@@ -17,6 +17,7 @@ $(READY): locks/bootstrap.txt locks/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/bootstrap.txt
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes locks/bootstrap.txt locks/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m worker compile
 	@touch $@
 
 setup: $(READY) ## make the virtual environment from the locked, hashed dependencies

@@ -1,4 +1,4 @@
-"""What every test may ask for: a real PostgreSQL and a real Redis, started once."""
+"""What every test may ask for: a real PostgreSQL and a real Redis, started once, and machine code that is kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from backpropd.nn.kernels.compile import keep_machine_code
 from tests.servers import postgres_server, redis_server
+from worker.compiled import BAKED
+
+keep_machine_code(BAKED)
 
 
 @pytest.fixture(scope="session")

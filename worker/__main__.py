@@ -1,4 +1,4 @@
-"""`python -m worker run | sweep | migrate`: the worker, the sweeper, and what an operator does beside the database."""
+"""`python -m worker run | sweep | migrate | compile`: the worker, the sweeper, what an operator does beside them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def main() -> None:
     programs = parser.add_subparsers(dest="program", required=True)
     programs.add_parser("run", help="train queued jobs until SIGTERM")
     programs.add_parser("migrate", help="bring the database to the newest schema")
+    programs.add_parser("compile", help="compile the kernels into this environment, so that workers start at once")
     sweep = programs.add_parser("sweep", help="take up jobs whose worker was lost, and ring for those nobody heard of")
     sweep.add_argument("--once", action="store_true", help="sweep one time and end")
     arguments = parser.parse_args()
@@ -34,7 +35,11 @@ def main() -> None:
 
 def _start(arguments: argparse.Namespace) -> None:
     settings = from_environment()
-    if arguments.program == "migrate":
+    if arguments.program == "compile":
+        from worker import compiled
+
+        compiled.bake()
+    elif arguments.program == "migrate":
         from worker import migrate
 
         migrate.run(settings)

@@ -17,7 +17,7 @@ from backpropd.config import Settings
 from backpropd.store import workers
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
-from worker import tasks
+from worker import compiled, tasks
 from worker.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Stopping:
 
 def run(settings: Settings) -> None:
     """Train until SIGTERM; running jobs are checkpointed and handed back."""
+    compiled.prepare(settings.data_dir)
     app = queue.make_app(settings)
     stopping = Stopping()
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"

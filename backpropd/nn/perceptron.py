@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numba
 import numpy as np
 
 from backpropd.errors import Invalid
+from backpropd.nn.kernels.compile import exact_entry
 from backpropd.nn.network import Batch
 from backpropd.nn.params import Array, Layout
 from backpropd.nn.threshold import (
@@ -150,7 +150,7 @@ def learn_rows_numpy(x: Array, y: Array, order: Array, weight: Array, bias: Arra
         bias += change
 
 
-@numba.njit(cache=True, nogil=True)
+@exact_entry
 def learn_rows_numba(x: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
     """`learn_rows_numpy`, compiled."""
     inputs, outputs = weight.shape

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from backpropd.errors import Invalid
+from backpropd.nn.kernels.compile import exact_entry
 from backpropd.nn.network import Batch
 from backpropd.nn.params import Array, Layout
 from backpropd.nn.threshold import (
@@ -123,7 +123,7 @@ class PerceptronNetwork:
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@exact_entry
 def learn_units(units: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
     """The perceptron rule where hidden unit units[i] alone fires for row i: h·w is its weight."""
     for i in order:

@@ -45,6 +45,7 @@ class NumbaDescent:
         self.has_validation = validation_set is not None
         nobody = Batch(training_set.x[:0], training_set.y[:0])
         self.sets = _rows_of(training_set, dtype), _rows_of(validation_set or nobody, dtype)
+        self.everyone = np.arange(len(self.sets[1][0]))
         block = max(batch_size, LEAST_BLOCK) if self.has_validation else batch_size
         lanes = -(-block // LANES) * LANES
         self.layers, size = _records(network, lanes)
@@ -60,6 +61,7 @@ class NumbaDescent:
             np.zeros(lanes, dtype),
             np.zeros(2 * lanes, dtype),
             np.zeros(1, np.int64),
+            np.zeros(2),
         )
         self.gradient = np.zeros(network.parameters, dtype)
         self.kept = np.empty_like(state.theta), np.empty_like(state.slots)
@@ -68,8 +70,8 @@ class NumbaDescent:
         """See `Descent`."""
         state, figures = self.state, np.full((len(orders), 3), np.nan if self.has_validation else 0.0)
         done, outcome = epochs.train(
-            *self.sets, orders, rates, state.theta, self.gradient, state.slots, self.kept, self.layers, self.settings,
-            self.work, figures, interrupt, state.rng, state.steps,
+            *self.sets, self.everyone, orders, rates, state.theta, self.gradient, state.slots, self.kept, self.layers,
+            self.settings, self.work, figures, interrupt, state.rng, state.steps,
         )  # fmt: skip
         layer = None
         if outcome == epochs.DIVERGED:
@@ -80,7 +82,7 @@ class NumbaDescent:
 
     def _values(self) -> Iterator[tuple[Array, Array]]:
         """Each layer's a and h of the batch that came last."""
-        buffer, rows = self.work[0], int(self.work[-1][0])
+        buffer, rows = self.work[0], int(self.work[8][0])
         lanes = -(-rows // LANES) * LANES
         for record in self.layers:
             units = int(record["fan_out"])

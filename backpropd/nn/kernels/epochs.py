@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from backpropd.nn.kernels.compile import LANES, entry, part
 from backpropd.nn.kernels.layers import backward, forward
 from backpropd.nn.kernels.losses import loss_value, output_gradient
@@ -17,25 +15,31 @@ WENT_WELL, INTERRUPTED, DIVERGED = range(3)
 
 @entry
 def train(
-    training_set: Any, validation_set: Any, orders: Any, rates: Any, theta: Any, gradient: Any, slots: Any, kept: Any,
-    layers: Any, settings: Any, work: Any, figures: Any, interrupt: Any, rng: Any, steps: int,
+    training_set: Any, validation_set: Any, everyone: Any, orders: Any, rates: Any, theta: Any, gradient: Any,
+    slots: Any, kept: Any, layers: Any, settings: Any, work: Any, figures: Any, interrupt: Any, rng: Any, steps: int,
 ) -> tuple[int, int]:  # fmt: skip
     """One epoch for each row of `orders` (epochs, rows): gives how many are complete, and why there are no more.
 
-    The sets are (x, labels, targets, weight), `kept` (theta, slots) a place for what they were when the epoch under way
-    began, `work` the arrays that `NumbaDescent` makes. `figures` (epochs, 3): loss, gradient norm, validation loss.
-    After an interrupt theta and slots are again those of the last complete epoch.
+    The sets are (x, labels, targets, weight), `everyone` the validation rows in their order, `kept` (theta, slots) a
+    place for what they were when the epoch under way began, `work` the arrays that `NumbaDescent` makes. `figures`
+    (epochs, 3): loss, gradient norm, validation loss. After an interrupt theta and slots are again those of the last
+    complete epoch.
     """
+    only_look, block, seen = rates[0, :0], work[6].size, work[9]
     for epoch in range(orders.shape[0]):
         kept[0][:] = theta
         kept[1][:] = slots
-        outcome = _descend(
-            training_set, orders[epoch], rates[epoch], theta, gradient, slots, layers, settings, work, figures[epoch],
-            interrupt, rng, steps,
+        outcome = _pass(
+            training_set, orders[epoch], settings.batch_size, rates[epoch], theta, gradient, slots, layers, settings,
+            work, figures[epoch], interrupt, rng, steps,
         )  # fmt: skip
-        if outcome == WENT_WELL and validation_set[0].shape[0]:
-            figures[epoch, 2] = _evaluate(validation_set, theta, layers, settings, work, rng)
-        if outcome == WENT_WELL and not (math.isfinite(figures[epoch, 2]) and _all_finite(theta)):
+        if outcome == WENT_WELL and everyone.size:
+            outcome = _pass(
+                validation_set, everyone, block, only_look, theta, gradient, slots, layers, settings,
+                work, seen, interrupt, rng, steps,
+            )  # fmt: skip
+            figures[epoch, 2] = seen[0]
+        if outcome == WENT_WELL and not _all_finite(theta):
             outcome = DIVERGED
         if outcome == INTERRUPTED:
             theta[:] = kept[0]
@@ -47,59 +51,44 @@ def train(
 
 
 @part
-def _descend(
-    rows_of: Any, order: Any, rates: Any, theta: Any, gradient: Any, slots: Any, layers: Any, settings: Any, work: Any,
-    figures: Any, interrupt: Any, rng: Any, steps: int,
+def _pass(
+    rows_of: Any, order: Any, batch_size: int, rates: Any, theta: Any, gradient: Any, slots: Any, layers: Any,
+    settings: Any, work: Any, figures: Any, interrupt: Any, rng: Any, steps: int,
 ) -> int:  # fmt: skip
-    """One step a batch. `figures`: the mean loss over the rows, the mean norm of the batches' gradients."""
-    buffer, above, below, x, labels, targets, share, scratch, in_buffer = work
+    """Over the rows batch by batch, with one step a batch where there are `rates`, else only to look.
+
+    `figures`: the mean loss over the rows, the mean norm of the batches' gradients.
+    """
+    buffer, above, below, x, labels, targets, share, scratch, in_buffer, _ = work
     output = layers[layers.size - 1]
+    training = rates.size > 0
+    batches = -(-order.size // batch_size)
     total = norms = 0.0
-    for number in range(rates.size):
+    for number in range(batches):
         if interrupt[0]:
             return INTERRUPTED
-        rows = order[number * settings.batch_size : (number + 1) * settings.batch_size]
+        rows = order[number * batch_size : (number + 1) * batch_size]
         n = rows.size
         lanes = -(-n // LANES) * LANES
         in_buffer[0] = n
+        inputs = x[: settings.inputs * lanes]
         _gather(rows_of, rows, lanes, x, labels, targets, share)
-        forward(layers, theta, x[: settings.inputs * lanes], buffer, lanes, n, scratch, rng, True)
+        forward(layers, theta, inputs, buffer, lanes, n, scratch, rng, training)
         size = output.fan_out * lanes
         a, h = buffer[output.a : output.a + size], buffer[output.h : output.h + size]
         loss = loss_value(settings, a, h, labels, targets, share[:lanes], n, scratch)
-        output_gradient(settings, output.activation, a, h, labels, targets, share[:lanes], n, above[:size], scratch)
-        backward(layers, theta, x[: settings.inputs * lanes], buffer, above, below, gradient, lanes, n, scratch)
-        if settings.l1 > 0 or settings.l2 > 0:
-            loss += penalize(settings, layers, theta, gradient)
+        if training:
+            output_gradient(settings, output.activation, a, h, labels, targets, share[:lanes], n, above[:size], scratch)
+            backward(layers, theta, inputs, buffer, above, below, gradient, lanes, n, scratch)
+            if settings.l1 > 0 or settings.l2 > 0:
+                loss += penalize(settings, layers, theta, gradient)
+            norms += update(settings, layers, theta, gradient, slots, steps + number + 1, rates[number])
         if not math.isfinite(loss):
             return DIVERGED
         total += loss * n
-        norms += update(settings, layers, theta, gradient, slots, steps + number + 1, rates[number])
     figures[0] = total / order.size
-    figures[1] = norms / rates.size
+    figures[1] = norms / batches
     return WENT_WELL if math.isfinite(figures[1]) else DIVERGED
-
-
-@part
-def _evaluate(rows_of: Any, theta: Any, layers: Any, settings: Any, work: Any, rng: Any) -> float:
-    """The mean loss over the rows as at prediction time, block by block."""
-    buffer, _, _, x, labels, targets, share, scratch, in_buffer = work
-    output = layers[layers.size - 1]
-    count = rows_of[0].shape[0]
-    block = share.size
-    total = 0.0
-    for start in range(0, count, block):
-        rows = np.arange(start, min(start + block, count))
-        n = rows.size
-        lanes = -(-n // LANES) * LANES
-        in_buffer[0] = n
-        _gather(rows_of, rows, lanes, x, labels, targets, share)
-        forward(layers, theta, x[: settings.inputs * lanes], buffer, lanes, n, scratch, rng, False)
-        size = output.fan_out * lanes
-        a, h = buffer[output.a : output.a + size], buffer[output.h : output.h + size]
-        total += n * loss_value(settings, a, h, labels, targets, share[:lanes], n, scratch)
-    mean: float = total / count
-    return mean
 
 
 @part

@@ -1,0 +1,69 @@
+"""Machine code before the fork: every kernel is compiled, or taken from where it was kept, in the worker's parent.
+
+A child that compiled could be killed while it writes; so children only run what is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from backpropd import nn
+from backpropd.nn.kernels.compile import compile_no_more, fingerprint, keep_machine_code
+
+log = logging.getLogger(__name__)
+
+# What `python -m worker compile` made when the environment or the image was.
+BAKED = Path(sys.prefix) / "kernels"
+
+
+def prepare(data_dir: Path) -> None:
+    """Have every kernel ready, from this data folder, else from the environment, else compiled now."""
+    folder = data_dir / "kernels"
+    if (BAKED / fingerprint()).is_dir() and not (folder / fingerprint()).is_dir():
+        _copy(BAKED / fingerprint(), folder / fingerprint())
+    keep_machine_code(folder)
+    began = time.monotonic()
+    compile_all()
+    compile_no_more()
+    log.info("the kernels are ready after %.1f s", time.monotonic() - began)
+
+
+def bake() -> None:
+    """Compile every kernel into the environment."""
+    keep_machine_code(BAKED)
+    compile_all()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A folder appears whole or not at all; two workers that copy at once do each other no harm."""
+    aside = target.with_name(f"{target.name}.{os.getpid()}")
+    shutil.copytree(source, aside)
+    try:
+        aside.rename(target)
+    except OSError:
+        shutil.rmtree(aside)
+
+
+def compile_all() -> None:
+    """Train a little of everything that has a compiled path, so that each kernel meets its types."""
+    x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    y = np.array([[0.0], [0.0], [0.0], [1.0]])
+    for dtype in ("float32", "float64"):
+        network = nn.Network(nn.Spec(2, (nn.LayerSpec(1, "logistic"),), "binary_cross_entropy", dtype))
+        training = nn.Training(nn.SGD(), epochs=1, batch_size=2, engine="numba")
+        state = nn.State.start(network, training.optimizer, np.random.default_rng(0))
+        list(nn.fit(network, nn.Batch(x, y), None, training, state))
+    several = nn.Batch(x, np.array([0, 1, 2, 2]))
+    for neuron, data in (
+        (nn.Perceptron(2, dtype="float64"), nn.Batch(x, y)),
+        (nn.Perceptron(2, classes=3, dtype="float64"), several),
+        (nn.PerceptronNetwork(2, dtype="float64"), nn.Batch(x, y)),
+    ):
+        list(nn.fit_neuron(neuron, data, None, nn.start_neuron(neuron, np.random.default_rng(0)), epochs=1))
