@@ -17,7 +17,11 @@ class Writer:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         words = [field.name for field in schema if field.type == pa.string()]
-        self._writer = pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=words, write_statistics=False)
+        # decimals hardly shrink, and to try costs as much as to parse them
+        squeezed = {field.name: "lz4" if field.name in words else "none" for field in schema}
+        self._writer = pq.ParquetWriter(
+            path, schema, compression=squeezed, use_dictionary=words, write_statistics=False
+        )
         self._batches: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=2)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write, daemon=True)
