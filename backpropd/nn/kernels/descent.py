@@ -121,6 +121,7 @@ def _records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
         for field, noun in (("weight", "weight"), ("bias", "bias"), ("scale", "scale"), ("running", "running_mean")):
             record[field] = places.get(f"{name}.{noun}", -1)
         fan_in = spec.units
+    records[0]["by_rows"] = records[0]["fan_in"] * records[0]["fan_out"] * lanes > layers.SMALL
     return records, size
 
 

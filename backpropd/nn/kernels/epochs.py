@@ -72,7 +72,7 @@ def _pass(
         lanes = -(-n // LANES) * LANES
         in_buffer[0] = n
         inputs = x[: settings.inputs * lanes]
-        _gather(rows_of, rows, lanes, x, labels, targets, share)
+        _gather(rows_of, rows, lanes, layers[0].by_rows, x, labels, targets, share)
         forward(layers, theta, inputs, buffer, lanes, n, scratch, rng, training)
         size = output.fan_out * lanes
         a, h = buffer[output.a : output.a + size], buffer[output.h : output.h + size]
@@ -92,12 +92,15 @@ def _pass(
 
 
 @part
-def _gather(rows_of: Any, rows: Any, lanes: int, x: Any, labels: Any, targets: Any, share: Any) -> None:
-    """The rows side by side: x (inputs, lanes), labels (lanes,), targets (outputs, lanes), shares (lanes,)."""
+def _gather(rows_of: Any, rows: Any, lanes: int, by_rows: int, x: Any, labels: Any, targets: Any, share: Any) -> None:
+    """The batch: x (lanes, inputs) by rows or (inputs, lanes), labels (lanes,), targets (outputs, lanes), shares."""
     source, source_labels, source_targets, weight = rows_of
     n = rows.size
     T = source.dtype.type
-    _lay(source, rows, x, lanes)
+    if by_rows:
+        _copy(source, rows, x, lanes)
+    else:
+        _lay(source, rows, x, lanes)
     if source_targets.shape[1]:
         _lay(source_targets, rows, targets, lanes)
     if source_labels.size:
@@ -111,6 +114,18 @@ def _gather(rows_of: Any, rows: Any, lanes: int, x: Any, labels: Any, targets: A
             share[i] *= weight[rows[i]]
     for i in range(n, lanes):
         share[i] = T(0)
+
+
+@part
+def _copy(source: Any, rows: Any, out: Any, lanes: int) -> None:
+    """Rows (n, width) stay rows (lanes, width)."""
+    n, width = rows.size, source.shape[1]
+    for i in range(n):
+        row = source[rows[i]]
+        place = out[i * width : (i + 1) * width]
+        for k in range(width):
+            place[k] = row[k]
+    out[n * width : lanes * width] = source.dtype.type(0)
 
 
 @part

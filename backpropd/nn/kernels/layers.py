@@ -1,8 +1,8 @@
 """Layers forwards and backwards, compiled; the twins of `nn.layers` and `nn.normalization`.
 
 Values are (units, lanes): a unit's lanes, the rows of the batch, lie side by side. Small products are loops, because
-a call of BLAS costs more than they do; all others go to BLAS. Lanes beyond the rows hold finite numbers that nobody
-reads: their gradients are zero.
+a call of BLAS costs more than they do; all others go to BLAS, which takes the first layer's inputs row by row, as they
+are copied from the data. Lanes beyond the rows hold finite numbers that nobody reads: their gradients are zero.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SMALL = 1024
 def forward(
     layers: Any, theta: Any, x: Any, buffer: Any, lanes: int, rows: int, scratch: Any, rng: Any, training: bool
 ) -> None:
-    """From x (inputs, lanes) up to the outputs; in training with batch statistics and dropout."""
+    """From the inputs x up to the outputs; in training with batch statistics and dropout."""
     below = x
     for k in range(layers.size):
         layer = layers[k]
@@ -80,8 +80,11 @@ def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int) -> None
     """a = Wᵀ h_below + b: (fan_in, fan_out)ᵀ @ (fan_in, lanes)."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = theta[layer.weight : layer.weight + fan_in * fan_out]
-    if fan_in * fan_out * lanes > SMALL:
-        np.dot(weight.reshape(fan_in, fan_out).T, below.reshape(fan_in, lanes), a.reshape(fan_out, lanes))
+    if layer.by_rows or fan_in * fan_out * lanes > SMALL:
+        if layer.by_rows:
+            np.dot(weight.reshape(fan_in, fan_out).T, below.reshape(lanes, fan_in).T, a.reshape(fan_out, lanes))
+        else:
+            np.dot(weight.reshape(fan_in, fan_out).T, below.reshape(fan_in, lanes), a.reshape(fan_out, lanes))
         if layer.bias >= 0:
             bias = theta[layer.bias : layer.bias + fan_out]
             for j in range(fan_out):
@@ -103,7 +106,9 @@ def _parameter_gradients(layer: Any, below: Any, at_a: Any, gradient: Any, lanes
     """∂L/∂W = h_below ∂L/∂aᵀ: (fan_in, lanes) @ (fan_out, lanes)ᵀ, and ∂L/∂b its sum over the lanes."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = gradient[layer.weight : layer.weight + fan_in * fan_out]
-    if fan_in * fan_out * lanes > SMALL:
+    if layer.by_rows:
+        np.dot(below.reshape(lanes, fan_in).T, at_a.reshape(fan_out, lanes).T, weight.reshape(fan_in, fan_out))
+    elif fan_in * fan_out * lanes > SMALL:
         np.dot(below.reshape(fan_in, lanes), at_a.reshape(fan_out, lanes).T, weight.reshape(fan_in, fan_out))
     else:
         for k in range(fan_in):
