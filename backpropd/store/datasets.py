@@ -8,6 +8,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
+from backpropd.store import idempotency
 from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Dataset, Job
@@ -47,6 +48,7 @@ def delete(session: Session, tenant: str, dataset_id: str) -> None:
     if session.scalar(needed):
         raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")
     session.delete(dataset)
+    idempotency.forget(session, tenant, dataset_id)
 
 
 def blob_is_needed(session: Session, sha256: str) -> bool:

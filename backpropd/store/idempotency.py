@@ -46,3 +46,10 @@ def fill(session: Session, tenant: str, route: str, key: str, made_id: str) -> N
         IdempotencyKey.tenant == tenant, IdempotencyKey.route == route, IdempotencyKey.key == key
     )
     session.scalars(query).one().made_id = made_id
+
+
+def forget(session: Session, tenant: str, made_id: str) -> None:
+    """Forget the keys that made what is being deleted: with them the same request makes it anew."""
+    session.execute(
+        sql_delete(IdempotencyKey).where(IdempotencyKey.tenant == tenant, IdempotencyKey.made_id == made_id)
+    )

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backpropd import errors
+from backpropd.store import idempotency
 from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Checkpoint, Dataset, Job, Transition
@@ -138,6 +139,7 @@ def delete(session: Session, tenant: str, job_id: str) -> None:
     if job.status not in OVER:
         raise errors.Conflict(f"the job is {job.status}: cancel it, or wait until it is over, then delete it")
     session.execute(sql_delete(Job).where(Job.number == job.number))
+    idempotency.forget(session, tenant, job_id)
 
 
 def mark_rung(session: Session, numbers: Sequence[int]) -> None:

@@ -98,6 +98,16 @@ def test_an_idempotency_key_makes_one_dataset(http: FlaskClient) -> None:
     assert (other.status_code, other.json["code"]) == (422, "idempotency_mismatch")  # type: ignore[index]
 
 
+def test_a_key_whose_dataset_was_deleted_makes_it_anew(http: FlaskClient) -> None:
+    headers = {**CSV, "Idempotency-Key": "k2"}
+    first = http.post("/v1/datasets", data=b"a,b\n1,2\n", headers=headers).json
+    assert first is not None
+    assert http.delete(f"/v1/datasets/{first['id']}").status_code == 204
+    again = http.post("/v1/datasets", data=b"a,b\n1,2\n", headers=headers)
+    assert again.status_code == 201
+    assert again.json["id"] != first["id"]  # type: ignore[index]
+
+
 def test_a_dataset_is_deleted_but_not_while_a_job_needs_it(http: FlaskClient, iris: str) -> None:
     job_id = http.post("/v1/jobs", json={"dataset_id": iris, "target": "species"}).json["id"]  # type: ignore[index]
     assert http.delete(f"/v1/datasets/{iris}").status_code == 409
