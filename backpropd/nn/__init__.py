@@ -14,7 +14,7 @@ from backpropd.nn.losses import LOSSES, AbsoluteError, BinaryCrossEntropy, Cross
 from backpropd.nn.mcculloch_pitts import McCullochPitts
 from backpropd.nn.network import Batch, LayerSpec, Network, Spec
 from backpropd.nn.neurons import NEURONS, Neuron, fit_neuron, restore_neuron, start_neuron
-from backpropd.nn.optim import OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
+from backpropd.nn.optim import LBFGS, OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
 from backpropd.nn.params import Layout
 from backpropd.nn.perceptron import Perceptron
 from backpropd.nn.perceptron_network import PerceptronNetwork
@@ -27,6 +27,7 @@ from backpropd.nn.train import EarlyStopping, Epoch, Training, bursts, fit
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
+    "LBFGS",
     "LOSSES",
     "NEURONS",
     "OPTIMIZERS",

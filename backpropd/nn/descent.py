@@ -22,17 +22,21 @@ Orders = NDArray[np.intp]
 """For each epoch the order in which it sees the rows (epochs, rows)."""
 
 
+Outcome = Literal["complete", "interrupted", "diverged", "converged", "stalled"]
+"""Why no epoch follows; the last two, which only L-BFGS knows, are complete."""
+
+
 class Descended(NamedTuple):
     """What some epochs came to.
 
     `figures` (epochs that are complete, 3): the loss, which is the mean over the epoch's batches, each before its step
     and weighted by its rows; the mean of the batches' gradient norms; the validation loss, NaN without a validation
-    set. `layer` names the first one whose values are not finite where they diverged, None if they only grew too large
-    behind the last.
+    set. With L-BFGS they are those of theta at the epoch's end. `layer` names the first one whose values are not finite
+    where they diverged, None if they only grew too large behind the last.
     """
 
     figures: Array
-    outcome: Literal["complete", "interrupted", "diverged"]
+    outcome: Outcome
     layer: str | None = None
 
 

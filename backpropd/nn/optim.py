@@ -4,7 +4,8 @@
 `learning_rate` η: a schedule may have changed it from the optimizer's own. `slots` (k, P) is what the
 optimizer remembers from one step to the next, zeros at the start; `steps` counts from 1. Both belong to the
 caller: with theta they are all that a checkpoint needs. A step allocates no vector; a formula that needs more
-room than the gradient's goes over the vectors in `blocks`.
+room than the gradient's goes over the vectors in `blocks`. `LBFGS` alone has no `step`: it evaluates the loss as often
+as it likes before it moves.
 
 The formulas, and the defaults but for the names, are PyTorch's, t is the step, g the gradient.
 """
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backpropd.nn.params import Array
+from backpropd.nn.params import Array, Layout
 
 BLOCK = 4096
 
@@ -248,6 +249,42 @@ class Nadam:
         return product
 
 
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS with a line search (Byrd, Lu, Nocedal, Zhu 1995): SciPy's L-BFGS-B without bounds.
+
+    `nn.lbfgs` runs it, on full batches. It moves along -H g, where H, which stands for the inverse Hessian, comes from
+    the last `history` moves and what they did to the gradient; how far, a line search finds out with at most
+    `max_line_search` evaluations. It has converged once no number of the gradient is larger than `gradient_tolerance`,
+    or an iteration lowers the loss f by no more than `loss_tolerance` max(|f before|, |f after|, 1). The defaults are
+    SciPy's.
+    """
+
+    history: int = 10
+    max_line_search: int = 20
+    gradient_tolerance: float = 1e-5
+    loss_tolerance: float = 1e7 * 2.0**-52
+
+    @property
+    def learning_rate(self) -> float:
+        """The share of -H g that a line search tries first, once there is a history (Nocedal and Wright 2006, 7.2)."""
+        return 1.0
+
+    @property
+    def slots(self) -> int:
+        return 0
+
+    def memory(self, parameters: int) -> tuple[Layout, Layout]:
+        """All that SciPy's routine knows between two calls: numbers, of them `x` the point it is at, and integers.
+
+        The sizes are those in the documentation of L-BFGS-B 3.0's subroutine setulb.
+        """
+        n, m = parameters, self.history
+        numbers = Layout({"x": (n,), "wa": (2 * m * n + 5 * n + 11 * m * m + 8 * m,), "dsave": (29,)})
+        integers = Layout({"iwa": (3 * n,), "task": (2,), "ln_task": (2,), "lsave": (4,), "isave": (44,)})
+        return numbers, integers
+
+
 OPTIMIZERS: dict[str, type[Any]] = {
     "sgd": SGD,
     "adagrad": Adagrad,
@@ -256,4 +293,5 @@ OPTIMIZERS: dict[str, type[Any]] = {
     "adam": Adam,
     "adamw": AdamW,
     "nadam": Nadam,
+    "lbfgs": LBFGS,
 }

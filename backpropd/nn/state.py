@@ -11,12 +11,13 @@ import numpy as np
 
 from backpropd.errors import Invalid
 from backpropd.nn.network import Network
-from backpropd.nn.optim import Optimizer
+from backpropd.nn.optim import LBFGS, Optimizer
 from backpropd.nn.params import Array, Layout
 
-StopReason = Literal["epochs", "early_stopping", "converged", "target_loss", "max_seconds"]
+StopReason = Literal["epochs", "early_stopping", "converged", "stalled", "target_loss", "max_seconds"]
 
-ARRAYS = ("theta", "slots", "best_theta", "path")
+CHANGED_IN_PLACE = ("theta", "slots", "solver_numbers", "solver_integers")
+ARRAYS = (*CHANGED_IN_PLACE, "best_theta", "path")
 FIELDS = (
     "steps", "epoch", "loss", "gradient_norm", "best_loss", "best_epoch", "wait", "memory", "seconds", "path_epochs",
     "stop_reason",
@@ -30,7 +31,8 @@ class State:
     `theta` are the parameters and what the layers remember, `slots` (k, P) the optimizer's vectors after `steps` steps.
     `loss` and `gradient_norm` are those of the last epoch. `best_loss`, `best_epoch`, `best_theta` and `wait`, the
     epochs since the last improvement, belong to early stopping, `memory` to the schedule; `seconds` were spent. `path`
-    (m, size) are the thetas after `path_epochs`, where they are kept. `rng` is over the bit generator PCG64, as
+    (m, size) are the thetas after `path_epochs`, where they are kept. `solver_numbers`, float64, and `solver_integers`,
+    int32, are what SciPy's solver remembers, with `LBFGS` alone. `rng` is over the bit generator PCG64, as
     `numpy.random.default_rng` makes it.
     """
 
@@ -49,29 +51,45 @@ class State:
     seconds: float = 0.0
     path: Array | None = None
     path_epochs: list[int] = field(default_factory=list)
+    solver_numbers: Array | None = None
+    solver_integers: Array | None = None
     stop_reason: StopReason | None = None
 
     @classmethod
-    def start(cls, network: Network, optimizer: Optimizer, rng: np.random.Generator) -> State:
+    def start(cls, network: Network, optimizer: Optimizer | LBFGS, rng: np.random.Generator) -> State:
         """A run that has not begun: theta drawn from `rng`, which later shuffles the rows too."""
-        return cls(network.initialize(rng), np.zeros((optimizer.slots, network.parameters), network.spec.dtype), rng)
+        slots = np.zeros((optimizer.slots, network.parameters), network.spec.dtype)
+        return cls(network.initialize(rng), slots, rng, **_solver(network, optimizer))
 
     @classmethod
     def restore(
-        cls, network: Network, optimizer: Optimizer, arrays: Mapping[str, Array], meta: Mapping[str, Any]
+        cls, network: Network, optimizer: Optimizer | LBFGS, arrays: Mapping[str, Array], meta: Mapping[str, Any]
     ) -> State:
         """The state whose `arrays()` and `meta()` these are. Raises `Invalid` if they fit another network."""
-        return cls.of(network.layout, optimizer.slots, network.spec.dtype, arrays, meta)
+        solver = _solver(network, optimizer)
+        return cls.of(network.layout, optimizer.slots, network.spec.dtype, arrays, meta, solver)
 
     @classmethod
-    def of(cls, layout: Layout, slots: int, dtype: str, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> State:
-        """As `restore`, for whatever has such a layout."""
-        size = (layout.size,)
+    def of(
+        cls,
+        layout: Layout,
+        slots: int,
+        dtype: str,
+        arrays: Mapping[str, Array],
+        meta: Mapping[str, Any],
+        solver: Mapping[str, Array] | None = None,
+    ) -> State:
+        """As `restore`, for whatever has such a layout; `solver` are arrays like those that a solver needs."""
+        size, solver = (layout.size,), solver or {}
         shapes = {"theta": size, "slots": (slots, layout.trainable), "best_theta": size}
         shapes["path"] = (len(meta["path_epochs"]), *size)
+        fitting = {name: (shape, np.dtype(dtype)) for name, shape in shapes.items()}
+        fitting |= {name: (array.shape, array.dtype) for name, array in solver.items()}
         for name, array in arrays.items():
-            if array.shape != shapes.get(name) or array.dtype != dtype:
+            if (array.shape, array.dtype) != fitting.get(name):
                 raise Invalid(f"{name} {array.dtype}{array.shape} of the checkpoint does not fit this network")
+        if missing := solver.keys() - arrays.keys():
+            raise Invalid(f"the checkpoint does not fit this optimizer: it lacks {', '.join(sorted(missing))}")
         fields = dict(meta)
         bit_generator = np.random.PCG64()
         bit_generator.state = json.loads(fields.pop("rng"))
@@ -79,7 +97,7 @@ class State:
         return cls(**fields, rng=np.random.Generator(bit_generator))
 
     def arrays(self) -> dict[str, Array]:
-        """Copies of the arrays by name: theta, slots, and best_theta and path where there are."""
+        """Copies of the arrays by name: theta, slots, and whichever of the others there are."""
         arrays = {name: getattr(self, name) for name in ARRAYS}
         return {name: array.copy() for name, array in arrays.items() if array is not None}
 
@@ -91,15 +109,22 @@ class State:
 
     def mark(self) -> dict[str, Any]:
         """The state as it is now, to come back to: what `fit` changes in place, as copies."""
-        copies = {"theta": self.theta.copy(), "slots": self.slots.copy(), "rng": self.rng.bit_generator.state}
-        copies |= {"memory": dict(self.memory), "path_epochs": list(self.path_epochs)}
+        arrays = {name: getattr(self, name) for name in CHANGED_IN_PLACE}
+        copies = {name: array.copy() for name, array in arrays.items() if array is not None}
+        copies |= {
+            "rng": self.rng.bit_generator.state,
+            "memory": dict(self.memory),
+            "path_epochs": list(self.path_epochs),
+        }
         return vars(self) | copies
 
     def back_to(self, mark: dict[str, Any]) -> None:
         """Undo all that happened since `mark`; the arrays stay the same arrays."""
         others = dict(mark)
-        self.theta[:] = others.pop("theta")
-        self.slots[:] = others.pop("slots")
+        for name in CHANGED_IN_PLACE:
+            kept, array = others.pop(name), getattr(self, name)
+            if array is not None:
+                array[:] = kept
         self.rng.bit_generator.state = others.pop("rng")
         vars(self).update(others)
 
@@ -117,3 +142,11 @@ class State:
             self.best_loss, self.best_epoch = loss, self.epoch
             if keep_theta:
                 self.best_theta = self.theta.copy()
+
+
+def _solver(network: Network, optimizer: Optimizer | LBFGS) -> dict[str, Any]:
+    """What a solver remembers before it has begun: zeros, or nothing for an optimizer that has `slots`."""
+    if not isinstance(optimizer, LBFGS):
+        return {}
+    numbers, integers = optimizer.memory(network.parameters)
+    return {"solver_numbers": numbers.zeros("float64"), "solver_integers": integers.zeros("int32")}

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.errors import Diverged, Invalid
-from backpropd.nn.descent import Descended, Descent, NumpyDescent
+from backpropd.nn.descent import Descended, Descent, NumpyDescent, Outcome
 from backpropd.nn.kernels.descent import NumbaDescent
+from backpropd.nn.lbfgs import LbfgsDescent, refuse_for_lbfgs
 from backpropd.nn.network import Batch, Network
-from backpropd.nn.optim import Optimizer
+from backpropd.nn.optim import LBFGS, Optimizer
 from backpropd.nn.params import Array
 from backpropd.nn.regularize import Regularization
 from backpropd.nn.schedules import Constant, ReduceOnPlateau, Schedule
@@ -47,10 +48,10 @@ class Training:
     `target_loss` ends the run at an epoch whose loss is no larger: the validation loss where there is a validation
     set. `max_seconds` ends it at the first epoch that is over later than that, by the clock that `fit` is given.
     `metrics_every` says which epochs have metrics: the first, every so many, and the last. With `path_every` theta is
-    kept every so many epochs.
+    kept every so many epochs. `LBFGS` makes one iteration an epoch, on full batches, and ends the run where it is over.
     """
 
-    optimizer: Optimizer
+    optimizer: Optimizer | LBFGS
     epochs: int = 100
     batch_size: int = 32
     early_stopping: EarlyStopping | None = None
@@ -68,7 +69,8 @@ class Epoch(NamedTuple):
 
     `loss` is the mean over the epoch's batches, each before its step and weighted by its rows;
     `gradient_norm` the mean over the batches of the gradient's L2 norm; `learning_rate` that of the first step. The
-    other figures are those of theta at the epoch's end; metrics are empty in epochs that have none.
+    other figures are those of theta at the epoch's end, with `LBFGS` these two also; metrics are empty in epochs that
+    have none.
     """
 
     epoch: int  # from 1
@@ -144,24 +146,25 @@ class _Run:
         clock: Clock | None,
     ) -> None:
         _refuse_nonsense(training, validation_set, clock)
+        if isinstance(training.optimizer, LBFGS):
+            refuse_for_lbfgs(network.spec, training, len(training_set.x))
         self.network, self.training, self.state, self.metrics, self.clock = network, training, state, metrics, clock
         self.interrupt = np.zeros(1, np.int8) if interrupt is None else interrupt
         self.training_set = network.batch(*training_set)
         self.validation_set = network.batch(*validation_set) if validation_set else None
-        engine: type[NumpyDescent | NumbaDescent] = NumbaDescent if training.engine == "numba" else NumpyDescent
-        self.descent: Descent = engine(
-            network,
-            training.optimizer,
-            training.regularization,
-            training.batch_size,
-            self.training_set,
-            self.validation_set,
-            state,
-        )
+        self.descent = self._engine()
         if state.epoch == 0:
             state.memory = training.schedule.start()
             if training.path_every:
                 state.keep_on_path()
+
+    def _engine(self) -> Descent:
+        training, sets = self.training, (self.training_set, self.validation_set)
+        optimizer, regularization = training.optimizer, training.regularization
+        if isinstance(optimizer, LBFGS):
+            return LbfgsDescent(self.network, optimizer, regularization, *sets, self.state)
+        engine: type[NumpyDescent | NumbaDescent] = NumbaDescent if training.engine == "numba" else NumpyDescent
+        return engine(self.network, optimizer, regularization, training.batch_size, *sets, self.state)
 
     def bursts(self, most: int) -> Iterator[list[Epoch]]:
         """Burst after burst; an epoch that is looked at is the only one of its burst."""
@@ -174,7 +177,7 @@ class _Run:
                 done = len(descended.figures)
                 if done < wanted:
                     self._draw_again(mark, done)
-                epochs = self._close(descended.figures, rates, seconds)
+                epochs = self._close(descended, rates, seconds)
             except BaseException:
                 self.state.back_to(mark)
                 raise
@@ -231,9 +234,9 @@ class _Run:
             for _ in range(done):
                 self.state.rng.permutation(len(self.training_set.x))
 
-    def _close(self, figures: Array, rates: Array, seconds: float) -> list[Epoch]:
+    def _close(self, descended: Descended, rates: Array, seconds: float) -> list[Epoch]:
         """Make the burst's epochs; the last of them may be one that is looked at."""
-        state = self.state
+        state, figures = self.state, descended.figures
         state.steps += len(figures) * self.descent.steps_per_epoch
         state.seconds += seconds
         epochs = []
@@ -243,14 +246,14 @@ class _Run:
             held_out = validation_loss if self.validation_set else None
             unmeasured: dict[str, float] | None = {} if self.validation_set else None
             epochs.append(Epoch(state.epoch, loss, held_out, {}, unmeasured, norm, rate, None))
-        return [*epochs[:-1], self._look(epochs[-1])] if epochs else []
+        return [*epochs[:-1], self._look(epochs[-1], descended.outcome)] if epochs else []
 
-    def _look(self, epoch: Epoch) -> Epoch:
+    def _look(self, epoch: Epoch, outcome: Outcome) -> Epoch:
         """At an epoch's end: is it the last, what are its metrics, is theta one to keep."""
         state, training = self.state, self.training
         monitored = epoch.loss if epoch.validation_loss is None else epoch.validation_loss
         training.schedule.observe(state.memory, monitored)
-        reason = self._reason_to_stop(epoch, monitored)
+        reason = self._reason_to_stop(epoch, monitored, outcome)
         every = training.metrics_every
         if self.metrics and (epoch.epoch == 1 or epoch.epoch % every == 0 or reason):
             epoch = self._measured(epoch, self.metrics)
@@ -264,7 +267,7 @@ class _Run:
         state.stop_reason = reason
         return epoch._replace(stop_reason=reason)
 
-    def _reason_to_stop(self, epoch: Epoch, monitored: float) -> StopReason | None:
+    def _reason_to_stop(self, epoch: Epoch, monitored: float, outcome: Outcome) -> StopReason | None:
         state, training = self.state, self.training
         stopping = training.early_stopping
         if stopping and epoch.epoch >= stopping.start_epoch:
@@ -272,6 +275,8 @@ class _Run:
             state.observe(watched, min_delta=stopping.min_delta, keep_theta=stopping.restore_best)
         if training.target_loss is not None and monitored <= training.target_loss:
             return "target_loss"
+        if outcome == "converged" or outcome == "stalled":
+            return outcome
         if stopping and state.wait >= stopping.patience:
             return "early_stopping"
         if epoch.epoch >= training.epochs:
@@ -297,14 +302,18 @@ class _Run:
 
     def _diverged(self, layer: str | None) -> Diverged:
         """What to tell of a run that diverged in the epoch after the state's."""
-        state, rate = self.state, self.training.optimizer.learning_rate
+        state, optimizer = self.state, self.training.optimizer
+        rate = optimizer.learning_rate
+        advice = f"The learning_rate is {rate:g}: try {rate / 10:g}"
+        if isinstance(optimizer, LBFGS):
+            advice = "lbfgs has no learning_rate to lower: scale the inputs and targets, or give an l2"
         where = "behind the output layer, in the loss" if layer is None else f"first in {layer}"
         before = "No epoch came before it"
         if state.epoch and state.loss is not None:
             before = f"The last finite loss was {state.loss:g}, the gradient's norm {state.gradient_norm:g}"
         return Diverged(
             f"training diverged in epoch {state.epoch + 1}: the numbers grew until they were not finite any more, "
-            f"{where}. {before}. The learning_rate is {rate:g}: try {rate / 10:g}",
+            f"{where}. {before}. {advice}",
             epoch=state.epoch + 1,
             layer=layer,
         )
