@@ -61,21 +61,31 @@ def prepare(
     table = _open(spec, source)
     rows = table.present(spec["target"])
     targets = table.take(rows, spec["target"])
-    classes = encoders.target if encoders else _classes(spec, source, targets)
-    fitted, held_out = _split(spec, table, rows, rng, None if classes is None else classes.encode(targets))
-    if encoders is None:
-        target = classes or _scaled(spec, source, targets, fitted)
-        infos = _infos(source, spec["features"])
-        dtype = np.dtype(spec["training"]["dtype"])
-        encoders = Encoders(FeatureEncoder.fit(table, infos, rows[fitted], dtype), target)
-    y = encode_target(spec, encoders.target, targets)
-    weight = _weight(spec, table, rows)
-    x, x_held_out = encoders.features.transform_parts(table, [rows[fitted], rows[held_out]])
-    training_set = Batch(x, y[fitted], _training_weight(spec, weight, encoders.target, targets, fitted))
+    known = encoders.target if encoders else _classes(spec, source, targets)
+    codes = None if known is None or known.labels is None else known.encode(targets)
+    fitted, held_out = _split(spec, table, rows, rng, codes)
+    target = known or _scaled(spec, source, targets, fitted)
+    y = encode_target(spec, target, targets)
+    by_table = _weight(spec, table, rows)
+    parts = [rows[fitted], rows[held_out]]
+    ys = [y[fitted], y[held_out]]
+    weights = [
+        _mean_one(spec, _with_classes(spec, by_table, target, codes, fitted), fitted),
+        _mean_one(spec, by_table, held_out) if len(held_out) else None,
+    ]
+    del targets, codes, y, by_table, rows, fitted, held_out  # the largest arrays come next
+    features = encoders.features if encoders else _fit(spec, source, table, parts[0])
+    xs = features.transform_parts(table, parts)
+    training_set, held = (Batch(*each) for each in zip(xs, ys, weights, strict=True))
+    made = Encoders(features, target)
     if validation is not None:
-        return Data(encoders, training_set, _another(spec, validation, encoders))
-    held = Batch(x_held_out, y[held_out], _mean_one(spec, weight, held_out)) if len(held_out) else None
-    return Data(encoders, training_set, held)
+        return Data(made, training_set, _another(spec, validation, made))
+    return Data(made, training_set, held if len(held.x) else None)
+
+
+def _fit(spec: Resolved, source: Source, table: Table, rows: Indices) -> FeatureEncoder:
+    infos, dtype = _infos(source, spec["features"]), np.dtype(spec["training"]["dtype"])
+    return FeatureEncoder.fit(table, infos, rows, dtype)
 
 
 def _another(spec: Resolved, source: Source, encoders: Encoders) -> Batch:
@@ -131,14 +141,13 @@ def _scaled(spec: Resolved, source: Source, targets: Table, fitted: Indices) -> 
 def _split(
     spec: Resolved, table: Table, rows: Indices, rng: np.random.Generator, classes: Array | None
 ) -> tuple[Indices, Indices]:
-    """The training and the validation part, as places in `rows`."""
+    """The training and the validation part, as places in `rows`; `classes` (n,) keep their shares in both."""
     training = spec["training"]
     if column := training.get("validation_column"):
         fitted, held_out = tabular.split_by_column(table.columns[column][rows])
     else:
         fraction = training["validation_fraction"] or 0.0
-        strata = None if classes is None or classes.ndim > 1 else classes
-        fitted, held_out = tabular.train_validation_split(len(rows), fraction, rng, strata)
+        fitted, held_out = tabular.train_validation_split(len(rows), fraction, rng, classes)
     if not len(fitted):
         raise errors.EmptyDataset("no row is left to train on: every one lacks its target, or is held out")
     return fitted, held_out
@@ -155,16 +164,15 @@ def _weight(spec: Resolved, table: Table, rows: Indices) -> Array | None:
     return column[rows]
 
 
-def _training_weight(
-    spec: Resolved, weight: Array | None, target: TargetEncoder, targets: Table, fitted: Indices
+def _with_classes(
+    spec: Resolved, weight: Array | None, target: TargetEncoder, codes: Array | None, fitted: Indices
 ) -> Array | None:
-    """What the training part's rows weigh: by the table and by their class, 1 on average."""
+    """What the rows weigh (n,) by the table and by their class (n,); classes weigh as the rows `fitted` have them."""
     wanted = spec["training"].get("class_weight")
-    if wanted is None:
-        return _mean_one(spec, weight, fitted)
-    codes = target.encode(targets)
-    of_class = _class_weights(wanted, target.labels or [], codes[fitted])
-    return _mean_one(spec, of_class[codes] if weight is None else weight * of_class[codes], fitted)
+    if wanted is None or codes is None:
+        return weight
+    by_class: Array = _class_weights(wanted, target.labels or [], codes[fitted])[codes]
+    return by_class if weight is None else weight * by_class
 
 
 def _class_weights(wanted: str | Mapping[str, float], labels: Sequence[str], codes: Array) -> Array:

@@ -205,8 +205,8 @@ class TargetEncoder:
         if isinstance(column, Words):
             kind = "boolean" if set(self.labels) <= {"true", "false"} else "category"
             return self._places([_class(level, kind) for level in column.levels])[column.codes]
-        values, inverse = np.unique(column, return_inverse=True)
-        return self._places([label_of(value) for value in values.tolist()])[inverse]
+        values = np.unique(column)
+        return self._places([label_of(value) for value in values.tolist()])[values.searchsorted(column)]
 
     def _places(self, labels: Sequence[str]) -> NDArray[np.intp]:
         """The index of each label among the classes. Raises `errors.Invalid` for one that is no class."""

@@ -19,6 +19,7 @@ from backpropd.tabular.sniff import NUMBER
 
 SHOWN = 20  # problems in one error
 VALUES_AT_ONCE = 2**21  # of a file: 16 MiB of numbers
+BATCH_ROWS = 2**16  # decoded at a time on the way there
 
 Rows = NDArray[np.intp] | slice
 
@@ -44,7 +45,7 @@ class _OnDisk(Mapping[str, Column]):
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self._path, self._names = path, list(dict.fromkeys(names))
         self._held: dict[str, Column] = {}
-        self.rows = pq.read_metadata(path, memory_map=True).num_rows
+        self.rows: int = pq.read_metadata(path).num_rows
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._held:
@@ -61,8 +62,18 @@ class _OnDisk(Mapping[str, Column]):
     def _read(self, name: str) -> dict[str, Column]:
         place, count = self._names.index(name), max(VALUES_AT_ONCE // max(self.rows, 1), 1)
         names = self._names[place : place + count]
-        read = pq.read_table(self._path, columns=names, use_threads=False, memory_map=True, pre_buffer=False)
-        return {name: _column(read.column(name)) for name in names}
+        with pq.ParquetFile(self._path) as file:
+            kinds = {name: file.schema_arrow.field(name).type for name in names}
+            numbers = {name: np.empty(self.rows) for name, kind in kinds.items() if pa.types.is_floating(kind)}
+            words: dict[str, list[pa.Array]] = {name: [] for name in names if name not in numbers}
+            start = 0
+            for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+                for name, column in numbers.items():
+                    column[start : start + len(batch)] = batch.column(name).to_numpy(zero_copy_only=False)
+                for name, parts in words.items():
+                    parts.append(batch.column(name))
+                start += len(batch)
+        return {name: numbers[name] if name in numbers else _words(words.pop(name)) for name in names}
 
 
 @dataclass(frozen=True)
@@ -109,12 +120,8 @@ class Table:
         return Table({name: self.columns[name][rows] for name in names}, len(rows))
 
 
-def _column(values: pa.ChunkedArray) -> Column:
-    if pa.types.is_floating(values.type):
-        numbers: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
-        return numbers
-    encoded = values.combine_chunks().dictionary_encode()
-    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+def _words(parts: list[pa.Array]) -> Words:
+    encoded = pa.chunked_array(parts, pa.string()).dictionary_encode().combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     return Words(codes, encoded.dictionary.to_pylist())
 

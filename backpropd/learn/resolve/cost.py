@@ -94,10 +94,10 @@ def _encoded_bytes(spec: Mapping[str, Any], width: int, parts: Parts) -> int:
 
 
 def _reading_bytes(spec: Mapping[str, Any], rows: int) -> int:
-    """Beside the encoded parts while a table is read: a few raw columns, twice, and the numbers of the rows."""
+    """Beside the encoded parts while a table is read: a few raw columns, the targets, and which rows go where."""
     columns = len(spec["features"]) + len(spec["target"])
     held = min(max(VALUES_AT_ONCE // max(rows, 1), 1), columns) * rows
-    return 8 * (2 * held + 5 * rows)
+    return 8 * (held + 11 * rows)
 
 
 def _training_bytes(training: Mapping[str, Any], network: nn.Network, parts: Parts) -> int:
