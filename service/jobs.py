@@ -6,14 +6,15 @@ import csv
 import hashlib
 import io
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from backpropd import learn, queue
-from backpropd.store import datasets, epochs, idempotency, jobs
+from backpropd import errors, learn, queue
+from backpropd.store import datasets, epochs, idempotency, jobs, models
 from backpropd.store.schema import Epoch, Job
 from backpropd.store.status import OVER
 from service import events, rendering, schemas
@@ -24,6 +25,7 @@ from service.world import TENANT, world
 routes = Routes("jobs")
 
 ROUTE = "POST /v1/jobs"
+WARM_START_FIELDS = ("task", "network", "features", "target", "classes", "encoders")
 FIRST_LOOK, LAST_LOOK = 0.005, 0.25  # seconds between two looks at a job that is waited for
 
 
@@ -41,13 +43,39 @@ def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     here = world()
     with here.database.read() as session:
         dataset = datasets.get(session, TENANT, body.dataset_id)
+        others = _others(session, body.training)
     wanted = body.model_dump(include={"target", "features", "task", "network", "training"})
+    if "network" not in body.model_fields_set and others["model"]:
+        wanted["network"] = None
     limits = learn.Limits(here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes)
-    plan = learn.resolve(wanted, dataset.columns, dataset.rows, limits)
+    plan = learn.resolve(wanted, dataset.columns, dataset.rows, limits, **others)
     if query.dry_run:
         return {"dataset_id": dataset.id, **rendering.spec(plan.spec), "cost": plan.cost}
     shown = _queue(body, plan.spec)
     return shown, 202, {"Location": f"/v1/jobs/{shown['id']}"}
+
+
+def _others(session: Session, training: schemas.Training) -> dict[str, Any]:
+    """What a job names beside its dataset, described. Raises `errors.NotFound` with its pointer."""
+    validation_table = model = None
+    if dataset_id := training.validation_dataset_id:
+        with _pointing("/training/validation_dataset_id"):
+            other = datasets.get(session, TENANT, dataset_id)
+        validation_table = learn.TableInfo(other.columns, other.rows)
+    if model_id := training.warm_start_model_id:
+        with _pointing("/training/warm_start_model_id"):
+            row = models.get(session, TENANT, model_id)
+        model = {name: getattr(row, name) for name in WARM_START_FIELDS}
+    return {"validation_table": validation_table, "model": model}
+
+
+@contextmanager
+def _pointing(pointer: str) -> Iterator[None]:
+    """Where in the request an id stands that is not found."""
+    try:
+        yield
+    except errors.NotFound as error:
+        raise errors.NotFound(error.detail, pointer=pointer) from error
 
 
 def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +95,8 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             epochs=spec["training"]["epochs"],
             name=body.name,
             priority=body.priority,
+            validation_dataset_id=body.training.validation_dataset_id,
+            warm_start_model_id=body.training.warm_start_model_id,
             spec=spec,
             meta=body.metadata,
         )

@@ -27,16 +27,16 @@ def list_models(query: schemas.PageQuery) -> Answer:
     return rendering.listing(page, rendering.model)
 
 
-@routes("GET", "/v1/models/{model_id}", answers={200: schemas.Model}, problems=(404,))
+@routes("GET", "/v1/models/{model_id}", answers={200: schemas.ModelWithReport}, problems=(404,))
 def read(model_id: str) -> Answer:
     """Read a model: what it takes, what it answers, how good it is."""
     with world().database.read() as session:
-        return rendering.model(models.get(session, TENANT, model_id))
+        return rendering.model_with_report(models.get(session, TENANT, model_id, report=True))
 
 
-@routes("DELETE", "/v1/models/{model_id}", answers={204: None}, problems=(404,))
+@routes("DELETE", "/v1/models/{model_id}", answers={204: None}, problems=(404, 409))
 def delete(model_id: str) -> Answer:
-    """Delete a model."""
+    """Delete a model that no unfinished job goes on from."""
     with world().database.write() as session:
         models.delete(session, TENANT, model_id)
     return None, 204

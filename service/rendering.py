@@ -100,6 +100,11 @@ def model(row: schema.Model) -> dict[str, Any]:
     }
 
 
+def model_with_report(row: schema.Model) -> dict[str, Any]:
+    """A model with the report of the end of its training; models of before there were any have none."""
+    return {**model(row), "report": row.report}
+
+
 def listing(page: Page[Row], render: Callable[[Row], dict[str, Any]]) -> dict[str, Any]:
     """A page of a list."""
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from backpropd.tabular import list_samples
 
@@ -24,7 +24,7 @@ def _lossless(value: dict[str, Any]) -> dict[str, Any]:
 Int = Annotated[int, BeforeValidator(_whole)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Count = Annotated[Int, Field(ge=1)]
+Count = Annotated[Int, Field(ge=1, lt=2**31)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_lossless)]
 
 
@@ -40,15 +40,71 @@ class Output(BaseModel):
 
 # ── the network and its training ─────────────────────────────────────────────────────────────────────────────────
 
-Initializer = Literal["auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal"]
+Rate = Annotated[float, Field(gt=0, le=1e6)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Amount = Annotated[float, Field(ge=0, le=1e6)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+Tiny = Annotated[float, Field(gt=0, le=1)]
+Factor = Annotated[float, Field(gt=0, lt=1)]
+Anywhere = Annotated[float, Field(ge=-1e6, le=1e6)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_]+$", max_length=64)]
+
+
+class Orthogonal(Input):
+    """`gain` times a matrix with orthonormal columns or rows."""
+
+    name: Literal["orthogonal"]
+    gain: Positive = 1.0
+
+
+class Uniform(Input):
+    """Uniform from `low` to `high`."""
+
+    name: Literal["uniform"]
+    low: Anywhere = -0.05
+    high: Anywhere = 0.05
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Uniform:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
+        return self
+
+
+class Normal(Input):
+    """Normal with a mean and a standard deviation."""
+
+    name: Literal["normal"]
+    mean: Anywhere = 0.0
+    std: Positive = 0.05
+
+
+class PlainInitializer(Input):
+    """An initializer without parameters."""
+
+    name: Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "zeros"]
+
+
+InitializerName = Literal[
+    "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "orthogonal", "uniform",
+    "normal", "zeros",
+]  # fmt: skip
+Initializer = InitializerName | Annotated[PlainInitializer | Orthogonal | Uniform | Normal, Field(discriminator="name")]
+HiddenActivation = Literal[
+    "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "linear",
+]  # fmt: skip
+OutputActivation = HiddenActivation | Literal["auto", "softmax", "exponential"]
 
 
 class Layer(Input):
-    """A hidden layer."""
+    """A hidden layer; `dropout` is the share of its values that is dropped in training."""
 
     units: Annotated[Int, Field(ge=1, le=1_000_000)]
-    activation: Literal["logistic", "tanh", "relu", "linear"] = "tanh"
+    activation: HiddenActivation = "tanh"
     initializer: Initializer = "auto"
+    use_bias: bool = True
+    dropout: Share = 0.0
+    normalization: Literal["batch", "layer"] | None = None
 
 
 class Network(Input):
@@ -56,7 +112,7 @@ class Network(Input):
 
     kind: Literal["feedforward"] = "feedforward"
     hidden: Annotated[list[Layer], Field(max_length=100)] = [Layer(units=16)]
-    output_activation: Literal["auto", "linear", "logistic", "tanh", "relu", "softmax"] = "auto"
+    output_activation: OutputActivation = "auto"
     initializer: Initializer = "auto"
 
 
@@ -64,44 +120,201 @@ class SGD(Input):
     """Stochastic gradient descent, with momentum if asked."""
 
     name: Literal["sgd"]
-    learning_rate: Annotated[float, Field(gt=0)] = 0.1
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    learning_rate: Rate = 0.1
+    momentum: Share = 0.0
+    nesterov: bool = False
+
+
+class Adagrad(Input):
+    """Adagrad (Duchi, Hazan, Singer 2011)."""
+
+    name: Literal["adagrad"]
+    learning_rate: Rate = 0.01
+    initial_accumulator: Amount = 0.0
+    epsilon: Tiny = 1e-10
+
+
+class RMSprop(Input):
+    """RMSprop (Tieleman and Hinton 2012), with momentum if asked."""
+
+    name: Literal["rmsprop"]
+    learning_rate: Rate = 0.01
+    alpha: Share = 0.99
+    epsilon: Tiny = 1e-8
+    momentum: Share = 0.0
+
+
+class Adadelta(Input):
+    """Adadelta (Zeiler 2012)."""
+
+    name: Literal["adadelta"]
+    learning_rate: Rate = 1.0
+    rho: Share = 0.9
+    epsilon: Tiny = 1e-6
 
 
 class Adam(Input):
-    """Adam (Kingma and Ba 2015)."""
+    """Adam (Kingma and Ba 2015), or AMSGrad (Reddi, Kale, Kumar 2018)."""
 
     name: Literal["adam"] = "adam"
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    learning_rate: Rate = 0.01
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    epsilon: Tiny = 1e-8
+    amsgrad: bool = False
+
+
+class AdamW(Input):
+    """Adam for decoupled weight decay (Loshchilov and Hutter 2019): see `weight_decay`."""
+
+    name: Literal["adamw"]
+    learning_rate: Rate = 0.01
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    epsilon: Tiny = 1e-8
+    amsgrad: bool = False
+
+
+class Nadam(Input):
+    """Adam with Nesterov's momentum (Dozat 2016)."""
+
+    name: Literal["nadam"]
+    learning_rate: Rate = 0.01
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    epsilon: Tiny = 1e-8
+    momentum_decay: Share = 0.004
+
+
+Optimizer = SGD | Adagrad | RMSprop | Adadelta | Adam | AdamW | Nadam
+
+
+class Constant(Input):
+    """The optimizer's learning rate, always."""
+
+    name: Literal["constant"]
+
+
+class Step(Input):
+    """Times `factor` after every `every` epochs."""
+
+    name: Literal["step"]
+    every: Count
+    factor: Factor = 0.1
+
+
+class Exponential(Input):
+    """Times `factor` after every epoch."""
+
+    name: Literal["exponential"]
+    factor: Factor
+
+
+class Cosine(Input):
+    """Half a cosine down to `minimum_factor` over `period` epochs, and again (Loshchilov and Hutter 2017)."""
+
+    name: Literal["cosine"]
+    period: Count | None = None
+    minimum_factor: Annotated[float, Field(ge=0, le=1)] = 0.0
+    restart_multiplier: Annotated[Int, Field(ge=1, le=100)] = 1
+
+
+class InverseScaling(Input):
+    """1 / t^`power` at step t."""
+
+    name: Literal["inverse_scaling"]
+    power: Annotated[float, Field(gt=0, le=10)] = 0.5
+
+
+class OneCycle(Input):
+    """Up to `maximum_factor`, then down to `minimum_factor` (Smith and Topin 2017)."""
+
+    name: Literal["one_cycle"]
+    maximum_factor: Annotated[float, Field(ge=1, le=1e6)] = 25.0
+    rising_fraction: Factor = 0.3
+    minimum_factor: Annotated[float, Field(ge=0, le=1)] = 1e-4
+
+
+class ReduceOnPlateau(Input):
+    """Times `factor` after `patience` epochs without gain, by the validation loss where there is one."""
+
+    name: Literal["reduce_on_plateau"]
+    factor: Factor = 0.1
+    patience: Count = 10
+    min_delta: Amount = 0.0
+    minimum_rate: Amount = 0.0
+
+
+Schedule = Constant | Step | Exponential | Cosine | InverseScaling | OneCycle | ReduceOnPlateau
 
 
 class EarlyStopping(Input):
-    """Stop when `monitor` has not fallen by more than `min_delta` for `patience` epochs, and keep the best."""
+    """Stop when `monitor` has not fallen by more than `min_delta` for `patience` epochs.
+
+    The epochs before `start_epoch` are not looked at. `restore_best` takes back the parameters of the best of the
+    others.
+    """
 
     monitor: Literal["validation_loss", "loss"] | None = None
     patience: Count = 10
-    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    min_delta: Amount = 0.0
+    restore_best: bool = True
+    start_epoch: Count = 1
+
+
+class PlainLoss(Input):
+    """A loss without parameters."""
+
+    name: Literal["squared_error", "absolute_error", "cross_entropy", "binary_cross_entropy", "poisson"]
+
+
+class Huber(Input):
+    """Squared up to `delta`, straight beyond, in the unit that the target is scaled to (Huber 1964)."""
+
+    name: Literal["huber"]
+    delta: Positive = 1.0
+
+
+LossName = Literal[
+    "auto", "squared_error", "absolute_error", "huber", "cross_entropy", "binary_cross_entropy", "poisson"
+]  # fmt: skip
 
 
 class Training(Input):
     """How to train. What is left out is decided at submission, and shown in the job."""
 
-    loss: Literal["auto", "squared_error", "cross_entropy", "binary_cross_entropy"] = "auto"
-    optimizer: Annotated[SGD | Adam, Field(discriminator="name")] = Adam()
+    loss: LossName | Annotated[PlainLoss | Huber, Field(discriminator="name")] = "auto"
+    label_smoothing: Share = 0.0
+    class_weight: Literal["balanced"] | Annotated[dict[str, Amount], Field(min_length=1, max_length=1000)] | None = None
+    sample_weight: ColumnName | None = None
+    optimizer: Annotated[Optimizer, Field(discriminator="name")] = Adam()
+    schedule: Annotated[Schedule, Field(discriminator="name")] | None = None
+    warmup_epochs: Annotated[Int, Field(ge=0, lt=2**31)] = 0
+    l1: Amount = 0.0
+    l2: Amount = 0.0
+    weight_decay: Amount | None = None
+    max_norm: Positive | None = None
+    gradient_clip_norm: Positive | None = None
+    gradient_clip_value: Positive | None = None
     epochs: Count = 100
     batch_size: Literal["full"] | Count | None = None
-    validation_fraction: Annotated[float, Field(ge=0, lt=1)] | None = None
+    validation_fraction: Share | None = None
+    validation_dataset_id: Identifier | None = None
+    validation_column: ColumnName | None = None
     early_stopping: EarlyStopping | None = None
+    max_seconds: Annotated[float, Field(gt=0, le=1e8)] | None = None
+    target_loss: Annotated[float, Field(ge=-1e30, le=1e30)] | None = None
+    metrics_every: Literal["auto"] | Count = "auto"
+    keep_path: bool = False
+    keep_optimizer_state: bool = False
+    warm_start_model_id: Identifier | None = None
     seed: Annotated[Int, Field(ge=0, lt=2**63)] | None = None
     dtype: Literal["float32", "float64"] = "float32"
     engine: Literal["auto", "numpy", "numba"] = "auto"
 
 
 class JobRequest(Input):
-    """A training job."""
+    """A training job. A warm start takes what is left out of task, features, network and loss from its model."""
 
     dataset_id: str
     target: ColumnName | Annotated[list[ColumnName], Field(min_length=1)]
@@ -258,6 +471,16 @@ class Model(Output):
     created_at: datetime
 
 
+class ModelWithReport(Model):
+    """A model, and the report of the end of its training.
+
+    The report is of the validation part if there is one, else of the training part: a confusion matrix, ROC and
+    precision-recall points and calibration bins, or for regression the residuals.
+    """
+
+    report: dict[str, Any] | None
+
+
 Cell = str | float | bool | None
 
 
@@ -268,9 +491,10 @@ class PredictionRequest(Input):
 
 
 class Prediction(Output):
-    """`label` and `probabilities` for classification, `value` (by target, if there are several) for regression."""
+    """`label` (by several targets `labels`) and `probabilities` for classification, `value` for regression."""
 
     label: str | None = None
+    labels: dict[str, bool] | None = None
     probabilities: dict[str, float] | None = None
     value: float | dict[str, float] | None = None
 

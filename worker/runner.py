@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backpropd import errors, learn
@@ -65,8 +66,7 @@ class Runner:
             return self._fail(claim, "internal_error", f"the worker met an error of its own: {error!r}")
 
     def _train(self, claim: Claim, lease: Lease) -> Status:
-        with self.blobs.local_path(claim.dataset_sha256) as path:
-            run = learn.Run(claim.spec, claim.columns, path, claim.checkpoint, lease.interrupt)
+        run = self._run_of(claim, lease)
         journal = Journal(self.database, claim, lease, run, self.settings)
         try:
             for epoch in run.epochs():
@@ -78,6 +78,24 @@ class Runner:
         if run.stop_reason is not None and lease.request in (None, "hand_back"):
             return self._succeed(claim, run)
         return self._stop_early(claim, lease, journal)
+
+    def _run_of(self, claim: Claim, lease: Lease) -> learn.Run:
+        """The run, its tables read."""
+        with ExitStack() as files:
+            path = files.enter_context(self.blobs.local_path(claim.dataset_sha256))
+            validation = None
+            if table := claim.validation:
+                other = files.enter_context(self.blobs.local_path(table.sha256))
+                validation = learn.Source(table.columns, other)
+            return learn.Run(
+                claim.spec,
+                claim.columns,
+                path,
+                claim.checkpoint,
+                lease.interrupt,
+                validation=validation,
+                warm_start=asdict(claim.warm_start) if claim.warm_start else None,
+            )
 
     def _succeed(self, claim: Claim, run: learn.Run) -> Status:
         model = run.model()

@@ -91,6 +91,9 @@ def _answer_columns(answer: dict[str, Any]) -> dict[str, Any]:
     if "label" in answer:
         shares = {f"probability_{label}": share for label, share in answer["probabilities"].items()}
         return {"prediction": answer["label"], **shares}
+    if "labels" in answer:
+        shares = {f"probability_{name}": share for name, share in answer["probabilities"].items()}
+        return {f"prediction_{name}": held for name, held in answer["labels"].items()} | shares
     value = answer["value"]
     if isinstance(value, dict):
         return {f"prediction_{name}": each for name, each in value.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 
 class Dataset(TypedDict):
@@ -87,6 +87,7 @@ class Model(TypedDict):
     bytes: int
     sha256: str
     created_at: str
+    report: NotRequired[dict[str, Any] | None]  # of one model, not in lists
 
 
 class Event(NamedTuple):

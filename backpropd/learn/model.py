@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from backpropd import nn
-from backpropd.learn.resolve import network_spec
-from backpropd.nn import metrics
+from backpropd.learn import data
+from backpropd.learn.spec import is_multi_label, network_spec
+from backpropd.nn import metrics, report
 from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
 
 Array = NDArray[Any]
@@ -61,20 +62,16 @@ class Model:
 
     @property
     def classes(self) -> list[str] | None:
-        """The labels in the order of the outputs, or None for regression."""
-        return self.target.labels
+        """The labels in the order of the probabilities, or None for regression."""
+        return list(self.spec["target"]) if is_multi_label(self.spec) else self.target.labels
 
     def encode_target(self, table: Table) -> Array:
-        """The targets as the loss takes them: class indices (n,), 0 and 1 (n, 1), one-hot or scaled (n, outputs)."""
-        encoded = self.target.encode(table)
-        dtype, outputs = self.spec["training"]["dtype"], self.spec["network"]["outputs"]
-        if self.classes is None:
-            return encoded.astype(dtype)
-        if outputs == 1:
-            return encoded.astype(dtype).reshape(-1, 1)
-        if self.spec["training"]["loss"] == "cross_entropy":
-            return encoded
-        return np.eye(outputs, dtype=dtype)[encoded]
+        """The targets as the loss takes them."""
+        return data.encode_target(self.spec, self.target, table)
+
+    def flat(self, network: nn.Network) -> Array:
+        """The parameters as the network's theta."""
+        return np.concatenate([self.theta[name].ravel() for name in network.layout.shapes])
 
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Answers for raw rows: objects by column name, or arrays in the order of the features.
@@ -83,9 +80,17 @@ class Model:
         """
         table = Table.from_rows(rows, self.encoder.infos, self.columns)
         network = nn.Network(network_spec(self.spec, self.encoder.width))
-        theta = np.concatenate([self.theta[name].ravel() for name in network.layout.shapes])
-        h = network.predict(theta, self.encoder.transform(table))
+        h = network.predict(self.flat(network), self.encoder.transform(table))
+        if is_multi_label(self.spec):
+            return self._multi_labelled(h)
         return self._labelled(h) if self.classes is not None else self._valued(h)
+
+    def _multi_labelled(self, h: Array) -> list[dict[str, Any]]:
+        names = self.spec["target"]
+        return [
+            {"labels": {name: share >= 0.5 for name, share in row.items()}, "probabilities": row}
+            for row in (dict(zip(names, shares, strict=True)) for shares in h.astype(np.float64).tolist())
+        ]
 
     def _labelled(self, h: Array) -> list[dict[str, Any]]:
         probabilities = self.probabilities(h)
@@ -113,13 +118,24 @@ class Model:
 
 
 def metrics_for(model: Model) -> Callable[[Array, Array], dict[str, float]]:
-    """The figures of an epoch: accuracy, or errors in the target's own unit."""
-    if model.classes is None:
-        decode = model.target.decode
-        return lambda h, y: metrics.regression(decode(h), decode(y))
-    if model.spec["training"]["loss"] == "squared_error" and model.spec["network"]["outputs"] > 1:
-        return lambda h, y: metrics.classification(h, y.argmax(axis=1))
-    return metrics.classification
+    """The figures of an epoch: those of classes or of labels, or errors in the target's own unit."""
+    if is_multi_label(model.spec):
+        return metrics.multi_label
+    if model.classes is not None:
+        return metrics.classification
+    decode = model.target.decode
+    return lambda h, y: metrics.regression(decode(h), decode(y))
+
+
+def report_for(model: Model, h: Array, y: Array) -> dict[str, Any]:
+    """The report at the end of training; of regression with the target that each of its outputs stands for."""
+    if is_multi_label(model.spec):
+        return report.multi_label_report(h, y, model.spec["target"])
+    if model.classes is not None:
+        return report.classification_report(h, y, model.classes)
+    decode, names = model.target.decode, model.spec["target"]
+    outputs = report.regression_report(decode(h), decode(y))["outputs"]
+    return {"outputs": [{"target": name, **output} for name, output in zip(names, outputs, strict=True)]}
 
 
 def weights_as(stored: bytes, format: str) -> bytes:

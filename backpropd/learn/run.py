@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd import errors, nn, tabular
+from backpropd import nn
+from backpropd.learn import data
 from backpropd.learn.checkpoint import pack, unpack
-from backpropd.learn.model import Model, metrics_for
-from backpropd.learn.resolve import network_spec
+from backpropd.learn.data import Encoders, Source
+from backpropd.learn.model import Model, metrics_for, report_for
+from backpropd.learn.spec import network_spec, training_of
 from backpropd.nn import Batch
-from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, TargetEncoder
-
-SCALINGS = {"linear": "standard", "tanh": "symmetric", "logistic": "unit", "relu": "unit"}
 
 
 class Run:
-    """A job's training. Made again from the same spec, table and checkpoint, it goes on bit for bit.
+    """A job's training. Made again from the same spec, tables and checkpoint, it goes on bit for bit.
 
-    Randomness comes from the spec's seed alone, as three independent streams: the split, theta, the shuffling.
+    Randomness comes from the spec's seed alone, as two independent streams: the split, and theta with the shuffling.
     """
 
     def __init__(
@@ -33,37 +33,44 @@ class Run:
         path: Path,
         checkpoint: bytes | None,
         interrupt: NDArray[np.int8],
+        *,
+        validation: Source | None = None,
+        warm_start: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.spec, self.interrupt = spec, interrupt
-        splitting, training = np.random.SeedSequence(spec["training"]["seed"]).spawn(2)
-        infos = [ColumnInfo.from_json(column) for column in columns]
-        self._encode(infos, path, np.random.default_rng(splitting))
-        self.training = _training(spec["training"], len(self.training_set.x))
-        optimizer = self.training.optimizer
-        if checkpoint is None:
-            self.state = nn.State.start(self.network, optimizer, np.random.default_rng(training))
-        else:
-            self.state = nn.State.restore(self.network, optimizer, *unpack(checkpoint))
+        """`validation` is the table that `validation_dataset_id` names, `warm_start` the model that the spec names.
 
-    def _encode(self, infos: Sequence[ColumnInfo], path: Path, rng: np.random.Generator) -> None:
-        """Split, then fit the encoders on the training part alone, and encode both parts."""
-        spec, dtype = self.spec, np.dtype(self.spec["training"]["dtype"])
-        by_name = {info.name: info for info in infos}
-        features = [by_name[name] for name in spec["features"]]
-        targets = [by_name[name] for name in spec["target"]]
-        table = Table.read(path, [*spec["features"], *spec["target"]]).with_values_in(spec["target"])
-        classes = TargetEncoder.classes_of(table, targets[0]) if spec["task"] == "classification" else None
-        strata = None if classes is None else classes.encode(table)
-        fraction = spec["training"]["validation_fraction"]
-        fitted, held_out = tabular.train_validation_split(table.rows, fraction, rng, strata)
-        encoder = FeatureEncoder.fit(table, features, fitted, dtype)
-        scaling = SCALINGS.get(spec["network"]["output_activation"], "standard")
-        target = classes or TargetEncoder.scaling_of(table, targets, fitted, scaling)
-        self.model_so_far = Model(spec, encoder, target, [info.name for info in infos], {})
-        self.network = nn.Network(network_spec(spec, encoder.width))
-        x, y = encoder.transform(table), self.model_so_far.encode_target(table)
-        self.training_set = Batch(x[fitted], y[fitted])
-        self.validation_set = Batch(x[held_out], y[held_out]) if len(held_out) else None
+        Of a model `encoders`, `weights` and `training_state` are needed, as the store keeps them.
+        """
+        self.spec, self.interrupt, self.clock = spec, interrupt, clock
+        splitting, training = np.random.SeedSequence(spec["training"]["seed"]).spawn(2)
+        before = Model.load(warm_start["encoders"], warm_start["weights"]) if warm_start else None
+        encoders, self.training_set, self.validation_set = data.prepare(
+            spec,
+            Source(columns, path),
+            np.random.default_rng(splitting),
+            validation,
+            Encoders(before.encoder, before.target) if before else None,
+        )
+        self.model_so_far = Model(spec, *encoders, [column["name"] for column in columns], {})
+        self.network = nn.Network(network_spec(spec, encoders.features.width))
+        self.training = training_of(spec["training"], len(self.training_set.x))
+        if checkpoint is not None:
+            self.state = nn.State.restore(self.network, self.training.optimizer, *unpack(checkpoint))
+            return
+        self.state = nn.State.start(self.network, self.training.optimizer, np.random.default_rng(training))
+        if before and warm_start:
+            self.state.theta[:] = before.flat(self.network)
+            self._take_over(warm_start["training_state"])
+
+    def _take_over(self, kept: bytes | None) -> None:
+        """Go on with what the optimizer remembered, if it was kept and this one would remember the same."""
+        if kept is None:
+            return
+        arrays, meta = unpack(kept)
+        if _but_rate(meta["optimizer"]) == _but_rate(self.spec["training"]["optimizer"]):
+            self.state.slots[:] = arrays["slots"]
+            self.state.steps = meta["steps"]
 
     @property
     def epoch(self) -> int:
@@ -77,15 +84,17 @@ class Run:
 
     def epochs(self) -> Iterator[nn.Epoch]:
         """Train, epoch after epoch, from where the state is. Raises `errors.Diverged`."""
-        return nn.fit(
-            self.network,
-            self.training_set,
-            self.validation_set,
-            self.training,
-            self.state,
-            metrics=metrics_for(self.model_so_far),
-            interrupt=self.interrupt,
-        )
+        return nn.fit(*self._what_to_fit(), **self._how_to_fit())
+
+    def bursts(self) -> Iterator[list[nn.Epoch]]:
+        """The same epochs, several at a time where nothing must be looked at in between. Raises `errors.Diverged`."""
+        return nn.bursts(*self._what_to_fit(), **self._how_to_fit())
+
+    def _what_to_fit(self) -> tuple[nn.Network, Batch, Batch | None, nn.Training, nn.State]:
+        return self.network, self.training_set, self.validation_set, self.training, self.state
+
+    def _how_to_fit(self) -> dict[str, Any]:
+        return {"metrics": metrics_for(self.model_so_far), "interrupt": self.interrupt, "clock": self.clock}
 
     def checkpoint(self) -> bytes:
         """All that decides the rest of this run, as it is between two epochs."""
@@ -94,8 +103,13 @@ class Run:
     def model(self) -> dict[str, Any]:
         """The trained model as the store keeps it."""
         theta = {name: np.ascontiguousarray(view) for name, view in self.network.layout.views(self.state.theta).items()}
-        model = Model(self.spec, self.model_so_far.encoder, self.model_so_far.target, self.model_so_far.columns, theta)
+        so_far = self.model_so_far
+        model = Model(self.spec, so_far.encoder, so_far.target, so_far.columns, theta)
         weights = model.weights()
+        held_out, report = None, None
+        if self.validation_set:
+            held_out, report = self._measured("validation", self.validation_set)
+        metrics, of_training = self._measured("training", self.training_set)
         return {
             "task": self.spec["task"],
             "network": self.spec["network"],
@@ -103,33 +117,38 @@ class Run:
             "target": self.spec["target"],
             "classes": model.classes,
             "parameters": self.network.parameters,
-            "metrics": self._figures(self.training_set),
-            "validation_metrics": self._figures(self.validation_set) if self.validation_set else None,
+            "metrics": metrics,
+            "validation_metrics": held_out,
+            "report": report or of_training,
             "encoders": model.to_json(),
             "weights": weights,
             "size": len(weights),
             "sha256": hashlib.sha256(weights).hexdigest(),
+            "path": self._path(),
+            "training_state": self._training_state(),
         }
 
-    def _figures(self, part: Batch) -> dict[str, float]:
-        measure: Callable[..., dict[str, float]] = metrics_for(self.model_so_far)
-        loss, h = self.network.evaluate(self.state.theta, self.network.batch(*part))
-        return {"loss": float(loss), **measure(h, part.y)}
+    def _measured(self, part: str, batch: Batch) -> tuple[dict[str, float], dict[str, Any] | None]:
+        """The figures of a part, and its report if it is the one to report on."""
+        loss, h = self.network.evaluate(self.state.theta, self.network.batch(*batch))
+        figures = {"loss": float(loss), **metrics_for(self.model_so_far)(h, batch.y)}
+        if part == "training" and self.validation_set:
+            return figures, None
+        return figures, {"part": part, **report_for(self.model_so_far, h, batch.y)}
+
+    def _path(self) -> bytes | None:
+        """The thetas that training came by, if they were kept."""
+        if self.state.path is None:
+            return None
+        return pack({"path": self.state.path}, {"epochs": self.state.path_epochs})
+
+    def _training_state(self) -> bytes | None:
+        """What a warm start takes over beside the parameters, if it is to be kept."""
+        training = self.spec["training"]
+        if not training.get("keep_optimizer_state"):
+            return None
+        return pack({"slots": self.state.slots}, {"optimizer": training["optimizer"], "steps": self.state.steps})
 
 
-def _training(training: Mapping[str, Any], rows: int) -> nn.Training:
-    if rows == 0:
-        raise errors.EmptyDataset("no row is left to train on: every one lacks its target, or is held out")
-    stopping = training["early_stopping"]
-    size = training["batch_size"]
-    return nn.Training(
-        optimizer=_optimizer(training["optimizer"]),
-        epochs=training["epochs"],
-        batch_size=rows if size == "full" else min(size, rows),
-        early_stopping=nn.EarlyStopping(**stopping) if stopping else None,
-    )
-
-
-def _optimizer(wanted: Mapping[str, Any]) -> nn.SGD | nn.Adam:
-    settings = {name: value for name, value in wanted.items() if name != "name"}
-    return nn.Adam(**settings) if wanted["name"] == "adam" else nn.SGD(**settings)
+def _but_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in optimizer.items() if name != "learning_rate"}

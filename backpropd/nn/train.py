@@ -24,6 +24,7 @@ from backpropd.nn.state import State, StopReason
 Metrics = Callable[[Array, Array], dict[str, float]]
 Clock = Callable[[], float]
 LONGEST_BURST = 256
+ORDERED_ROWS = 2**20  # of all the epochs of a burst: the orders are drawn ahead, eight bytes a row
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,12 @@ def bursts(
     On a small network an epoch takes less time than Python needs for one. The state is that of a burst's last epoch.
     """
     run = _Run(network, training_set, validation_set, training, state, metrics, interrupt, clock)
-    return run.bursts(LONGEST_BURST)
+    return run.bursts(orders_at_once(len(run.training_set.x)))
+
+
+def orders_at_once(rows: int) -> int:
+    """How many epochs of so many rows a burst has at most."""
+    return max(min(LONGEST_BURST, ORDERED_ROWS // rows), 1)
 
 
 class _Run:

@@ -19,8 +19,28 @@ from backpropd.store.types import now
 
 
 @dataclass(frozen=True)
+class Table:
+    """Where a dataset lies, and its columns."""
+
+    sha256: str
+    columns: list[Any]
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """A model that a job goes on from: its encoders, weights, and what its optimizer remembered if it was kept."""
+
+    encoders: dict[str, Any]
+    weights: bytes
+    training_state: bytes | None
+
+
+@dataclass(frozen=True)
 class Claim:
-    """What a worker was given: the job's spec, where its data lie, where to go on from, and its token."""
+    """What a worker was given: the job's spec, where its data lie, where to go on from, and its token.
+
+    `validation` is a dataset of its own to validate on.
+    """
 
     number: int
     job_id: str
@@ -32,6 +52,8 @@ class Claim:
     dataset_sha256: str
     columns: list[Any]
     checkpoint: bytes | None
+    validation: Table | None
+    warm_start: WarmStart | None
 
 
 def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | None:
@@ -52,7 +74,7 @@ def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | N
     job.epoch = checkpoint.epoch if checkpoint else 0
     session.execute(sql_delete(Epoch).where(Epoch.job_number == job.number, Epoch.epoch > job.epoch))
     jobs.move(session, job, Status.RUNNING, f"claimed by {worker}, attempt {job.attempts}")
-    dataset = session.scalars(select(Dataset).where(Dataset.id == job.dataset_id)).one()
+    dataset = _table(session, job.dataset_id)
     return Claim(
         number=job.number,
         job_id=job.id,
@@ -64,7 +86,19 @@ def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | N
         dataset_sha256=dataset.sha256,
         columns=dataset.columns,
         checkpoint=checkpoint.data if checkpoint else None,
+        validation=_table(session, job.validation_dataset_id) if job.validation_dataset_id else None,
+        warm_start=_warm_start(session, job.warm_start_model_id) if job.warm_start_model_id else None,
     )
+
+
+def _table(session: Session, dataset_id: str) -> Table:
+    dataset = session.scalars(select(Dataset).where(Dataset.id == dataset_id)).one()
+    return Table(dataset.sha256, dataset.columns)
+
+
+def _warm_start(session: Session, model_id: str) -> WarmStart:
+    columns = (Model.encoders, Model.weights, Model.training_state)
+    return WarmStart(*session.execute(select(*columns).where(Model.id == model_id)).one())
 
 
 def _best_queued(session: Session) -> Job | None:

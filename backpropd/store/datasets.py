@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
@@ -44,7 +44,8 @@ def delete(session: Session, tenant: str, dataset_id: str) -> None:
     Raises `errors.Conflict` while a job that is not over was given it, `errors.NotFound`.
     """
     dataset = get(session, tenant, dataset_id)
-    needed = select(exists().where(Job.dataset_id == dataset_id, Job.status.not_in(OVER)))
+    given = or_(Job.dataset_id == dataset_id, Job.validation_dataset_id == dataset_id)
+    needed = select(exists().where(given, Job.status.not_in(OVER)))
     if session.scalar(needed):
         raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")
     session.delete(dataset)

@@ -13,19 +13,21 @@ from backpropd import errors
 from backpropd.store import idempotency
 from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
-from backpropd.store.schema import Checkpoint, Dataset, Job, Transition
+from backpropd.store.schema import Checkpoint, Dataset, Job, Model, Transition
 from backpropd.store.status import MOVES, OVER, Status
 from backpropd.store.types import now
 
 
 def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, **fields: Any) -> Job:
-    """Add a queued job: `name, priority, spec, meta`. Its dataset's row is locked, so that neither goes unseen.
+    """Add a queued job: `name, priority, spec, meta`, and its `validation_dataset_id, warm_start_model_id` if any.
 
-    Raises `errors.NotFound` when the dataset is gone.
+    The rows of what it needs are locked, so that neither goes unseen. Raises `errors.NotFound` when one is gone.
     """
-    lock = select(Dataset.id).where(Dataset.tenant == tenant, Dataset.id == dataset_id).with_for_update()
-    if session.scalar(lock) is None:
-        raise errors.NotFound(f"there is no dataset {dataset_id!r}: GET /v1/datasets lists yours")
+    _lock(session, tenant, Dataset, dataset_id)
+    if other := fields.get("validation_dataset_id"):
+        _lock(session, tenant, Dataset, other)
+    if model := fields.get("warm_start_model_id"):
+        _lock(session, tenant, Model, model)
     job = Job(
         id=new_id("job"),
         tenant=tenant,
@@ -40,6 +42,13 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, **fie
     record(session, job, "submitted")
     session.refresh(job)
     return job
+
+
+def _lock(session: Session, tenant: str, kind: type[Dataset] | type[Model], id: str) -> None:
+    query = select(kind.id).where(kind.tenant == tenant, kind.id == id)
+    if session.scalar(query.with_for_update()) is None:
+        noun = kind.__name__.lower()
+        raise errors.NotFound(f"there is no {noun} {id!r}: GET /v1/{noun}s lists yours")
 
 
 def get(session: Session, tenant: str, job_id: str, *, lock: bool = False) -> Job:

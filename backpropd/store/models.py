@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, undefer
 
 from backpropd import errors
 from backpropd.store.paging import Page, page
-from backpropd.store.schema import Model
+from backpropd.store.schema import Job, Model
+from backpropd.store.status import OVER
 
 
-def get(session: Session, tenant: str, model_id: str, *, weights: bool = False) -> Model:
-    """The tenant's model of this id, with its weights if asked. Raises `errors.NotFound`."""
+def get(
+    session: Session, tenant: str, model_id: str, *, weights: bool = False, report: bool = False, state: bool = False
+) -> Model:
+    """The tenant's model of this id, with its weights, report, training state if asked. Raises `errors.NotFound`."""
+    asked = {Model.weights: weights, Model.report: report, Model.training_state: state}
     query = select(Model).where(Model.tenant == tenant, Model.id == model_id)
-    model = session.scalar(query.options(undefer(Model.weights)) if weights else query)
+    model = session.scalar(query.options(*(undefer(column) for column, wanted in asked.items() if wanted)))
     if model is None:
         raise errors.NotFound(f"there is no model {model_id!r}: GET /v1/models lists yours")
     return model
@@ -25,5 +29,12 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
 
 
 def delete(session: Session, tenant: str, model_id: str) -> None:
-    """Delete a model; the job that made it keeps its id as history. Raises `errors.NotFound`."""
-    session.delete(get(session, tenant, model_id))
+    """Delete a model; the job that made it keeps its id as history.
+
+    Raises `errors.Conflict` while a job that is not over goes on from it, `errors.NotFound`.
+    """
+    model = get(session, tenant, model_id)
+    needed = select(exists().where(Job.warm_start_model_id == model_id, Job.status.not_in(OVER)))
+    if session.scalar(needed):
+        raise errors.Conflict("a job that is not over goes on from this model: wait for it, or cancel it, then delete")
+    session.delete(model)

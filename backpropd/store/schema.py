@@ -43,6 +43,7 @@ class Job(Base):
 
     `token` is the fencing token: it rises with every claim, and every write of a worker names the one it was given.
     `request` is what somebody asked of a running job ('cancel', 'pause') and its worker has not yet carried out.
+    `validation_dataset_id` and `warm_start_model_id` are what else the spec names; they stay while the job is not over.
     """
 
     __tablename__ = "jobs"
@@ -50,6 +51,8 @@ class Job(Base):
         Index("ix_jobs_queue", "status", "priority", "number"),
         Index("ix_jobs_tenant", "tenant", "number"),
         Index("ix_jobs_dataset", "dataset_id"),
+        Index("ix_jobs_validation_dataset", "validation_dataset_id"),
+        Index("ix_jobs_warm_start_model", "warm_start_model_id"),
     )
 
     number: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
@@ -59,6 +62,8 @@ class Job(Base):
     status: Mapped[str]
     priority: Mapped[int] = mapped_column(default=0)
     dataset_id: Mapped[str]  # no foreign key: a finished job remembers a dataset that was deleted since
+    validation_dataset_id: Mapped[str | None]
+    warm_start_model_id: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
     epoch: Mapped[int] = mapped_column(default=0)
@@ -127,7 +132,11 @@ class Checkpoint(Base):
 
 
 class Model(Base):
-    """What a succeeded job made. `weights` is a safetensors file; `encoders` takes raw rows to arrays and back."""
+    """What a succeeded job made. `weights` is a safetensors file; `encoders` takes raw rows to arrays and back.
+
+    `report` is that of the end of training. `path`, the thetas that training came by, and `training_state`, what the
+    optimizer remembered, are safetensors files too, and null unless the job kept them. The four are read on demand.
+    """
 
     __tablename__ = "models"
     __table_args__ = (Index("ix_models_tenant", "tenant", "id"),)
@@ -146,6 +155,9 @@ class Model(Base):
     validation_metrics: Mapped[dict[str, Any] | None]
     encoders: Mapped[dict[str, Any]]
     weights: Mapped[bytes] = mapped_column(deferred=True)
+    report: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    path: Mapped[bytes | None] = mapped_column(deferred=True)
+    training_state: Mapped[bytes | None] = mapped_column(deferred=True)
     size: Mapped[int] = mapped_column("bytes", BigInt)
     sha256: Mapped[str]
     created_at: Mapped[datetime]

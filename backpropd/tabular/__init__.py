@@ -4,7 +4,7 @@ from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.encode import FeatureEncoder, TargetEncoder, width_of
 from backpropd.tabular.ingest import TableInfo, ingest
 from backpropd.tabular.samples import SampleInfo, list_samples, write_sample
-from backpropd.tabular.split import train_validation_split
+from backpropd.tabular.split import is_held_out, split_by_column, train_validation_split
 from backpropd.tabular.table import Table, first_rows
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "TargetEncoder",
     "first_rows",
     "ingest",
+    "is_held_out",
     "list_samples",
+    "split_by_column",
     "train_validation_split",
     "width_of",
     "write_sample",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backpropd.errors import Invalid
 from backpropd.tabular.columns import TRUTHS, ColumnInfo
 from backpropd.tabular.table import Column, Table, Words, label_of
 
@@ -130,9 +131,7 @@ class FeatureEncoder:
         """Learn means, deviations and levels from these rows, the training part."""
         parts = []
         for info in infos:
-            column = table.columns[info.name]
-            part = column.take(rows) if isinstance(column, Words) else column[rows]
-            parts.append(_KINDS[info.kind].fit(part))
+            parts.append(_KINDS[info.kind].fit(table.columns[info.name][rows]))
         return cls(infos, parts, dtype)
 
     @property
@@ -147,12 +146,18 @@ class FeatureEncoder:
 
     def transform(self, table: Table) -> Array:
         """The table's rows as inputs (n, width)."""
-        out = np.empty((table.rows, self.width), self.dtype)
+        return self.transform_parts(table, [np.arange(table.rows)])[0]
+
+    def transform_parts(self, table: Table, parts: Sequence[NDArray[np.intp]]) -> list[Array]:
+        """For each of `parts`, row indices (n,), these rows as inputs (n, width); each column is looked at once."""
+        outs = [np.empty((len(rows), self.width), self.dtype) for rows in parts]
         start = 0
-        for info, part in zip(self.infos, self.parts, strict=True):
-            part.write(table.columns[info.name], out[:, start : start + part.width])
-            start += part.width
-        return out
+        for info, encoder in zip(self.infos, self.parts, strict=True):
+            column = table.columns[info.name]
+            for rows, out in zip(parts, outs, strict=True):
+                encoder.write(column[rows], out[:, start : start + encoder.width])
+            start += encoder.width
+        return outs
 
     def to_json(self) -> dict[str, Any]:
         """What was learned, for JSON."""
@@ -187,31 +192,45 @@ class TargetEncoder:
 
     @classmethod
     def scaling_of(cls, table: Table, infos: Sequence[ColumnInfo], rows: Array, scaling: str) -> TargetEncoder:
-        """Scale to mean 0 and deviation 1 (`standard`), to [0, 1] (`unit`) or to [-1, 1] (`symmetric`)."""
+        """Scale to mean 0 and deviation 1 (`standard`), [0, 1] (`unit`), [-1, 1] (`symmetric`), or not (`none`)."""
         y = np.column_stack([_numbers(table.columns[info.name])[rows] for info in infos])
         low, high = y.min(axis=0), y.max(axis=0)
         if scaling == "standard":
             offset, scale = y.mean(axis=0), y.std(axis=0)
         elif scaling == "unit":
             offset, scale = low, high - low
+        elif scaling == "none":
+            offset, scale = np.zeros(len(low)), np.ones(len(low))
         else:
             offset, scale = (high + low) / 2, (high - low) / 2
         scale = np.where(scale > 0, scale, 1.0)
         return cls([info.name for info in infos], None, offset.tolist(), scale.tolist())
 
     def encode(self, table: Table) -> Array:
-        """Class indices (n,) for classes, else scaled numbers (n, targets) in float64."""
+        """Class indices (n,) for classes, else scaled numbers (n, targets) in float64.
+
+        Raises `errors.Invalid` for a value that is none of the classes.
+        """
         if self.labels is None:
             y = np.column_stack([_numbers(table.columns[name]) for name in self.names])
             scaled: Array = (y - np.array(self.offset)) / np.array(self.scale)
             return scaled
         column = table.columns[self.names[0]]
-        places = {label: place for place, label in enumerate(self.labels)}
         if isinstance(column, Words):
             kind = "boolean" if set(self.labels) <= {"true", "false"} else "category"
-            return np.array([places[_class(level, kind)] for level in column.levels], np.intp)[column.codes]
-        values, inverse = np.unique(column, return_inverse=True)
-        return np.array([places[label_of(value)] for value in values.tolist()], np.intp)[inverse]
+            return self._places([_class(level, kind) for level in column.levels])[column.codes]
+        values = np.unique(column)
+        return self._places([label_of(value) for value in values.tolist()])[values.searchsorted(column)]
+
+    def _places(self, labels: Sequence[str]) -> NDArray[np.intp]:
+        """The index of each label among the classes. Raises `errors.Invalid` for one that is no class."""
+        places = {label: place for place, label in enumerate(self.labels or [])}
+        if unknown := [label for label in labels if label not in places]:
+            raise Invalid(
+                f"{self.names[0]!r} holds {unknown[0]!r}, which is none of the classes that are learned "
+                f"({', '.join(list(places)[:20])}): leave out the rows that have it"
+            )
+        return np.array([places[label] for label in labels], np.intp)
 
     def decode(self, h: Array) -> Array:
         """Outputs (n, targets) in the targets' own units, float64."""

@@ -1,4 +1,4 @@
-"""Split rows into a training and a validation part."""
+"""Split rows into a training and a validation part: by chance, or as a column says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backpropd.tabular.table import Column, Words
+
 Indices = NDArray[np.intp]
+
+HELD_OUT = ("validation", "valid", "val", "test", "true", "yes", "t", "y", "1")
+
+
+def is_held_out(value: str) -> bool:
+    """Whether a row with this value in its split column belongs to the validation part."""
+    return value.lower() in HELD_OUT
+
+
+def split_by_column(column: Column) -> tuple[Indices, Indices]:
+    """The rows to train on and those held out: a number is held out if it is 1, a word if `is_held_out` says so."""
+    if isinstance(column, Words):
+        held_out = np.array([*map(is_held_out, column.levels), False])[column.codes]
+    else:
+        held_out = column == 1
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
 def train_validation_split(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ from backpropd.tabular.columns import MISSING, TRUTHS, ColumnInfo
 from backpropd.tabular.numerals import NUMBER
 
 SHOWN = 20  # problems in one error
+VALUES_AT_ONCE = 2**21  # of a file: 16 MiB of numbers
+BATCH_ROWS = 2**16  # decoded at a time on the way there
+
+Rows = NDArray[np.intp] | slice
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,49 @@ class Words:
     codes: NDArray[np.int32]
     levels: list[str]
 
-    def take(self, rows: NDArray[Any]) -> Words:
+    def __getitem__(self, rows: Rows) -> Words:
         """The same levels, fewer rows."""
         return Words(self.codes[rows], self.levels)
 
 
 Column = NDArray[np.float64] | Words
+
+
+class _OnDisk(Mapping[str, Column]):
+    """Columns of a Parquet file, read when they are asked for: a few neighbours at a time, and only those are held."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self._path, self._names = path, list(dict.fromkeys(names))
+        self._held: dict[str, Column] = {}
+        self.rows: int = pq.read_metadata(path).num_rows
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._held:
+            self._held = {}  # before others take their place
+            self._held = self._read(name)
+        return self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def _read(self, name: str) -> dict[str, Column]:
+        place, count = self._names.index(name), max(VALUES_AT_ONCE // max(self.rows, 1), 1)
+        names = self._names[place : place + count]
+        with pq.ParquetFile(self._path) as file:
+            kinds = {name: file.schema_arrow.field(name).type for name in names}
+            numbers = {name: np.empty(self.rows) for name, kind in kinds.items() if pa.types.is_floating(kind)}
+            words: dict[str, list[pa.Array]] = {name: [] for name in names if name not in numbers}
+            start = 0
+            for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+                for name, column in numbers.items():
+                    column[start : start + len(batch)] = batch.column(name).to_numpy(zero_copy_only=False)
+                for name, parts in words.items():
+                    parts.append(batch.column(name))
+                start += len(batch)
+        return {name: numbers[name] if name in numbers else _words(words.pop(name)) for name in names}
 
 
 @dataclass(frozen=True)
@@ -44,9 +85,9 @@ class Table:
 
     @classmethod
     def read(cls, path: Path, names: Sequence[str]) -> Table:
-        """These columns of a Parquet file that `ingest` wrote."""
-        read = pq.read_table(path, columns=list(names), use_threads=False, memory_map=True)
-        return cls({name: _column(read.column(name)) for name in names}, read.num_rows)
+        """These columns of a Parquet file that `ingest` wrote: read when they are asked for, best in this order."""
+        columns = _OnDisk(path, names)
+        return cls(columns, columns.rows)
 
     @classmethod
     def from_rows(cls, rows: Sequence[Any], infos: Sequence[ColumnInfo], known: Sequence[str]) -> Table:
@@ -66,28 +107,21 @@ class Table:
             raise Invalid(f"{first.pointer}: {first.detail}", problems=problems[:SHOWN])
         return cls(columns, len(rows))
 
-    def with_values_in(self, names: Sequence[str]) -> Table:
-        """Without the rows that lack a value in one of these columns."""
+    def present(self, names: Sequence[str]) -> NDArray[np.intp]:
+        """The rows that lack a value in none of these columns."""
         present = np.ones(self.rows, bool)
         for name in names:
             column = self.columns[name]
             present &= column.codes >= 0 if isinstance(column, Words) else ~np.isnan(column)
-        if present.all():
-            return self
-        kept = np.flatnonzero(present)
-        taken = {
-            name: column.take(kept) if isinstance(column, Words) else column[kept]
-            for name, column in self.columns.items()
-        }
-        return Table(taken, len(kept))
+        return np.flatnonzero(present)
+
+    def take(self, rows: NDArray[np.intp], names: Sequence[str]) -> Table:
+        """These rows of these columns, in memory."""
+        return Table({name: self.columns[name][rows] for name in names}, len(rows))
 
 
-def _column(values: pa.ChunkedArray) -> Column:
-    if pa.types.is_floating(values.type):
-        numbers: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
-        return numbers
-    encoded = values.combine_chunks().dictionary_encode()
-    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+def _words(parts: list[pa.Array]) -> Words:
+    encoded = pa.chunked_array(parts, pa.string()).dictionary_encode().combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     return Words(codes, encoded.dictionary.to_pylist())
 

@@ -96,7 +96,6 @@ def test_auto_becomes_documented_choices(tmp_path: Path) -> None:
         ("y", {"features": ["number", "constant"]}, errors.ConstantColumn, "/features/1"),
         ("y", {"features": ["words"]}, errors.UnusableColumn, "/features/0"),
         ("y", {"features": ["y"]}, errors.Invalid, "/features/0"),
-        ("y", {"engine": "numba"}, errors.Invalid, "/training/engine"),
         ("y", {"batch_size": 41}, errors.Invalid, "/training/batch_size"),
         ("y", {"loss": "cross_entropy"}, errors.Invalid, "/training/loss"),
         ("y", {"network": {"output_activation": "softmax"}}, errors.Invalid, "/network/output_activation"),

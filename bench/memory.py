@@ -1,0 +1,117 @@
+"""Memory of a training process: its peak beside the encoded array, and beside what the job's cost says.
+
+The table has 1,000,000 rows of 30 numbers, encoded as float32. What the libraries and the compiled kernels take by
+themselves is there before the run, and is not counted. Linux alone tells a process its peak and forgets it on demand.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backpropd import learn
+
+ROWS, COLUMNS, BLOCK = 1_000_000, 30, 50_000
+LIMITS = learn.Limits(10**6, 10**8, 10**10)
+TASKS = {"classification": "label", "regression": "value"}
+
+
+def main() -> None:
+    """Measure each task and engine in a process of its own, and print what it took."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "large.parquet", ROWS)
+        write(Path(folder) / "small.parquet", 1000)
+        for task in TASKS:
+            for engine in ("numba", "numpy"):
+                command = [sys.executable, "-m", "bench.memory", folder, task, engine]
+                found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+                peak, said = found["peak"] / found["encoded"], found["said"] / found["encoded"]
+                print(f"{task} by {engine}: {peak:.2f} times the encoded array; the job's cost says {said:.2f}")
+
+
+def write(path: Path, rows: int) -> None:
+    """A table of so many rows, block by block: numbers, a label and a value to learn."""
+    rng = np.random.default_rng(0)
+    names = [*(f"x{number}" for number in range(COLUMNS)), *TASKS.values()]
+    schema = pa.schema([(name, pa.float64()) for name in names])
+    with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False) as file:
+        for _ in range(-(-rows // BLOCK)):
+            x = rng.normal(size=(COLUMNS, min(rows, BLOCK)))
+            columns = [*x, (x[0] > x[1]).astype(np.float64), x[0] - x[1]]
+            file.write_batch(pa.record_batch([pa.array(column) for column in columns], schema=schema))
+
+
+def described() -> list[dict[str, Any]]:
+    """The columns as the store would describe them."""
+    figures = {"missing": 0, "kind": "number", "min": -9.0, "max": 9.0, "mean": 0.0, "std": 1.0}
+    numbers = [*(f"x{number}" for number in range(COLUMNS)), "value"]
+    label = {**figures, "name": "label", "distinct": 2, "whole": True, "min": 0.0, "max": 1.0}
+    return [label, *({**figures, "name": name, "distinct": None, "whole": False} for name in numbers)]
+
+
+def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
+    """A job from its spec to its model; gives its cost."""
+    wanted = {
+        "target": TASKS[task],
+        "features": [f"x{number}" for number in range(COLUMNS)],
+        "task": task,
+        "network": {
+            "kind": "feedforward",
+            "hidden": [{"units": 16, "activation": "relu"}],
+            "output_activation": "auto",
+            "initializer": "auto",
+        },
+        "training": {
+            "loss": "auto",
+            "optimizer": {"name": "adam"},
+            "epochs": 3,
+            "batch_size": 256,
+            "validation_fraction": None,
+            "early_stopping": None,
+            "seed": 0,
+            "dtype": "float32",
+            "engine": engine,
+        },
+    }
+    plan = learn.resolve(wanted, described(), rows, LIMITS)
+    run = learn.Run(plan.spec, described(), path, None, np.zeros(1, np.int8))
+    for _ in run.bursts():
+        run.checkpoint()
+    run.model()
+    return plan.cost
+
+
+def measure(folder: Path, task: str, engine: str) -> dict[str, int]:
+    """The peak of one job, beyond what a small one left behind."""
+    train(folder / "small.parquet", task, engine, 1000)
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = _status("VmRSS")
+    cost = train(folder / "large.parquet", task, engine, ROWS)
+    return {
+        "peak": _status("VmHWM") - before,
+        "encoded": ROWS * COLUMNS * 4,
+        "said": cost["memory_bytes"],
+    }
+
+
+def _status(field: str) -> int:
+    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) * 1024 if found else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(Path(sys.argv[1]), *sys.argv[2:])))
+    else:
+        main()
