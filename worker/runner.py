@@ -21,6 +21,8 @@ from worker.lease import Lease
 
 log = logging.getLogger(__name__)
 
+FIELDS = Epoch._fields[: Epoch._fields.index("stop_reason")]
+
 
 @dataclass
 class Runner:
@@ -69,8 +71,8 @@ class Runner:
         run = self._run_of(claim, lease)
         journal = Journal(self.database, claim, lease, run, self.settings)
         try:
-            for epoch in run.epochs():
-                journal.add(epoch)
+            for burst in run.bursts():
+                journal.add(burst)
                 if lease.request:
                     break
         finally:
@@ -126,13 +128,11 @@ class Journal:
         self.epoch_began = self.flushed_at = self.checkpointed_at = time.monotonic()
         self.checkpointed_epoch = run.epoch
 
-    def add(self, epoch: Epoch) -> None:
-        """Note an epoch that has just ended, and write to SQL when it is time."""
+    def add(self, burst: list[Epoch]) -> None:
+        """Note epochs that have just ended, which share their time evenly, and write to SQL when it is time."""
         moment = time.monotonic()
-        row = epoch._asdict()
-        del row["stop_reason"]
-        row["seconds"] = moment - self.epoch_began
-        self.pending.append(row)
+        seconds = (moment - self.epoch_began) / len(burst)
+        self.pending += [dict(zip(FIELDS, epoch, strict=False), seconds=seconds) for epoch in burst]
         self.epoch_began = moment
         if moment - self.checkpointed_at >= self.settings.checkpoint_seconds:
             self.checkpoint()
