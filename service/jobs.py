@@ -41,9 +41,8 @@ def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     here = world()
     with here.database.read() as session:
         dataset = datasets.get(session, TENANT, body.dataset_id)
-    wanted = body.model_dump(include={"target", "features", "task", "network", "training"})
     limits = learn.Limits(here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes)
-    plan = learn.resolve(wanted, dataset.columns, dataset.rows, limits)
+    plan = learn.resolve(body.wanted(), dataset.columns, dataset.rows, limits)
     if query.dry_run:
         return {"dataset_id": dataset.id, **rendering.spec(plan.spec), "cost": plan.cost}
     shown = _queue(body, plan.spec)
@@ -81,7 +80,8 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fingerprint(body: schemas.JobRequest) -> str:
-    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    # a default is not the same as its value written out: the neurons have defaults of their own
+    return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
 
 
 def _render(session: Session, found: Iterable[Job]) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ class Runner:
 
     def _train(self, claim: Claim, lease: Lease) -> Status:
         with self.blobs.local_path(claim.dataset_sha256) as path:
-            run = learn.Run(claim.spec, claim.columns, path, claim.checkpoint, lease.interrupt)
+            run = learn.start_run(claim.spec, claim.columns, path, claim.checkpoint, lease.interrupt)
         journal = Journal(self.database, claim, lease, run, self.settings)
         try:
             for epoch in run.epochs():
@@ -79,7 +79,7 @@ class Runner:
             return self._succeed(claim, run)
         return self._stop_early(claim, lease, journal)
 
-    def _succeed(self, claim: Claim, run: learn.Run) -> Status:
+    def _succeed(self, claim: Claim, run: learn.AnyRun) -> Status:
         model = run.model()
         with self.database.write() as session:
             return claims.succeed(session, claim, run.stop_reason or "epochs", model)
@@ -102,7 +102,7 @@ class Runner:
 class Journal:
     """The epochs of a job on their way to SQL: in batches, with a checkpoint now and then."""
 
-    def __init__(self, database: Database, claim: Claim, lease: Lease, run: learn.Run, settings: Settings) -> None:
+    def __init__(self, database: Database, claim: Claim, lease: Lease, run: learn.AnyRun, settings: Settings) -> None:
         self.database, self.claim, self.lease, self.run, self.settings = database, claim, lease, run, settings
         self.pending: list[dict[str, Any]] = []
         self.epoch_began = self.flushed_at = self.checkpointed_at = time.monotonic()

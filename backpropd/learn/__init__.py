@@ -1,7 +1,8 @@
 """From a spec and a table to a trained model that takes raw rows: where the mathematics meets the columns."""
 
+from backpropd.learn.kinds import AnyRun, load_model, resolve, start_run
 from backpropd.learn.model import Model, weights_as
-from backpropd.learn.resolve import Limits, Plan, resolve
+from backpropd.learn.resolve import Limits, Plan
 from backpropd.learn.run import Run
 
-__all__ = ["Limits", "Model", "Plan", "Run", "resolve", "weights_as"]
+__all__ = ["AnyRun", "Limits", "Model", "Plan", "Run", "load_model", "resolve", "start_run", "weights_as"]
