@@ -89,6 +89,15 @@ class Model(TypedDict):
     created_at: str
 
 
+class Curve(TypedDict):
+    """A model's outputs against one feature; each output has a `label` or a `name`, and `h`, a number for each x."""
+
+    feature: str
+    x: list[float | str]
+    outputs: list[dict[str, Any]]
+    held: dict[str, Any]
+
+
 class Event(NamedTuple):
     """A Server-Sent Event: `kind` is `status` (data is the job) or `epoch` (data is the epoch)."""
 

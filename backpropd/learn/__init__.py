@@ -1,8 +1,9 @@
 """From a spec and a table to a trained model that takes raw rows: where the mathematics meets the columns."""
 
+from backpropd.learn.curve import curve_of
 from backpropd.learn.kinds import AnyRun, load_model, resolve, start_run
 from backpropd.learn.model import Model, weights_as
 from backpropd.learn.resolve import Limits, Plan
 from backpropd.learn.run import Run
 
-__all__ = ["AnyRun", "Limits", "Model", "Plan", "Run", "load_model", "resolve", "start_run", "weights_as"]
+__all__ = ["AnyRun", "Limits", "Model", "Plan", "Run", "curve_of", "load_model", "resolve", "start_run", "weights_as"]
