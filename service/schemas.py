@@ -378,7 +378,7 @@ class CurveQuery(Input):
     points: Annotated[int, Field(ge=2, le=1001)] = 101
     start: Annotated[float | None, Field(ge=-1e300, le=1e300, alias="from")] = None
     stop: Annotated[float | None, Field(ge=-1e300, le=1e300, alias="to")] = None
-    hold: Json[dict[str, Cell]] = {}
+    hold: Json[dict[str, Cell]] = Field(default="{}", validate_default=True)
 
 
 class Page(Output):
