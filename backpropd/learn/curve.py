@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +26,7 @@ def curve_of(
 
     x has `points` numbers from `start` to `stop`, by default the column's range in the dataset; booleans have 0 and 1,
     categories their levels. Other features are held at the values of `hold`, else at their mean in training, or their
-    most frequent value. h has a number for each x, None where it is not finite: the probability of the second of two
+    most frequent value. h has a number for each x, which may not be finite far out: the probability of the second of two
     classes, or of each of more; a regression's value. Raises `errors.Invalid` with the parameter's pointer.
     """
     info = _chosen(model, feature)
@@ -141,12 +140,8 @@ def _about_held(error: errors.Invalid, model: Model) -> errors.Invalid:
 def _outputs(predictions: Sequence[Mapping[str, Any]], target: Sequence[str]) -> list[dict[str, Any]]:
     if "probabilities" not in predictions[0]:
         values = [each["value"] if len(target) > 1 else {target[0]: each["value"]} for each in predictions]
-        return [{"name": name, "h": [_finite(value[name]) for value in values]} for name in target]
+        return [{"name": name, "h": [value[name] for value in values]} for name in target]
     labels = list(predictions[0]["probabilities"])
     if len(labels) == 2 and "label" in predictions[0]:
         labels = labels[1:]
-    return [{"label": label, "h": [_finite(each["probabilities"][label]) for each in predictions]} for label in labels]
-
-
-def _finite(h: float) -> float | None:
-    return h if math.isfinite(h) else None
+    return [{"label": label, "h": [each["probabilities"][label] for each in predictions]} for label in labels]

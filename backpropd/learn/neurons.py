@@ -51,6 +51,8 @@ def resolve_neuron(wanted: Mapping[str, Any], columns: Sequence[Mapping[str, Any
     if wanted["task"] == "regression":
         raise errors.Invalid(f"a {kind} tells classes apart: leave the task out, or use feedforward", pointer="/task")
     target = _target(wanted["target"], infos, rows)
+    if len(target) > 1:
+        raise errors.Invalid(f"a {kind} learns one target: name one", pointer="/target")
     columns_of = _boolean_columns if kind in BOOLEAN_KINDS else _perceptron_columns
     features = columns_of(wanted, target, infos, rows)
     usable = rows - infos[target[0]].missing
@@ -102,8 +104,6 @@ def _boolean_columns(
 ) -> list[str]:
     """The features of a kind that takes booleans alone. Raises `errors.Invalid` for other columns."""
     kind, chosen = wanted["network"]["kind"], wanted["features"]
-    if len(target) > 1:
-        raise errors.Invalid(f"a {kind} has one output: name one target", pointer="/target")
     _refuse_other_values(f"the target {target[0]!r}", infos[target[0]], kind, "/target")
     features = chosen or [name for name, info in infos.items() if name not in target and _can_be_input(info, rows)]
     if not features:
@@ -135,8 +135,12 @@ def _refuse_other_values(column: str, info: ColumnInfo, kind: str, pointer: str)
 
 def _holding(info: ColumnInfo) -> str:
     figures = info.statistics
+    if info.kind == "number" and figures["min"] is None:
+        return "no values"
     if info.kind == "number":
-        return "no values" if figures["min"] is None else f"numbers from {figures['min']:g} to {figures['max']:g}"
+        return f"numbers from {figures['min']:g} to {figures['max']:g}" + (
+            "" if figures["whole"] else ", not all whole"
+        )
     if info.kind == "text":
         return "free text"
     levels = [repr(level["value"]) for level in figures["levels"]]

@@ -15,9 +15,9 @@ Work = Callable[[], None]
 ROWS = list(itertools.product((0, 1), repeat=2))
 TABLES = list(itertools.product((0, 1), repeat=4))  # the 16 functions of two inputs
 CSV = {"Content-Type": "text/csv"}
-MIXED = "a,b,size,word,note,gap,y,who\n" + "".join(
+MIXED = "a,b,size,word,note,gap,half,empty,y,who\n" + "".join(
     f"{n % 2},{('no', 'yes', 'yes')[n % 3]},{n}.5,{'uvw'[n % 3]},note {n},{'' if n == 1 else 1},"
-    f"{n // 2 % 2},{'ab'[n % 2]}\n"
+    f"{n % 3 / 2},,{n // 2 % 2},{'ab'[n % 2]}\n"
     for n in range(30)
 )
 
@@ -244,6 +244,8 @@ MP, PERCEPTRON, NETWORK = {"kind": "mcculloch_pitts"}, {"kind": "perceptron"}, {
         ({**MP, "inhibitory": ["b", "c"]}, {}, "/network/inhibitory/1", "the inputs are: a, b"),
         ({**MP, "inhibitory": ["b", "b"]}, {}, "/network/inhibitory/1", "twice"),
         (MP, {"features": ["a", "size"]}, "/features/1", "'size' holds numbers from 0.5 to 29.5"),
+        (MP, {"features": ["half"]}, "/features/0", "numbers from 0 to 1, not all whole"),
+        (MP, {"features": ["a", "empty"]}, "/features/1", "no values"),
         (NETWORK, {"features": ["word"]}, "/features/0", "words: 'u', 'v', 'w'"),
         (NETWORK, {"features": ["note"]}, "/features/0", "free text"),
         (NETWORK, {"features": None}, "/features", "'size' holds numbers"),
@@ -252,7 +254,8 @@ MP, PERCEPTRON, NETWORK = {"kind": "mcculloch_pitts"}, {"kind": "perceptron"}, {
         (MP, {"features": ["a", "y"]}, "/features/1", "is a target"),
         (MP, {"features": ["nothing"]}, "/features/0", "there is no column"),
         (MP, {"target": "who"}, "/target", "words: 'a', 'b'"),
-        (MP, {"target": ["y", "a"]}, "/target", "one target"),
+        (MP, {"target": ["y", "who"]}, "/target", "one target"),
+        (PERCEPTRON, {"target": ["y", "who"]}, "/target", "one target"),
         (PERCEPTRON, {"target": "size"}, "/target", "numbers from 0.5 to 29.5"),
         (PERCEPTRON, {"task": "regression"}, "/task", "classes"),
         (PERCEPTRON, {"training": {"optimizer": {"name": "adam"}}}, "/training/optimizer/name", "sgd"),
