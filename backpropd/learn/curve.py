@@ -26,8 +26,8 @@ def curve_of(
 
     x has `points` numbers from `start` to `stop`, by default the column's range in the dataset; booleans have 0 and 1,
     categories their levels. Other features are held at the values of `hold`, else at their mean in training, or their
-    most frequent value. h has a number for each x, which may not be finite far out: the probability of the second of two
-    classes, or of each of more; a regression's value. Raises `errors.Invalid` with the parameter's pointer.
+    most frequent value. h has a number for each x: the probability of the second of two classes, or of each of more;
+    a regression's value, which may not be finite far out. Raises `errors.Invalid` with the parameter's pointer.
     """
     info = _chosen(model, feature)
     x = _grid(model, info, points, start, stop)
