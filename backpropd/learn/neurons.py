@@ -138,9 +138,8 @@ def _holding(info: ColumnInfo) -> str:
     if info.kind == "number" and figures["min"] is None:
         return "no values"
     if info.kind == "number":
-        return f"numbers from {figures['min']:g} to {figures['max']:g}" + (
-            "" if figures["whole"] else ", not all whole"
-        )
+        whole = "" if figures["whole"] else ", not all whole"
+        return f"numbers from {figures['min']:g} to {figures['max']:g}{whole}"
     if info.kind == "text":
         return "free text"
     levels = [repr(level["value"]) for level in figures["levels"]]
