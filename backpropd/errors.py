@@ -14,6 +14,11 @@ class Problem:
     detail: str
 
 
+def pointer(*path: str | int) -> str:
+    """The JSON pointer (RFC 6901) of what is reached by these names and indices."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
 class BackpropdError(Exception):
     """The root. `code` is stable and for programs; the message is for people and says how to mend it."""
 

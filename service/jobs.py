@@ -44,11 +44,8 @@ def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     with here.database.read() as session:
         dataset = datasets.get(session, TENANT, body.dataset_id)
         others = _others(session, body.training)
-    wanted = body.model_dump(include={"target", "features", "task", "network", "training"})
-    if "network" not in body.model_fields_set and others["model"]:
-        wanted["network"] = None
     limits = learn.Limits(here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes)
-    plan = learn.resolve(wanted, dataset.columns, dataset.rows, limits, **others)
+    plan = learn.resolve(body.wanted(), dataset.columns, dataset.rows, limits, **others)
     if query.dry_run:
         return {"dataset_id": dataset.id, **rendering.spec(plan.spec), "cost": plan.cost}
     shown = _queue(body, plan.spec)
@@ -111,7 +108,8 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fingerprint(body: schemas.JobRequest) -> str:
-    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    # a default is not the same as its value written out: the neurons have defaults of their own
+    return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
 
 
 def _render(session: Session, found: Iterable[Job]) -> list[dict[str, Any]]:

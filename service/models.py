@@ -63,7 +63,19 @@ def predict(model_id: str, body: schemas.PredictionRequest) -> Answer:
 def _load(model_id: str) -> learn.Model:
     with world().database.read() as session:
         row = models.get(session, TENANT, model_id, weights=True)
-    return learn.Model.load(row.encoders, row.weights)
+    return learn.load_model(row.encoders, row.weights)
+
+
+@routes(
+    "GET",
+    "/v1/models/{model_id}/curve",
+    query=schemas.CurveQuery,
+    answers={200: schemas.Curve},
+    problems=(404,),
+)
+def curve(model_id: str, query: schemas.CurveQuery) -> Answer:
+    """The output against one feature, the others held (`hold` is JSON by name, else their mean or usual value)."""
+    return learn.curve_of(_load(model_id), query.feature, query.points, query.start, query.stop, query.hold)
 
 
 @routes(

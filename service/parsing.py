@@ -9,7 +9,7 @@ from flask import Request
 from pydantic import BaseModel, ValidationError
 
 from backpropd import errors
-from backpropd.errors import Problem
+from backpropd.errors import Problem, pointer
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -71,11 +71,6 @@ def checked(schema: type[Schema], value: Any, *, strict: bool = True) -> Schema:
         where = f"{first.pointer}: " if first.pointer else ""
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise errors.Invalid(f"{where}{first.detail}{more}", problems=problems[:SHOWN]) from error
-
-
-def pointer(*path: str | int) -> str:
-    """A JSON pointer (RFC 6901)."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def _problems(error: ValidationError, value: Any) -> list[Problem]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    StringConstraints,
+    model_validator,
+)
 
 from backpropd.tabular import list_samples
 
@@ -313,6 +322,37 @@ class Training(Input):
     engine: Literal["auto", "numpy", "numba"] = "auto"
 
 
+class McCullochPitts(Input):
+    """A neuron over booleans, each excitatory or inhibitory, and a threshold: set by hand, or searched for."""
+
+    kind: Literal["mcculloch_pitts"]
+    inhibitory: Literal["search"] | list[ColumnName] = "search"
+    threshold: Literal["search"] | Annotated[Int, Field(ge=0, le=2**24)] = "search"
+
+
+class Perceptron(Input):
+    """A weighted sum and a step, learned row by row from its mistakes; one a class for more than two classes."""
+
+    kind: Literal["perceptron"]
+
+
+class PerceptronNetwork(Input):
+    """A hidden perceptron for every row of a truth table, and one that learns to answer: any boolean function."""
+
+    kind: Literal["perceptron_network"]
+
+
+def _feedforward_by_default(value: Any) -> Any:
+    return {"kind": "feedforward", **value} if isinstance(value, dict) else value
+
+
+AnyNetwork = Annotated[
+    Network | McCullochPitts | Perceptron | PerceptronNetwork,
+    Field(discriminator="kind"),
+    BeforeValidator(_feedforward_by_default),
+]
+
+
 class JobRequest(Input):
     """A training job. A warm start takes what is left out of task, features, network and loss from its model."""
 
@@ -323,8 +363,17 @@ class JobRequest(Input):
     name: Name | None = None
     metadata: Metadata = {}
     priority: Annotated[Int, Field(ge=-10, le=10)] = 0
-    network: Network = Network()
+    network: AnyNetwork = Network()
     training: Training = Training()
+
+    def wanted(self) -> dict[str, Any]:
+        """What `learn.resolve` takes. The neurons refuse much of `training`, so they hear only what was given."""
+        wanted = self.model_dump(include={"target", "features", "task", "network", "training"})
+        if not isinstance(self.network, Network):
+            wanted["training"] = self.training.model_dump(exclude_unset=True)
+        elif self.training.warm_start_model_id and "network" not in self.model_fields_set:
+            wanted["network"] = None  # the model's own
+        return wanted
 
 
 class Progress(Output):
@@ -503,6 +552,23 @@ class Predictions(Output):
     predictions: list[Prediction]
 
 
+class CurveOutput(Output):
+    """One output, of this class or target, for each x; null where it is not finite."""
+
+    label: str | None = None
+    name: str | None = None
+    h: list[float | None]
+
+
+class Curve(Output):
+    """A model's outputs against one feature: `x` are numbers, or the levels of a category."""
+
+    feature: str
+    x: list[float | str]
+    outputs: list[CurveOutput]
+    held: dict[str, Cell]
+
+
 # ── queries, lists, health, problems ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -540,6 +606,14 @@ class UploadQuery(Input):
 
 class WeightsQuery(Input):
     format: Literal["safetensors", "npz", "json"] = "safetensors"
+
+
+class CurveQuery(Input):
+    feature: ColumnName | None = None
+    points: Annotated[int, Field(ge=2, le=1001)] = 101
+    start: Annotated[float | None, Field(ge=-1e300, le=1e300, alias="from")] = None
+    stop: Annotated[float | None, Field(ge=-1e300, le=1e300, alias="to")] = None
+    hold: Json[dict[str, Cell]] = Field(default="{}", validate_default=True)
 
 
 class Page(Output):

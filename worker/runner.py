@@ -81,7 +81,7 @@ class Runner:
             return self._succeed(claim, run)
         return self._stop_early(claim, lease, journal)
 
-    def _run_of(self, claim: Claim, lease: Lease) -> learn.Run:
+    def _run_of(self, claim: Claim, lease: Lease) -> learn.AnyRun:
         """The run, its tables read."""
         with ExitStack() as files:
             path = files.enter_context(self.blobs.local_path(claim.dataset_sha256))
@@ -89,7 +89,7 @@ class Runner:
             if table := claim.validation:
                 other = files.enter_context(self.blobs.local_path(table.sha256))
                 validation = learn.Source(table.columns, other)
-            return learn.Run(
+            return learn.start_run(
                 claim.spec,
                 claim.columns,
                 path,
@@ -99,7 +99,7 @@ class Runner:
                 warm_start=asdict(claim.warm_start) if claim.warm_start else None,
             )
 
-    def _succeed(self, claim: Claim, run: learn.Run) -> Status:
+    def _succeed(self, claim: Claim, run: learn.AnyRun) -> Status:
         model = run.model()
         with self.database.write() as session:
             return claims.succeed(session, claim, run.stop_reason or "epochs", model)
@@ -122,7 +122,7 @@ class Runner:
 class Journal:
     """The epochs of a job on their way to SQL: in batches, with a checkpoint now and then."""
 
-    def __init__(self, database: Database, claim: Claim, lease: Lease, run: learn.Run, settings: Settings) -> None:
+    def __init__(self, database: Database, claim: Claim, lease: Lease, run: learn.AnyRun, settings: Settings) -> None:
         self.database, self.claim, self.lease, self.run, self.settings = database, claim, lease, run, settings
         self.pending: list[dict[str, Any]] = []
         self.epoch_began = self.flushed_at = self.checkpointed_at = time.monotonic()

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from backpropd.client.transport import Transport
-from backpropd.client.types import Dataset, Epoch, Event, Job, Model
+from backpropd.client.types import Curve, Dataset, Epoch, Event, Job, Model
 from backpropd.errors import JobDidNotSucceed, ServiceError, ServiceUnreachable, WaitTimeout
 
 URL = "http://127.0.0.1:8000"
@@ -323,6 +323,21 @@ class Models(_Resource):
             "POST", f"/v1/models/{_step(model_id)}/predictions", json={"rows": [*rows]}, again=True
         )
         return cast(Rows, answer["predictions"])
+
+    def curve(
+        self,
+        model_id: str,
+        feature: str | None = None,
+        *,
+        points: int = 101,
+        start: float | None = None,
+        stop: float | None = None,
+        hold: Mapping[str, Any] | None = None,
+    ) -> Curve:
+        """The outputs against one feature, from `start` to `stop`; the others are held at `hold`, or as is usual."""
+        asked = {"feature": feature, "points": points, "from": start, "to": stop, "hold": json.dumps(dict(hold or {}))}
+        params = {name: value for name, value in asked.items() if value is not None}
+        return cast(Curve, self._transport.json("GET", f"/v1/models/{model_id}/curve", params=params))
 
     def weights(self, model_id: str, format: str = "safetensors") -> bytes:
         """The parameters as a `safetensors`, `npz` or `json` file."""

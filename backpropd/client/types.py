@@ -90,6 +90,15 @@ class Model(TypedDict):
     report: NotRequired[dict[str, Any] | None]  # of one model, not in lists
 
 
+class Curve(TypedDict):
+    """A model's outputs against one feature; each output has a `label` or a `name`, and `h`, a number for each x."""
+
+    feature: str
+    x: list[float | str]
+    outputs: list[dict[str, Any]]
+    held: dict[str, Any]
+
+
 class Event(NamedTuple):
     """A Server-Sent Event: `kind` is `status` (data is the job) or `epoch` (data is the epoch)."""
 

@@ -1,8 +1,23 @@
 """From a spec and a table to a trained model that takes raw rows: where the mathematics meets the columns."""
 
+from backpropd.learn.curve import curve_of
 from backpropd.learn.data import Source
+from backpropd.learn.kinds import AnyRun, load_model, resolve, start_run
 from backpropd.learn.model import Model, weights_as
-from backpropd.learn.resolve import Limits, Plan, TableInfo, resolve
+from backpropd.learn.resolve import Limits, Plan, TableInfo
 from backpropd.learn.run import Run
 
-__all__ = ["Limits", "Model", "Plan", "Run", "Source", "TableInfo", "resolve", "weights_as"]
+__all__ = [
+    "AnyRun",
+    "Limits",
+    "Model",
+    "Plan",
+    "Run",
+    "Source",
+    "TableInfo",
+    "curve_of",
+    "load_model",
+    "resolve",
+    "start_run",
+    "weights_as",
+]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -134,6 +134,15 @@ class FeatureEncoder:
             parts.append(_KINDS[info.kind].fit(table.columns[info.name][rows]))
         return cls(infos, parts, dtype)
 
+    def unscaled(self, names: Iterable[str]) -> FeatureEncoder:
+        """The same, but these numbers and booleans stay as they are; a missing one becomes 0."""
+        kept = set(names)
+        parts = [
+            replace(part, mean=0.0, std=1.0) if info.name in kept and isinstance(part, _Scaled) else part
+            for info, part in zip(self.infos, self.parts, strict=True)
+        ]
+        return FeatureEncoder(self.infos, parts, self.dtype)
+
     @property
     def width(self) -> int:
         """How many inputs the columns become."""
@@ -160,9 +169,9 @@ class FeatureEncoder:
         return outs
 
     def to_json(self) -> dict[str, Any]:
-        """What was learned, for JSON."""
+        """What was learned, for JSON, and the statistics of the columns."""
         columns = [
-            {"column": {"name": info.name, "kind": info.kind}, "encoder": asdict(part)}
+            {"column": info.to_json(), "encoder": asdict(part)}
             for info, part in zip(self.infos, self.parts, strict=True)
         ]
         return {"dtype": self.dtype.name, "columns": columns}
@@ -170,7 +179,8 @@ class FeatureEncoder:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FeatureEncoder:
         """The encoder whose `to_json` this is."""
-        infos = [ColumnInfo(each["column"]["name"], each["column"]["kind"], 0, None) for each in data["columns"]]
+        # models made before the statistics were kept have a name and a kind alone
+        infos = [ColumnInfo.from_json({"missing": 0, "distinct": None, **each["column"]}) for each in data["columns"]]
         parts = [_KINDS[each["column"]["kind"]](**each["encoder"]) for each in data["columns"]]
         return cls(infos, parts, np.dtype(data["dtype"]))
 

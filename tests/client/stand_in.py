@@ -106,6 +106,7 @@ class StandIn:
         self._route("/v1/jobs/<id>/cancel", lambda id: (a_job("cancelled"), 202), "POST")
         self._route("/v1/models/<id>", lambda id: a_model())
         self._route("/v1/models/<id>/predictions", self._predict, "POST")
+        self._route("/v1/models/<id>/curve", self._curve)
 
     def _route(self, rule: str, view: Any, method: str = "GET") -> None:
         self.app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
@@ -163,6 +164,10 @@ class StandIn:
                 return
             if number > position:
                 yield f": comment\n\nevent: {kind}\nid: {number}\ndata: {json.dumps(data)}\n\n"
+
+    def _curve(self, id: str) -> Any:
+        self.bodies.append(request.args.to_dict())
+        return {"feature": "height", "x": [0.0, 1.0], "outputs": [{"label": "moss", "h": [0.0, 1.0]}], "held": {}}
 
     def _predict(self, id: str) -> Any:
         rows = request.json["rows"]

@@ -115,7 +115,7 @@ def check_sample_weight(name: str | None, infos: Mapping[str, ColumnInfo], targe
 def resolve_task(wanted: str, targets: Sequence[ColumnInfo]) -> str:
     """Classification or regression. Raises `errors.Invalid` and its kin for targets that do not fit."""
     if wanted == "auto":
-        wanted = "classification" if _looks_like_classes(targets) else "regression"
+        wanted = "classification" if looks_like_classes(targets) else "regression"
     if wanted == "regression":
         _refuse_numbers(targets)
     elif len(targets) == 1:
@@ -125,7 +125,7 @@ def resolve_task(wanted: str, targets: Sequence[ColumnInfo]) -> str:
     return wanted
 
 
-def _looks_like_classes(targets: Sequence[ColumnInfo]) -> bool:
+def looks_like_classes(targets: Sequence[ColumnInfo]) -> bool:
     if len(targets) > 1:
         return all(info.kind == "boolean" for info in targets)
     (info,) = targets

@@ -1,0 +1,148 @@
+"""A model's output against one of its features, the others held: a step, a sigmoid, or whatever was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backpropd import errors
+from backpropd.errors import Problem, pointer
+from backpropd.learn.model import Model
+from backpropd.learn.neurons import BOOLEAN_KINDS
+from backpropd.learn.resolve.columns import is_truth
+from backpropd.tabular import ColumnInfo
+
+
+def curve_of(
+    model: Model,
+    feature: str | None,
+    points: int,
+    start: float | None,
+    stop: float | None,
+    hold: Mapping[str, Any],
+) -> dict[str, Any]:
+    """`{"feature", "x", "outputs": [{"label" or "name", "h"}], "held"}`: the outputs over a grid of one feature.
+
+    x has `points` numbers from `start` to `stop`, by default the column's range in the dataset; booleans have 0 and 1,
+    categories their levels. Other features are held at the values of `hold`, else at their mean in training, or their
+    most frequent value. h has a number for each x: the probability of the second of two classes, or of each of more;
+    a regression's value, which may not be finite far out. Raises `errors.Invalid` with the parameter's pointer.
+    """
+    info = _chosen(model, feature)
+    x = _grid(model, info, points, start, stop)
+    held = _held(model, info, hold)
+    rows = [[value if each is info else held[each.name] for each in model.encoder.infos] for value in x]
+    try:
+        predictions = model.predict(rows)
+    except errors.Invalid as error:
+        raise _about_held(error, model) from error
+    return {"feature": info.name, "x": x, "outputs": _outputs(predictions, model.spec["target"]), "held": held}
+
+
+def _chosen(model: Model, feature: str | None) -> ColumnInfo:
+    infos = {info.name: info for info in model.encoder.infos}
+    listed = ", ".join(list(infos)[:50])
+    if feature is None:
+        if len(infos) > 1:
+            raise errors.Invalid(f"the model has several features: choose one of {listed}", pointer="/feature")
+        (feature,) = infos
+    if feature not in infos:
+        raise errors.UnknownColumn(
+            f"the model has no feature {feature!r}; the features are: {listed}", pointer="/feature"
+        )
+    return infos[feature]
+
+
+# ── the grid ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _grid(model: Model, info: ColumnInfo, points: int, start: float | None, stop: float | None) -> list[Any]:
+    if info.kind == "number" and model.spec["network"]["kind"] not in BOOLEAN_KINDS:
+        return _numbers(model, info, points, start, stop)
+    values = sorted(_encoder(model, info)["levels"]) if info.kind == "category" else [0, 1]
+    for name, end in (("from", start), ("to", stop)):
+        if end is not None:
+            raise errors.Invalid(
+                f"{info.name!r} is no line of numbers here, it has {len(values)} values: leave {name} out",
+                pointer=f"/{name}",
+            )
+    return values
+
+
+def _numbers(model: Model, info: ColumnInfo, points: int, start: float | None, stop: float | None) -> list[float]:
+    low, high = _range(model, info)
+    low, high = low if start is None else start, high if stop is None else stop
+    if low >= high:
+        raise errors.Invalid(
+            f"the curve would go from {low:g} to {high:g}: let from be less than to",
+            pointer="/to" if start is None else "/from",
+        )
+    grid: list[float] = np.linspace(low, high, points).tolist()
+    return grid
+
+
+def _range(model: Model, info: ColumnInfo) -> tuple[float, float]:
+    """From the column's least to its largest value; three deviations about the mean where a model knows no more."""
+    low, high = info.statistics.get("min"), info.statistics.get("max")
+    if low is None or high is None or low == high:
+        encoder = _encoder(model, info)
+        return encoder["mean"] - 3 * encoder["std"], encoder["mean"] + 3 * encoder["std"]
+    return low, high
+
+
+def _encoder(model: Model, info: ColumnInfo) -> Mapping[str, Any]:
+    """What the encoder learned of a column: `mean` and `std` of a number or boolean, `levels` of a category."""
+    columns: list[dict[str, Any]] = model.encoder.to_json()["columns"]
+    encoder: dict[str, Any] = columns[model.encoder.infos.index(info)]["encoder"]
+    return encoder
+
+
+# ── what is held ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _held(model: Model, chosen: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
+    others = {info.name: info for info in model.encoder.infos if info is not chosen}
+    for name in hold:
+        if name not in others:
+            raise errors.UnknownColumn(
+                f"{name!r} is no feature that can be held here; those are: {', '.join(list(others)[:50])}",
+                pointer=pointer("hold", name),
+            )
+    return {name: hold[name] if name in hold else _usual(model, info) for name, info in others.items()}
+
+
+def _usual(model: Model, info: ColumnInfo) -> Any:
+    """The mean of numbers in training; of anything else the most frequent value, 0 and 1 included."""
+    if info.kind == "number":
+        return round(info.statistics["mean"]) if is_truth(info) else _encoder(model, info)["mean"]
+    levels = info.statistics.get("levels")
+    if not levels:
+        raise errors.Invalid(
+            f"the model, an old one, does not know what is usual for {info.name!r}: hold it at a value",
+            pointer=pointer("hold", info.name),
+        )
+    return levels[0]["value"]
+
+
+def _about_held(error: errors.Invalid, model: Model) -> errors.Invalid:
+    """The same error with the pointers of the held values: the grid's own are always right."""
+    places = {each.pointer.split("/")[3]: each.detail for each in error.problems}
+    problems = [
+        Problem(pointer("hold", model.encoder.infos[int(place)].name), detail) for place, detail in places.items()
+    ]
+    return type(error)(f"{problems[0].pointer}: {problems[0].detail}", problems=problems)
+
+
+# ── the outputs ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _outputs(predictions: Sequence[Mapping[str, Any]], target: Sequence[str]) -> list[dict[str, Any]]:
+    if "probabilities" not in predictions[0]:
+        values = [each["value"] if len(target) > 1 else {target[0]: each["value"]} for each in predictions]
+        return [{"name": name, "h": [value[name] for value in values]} for name in target]
+    labels = list(predictions[0]["probabilities"])
+    if len(labels) == 2 and "label" in predictions[0]:
+        labels = labels[1:]
+    return [{"label": label, "h": [each["probabilities"][label] for each in predictions]} for label in labels]

@@ -1,0 +1,61 @@
+"""A trained neuron with a threshold and its encoders: raw rows in, labels out, each with certainty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backpropd import errors, nn
+from backpropd.errors import Problem, pointer
+from backpropd.learn.model import Model
+from backpropd.learn.neurons import BOOLEAN_KINDS, neuron_of
+from backpropd.tabular import Table
+
+Array = NDArray[Any]
+SHOWN = 20  # problems in one error
+
+
+class NeuronModel(Model):
+    """A model whose network is one of `nn.NEURONS`."""
+
+    @property
+    def neuron(self) -> nn.Neuron:
+        """The neuron, which takes encoded rows."""
+        return neuron_of(self.spec, self.encoder.width)
+
+    def encode_target(self, table: Table) -> Array:
+        """The targets as the neuron takes them: 0 and 1 (n, 1), or class indices (n,) for more than two classes."""
+        encoded = self.target.encode(table)
+        return encoded.reshape(-1, 1) if self.neuron.outputs == 1 else encoded
+
+    def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """Answers for raw rows: objects by column name, or arrays in the order of the features.
+
+        Raises `errors.Invalid` with a pointer for every cell that is wrong.
+        """
+        table = Table.from_rows(rows, self.encoder.infos, self.columns)
+        if self.spec["network"]["kind"] in BOOLEAN_KINDS:
+            self._refuse_other_values(table, rows)
+        neuron = self.neuron
+        theta = np.concatenate([self.theta[name].ravel() for name in neuron.layout.shapes])
+        h = neuron.predict(theta, self.encoder.transform(table))
+        answered = h[:, 0] if neuron.outputs == 1 else h.argmax(axis=1)
+        labels = self.classes or []
+        return [
+            {"label": labels[best], "probabilities": {label: float(label == labels[best]) for label in labels}}
+            for best in answered.astype(int).tolist()
+        ]
+
+    def _refuse_other_values(self, table: Table, rows: Sequence[Any]) -> None:
+        problems = []
+        for place, info in enumerate(self.encoder.infos):
+            column = table.columns[info.name]
+            right = np.isin(column, (0, 1)) if isinstance(column, np.ndarray) else column.codes >= 0
+            for row in np.flatnonzero(~right).tolist():
+                where = pointer("rows", row, info.name if isinstance(rows[row], dict) else place)
+                problems.append(Problem(where, "this neuron takes 0 and 1, or false and true, alone"))
+        if problems:
+            raise errors.Invalid(f"{problems[0].pointer}: {problems[0].detail}", problems=problems[:SHOWN])
