@@ -214,6 +214,19 @@ def test_rows_without_a_target_are_left_out(http: FlaskClient, work: Work) -> No
     assert labels(http, job)[2:] == ["1", "1"]
 
 
+def test_rows_can_be_held_out_of_a_truth_table_too(http: FlaskClient, work: Work) -> None:
+    dataset = upload(http, "x1,x2,y\n" + "0,0,0\n0,1,1\n1,0,1\n1,1,0\n" * 5)
+    job = train(http, work, dataset, {"kind": "perceptron_network"}, training={"validation_fraction": 0.25, "seed": 2})
+    last = epochs_of(http, job)[-1]
+    assert (job["stop_reason"], last["validation_loss"], last["validation_metrics"]) == (
+        "converged",
+        0,
+        {"mistakes": 0},
+    )
+    whole = train(http, work, dataset, {"kind": "perceptron_network"})
+    assert (whole["training"]["validation_fraction"], epochs_of(http, whole)[-1]["validation_loss"]) == (0, None)
+
+
 def test_a_constant_input_is_an_input(http: FlaskClient, work: Work) -> None:
     job = train(http, work, upload(http, "one,x,y\n1,0,1\n1,1,0\n"), {"kind": "perceptron_network"})
     assert (job["features"], labels(http, job, [[1, 0], [1, 1]])) == (["one", "x"], ["1", "0"])
