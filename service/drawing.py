@@ -35,7 +35,8 @@ def draw_surface(surface: Mapping[str, Any], title: str) -> bytes:
         _path(axes, surface)
         along, up = _directions(surface)
         axes.set(xlabel=along, ylabel=up, xlim=_ends(surface["x"]), ylim=_ends(surface["y"]))
-        axes.set_title(f"The loss around {title}, over {surface['rows']} rows", fontsize=11)
+        words = f"The loss around {title[:40]}, over {surface['rows']} rows"
+        axes.set_title(words, fontsize=11, parse_math=False)  # a name may have dollars that mean no formula
         figure.savefig(out, format="png")
     return out.getvalue()
 

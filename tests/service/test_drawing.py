@@ -55,6 +55,11 @@ def test_the_path_is_drawn_where_there_is_one() -> None:
     assert white[1] > white[0] + 300
 
 
+def test_a_name_is_taken_as_it_is() -> None:
+    plain, odd = (draw_surface(surface(BOWL + 0.01), name) for name in ("m", "$\\frac{ $" * 20))
+    assert np.array_equal(colours(plain), colours(odd))
+
+
 def test_the_same_surface_is_the_same_picture() -> None:
     known = surface(BOWL + 0.01, path=PATH, explained=[0.9, 0.08], directions="path")
     assert draw_surface(known, "m") == draw_surface(known, "m")
