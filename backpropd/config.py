@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     max_epochs: int = 10_000_000
     max_parameters: int = 50_000_000
     max_prediction_rows: int = 100_000
+    max_trace_rows: int = 100
+    max_trace_numbers: int = 2_000_000
+    max_surface_operations: int = 10_000_000_000
 
     # the jobs' life
     heartbeat_seconds: float = 5.0

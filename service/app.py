@@ -7,10 +7,10 @@ import logging
 from flask import Flask
 
 from backpropd.config import Settings, from_environment
-from service import datasets, errors, health, jobs, models, openapi, routing
+from service import datasets, errors, health, inspection, jobs, models, openapi, routing
 from service.world import make_world
 
-ROUTES = [route for module in (health, datasets, jobs, models) for route in module.routes.routes]
+ROUTES = [route for module in (health, datasets, jobs, models, inspection) for route in module.routes.routes]
 
 
 def create_app(settings: Settings) -> Flask:

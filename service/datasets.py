@@ -35,6 +35,7 @@ UPLOADS = {
     "multipart/form-data": {
         "type": "object",
         "required": ["file"],
+        "additionalProperties": False,
         "properties": {"file": {"type": "string", "format": "binary"}, "name": {"type": "string"}},
     },
     "text/csv": {},  # any bytes may come: whether they are a table is for the reader to say

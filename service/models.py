@@ -6,6 +6,7 @@ from flask import Response
 
 from backpropd import errors, learn
 from backpropd.store import models
+from backpropd.store.schema import Model
 from service import rendering, schemas
 from service.routing import Answer, Routes
 from service.world import TENANT, world
@@ -31,7 +32,7 @@ def list_models(query: schemas.PageQuery) -> Answer:
 def read(model_id: str) -> Answer:
     """Read a model: what it takes, what it answers, how good it is."""
     with world().database.read() as session:
-        return rendering.model_with_report(models.get(session, TENANT, model_id, report=True))
+        return rendering.model_with_report(models.get(session, TENANT, model_id, Model.report))
 
 
 @routes("DELETE", "/v1/models/{model_id}", answers={204: None}, problems=(404, 409))
@@ -62,7 +63,7 @@ def predict(model_id: str, body: schemas.PredictionRequest) -> Answer:
 
 def _load(model_id: str) -> learn.Model:
     with world().database.read() as session:
-        row = models.get(session, TENANT, model_id, weights=True)
+        row = models.get(session, TENANT, model_id, Model.weights)
     return learn.load_model(row.encoders, row.weights)
 
 
@@ -88,7 +89,7 @@ def curve(model_id: str, query: schemas.CurveQuery) -> Answer:
 def weights(model_id: str, query: schemas.WeightsQuery) -> Answer:
     """The parameters by name: `layers.0.weight` (fan_in, fan_out), `layers.0.bias`."""
     with world().database.read() as session:
-        stored = models.get(session, TENANT, model_id, weights=True).weights
+        stored = models.get(session, TENANT, model_id, Model.weights).weights
     data = learn.weights_as(stored, query.format)
     response = Response(data, content_type=MEDIA_TYPES[query.format])
     response.headers["Content-Disposition"] = f'attachment; filename="{model_id}.{query.format}"'

@@ -17,6 +17,10 @@ from service.schemas import ProblemDocument
 
 REF = "#/components/schemas/{model}"
 ASSETS = "swagger"
+OTHER_FORMS: dict[str, dict[str, Any]] = {
+    "Epochs": {"text/csv": {"schema": {"type": "string"}}},
+    "Surface": {"image/png": {}},  # bytes have no schema (OpenAPI 3.1, 4.8.14.4)
+}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>backpropd</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -92,8 +96,7 @@ def _answer(kind: type[BaseModel] | str | None) -> dict[str, Any]:
     if isinstance(kind, str):
         return {"description": "The bytes", "content": {kind: {}, "application/json": {}}}
     content: dict[str, Any] = {"application/json": {"schema": {"$ref": REF.format(model=kind.__name__)}}}
-    if kind.__name__ == "Epochs":
-        content["text/csv"] = {"schema": {"type": "string"}}
+    content |= OTHER_FORMS.get(kind.__name__, {})
     return {"description": (kind.__doc__ or kind.__name__).split("\n")[0], "content": content}
 
 

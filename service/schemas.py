@@ -195,7 +195,17 @@ class Nadam(Input):
     momentum_decay: Share = 0.004
 
 
-Optimizer = SGD | Adagrad | RMSprop | Adadelta | Adam | AdamW | Nadam
+class LBFGS(Input):
+    """Limited-memory BFGS with a line search, SciPy's, over all rows at once: an iteration an epoch."""
+
+    name: Literal["lbfgs"]
+    history: Annotated[Int, Field(ge=1, le=100)] = 10
+    max_line_search: Annotated[Int, Field(ge=1, le=1000)] = 20
+    gradient_tolerance: Annotated[float, Field(ge=0)] = 1e-5
+    loss_tolerance: Annotated[float, Field(ge=0)] = 1e7 * 2.0**-52
+
+
+Optimizer = SGD | Adagrad | RMSprop | Adadelta | Adam | AdamW | Nadam | LBFGS
 
 
 class Constant(Input):
@@ -567,6 +577,82 @@ class Curve(Output):
     x: list[float | str]
     outputs: list[CurveOutput]
     held: dict[str, Cell]
+
+
+# ── a look inside a model ────────────────────────────────────────────────────────────────────────────────────────
+
+Vector = list[float | None]
+Matrix = list[Vector]
+
+
+class TraceRequest(PredictionRequest):
+    """Rows, and a target for each: a label or a value, with several targets objects by name or arrays in their order.
+
+    Without targets there is a forward pass alone. `learning_rate` is that of the update, the job's unless given.
+    """
+
+    targets: list[Cell] | list[dict[str, Cell]] | list[list[Cell]] | None = None
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+
+
+class Gradients(Output):
+    """The loss's gradient at a layer's h and a, a row of data a row, and at its parameters."""
+
+    h: Matrix
+    a: Matrix
+    weight: Matrix
+    bias: Vector | None
+    z: Matrix | None = None
+    scale: Vector | None = None
+    shift: Vector | None = None
+
+
+class TracedLayer(Output):
+    """A layer's pre-activation a and activation h, a row of data a row; z is a before it is normalized."""
+
+    name: str
+    activation: str
+    z: Matrix | None = None
+    a: Matrix
+    h: Matrix
+    gradients: Gradients | None
+
+
+class Trace(Output):
+    """Every number of one forward and backward pass; null where a number is not finite."""
+
+    loss: float | None
+    input: Matrix
+    layers: list[TracedLayer]
+    update: dict[str, float | Vector | Matrix] | None
+
+
+class SurfaceQuery(Input):
+    points: Annotated[int, Field(ge=3, le=51)] = 25
+    span: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    directions: Literal["random", "path"] = "random"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    format: Literal["json", "png"] = "json"
+
+
+class SurfacePath(Output):
+    """Where training went, as it falls on the plane: after epochs[i] at x[i], y[i]."""
+
+    epochs: list[int]
+    x: list[float]
+    y: list[float]
+
+
+class Surface(Output):
+    """The loss on a plane through the parameters, which are at x = y = 0: loss[j][i] is that at x[i], y[j]."""
+
+    directions: Literal["random", "path"]
+    rows: int
+    x: list[float]
+    y: list[float]
+    loss: Matrix
+    path: SurfacePath | None
+    explained: list[float] | None
 
 
 # ── queries, lists, health, problems ─────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,6 @@ with Client() as client:
 """
 
 from backpropd.client.client import Client, unsuccessful
-from backpropd.client.types import Curve, Dataset, Epoch, Event, Job, Model
+from backpropd.client.types import Curve, Dataset, Epoch, Event, Job, Model, Surface, Trace
 
-__all__ = ["Client", "Curve", "Dataset", "Epoch", "Event", "Job", "Model", "unsuccessful"]
+__all__ = ["Client", "Curve", "Dataset", "Epoch", "Event", "Job", "Model", "Surface", "Trace", "unsuccessful"]

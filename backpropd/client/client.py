@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from backpropd.client.transport import Transport
-from backpropd.client.types import Curve, Dataset, Epoch, Event, Job, Model
+from backpropd.client.types import Curve, Dataset, Epoch, Event, Job, Model, Surface, Trace
 from backpropd.errors import JobDidNotSucceed, ServiceError, ServiceUnreachable, WaitTimeout
 
 URL = "http://127.0.0.1:8000"
@@ -342,6 +342,30 @@ class Models(_Resource):
     def weights(self, model_id: str, format: str = "safetensors") -> bytes:
         """The parameters as a `safetensors`, `npz` or `json` file."""
         return self._transport.send("GET", f"/v1/models/{_step(model_id)}/weights", params={"format": format}).content
+
+    def trace(
+        self,
+        model_id: str,
+        rows: Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]],
+        targets: Sequence[Any] | None = None,
+        learning_rate: float | None = None,
+    ) -> Trace:
+        """Every number of a forward pass over a few rows and, with a target for each, of the backward pass."""
+        body: dict[str, Any] = {"rows": [*rows]}
+        if targets is not None:
+            body["targets"] = [*targets]
+        if learning_rate is not None:
+            body["learning_rate"] = learning_rate
+        return cast(Trace, self._transport.json("POST", f"/v1/models/{_step(model_id)}/trace", json=body, again=True))
+
+    def surface(self, model_id: str, **query: Any) -> Surface:
+        """The loss on a plane through the parameters: `points, span, directions, seed` as in the API."""
+        return cast(Surface, self._transport.json("GET", f"/v1/models/{_step(model_id)}/surface", params=query))
+
+    def surface_picture(self, model_id: str, **query: Any) -> bytes:
+        """The same as a PNG."""
+        query |= {"format": "png"}
+        return self._transport.send("GET", f"/v1/models/{_step(model_id)}/surface", params=query).content
 
     def delete(self, model_id: str) -> None:
         """Delete a model."""

@@ -99,6 +99,27 @@ class Curve(TypedDict):
     held: dict[str, Any]
 
 
+class Trace(TypedDict):
+    """Every number of one forward and backward pass: without targets, loss and update are None."""
+
+    loss: float | None
+    input: list[list[float | None]]
+    layers: list[dict[str, Any]]
+    update: dict[str, Any] | None
+
+
+class Surface(TypedDict):
+    """The loss on a plane: loss[j][i] is that at x[i], y[j], and the model is at (0, 0)."""
+
+    directions: str
+    rows: int
+    x: list[float]
+    y: list[float]
+    loss: list[list[float | None]]
+    path: dict[str, Any] | None
+    explained: list[float] | None
+
+
 class Event(NamedTuple):
     """A Server-Sent Event: `kind` is `status` (data is the job) or `epoch` (data is the epoch)."""
 

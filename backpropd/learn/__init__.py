@@ -6,6 +6,8 @@ from backpropd.learn.kinds import AnyRun, load_model, resolve, start_run
 from backpropd.learn.model import Model, weights_as
 from backpropd.learn.resolve import Limits, Plan, TableInfo
 from backpropd.learn.run import Run
+from backpropd.learn.surface import surface
+from backpropd.learn.trace import trace
 
 __all__ = [
     "AnyRun",
@@ -19,5 +21,7 @@ __all__ = [
     "load_model",
     "resolve",
     "start_run",
+    "surface",
+    "trace",
     "weights_as",
 ]

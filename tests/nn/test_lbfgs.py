@@ -227,7 +227,7 @@ def test_a_run_that_had_converged_and_is_told_to_go_on_begins_anew_where_it_was(
     assert largest_slope(network, state.theta, SETS[0]) <= 1e-5
 
 
-def test_a_line_search_that_finds_no_lower_loss_is_no_convergence_but_the_end_all_the_same() -> None:
+def test_a_line_search_that_finds_no_lower_loss_ends_the_run_where_it_stands() -> None:
     optimizer = LBFGS(gradient_tolerance=0.0, loss_tolerance=0.0, max_line_search=1)
     network, training = regressor(), replace(TRAINING, optimizer=optimizer, epochs=500)
     x = SETS[0].x
@@ -237,8 +237,8 @@ def test_a_line_search_that_finds_no_lower_loss_is_no_convergence_but_the_end_al
     state.theta[:] = [1e6 + 0.01, 0.0, 0.0]
     before = network.loss(state.theta, *data)
     epochs = list(fit(network, data, None, training, state))
-    assert [epoch.stop_reason for epoch in epochs] == ["stalled"]
-    assert state.stop_reason == "stalled"
+    assert [epoch.stop_reason for epoch in epochs] == ["converged"]
+    assert state.stop_reason == "converged"
     assert epochs[0].loss == pytest.approx(before, rel=1e-12)
     np.testing.assert_array_equal(state.theta, [1e6 + 0.01, 0.0, 0.0])
 

@@ -71,6 +71,7 @@ def resolve(
         warm_start.check(spec, infos, model)
     width = warm_start.width_of(model) if model else columns.width_of(infos, features)
     nn.Network(network_spec(spec, width))  # refuses what cannot mean anything
+    training.check_lbfgs({**spec, "training": {**spec["training"], "metrics_every": 1}}, width, parts)
     if spec["training"]["metrics_every"] == "auto":
         spec["training"]["metrics_every"] = cost.metrics_every(spec, width, parts)
     return Plan(spec, cost.of(spec, width, parts, rows, limits))

@@ -103,7 +103,11 @@ def _reading_bytes(spec: Mapping[str, Any], rows: int) -> int:
 def _training_bytes(training: Mapping[str, Any], network: nn.Network, parts: Parts) -> int:
     """Beside the encoded parts in training: theta and its kin, the order of the rows, a batch, the outputs measured."""
     size = _itemsize(training)
-    slots = optimizer_of(training).slots
+    optimizer = optimizer_of(training)
+    slots = optimizer.slots
+    if isinstance(optimizer, nn.LBFGS):  # its memory is float64, now and where an epoch began; rows and theta are twice
+        numbers, _ = optimizer.memory(network.parameters)
+        return 16 * numbers.size + 8 * parts.training * (network.spec.inputs + 6 * network.outputs)
     vectors: int = 2 * (1 + slots) + (1 + slots) + 2  # now, where an epoch began, a checkpoint; the gradient, the best
     units = [network.spec.inputs, *(layer.units for layer in network.spec.layers)]
     lanes = max(parts.batch(training["batch_size"]), 128) * (2 * sum(units) + 2 * max(units))

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from backpropd import errors
+from backpropd import errors, nn
 from backpropd.errors import Problem
 from backpropd.learn.resolve.columns import labels_of
 from backpropd.learn.resolve.cost import Limits
 from backpropd.learn.resolve.validation import Parts
-from backpropd.learn.spec import loss_name, optimizer_of, schedule_of
+from backpropd.learn.spec import loss_name, network_spec, optimizer_of, schedule_of, training_of
+from backpropd.nn.lbfgs import refuse_for_lbfgs
 from backpropd.tabular import ColumnInfo
 
 DEFAULT_BATCH = 32
@@ -44,6 +45,7 @@ def resolve_training(wanted: Mapping[str, Any], loss: Any, parts: Parts, limits:
         raise errors.Invalid(f"at most {limits.epochs} epochs are trained here", pointer="/training/epochs")
     asked = {name: wanted[name] for name in LEFT_OUT if wanted.get(name) is not None}
     optimizer, schedule = wanted["optimizer"], wanted.get("schedule") or {"name": "constant"}
+    by_lbfgs = optimizer["name"] == "lbfgs"
     return {
         "loss": loss,
         **LEFT_OUT,
@@ -52,12 +54,12 @@ def resolve_training(wanted: Mapping[str, Any], loss: Any, parts: Parts, limits:
         "schedule": {"name": schedule["name"], **_fields(schedule)},
         "weight_decay": _weight_decay(wanted.get("weight_decay"), optimizer["name"]),
         "epochs": wanted["epochs"],
-        "batch_size": _batch_size(wanted["batch_size"], parts),
+        "batch_size": _batch_size(wanted["batch_size"] or ("full" if by_lbfgs else None), parts),
         **parts.fields(),
         "early_stopping": _early_stopping(wanted["early_stopping"], parts),
         "seed": secrets.randbelow(2**31) if wanted["seed"] is None else wanted["seed"],
         "dtype": wanted["dtype"],
-        "engine": "numba" if wanted["engine"] == "auto" else wanted["engine"],
+        "engine": ("numpy" if by_lbfgs else "numba") if wanted["engine"] == "auto" else wanted["engine"],
     }
 
 
@@ -99,6 +101,16 @@ def _early_stopping(wanted: Mapping[str, Any] | None, parts: Parts) -> dict[str,
             pointer="/training/early_stopping/monitor",
         )
     return {"restore_best": True, "start_epoch": 1, **wanted, "monitor": monitor}
+
+
+def check_lbfgs(spec: Mapping[str, Any], width: int, parts: Parts) -> None:
+    """Raises `errors.Invalid` for what L-BFGS does not go with."""
+    training = training_of(spec["training"], parts.training)
+    if isinstance(training.optimizer, nn.LBFGS):
+        try:
+            refuse_for_lbfgs(network_spec(spec, width), training, parts.training)
+        except errors.Invalid as refusal:
+            raise errors.Invalid(refusal.detail, pointer="/training/optimizer") from refusal
 
 
 def check_class_weight(spec: Mapping[str, Any], targets: Sequence[ColumnInfo]) -> None:

@@ -60,3 +60,46 @@ def plateau_losses() -> list[float]:
     """Losses (EPOCHS,) that fall, rest and waver."""
     rng = np.random.default_rng(14)
     return [float(max(1 - 0.1 * epoch, 0.4) + 0.03 * rng.standard_normal()) for epoch in range(EPOCHS)]
+
+
+# The activations of the hidden layers, their normalization, the output's activation, the loss, and its targets.
+TRACES: list[tuple[tuple[str, ...], str | None, str, str, dict[str, float], str]] = [
+    (("tanh", "logistic"), None, "linear", "squared_error", {}, "numbers"),
+    (("relu",), None, "logistic", "squared_error", {}, "labels"),
+    (("logistic",), None, "softmax", "squared_error", {}, "labels"),
+    (("gelu", "softsign"), None, "tanh", "absolute_error", {}, "numbers"),
+    (("leaky_relu",), None, "linear", "huber", {"delta": 0.7}, "numbers"),
+    (("tanh", "elu"), None, "softmax", "cross_entropy", {}, "classes"),
+    (("silu",), None, "softmax", "cross_entropy", {"label_smoothing": 0.1}, "classes"),
+    ((), None, "logistic", "binary_cross_entropy", {}, "labels"),
+    (("selu",), None, "logistic", "binary_cross_entropy", {"label_smoothing": 0.2}, "labels"),
+    (("softplus",), None, "exponential", "poisson", {}, "counts"),
+    (("tanh", "relu"), "batch", "softmax", "cross_entropy", {}, "classes"),
+    (("tanh", "relu"), "layer", "linear", "squared_error", {}, "numbers"),
+]
+TRACE_INPUTS, TRACE_UNITS, TRACE_OUTPUTS = 3, (5, 4), 3
+
+
+def tracing(hidden: int, normalization: str | None) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Rows x (6, 3), targets of every kind, and every parameter by name, for so many hidden layers."""
+    rng = np.random.default_rng(15)
+    x = rng.standard_normal((6, TRACE_INPUTS))
+    targets = {
+        "numbers": rng.standard_normal((6, TRACE_OUTPUTS)),
+        "classes": rng.integers(0, TRACE_OUTPUTS, 6),
+        "labels": rng.integers(0, 2, (6, TRACE_OUTPUTS)).astype(float),
+        "counts": rng.integers(0, 9, (6, TRACE_OUTPUTS)).astype(float),
+    }
+    parameters, remembered = {}, {}
+    units = (TRACE_INPUTS, *TRACE_UNITS[:hidden], TRACE_OUTPUTS)
+    for index, (fan_in, fan_out) in enumerate(pairwise(units)):
+        name = f"layers.{index}"
+        parameters[f"{name}.weight"] = rng.standard_normal((fan_in, fan_out)) / np.sqrt(fan_in)
+        parameters[f"{name}.bias"] = 0.1 * rng.standard_normal(fan_out)
+        if normalization and index < hidden:
+            parameters[f"{name}.scale"] = rng.uniform(0.5, 1.5, fan_out)
+            parameters[f"{name}.shift"] = 0.3 * rng.standard_normal(fan_out)
+            if normalization == "batch":
+                remembered[f"{name}.running_mean"] = 0.5 * rng.standard_normal(fan_out)
+                remembered[f"{name}.running_variance"] = rng.uniform(0.5, 2, fan_out)
+    return x, targets, parameters | remembered

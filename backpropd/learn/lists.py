@@ -1,0 +1,16 @@
+"""Arrays as nested lists for JSON, which has no number that is not finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def lists(values: ArrayLike) -> Any:
+    """Nested lists, or a single number, with None in place of NaN and the infinities."""
+    array = np.asarray(values, np.float64)
+    shown = array.astype(object)
+    shown[~np.isfinite(array)] = None
+    return shown.tolist()

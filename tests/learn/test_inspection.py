@@ -1,0 +1,111 @@
+"""A look inside a model without a service: in which numbers it is traced, and the surface with its path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backpropd import errors
+from backpropd.learn import Model, surface, trace
+from backpropd.learn.checkpoint import pack
+from backpropd.learn.lists import lists
+
+from .test_learn import Learner
+
+MOST = 10_000_000
+
+
+def learned(learner: Learner, target: str, **changes: Any) -> tuple[Model, bytes]:
+    """A model, and its path as the store keeps it."""
+    run = learner.run(learner.plan(target, **changes))
+    run.training = replace(run.training, path_every=2)
+    for _ in run.epochs():
+        pass
+    made, state = run.model(), run.state
+    assert state.path is not None
+    return Model.load(made["encoders"], made["weights"]), pack({"path": state.path}, {"epochs": state.path_epochs})
+
+
+def look(model: Model, learner: Learner, path: bytes | None, **changes: Any) -> dict[str, Any]:
+    query: dict[str, Any] = {"points": 5, "span": 1.0, "directions": "random", "seed": 0, "most_operations": 10**10}
+    return surface(model, learner.path, path, **{**query, **changes})
+
+
+def test_rows_and_targets_are_encoded_in_float64_whatever_the_model_was_trained_in(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, "x,y\n" + "".join(f"{n / 7},{n / 3}\n" for n in range(40)))
+    model, _ = learned(learner, "y", hidden=[])
+    assert model.theta["layers.0.weight"].dtype == np.float32
+    found = trace(model, [[1.2345]], [3.21], most_numbers=MOST)
+    scale = model.encoder.to_json()["columns"][0]["encoder"]
+    assert found["input"] == [[(1.2345 - scale["mean"]) / scale["std"]]]
+    (layer,) = found["layers"]
+    target = (3.21 - model.target.offset[0]) / model.target.scale[0]
+    assert found["loss"] == pytest.approx((layer["h"][0][0] - target) ** 2, rel=1e-12)
+
+
+def test_an_optimizer_without_a_learning_rate_lends_none(tmp_path: Path) -> None:
+    model, _ = learned(Learner(tmp_path, sample="iris"), "species")
+    training = {**model.spec["training"], "optimizer": {"name": "lbfgs"}}
+    of_another = Model({**model.spec, "training": training}, model.encoder, model.target, model.columns, model.theta)
+    assert trace(of_another, [[1, 2, 3, 4]], ["setosa"], most_numbers=MOST)["update"]["learning_rate"] == 0.1
+
+
+def test_numbers_that_are_not_finite_become_none() -> None:
+    assert lists(np.array([[1.0, np.nan], [np.inf, -2.0]])) == [[1.0, None], [None, -2.0]]
+    assert lists(np.inf) is None
+    assert lists(0.5) == 0.5
+
+
+def test_the_path_ends_at_the_model_and_is_inside_the_grid(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, sample="iris")
+    model, path = learned(learner, "species")
+    found = look(model, learner, path, directions="path")
+    assert found["path"]["epochs"] == [0, *range(2, 31, 2)]
+    for name in ("x", "y"):
+        along = found["path"][name]
+        assert along[-1] == pytest.approx(0, abs=1e-9)
+        assert found[name][0] < min(along) < max(along) < found[name][-1]
+    assert 0.9 < sum(found["explained"]) <= 1
+    spread = np.array(found["loss"])
+    assert spread[2, 0] > spread.min()
+
+
+def test_the_path_is_projected_on_random_directions_too(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, sample="iris")
+    model, path = learned(learner, "species")
+    found = look(model, learner, path)
+    assert (len(found["path"]["x"]), found["explained"], found["x"][-1]) == (16, None, 1.0)
+
+
+def test_a_surface_is_over_a_sample_of_a_long_table(tmp_path: Path) -> None:
+    text = "x,y\n" + "".join(f"{n % 83},{'' if n % 5 == 0 else n % 7}\n" for n in range(5000))
+    learner = Learner(tmp_path, text)
+    model, _ = learned(learner, "y", task="regression", epochs=2)
+    one, again, other = (look(model, learner, None, points=3, seed=seed) for seed in (1, 1, 2))
+    assert one["rows"] == 2000
+    assert one == again
+    assert one["loss"][1][1] != other["loss"][1][1]
+    few = Learner(tmp_path, text[: text.index("\n", 400) + 1])
+    model, _ = learned(few, "y", task="regression", epochs=2)
+    assert look(model, few, None)["rows"] < few.info.rows
+
+
+def test_far_from_the_model_a_loss_that_is_not_finite_is_none(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, "x,y\n" + "".join(f"{n / 7},{n / 3}\n" for n in range(40)))
+    model, _ = learned(learner, "y", hidden=[{"units": 8, "activation": "relu", "initializer": "auto"}] * 3)
+    found = look(model, learner, None, span=1e13, points=3)
+    assert found["loss"][0][0] is None
+    assert found["loss"][1][1] is not None
+
+
+def test_a_neuron_with_a_threshold_has_no_surface(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, sample="iris")
+    model, _ = learned(learner, "species")
+    spec = {**model.spec, "network": {**model.spec["network"], "kind": "perceptron"}}
+    stepping = Model(spec, model.encoder, model.target, model.columns, model.theta)
+    with pytest.raises(errors.Conflict, match="steps"):
+        look(stepping, learner, None)

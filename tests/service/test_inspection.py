@@ -1,0 +1,239 @@
+"""A look inside a model over HTTP: its backpropagation, and the surface of its loss."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from matplotlib.image import imread
+
+from backpropd.config import Settings
+from service import schemas
+
+Work = Callable[[], None]
+FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+
+
+def model_of(http: FlaskClient, work: Work, dataset_id: str, target: Any, **spec: Any) -> str:
+    spec["training"] = {"epochs": 3, "seed": 1, **spec.get("training", {})}
+    job = http.post("/v1/jobs", json={"dataset_id": dataset_id, "target": target, **spec}).json
+    assert job is not None
+    work()
+    done = http.get(f"/v1/jobs/{job['id']}").json
+    assert done is not None
+    assert done["status"] == "succeeded", done
+    return str(done["model_id"])
+
+
+def upload(http: FlaskClient, text: str) -> str:
+    made = http.post("/v1/datasets", data=text, headers={"Content-Type": "text/csv"}).json
+    assert made is not None
+    return str(made["id"])
+
+
+@pytest.fixture
+def model(http: FlaskClient, work: Work, iris: str) -> str:
+    """A model of the species, with one hidden layer of 16."""
+    return model_of(http, work, iris, "species")
+
+
+def trace(http: FlaskClient, model_id: str, **body: Any) -> dict[str, Any]:
+    answer = http.post(f"/v1/models/{model_id}/trace", json=body)
+    assert answer.status_code == 200, answer.json
+    return dict(answer.json or {})
+
+
+def test_a_trace_has_every_number_under_the_contracts_names(http: FlaskClient, model: str) -> None:
+    found = trace(http, model, rows=[FLOWER, FLOWER], targets=["setosa", "virginica"])
+    assert list(found) == ["loss", "input", "layers", "update"]
+    assert schemas.Trace.model_validate(found).model_dump(exclude_unset=True) == found
+    assert [(layer["name"], layer["activation"]) for layer in found["layers"]] == [
+        ("layers.0", "tanh"),
+        ("layers.1", "softmax"),
+    ]
+    hidden, output = found["layers"]
+    assert list(hidden) == ["name", "activation", "a", "h", "gradients"]
+    assert list(hidden["gradients"]) == ["h", "a", "weight", "bias"]
+    assert np.shape(found["input"]) == (2, 4)
+    assert np.shape(hidden["a"]) == np.shape(hidden["gradients"]["h"]) == (2, 16)
+    assert np.shape(output["gradients"]["weight"]) == (16, 3)
+    assert list(found["update"]) == [
+        "learning_rate", "layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias",
+    ]  # fmt: skip
+
+
+def test_a_trace_follows_from_the_weights_that_the_service_gives_away(http: FlaskClient, model: str) -> None:
+    found = trace(http, model, rows=[FLOWER, FLOWER], targets=["setosa", "virginica"], learning_rate=0.5)
+    lists = http.get(f"/v1/models/{model}/weights?format=json").json or {}
+    weights = {name: np.array(each) for name, each in lists.items()}
+    x, y = np.array(found["input"]), np.eye(3)[[0, 2]]
+    h = np.tanh(x @ weights["layers.0.weight"] + weights["layers.0.bias"])
+    exponentials = np.exp(h @ weights["layers.1.weight"] + weights["layers.1.bias"])
+    p = exponentials / exponentials.sum(axis=1, keepdims=True)
+    hidden, output = (layer["gradients"] for layer in found["layers"])
+    at_a = (p - y) / 2
+    at_h = at_a @ weights["layers.1.weight"].T
+    wanted = [
+        (found["loss"], -np.log(p[[0, 1], [0, 2]]).mean()),
+        (output["h"], -y / p / 2),
+        (output["a"], at_a),
+        (output["weight"], h.T @ at_a),
+        (hidden["h"], at_h),
+        (hidden["a"], at_h * (1 - h**2)),
+        (hidden["weight"], x.T @ (at_h * (1 - h**2))),
+        (found["update"]["layers.1.bias"], -0.5 * at_a.sum(axis=0)),
+        (found["update"]["layers.0.weight"], -0.5 * x.T @ (at_h * (1 - h**2))),
+    ]
+    for shown, value in wanted:
+        np.testing.assert_allclose(shown, value, rtol=1e-9, atol=1e-12)
+    predicted = http.post(f"/v1/models/{model}/predictions", json={"rows": [FLOWER]}).json
+    assert predicted is not None
+    probabilities = [*predicted["predictions"][0]["probabilities"].values()]
+    np.testing.assert_allclose(found["layers"][1]["h"][0], probabilities, atol=1e-6)
+
+
+def test_the_update_goes_by_the_jobs_learning_rate_unless_another_is_given(http: FlaskClient, model: str) -> None:
+    own, given = (
+        trace(http, model, rows=[FLOWER], targets=["setosa"], **rate)["update"] for rate in ({}, {"learning_rate": 1})
+    )
+    assert (own["learning_rate"], given["learning_rate"]) == (0.01, 1)
+    np.testing.assert_allclose(own["layers.0.bias"], 0.01 * np.array(given["layers.0.bias"]), atol=1e-15)
+
+
+def test_a_trace_without_targets_goes_forward_alone(http: FlaskClient, model: str) -> None:
+    found = trace(http, model, rows=[[5.1, 3.5, 1.4, 0.2]])
+    assert (found["loss"], found["update"]) == (None, None)
+    assert [layer["gradients"] for layer in found["layers"]] == [None, None]
+    assert found["layers"] == [
+        {**layer, "gradients": None} for layer in trace(http, model, rows=[FLOWER], targets=["setosa"])["layers"]
+    ]
+
+
+NUMBERS = "x,late,u,v\n" + "".join(f"{n},{'yes' if n % 3 else 'no'},{n * 2},{50 - n}\n" for n in range(40))
+
+
+def test_targets_come_in_their_own_unit_and_several_as_objects_or_arrays(http: FlaskClient, work: Work) -> None:
+    model = model_of(http, work, upload(http, NUMBERS), ["u", "v"])
+    row = {"x": 3, "late": "yes"}
+    (value,) = http.post(f"/v1/models/{model}/predictions", json={"rows": [row]}).json["predictions"]  # type: ignore[index]
+    by_name = trace(http, model, rows=[row], targets=[value["value"]])
+    assert by_name["loss"] == pytest.approx(0, abs=1e-9)
+    by_order = trace(http, model, rows=[row], targets=[[value["value"]["u"], value["value"]["v"]]])
+    assert by_order == by_name
+    assert trace(http, model, rows=[row], targets=[[100, 7]])["loss"] > 0.1
+
+
+def test_a_boolean_target_is_taken_in_every_form_that_a_table_may_have(http: FlaskClient, work: Work) -> None:
+    model = model_of(http, work, upload(http, NUMBERS), "late", features=["x"])
+    found = [trace(http, model, rows=[[3]], targets=[target]) for target in (True, "true", "Yes", 1)]
+    assert found == [found[0]] * 4
+    assert found[0]["loss"] != trace(http, model, rows=[[3]], targets=[False])["loss"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "detail"),
+    [
+        ({"rows": [{**FLOWER, "petal_width": "wide"}]}, "/rows/0/petal_width", "not a number"),
+        ({"rows": [FLOWER], "targets": ["setosa", "setosa"]}, "/targets", "2 targets came for 1 rows"),
+        ({"rows": [FLOWER] * 2, "targets": ["setosa", "rose"]}, "/targets/1", "setosa, versicolor, virginica"),
+        ({"rows": [FLOWER] * 2, "targets": [None, "setosa"]}, "/targets/0", "one of the labels"),
+        ({"rows": [FLOWER], "targets": [{"species": "rose"}]}, "/targets/0/species", "no label 'rose'"),
+        ({"rows": [FLOWER], "targets": [{"colour": "blue"}]}, "/targets/0/colour", "no column 'colour'"),
+        ({"rows": [FLOWER], "targets": [["setosa", 1]]}, "/targets/0", "2 values"),
+        ({"rows": [FLOWER], "targets": ["setosa"], "learning_rate": 0}, "/learning_rate", "greater than 0"),
+        ({"rows": [FLOWER] * 101}, "/rows", "100 are the most"),
+        ({"rows": []}, "/rows", "at least 1"),
+    ],
+)
+def test_what_is_wrong_with_a_trace_is_named_by_its_pointer(
+    http: FlaskClient, model: str, body: dict[str, Any], pointer: str, detail: str
+) -> None:
+    answer = http.post(f"/v1/models/{model}/trace", json=body)
+    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    problems = {each["pointer"]: each["detail"] for each in answer.json["errors"]}  # type: ignore[index]
+    assert pointer in problems
+    assert detail in problems[pointer]
+
+
+def test_a_target_that_is_no_number_is_named_by_its_pointer(http: FlaskClient, work: Work) -> None:
+    model = model_of(http, work, upload(http, NUMBERS), ["u", "v"])
+    for target, pointer in (({"u": 1, "v": "much"}, "/targets/0/v"), ([None, 1], "/targets/0/0")):
+        answer = http.post(f"/v1/models/{model}/trace", json={"rows": [[1, "yes"]], "targets": [target]})
+        assert [each["pointer"] for each in answer.json["errors"]] == [pointer]  # type: ignore[index]
+
+
+def test_a_trace_of_a_large_network_is_refused_with_the_numbers(http: FlaskClient, work: Work, iris: str) -> None:
+    network = {"hidden": [{"units": 1000}, {"units": 1000}]}
+    model = model_of(http, work, iris, "species", network=network, training={"epochs": 1})
+    answer = http.post(f"/v1/models/{model}/trace", json={"rows": [FLOWER]})
+    assert answer.status_code == 422
+    assert str(Settings().max_trace_numbers) in answer.json["detail"]  # type: ignore[index]
+
+
+# ── the surface ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_middle_of_a_surface_is_the_loss_of_the_model(http: FlaskClient, work: Work, iris: str) -> None:
+    model = model_of(http, work, iris, "species", training={"validation_fraction": 0})
+    found = http.get(f"/v1/models/{model}/surface?points=5&span=0.5").json
+    assert found is not None
+    assert (found["x"], found["y"]) == ([-0.5, -0.25, 0.0, 0.25, 0.5],) * 2
+    assert (found["directions"], found["rows"], found["path"], found["explained"]) == ("random", 150, None, None)
+    assert np.shape(found["loss"]) == (5, 5)
+    assert schemas.Surface.model_validate(found).model_dump(exclude_unset=True) == found
+    own = http.get(f"/v1/models/{model}").json["metrics"]["loss"]  # type: ignore[index]
+    assert found["loss"][2][2] == pytest.approx(own, rel=1e-5)
+    assert len(np.unique(found["loss"])) == 25
+
+
+def test_a_seed_gives_the_same_surface_again_and_another_seed_another(http: FlaskClient, model: str) -> None:
+    one, again, other = (http.get(f"/v1/models/{model}/surface?points=3&seed={seed}").json for seed in ("7", "7", "8"))
+    assert one == again
+    assert one != other
+
+
+def test_a_surface_is_drawn_as_a_picture(http: FlaskClient, model: str) -> None:
+    answer = http.get(f"/v1/models/{model}/surface?points=9&format=png")
+    assert (answer.status_code, answer.content_type) == (200, "image/png")
+    picture = imread(io.BytesIO(answer.data))
+    assert picture.shape[0] > 500
+    assert len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 100
+
+
+def test_a_surface_is_over_no_more_rows_than_its_cost_allows(app: Flask, http: FlaskClient, model: str) -> None:
+    world = app.extensions["backpropd"]
+    parameters, units = 5 * 16 + 17 * 3, 16 + 3
+    most = 9 * 60 * (parameters + 50 * units)
+    world.settings = world.settings.model_copy(update={"max_surface_operations": most})
+    assert http.get(f"/v1/models/{model}/surface?points=3").json["rows"] == 60  # type: ignore[index]
+    refused = http.get(f"/v1/models/{model}/surface?points=4")
+    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/points")  # type: ignore[index]
+
+
+def test_a_surface_along_a_path_needs_a_path(http: FlaskClient, model: str) -> None:
+    answer = http.get(f"/v1/models/{model}/surface?directions=path")
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")  # type: ignore[index]
+    assert "keep_path" in answer.json["detail"]  # type: ignore[index]
+
+
+def test_a_surface_needs_the_rows_that_the_model_was_trained_on(http: FlaskClient, model: str, iris: str) -> None:
+    assert http.delete(f"/v1/datasets/{iris}").status_code == 204
+    answer = http.get(f"/v1/models/{model}/surface")
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")  # type: ignore[index]
+    assert "deleted" in answer.json["detail"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [("points=52", "/points"), ("points=2", "/points"), ("span=0", "/span"), ("span=inf", "/span"),
+     ("directions=up", "/directions"), ("format=svg", "/format"), ("seed=-1", "/seed"), ("rows=3", "/rows")],
+)  # fmt: skip
+def test_a_surface_that_cannot_be_is_refused(http: FlaskClient, model: str, query: str, pointer: str) -> None:
+    answer = http.get(f"/v1/models/{model}/surface?{query}")
+    assert answer.status_code == 422
+    assert [each["pointer"] for each in answer.json["errors"]] == [pointer]  # type: ignore[index]
