@@ -73,14 +73,17 @@ class Model:
         """The parameters as the network's theta."""
         return np.concatenate([self.theta[name].ravel() for name in network.layout.shapes])
 
+    def encode(self, rows: Sequence[Any]) -> Array:
+        """Raw rows as inputs (n, width). Raises `errors.Invalid` with a pointer for every cell that is wrong."""
+        return self.encoder.transform(Table.from_rows(rows, self.encoder.infos, self.columns))
+
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Answers for raw rows: objects by column name, or arrays in the order of the features.
 
         Raises `errors.Invalid` with a pointer for every cell that is wrong.
         """
-        table = Table.from_rows(rows, self.encoder.infos, self.columns)
         network = nn.Network(network_spec(self.spec, self.encoder.width))
-        h = network.predict(self.flat(network), self.encoder.transform(table))
+        h = network.predict(self.flat(network), self.encode(rows))
         if is_multi_label(self.spec):
             return self._multi_labelled(h)
         return self._labelled(h) if self.classes is not None else self._valued(h)

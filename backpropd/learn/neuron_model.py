@@ -39,17 +39,21 @@ class NeuronModel(Model):
         encoded = self.target.encode(table)
         return encoded.reshape(-1, 1) if self.neuron.outputs == 1 else encoded
 
+    def encode(self, rows: Sequence[Any]) -> Array:
+        """Raw rows as the neuron takes them (n, width). Raises `errors.Invalid` with a pointer for every wrong cell."""
+        table = Table.from_rows(rows, self.encoder.infos, self.columns)
+        if self.spec["network"]["kind"] in BOOLEAN_KINDS:
+            self._refuse_other_values(table, rows)
+        return self.encoder.transform(table)
+
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Answers for raw rows: objects by column name, or arrays in the order of the features.
 
         Raises `errors.Invalid` with a pointer for every cell that is wrong.
         """
-        table = Table.from_rows(rows, self.encoder.infos, self.columns)
-        if self.spec["network"]["kind"] in BOOLEAN_KINDS:
-            self._refuse_other_values(table, rows)
-        neuron = self.neuron
+        x, neuron = self.encode(rows), self.neuron
         theta = np.concatenate([self.theta[name].ravel() for name in neuron.layout.shapes])
-        h = neuron.predict(theta, self.encoder.transform(table))
+        h = neuron.predict(theta, x)
         answered = h[:, 0] if neuron.outputs == 1 else h.argmax(axis=1)
         labels = self.classes or []
         return [

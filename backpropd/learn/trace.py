@@ -40,7 +40,7 @@ def trace(
     `most_numbers` numbers.
     """
     model = _in_float64(model)
-    x = model.encoder.transform(Table.from_rows(rows, model.encoder.infos, model.columns))
+    x = model.encode(rows)
     y = None if targets is None else model.encode_target(_target_table(model, targets, len(rows)))
     rate = learning_rate or model.spec["training"].get("optimizer", {}).get("learning_rate", USUAL_RATE)
     if isinstance(model, NeuronModel):

@@ -135,6 +135,31 @@ def test_a_boolean_target_is_taken_in_every_form_that_a_table_may_have(http: Fla
     assert found[0]["loss"] != trace(http, model, rows=[[3]], targets=[False])["loss"]
 
 
+def test_several_truths_are_traced_as_objects_or_arrays(http: FlaskClient, work: Work) -> None:
+    table = "x,a,b\n" + "".join(f"{n},{n % 2},{n % 3 == 0}\n" for n in range(40))
+    model = model_of(http, work, upload(http, table), ["a", "b"], task="classification")
+    by_name = trace(http, model, rows=[[3]], targets=[{"a": 1, "b": True}])
+    assert by_name == trace(http, model, rows=[[3]], targets=[[True, 1]])
+    h = np.array(by_name["layers"][-1]["h"])
+    assert by_name["loss"] == pytest.approx(-np.log(h).mean())
+    answer = http.post(f"/v1/models/{model}/trace", json={"rows": [[3]], "targets": [{"a": 1, "b": 2}]})
+    assert [each["pointer"] for each in answer.json["errors"]] == ["/targets/0/b"]  # type: ignore[index]
+
+
+def test_a_normalized_layer_shows_its_sum_too_and_nothing_is_dropped(http: FlaskClient, work: Work, iris: str) -> None:
+    network = {"hidden": [{"units": 4, "normalization": "batch", "dropout": 0.5}]}
+    model = model_of(http, work, iris, "species", network=network)
+    found = trace(http, model, rows=[FLOWER], targets=["setosa"])
+    hidden = found["layers"][0]
+    assert list(hidden) == ["name", "activation", "z", "a", "h", "gradients"]
+    assert list(hidden["gradients"]) == ["h", "a", "weight", "bias", "z", "scale", "shift"]
+    np.testing.assert_allclose(hidden["h"], np.tanh(hidden["a"]))
+    predicted = http.post(f"/v1/models/{model}/predictions", json={"rows": [FLOWER]}).json
+    assert predicted is not None
+    probabilities = [*predicted["predictions"][0]["probabilities"].values()]
+    np.testing.assert_allclose(found["layers"][1]["h"][0], probabilities, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("body", "pointer", "detail"),
     [
@@ -165,6 +190,34 @@ def test_a_target_that_is_no_number_is_named_by_its_pointer(http: FlaskClient, w
     for target, pointer in (({"u": 1, "v": "much"}, "/targets/0/v"), ([None, 1], "/targets/0/0")):
         answer = http.post(f"/v1/models/{model}/trace", json={"rows": [[1, "yes"]], "targets": [target]})
         assert [each["pointer"] for each in answer.json["errors"]] == [pointer]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", ["perceptron", "perceptron_network", "mcculloch_pitts"])
+def test_a_neuron_with_a_threshold_is_traced_by_its_own_rule(http: FlaskClient, work: Work, kind: str) -> None:
+    table = http.post("/v1/datasets", json={"sample": "and"}).json["id"]  # type: ignore[index]
+    network = {"kind": kind, **({"inhibitory": [], "threshold": 2} if kind == "mcculloch_pitts" else {})}
+    job = {"dataset_id": table, "target": "y", "network": network, "training": {"seed": 1}}
+    job_id = http.post("/v1/jobs", json=job).json["id"]  # type: ignore[index]
+    work()
+    model = http.get(f"/v1/jobs/{job_id}").json["model_id"]  # type: ignore[index]
+    found = trace(http, model, rows=[[1, 1]], targets=[1])
+    assert (found["loss"], found["input"]) == (0, [[1, 1]])
+    assert found["layers"][-1]["h"] == [[1]]
+    assert {(layer["activation"], layer["gradients"]) for layer in found["layers"]} == {("step", None)}
+    wrong = trace(http, model, rows=[[1, 1]], targets=[0])
+    assert wrong["loss"] == 1
+    if kind == "mcculloch_pitts":
+        assert wrong["update"] is None
+    else:
+        last = f"layers.{len(wrong['layers']) - 1}.bias"
+        assert (wrong["update"][last], found["update"][last]) == ([-1], [0])
+        rate = trace(http, model, rows=[[1, 1]], targets=[0], learning_rate=0.5)["update"]
+        assert (rate["learning_rate"], rate[last]) == (0.5, [-0.5])
+    refused = http.post(f"/v1/models/{model}/trace", json={"rows": [[1, 2]]})
+    if kind != "perceptron":
+        assert [each["pointer"] for each in refused.json["errors"]] == ["/rows/0/1"]  # type: ignore[index]
+    surface = http.get(f"/v1/models/{model}/surface")
+    assert (surface.status_code, surface.json["code"]) == (409, "conflict")  # type: ignore[index]
 
 
 def test_a_trace_of_a_large_network_is_refused_with_the_numbers(http: FlaskClient, work: Work, iris: str) -> None:
@@ -219,6 +272,17 @@ def test_a_surface_along_a_path_needs_a_path(http: FlaskClient, model: str) -> N
     answer = http.get(f"/v1/models/{model}/surface?directions=path")
     assert (answer.status_code, answer.json["code"]) == (409, "conflict")  # type: ignore[index]
     assert "keep_path" in answer.json["detail"]  # type: ignore[index]
+
+
+def test_a_surface_along_the_path_that_a_job_kept(http: FlaskClient, work: Work, iris: str) -> None:
+    model = model_of(http, work, iris, "species", training={"epochs": 20, "keep_path": True})
+    found = http.get(f"/v1/models/{model}/surface?directions=path&points=5").json
+    assert found is not None
+    assert found["path"]["epochs"] == [*range(21)]
+    assert (found["path"]["x"][-1], found["path"]["y"][-1]) == pytest.approx((0, 0), abs=1e-6)
+    assert 0.5 < sum(found["explained"]) <= 1
+    drawn = http.get(f"/v1/models/{model}/surface?directions=path&points=5&format=png")
+    assert (drawn.status_code, drawn.content_type) == (200, "image/png")
 
 
 def test_a_surface_needs_the_rows_that_the_model_was_trained_on(http: FlaskClient, model: str, iris: str) -> None:
