@@ -48,6 +48,7 @@ format: $(READY) ## format the code, and mend what the linter can
 bench: $(READY) ## measure: the core beside scikit-learn, the upload, the service end to end
 	$(BIN)/python -m bench.core
 	$(BIN)/python -m bench.upload
+	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.service
 
 picture: $(READY) ## draw the README's learning curve anew

@@ -8,6 +8,7 @@ Exit codes: 0 done; 1 the job failed or was cancelled; 2 the command line or a f
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import nullcontext
 from importlib.metadata import version
@@ -122,6 +123,10 @@ def train(
     seed: int | None = None,
     dtype: str = "float32",
     engine: str = "auto",
+    more_network: Annotated[
+        str, typer.Option("--network", help="More of the network, as JSON in the API's words.")
+    ] = "{}",
+    more_training: Annotated[str, typer.Option("--training", help="More of the training, likewise.")] = "{}",
     name: str | None = None,
     wait: Annotated[bool, typer.Option(help="Watch until it is over.")] = True,
 ) -> None:
@@ -145,8 +150,8 @@ def train(
             features=None if features is None else features.split(","),
             task=task,
             name=name,
-            network=_network(hidden, activation),
-            training=_given(**training),
+            network=_more("--network", more_network, _network(hidden, activation) or {}) or None,
+            training=_more("--training", more_training, _given(**training)),
         )
         if not wait:
             show(context, job, f"{job['id']} is {job['status']}: backpropd jobs watch {job['id']}")
@@ -156,6 +161,15 @@ def train(
 
 def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _more(option: str, text: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields, and over them what a JSON object says."""
+    try:
+        return {**fields, **json.loads(text)}
+    except (ValueError, TypeError):
+        example = "'{\"l2\": 0.001}'"
+        raise typer.BadParameter(f"a JSON object, such as {example}", param_hint=option) from None
 
 
 def _batch_size(text: str | None) -> int | str | None:

@@ -31,6 +31,13 @@ def test_rows_come_back_whole_with_their_predictions_beside_them(stand_in: Stand
     ]
 
 
+def test_labels_become_a_column_each() -> None:
+    answer = {"labels": {"big": True, "late": False}, "probabilities": {"big": 0.9, "late": 0.2}}
+    assert prediction._answer_columns(answer) == {
+        "prediction_big": True, "prediction_late": False, "probability_big": 0.9, "probability_late": 0.2,
+    }  # fmt: skip
+
+
 def test_only_the_models_columns_are_sent_and_an_empty_cell_is_missing(
     stand_in: StandIn, run: Run, table: Path
 ) -> None:

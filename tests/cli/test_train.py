@@ -35,6 +35,20 @@ def test_a_sample_is_trained_on_by_its_name(stand_in: StandIn, run: Run) -> None
     assert stand_in.bodies[0] == {"sample": "iris"}
 
 
+def test_whatever_else_the_service_takes_is_said_as_json(stand_in: StandIn, run: Run) -> None:
+    more = {"schedule": {"name": "cosine"}, "epochs": 9}
+    run(
+        "train", "ds_1", "--target", "kind", "--hidden", "3", "--network", '{"initializer": "orthogonal"}',
+        "--training", json.dumps(more), "--no-wait",
+    )  # fmt: skip
+    (body,) = stand_in.bodies
+    assert body["network"] == {"hidden": [{"units": 3, "activation": "tanh"}], "initializer": "orthogonal"}
+    assert (body["training"]["schedule"], body["training"]["epochs"]) == ({"name": "cosine"}, 9)
+    for wrong in ("{", "[1]", "3"):
+        refused = run("train", "ds_1", "--target", "kind", "--training", wrong)
+        assert (refused.code, "a JSON object" in refused.err) == (2, True)
+
+
 def test_every_option_reaches_the_service(stand_in: StandIn, run: Run) -> None:
     run(
         "train", "ds_1", "--target", "kind", "--features", "height,width", "--task", "classification",

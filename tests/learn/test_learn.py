@@ -6,62 +6,12 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from backpropd import errors
-from backpropd.learn import Limits, Model, Plan, Run, resolve
-from backpropd.tabular import ColumnInfo, TableInfo, first_rows, ingest, write_sample
-
-LIMITS = Limits(10_000, 1_000_000, 100_000_000)
-NO_FLAG = np.zeros(1, np.int8)
-
-
-class Learner:
-    """A table on disk, and jobs on it as the service would ask for them."""
-
-    def __init__(self, folder: Path, text: str | None = None, sample: str | None = None) -> None:
-        self.path = folder / "table.parquet"
-        source = folder / "table.csv"
-        if sample:
-            write_sample(sample, source)
-        else:
-            source.write_text(text or "")
-        self.info: TableInfo = ingest(source, self.path)
-        self.columns = [column.to_json() for column in self.info.columns]
-
-    def plan(self, target: str | list[str], limits: Limits = LIMITS, **changes: Any) -> Plan:
-        network = {"kind": "feedforward", "output_activation": "auto", "initializer": "auto"}
-        hidden = changes.pop("hidden", [{"units": 8, "activation": "tanh", "initializer": "auto"}])
-        training = {
-            "loss": "auto",
-            "optimizer": {"name": "adam", "learning_rate": 0.01},
-            "epochs": 30,
-            "batch_size": None,
-            "validation_fraction": None,
-            "early_stopping": None,
-            "seed": 1,
-            "dtype": "float32",
-            "engine": "auto",
-        }
-        wanted = {
-            "target": target,
-            "features": changes.pop("features", None),
-            "task": changes.pop("task", "auto"),
-            "network": {**network, "hidden": hidden, **changes.pop("network", {})},
-            "training": {**training, **changes},
-        }
-        return resolve(wanted, self.columns, self.info.rows, limits)
-
-    def run(self, plan: Plan, checkpoint: bytes | None = None) -> Run:
-        return Run(plan.spec, self.columns, self.path, checkpoint, NO_FLAG)
-
-    def trained(self, plan: Plan) -> dict[str, Any]:
-        run = self.run(plan)
-        for _ in run.epochs():
-            pass
-        return run.model()
-
+from backpropd.learn import Limits, Model
+from backpropd.tabular import ColumnInfo, first_rows
+from tests.learn.learner import Learner
 
 MIXED = "words,number,constant,empty,y,c,late\n" + "".join(
     f"w{n} {n},{n},1,,{n * 1.5},{'ab'[n % 2]},{'' if n < 3 else n % 5}\n" for n in range(40)

@@ -8,13 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from backpropd import errors
-from backpropd.store import claims, datasets, epochs, idempotency, jobs, workers
+from backpropd.store import claims, datasets, epochs, idempotency, jobs, models, workers
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database, wal_is_safe
 from backpropd.store.ids import new_id
 from backpropd.store.migrate import upgrade
+from backpropd.store.schema import Model
+from backpropd.store.types import now
 from tests.store.conftest import SCRIPTS, TENANT, a_dataset, a_job, an_epoch
 
 
@@ -43,6 +46,63 @@ def test_the_migrations_make_the_tables_that_the_code_declares(database: Databas
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_model_of_before_reports_has_none(database: Database) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    fields = {
+        "id": "model_1", "tenant": TENANT, "job_id": "job_1", "task": "regression", "network": "{}", "features": "[]",
+        "target": "[]", "parameters": 1, "metrics": "{}", "encoders": "{}", "weights": b"w", "bytes": 1, "sha256": "0",
+        "created_at": 1,
+    }  # fmt: skip
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        columns, places = ", ".join(fields), ", ".join(f":{name}" for name in fields)
+        connection.execute(text(f"INSERT INTO models ({columns}) VALUES ({places})"), fields)
+    upgrade(database, SCRIPTS)
+    with database.read() as session:
+        model = models.get(session, TENANT, "model_1", weights=True, report=True, state=True)
+        assert (model.weights, model.report, model.training_state) == (b"w", None, None)
+
+
+def test_what_a_job_names_stays_while_it_needs_it(database: Database) -> None:
+    first, other = a_dataset(database), a_dataset(database)
+    with database.write() as session:
+        session.add(a_model())
+    with database.write() as session:
+        needs = {"validation_dataset_id": other, "warm_start_model_id": "model_1"}
+        fields = {"epochs": 1, "name": None, "priority": 0, "spec": {}, "meta": {}}
+        job = jobs.create(session, TENANT, dataset_id=first, **fields, **needs)
+        with pytest.raises(errors.NotFound, match="no model 'model_2'"):
+            jobs.create(session, TENANT, dataset_id=first, **fields, warm_start_model_id="model_2")
+    with database.read() as session:
+        for delete, id in ((datasets.delete, other), (models.delete, "model_1")):
+            with pytest.raises(errors.Conflict):
+                delete(session, TENANT, id)
+    with database.write() as session:
+        claim = claims.claim_best(session, "w", 30)
+    assert claim is not None
+    assert claim.validation == claims.Table("00", [])
+    assert claim.warm_start == claims.WarmStart({"spec": {}}, b"w", b"state")
+    with database.write() as session:
+        claims.fail(session, claim, "code", "detail")
+        datasets.delete(session, TENANT, other)
+        models.delete(session, TENANT, "model_1")
+    assert job.validation_dataset_id == other
+
+
+def a_model() -> Model:
+    """A model as a worker makes it."""
+    return Model(
+        id="model_1", tenant=TENANT, job_id="job_1", task="regression", network={}, features=[], target=[],
+        parameters=1, metrics={}, encoders={"spec": {}}, weights=b"w", size=1, sha256="0", created_at=now(),
+        training_state=b"state",
+    )  # fmt: skip
 
 
 def test_another_tenant_sees_nothing(database: Database) -> None:

@@ -1,0 +1,185 @@
+"""What a combination cannot mean is refused: by the pointer of what is wrong, with a reason that mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backpropd import errors
+from tests.learn.learner import Learner
+
+TABLE = "x,z,y,c,flag,low,empty_weight,part,w\n" + "".join(
+    f"{n},{n % 7},{n * 1.5},{'abc'[n % 3]},{'yes' if n % 2 else 'no'},{n - 5},{'' if n == 3 else 1},"
+    f"{'train' if n % 4 else 'test'},{1 + n % 2}\n"
+    for n in range(40)
+)
+SGD = {"name": "sgd", "learning_rate": 0.1}
+BATCH = {"units": 4, "activation": "tanh", "normalization": "batch"}
+
+
+@pytest.fixture
+def learner(tmp_path: Path) -> Learner:
+    """Numbers, classes, booleans, and columns that weigh and split."""
+    return Learner(tmp_path / "table", TABLE)
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "pointer", "reason"),
+    [
+        ("y", {"label_smoothing": 0.1}, "/training/label_smoothing", "cross_entropy"),
+        ("c", {"label_smoothing": 0.1, "loss": "squared_error"}, "/training/label_smoothing", "cross_entropy"),
+        ("y", {"class_weight": "balanced"}, "/training/class_weight", "sample_weight"),
+        (["flag", "w"], {"class_weight": "balanced", "task": "classification"}, "/target/1", "0 and 1"),
+        ("c", {"class_weight": {"a": 0.0}}, "/training/class_weight", "weighs 0"),
+        ("c", {"class_weight": {"a/z": 1.0}}, "/training/class_weight/a~1z", "is no class"),
+        ("y", {"sample_weight": "nothing"}, "/training/sample_weight", "there is no column"),
+        ("y", {"sample_weight": "y"}, "/training/sample_weight", "is a target"),
+        ("y", {"sample_weight": "low"}, "/training/sample_weight", "negative"),
+        ("y", {"sample_weight": "c"}, "/training/sample_weight", "kind category"),
+        ("y", {"sample_weight": "empty_weight"}, "/training/sample_weight", "missing in 1 rows"),
+        ("y", {"sample_weight": "w", "features": ["x", "w"]}, "/features/1", "the sample_weight"),
+        ("y", {"validation_column": "part", "features": ["part"]}, "/features/0", "the validation_column"),
+        ("y", {"validation_column": "nothing"}, "/training/validation_column", "there is no column"),
+        ("y", {"validation_column": "x"}, "/training/validation_column", "must be boolean"),
+        ("y", {"validation_column": "c"}, "/training/validation_column", "holds out 0 of 40"),
+        ("flag", {"validation_column": "flag"}, "/training/validation_column", "is a target"),
+        ("y", {"validation_column": "part", "validation_fraction": 0.1}, "/training/validation_column", "one place"),
+        ("y", {"optimizer": {**SGD, "nesterov": True}}, "/training/optimizer/nesterov", "momentum above 0"),
+        ("y", {"optimizer": SGD, "weight_decay": 10.0}, "/training/weight_decay", "below 1"),
+        ("y", {"schedule": {"name": "cosine", "period": 31}}, "/training/schedule/period", "shorten it"),
+        (
+            "y",
+            {"schedule": {"name": "cosine", "restart_multiplier": 2}},
+            "/training/schedule/restart_multiplier",
+            "give a period",
+        ),
+        ("y", {"schedule": {"name": "step", "every": 30}}, "/training/schedule/every", "after the last epoch"),
+        (
+            "y",
+            {"schedule": {"name": "reduce_on_plateau", "patience": 30}},
+            "/training/schedule/patience",
+            "the run is over",
+        ),
+        (
+            "y",
+            {"schedule": {"name": "reduce_on_plateau", "minimum_rate": 1.0}},
+            "/training/schedule/minimum_rate",
+            "starts below",
+        ),
+        ("y", {"warmup_epochs": 30}, "/training/warmup_epochs", "must leave an epoch"),
+        (
+            "y",
+            {"early_stopping": {"monitor": "loss", "patience": 1, "min_delta": 0.0, "start_epoch": 31}},
+            "/training/early_stopping/start_epoch",
+            "no epoch",
+        ),
+        ("y", {"hidden": [BATCH], "batch_size": 1}, "/network/hidden", "no variance"),
+        ("y", {"hidden": [{**BATCH, "units": 1, "normalization": "layer"}]}, "/network/hidden", "always 0"),
+        ("y", {"network": {"initializer": "zeros"}}, "/network/initializer", "stay alike"),
+        ("low", {"loss": "poisson", "task": "regression"}, "/target", "not negative"),
+        ("y", {"loss": "poisson", "network": {"output_activation": "linear"}}, "/training/loss", "squared_error"),
+        ("y", {"loss": "binary_cross_entropy"}, "/training/loss", "squared_error"),
+        ("c", {"loss": "huber"}, "/training/loss", "cross_entropy"),
+        ("c", {"loss": "poisson"}, "/training/loss", "cross_entropy"),
+        ("c", {"network": {"output_activation": "exponential"}}, "/network/output_activation", "softmax"),
+        (["flag", "c"], {"task": "classification"}, "/target/1", "not boolean"),
+        (["flag", "y"], {}, "/target", "regression needs numbers"),
+    ],
+)
+def test_what_means_nothing_is_refused_with_a_reason(
+    learner: Learner, target: str | list[str], changes: dict[str, Any], pointer: str, reason: str
+) -> None:
+    with pytest.raises(errors.Invalid, match=reason) as caught:
+        learner.plan(target, **changes)
+    assert [problem.pointer for problem in caught.value.problems] == [pointer]
+
+
+def test_labels_are_no_classes_that_could_weigh(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, "x,a,b\n" + "".join(f"{n},{'yn'[n % 2]},{'yn'[n // 3 % 2]}\n" for n in range(30)))
+    with pytest.raises(errors.Invalid, match="several labels") as caught:
+        learner.plan(["a", "b"], class_weight="balanced")
+    assert caught.value.problems[0].pointer == "/training/class_weight"
+    with pytest.raises(errors.Invalid, match="answers with logistic"):
+        learner.plan(["a", "b"], network={"output_activation": "softmax"})
+
+
+def test_everything_that_is_wrong_is_named_at_once(learner: Learner) -> None:
+    with pytest.raises(errors.Invalid) as caught:
+        learner.plan("y", label_smoothing=0.1, warmup_epochs=40, optimizer={**SGD, "nesterov": True})
+    pointers = {problem.pointer for problem in caught.value.problems}
+    assert {"/training/label_smoothing", "/training/warmup_epochs", "/training/optimizer/nesterov"} <= pointers
+
+
+def test_early_stopping_has_nothing_to_monitor_where_all_rows_train(learner: Learner) -> None:
+    early = {"monitor": "validation_loss", "patience": 1, "min_delta": 0.0}
+    with pytest.raises(errors.Invalid, match="no validation rows"):
+        learner.plan("y", validation_fraction=0.0, early_stopping=early)
+    by_column = learner.plan("y", validation_column="part", early_stopping={**early, "monitor": None})
+    assert by_column.spec["training"]["early_stopping"]["monitor"] == "validation_loss"
+
+
+def test_a_path_that_would_not_fit_is_refused(learner: Learner) -> None:
+    hidden = [{"units": 700, "activation": "tanh"}] * 2
+    assert learner.plan("y", hidden=hidden).cost["parameters"] > 500_000
+    with pytest.raises(errors.TooLargeForMemory) as caught:
+        learner.plan("y", hidden=hidden, keep_path=True, epochs=200)
+    assert caught.value.problems[0].pointer == "/training/keep_path"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x,c\n1,a\n2,b\n", "has no column 'z'"),
+        ("x,z,c\n1,u,a\n2,v,b\n", "'z' is of kind category in the validation dataset"),
+        ("x,z,c\n1,1,a\n2,1,new\n", "holds 'new'"),
+    ],
+)
+def test_a_validation_table_that_does_not_fit_is_refused(
+    tmp_path: Path, learner: Learner, text: str, reason: str
+) -> None:
+    other = Learner(tmp_path / "other", text)
+    with pytest.raises(errors.Invalid, match=reason) as caught:
+        learner.plan("c", features=["x", "z"], validation=other)
+    assert {problem.pointer for problem in caught.value.problems} == {"/training/validation_dataset_id"}
+
+
+def test_a_validation_table_needs_the_weights_too(tmp_path: Path, learner: Learner) -> None:
+    other = Learner(tmp_path / "other", "x,c\n1,a\n2,b\n")
+    with pytest.raises(errors.Invalid, match="has no column 'w'"):
+        learner.plan("c", features=["x"], validation=other, sample_weight="w")
+
+
+def test_what_differs_from_the_model_of_a_warm_start_is_named(learner: Learner) -> None:
+    model = learner.trained(learner.plan("c", features=["x", "z"]))
+    hidden = [{"units": 8, "activation": "relu", "use_bias": False}]
+    with pytest.raises(errors.Invalid) as caught:
+        learner.plan(
+            "flag", model=model, features=["z", "x"], hidden=hidden, dtype="float64", loss="squared_error", units=True
+        )
+    told = {problem.pointer: problem.detail for problem in caught.value.problems}
+    assert told.keys() == {"/target", "/features", "/network/hidden", "/training/loss", "/training/dtype"}
+    assert "8 tanh" in told["/network/hidden"]
+    assert "8 relu without bias" in told["/network/hidden"]
+
+
+def test_a_warm_start_on_other_columns_or_classes_is_refused(tmp_path: Path, learner: Learner) -> None:
+    model = learner.trained(learner.plan("c", features=["x", "z"]))
+    for text, reason in (("x,z,c\n1,u,a\n2,v,b\n", "'z' is of kind"), ("x,z,c\n1,1,a\n2,2,new\n", "holds 'new'")):
+        other = Learner(tmp_path / reason.strip("'")[:1], text)
+        with pytest.raises(errors.Invalid, match=reason):
+            other.plan("c", model=model)
+
+
+def test_a_model_of_another_kind_is_not_gone_on_from(learner: Learner) -> None:
+    model = learner.trained(learner.plan("c", epochs=1))
+    with pytest.raises(errors.Invalid, match="a perceptron cannot be gone on from"):
+        learner.plan("c", model={**model, "network": {"kind": "perceptron"}})
+
+
+def test_rows_that_all_weigh_nothing_fail_the_run(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{n},{'test' if n < 10 else 'train'},{int(n < 10)}\n" for n in range(40))
+    learner = Learner(tmp_path, "x,y,part,w\n" + rows)
+    with pytest.raises(errors.Invalid, match="weighs 0"):
+        learner.run(learner.plan("y", validation_column="part", sample_weight="w"))
