@@ -145,6 +145,13 @@ def test_a_validation_table_that_does_not_fit_is_refused(
     assert {problem.pointer for problem in caught.value.problems} == {"/training/validation_dataset_id"}
 
 
+def test_labels_of_a_validation_table_are_truths_too(tmp_path: Path) -> None:
+    learner = Learner(tmp_path / "a", "x,a,b\n" + "".join(f"{n},{n % 2},{n // 2 % 2}\n" for n in range(30)))
+    other = Learner(tmp_path / "b", "x,a,b\n1,0,1\n2,1,7\n")
+    with pytest.raises(errors.Invalid, match="'b' is not boolean"):
+        learner.plan(["a", "b"], task="classification", validation=other)
+
+
 def test_a_validation_table_needs_the_weights_too(tmp_path: Path, learner: Learner) -> None:
     other = Learner(tmp_path / "other", "x,c\n1,a\n2,b\n")
     with pytest.raises(errors.Invalid, match="has no column 'w'"):

@@ -209,9 +209,19 @@ def check_other_table(
             check_sample_weight(weight, others, spec["target"])
     pointer = "/training/validation_dataset_id"
     refuse_unfitting(names, infos, others, pointer, "the validation dataset")
-    if spec["task"] == "classification" and len(spec["target"]) == 1:
-        name = spec["target"][0]
-        refuse_new_classes(labels_of(infos[name]), others[name], pointer)
+    if spec["task"] == "classification":
+        _refuse_other_answers(spec["target"], infos, others, pointer)
+
+
+def _refuse_other_answers(
+    target: Sequence[str], infos: Mapping[str, ColumnInfo], others: Mapping[str, ColumnInfo], pointer: str
+) -> None:
+    if len(target) == 1:
+        refuse_new_classes(labels_of(infos[target[0]]), others[target[0]], pointer)
+    elif numbers := [name for name in target if not is_truth(others[name])]:
+        raise errors.Invalid(
+            f"the target {numbers[0]!r} is not boolean, nor 0 and 1, in the validation dataset", pointer=pointer
+        )
 
 
 def refuse_unfitting(
