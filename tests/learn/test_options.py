@@ -373,8 +373,8 @@ def test_automatic_metrics_follow_from_sizes_alone(tmp_path: Path, iris: Learner
     assert every(engine="numpy", batch_size=1) == 1
     assert every(engine="numba", batch_size=1, validation_fraction=0.0) < slow  # one set to measure instead of two
     # 120 rows in batches of 32, 8 tanh units, 3 classes: 67 parameters, by the figures of cost.py
-    epoch = 4 * 1.5 + 3 * 120 * 67 / 20_000
-    metrics = sum(60 + 2 * 3 + 0.022 * rows * 3 + rows * 67 / 20_000 for rows in (120, 30))
+    epoch = 8 + 4 * 1.3 + 3 * 120 * 67 / 40_000
+    metrics = sum(60 + 2 * 3 + 0.022 * rows * 3 + 30 + rows * 67 / 15_000 for rows in (120, 30))
     assert every(engine="numba") == math.ceil(10 * metrics / epoch)
 
 

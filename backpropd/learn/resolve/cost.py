@@ -18,8 +18,10 @@ from backpropd.tabular.table import VALUES_AT_ONCE
 METRICS_SHARE = 0.1  # of the time of training is the most that metrics may take, about
 
 # Microseconds, measured on one thread of a small machine; only their proportions matter.
-MICROSECONDS_A_STEP = {"numba": 1.5, "numpy": 25.0}
-MULTIPLY_ADDS_A_MICROSECOND = {"numba": 20_000.0, "numpy": 15_000.0}
+MICROSECONDS_AN_EPOCH = 8.0
+MICROSECONDS_A_STEP = {"numba": 1.3, "numpy": 25.0}
+MULTIPLY_ADDS_A_MICROSECOND = {"numba": 40_000.0, "numpy": 15_000.0}
+MICROSECONDS_OF_OUTPUTS = 30.0  # they come from the readable core, whatever trains
 
 MOST_PATH_BYTES = 128 * 1024**2
 """Of the thetas that are kept: they lie in SQL, in every checkpoint and with the model."""
@@ -42,10 +44,10 @@ def metrics_every(spec: Mapping[str, Any], width: int, parts: Parts) -> int:
     training, engine = spec["training"], spec["training"]["engine"]
     parameters = nn.Network(network_spec(spec, width)).parameters
     steps = parts.steps(training["batch_size"])
-    speed = MULTIPLY_ADDS_A_MICROSECOND[engine]
-    epoch = steps * MICROSECONDS_A_STEP[engine] + 3 * parts.training * parameters / speed
+    work = 3 * parts.training * parameters / MULTIPLY_ADDS_A_MICROSECOND[engine]
+    epoch = MICROSECONDS_AN_EPOCH + steps * MICROSECONDS_A_STEP[engine] + work
     measured = [rows for rows in (parts.training, parts.held_out) if rows]
-    metrics = sum(_metrics(spec, rows) + rows * parameters / speed for rows in measured)
+    metrics = sum(_metrics(spec, rows) + _outputs(parameters, rows) for rows in measured)
     return min(max(math.ceil(metrics / (METRICS_SHARE * epoch)), 1), int(training["epochs"]))
 
 
@@ -55,6 +57,10 @@ def _metrics(spec: Mapping[str, Any], rows: int) -> float:
         return 38 + 0.003 * rows
     outputs = spec["network"]["outputs"]
     return float(60 + 2 * max(outputs, 2) + 0.022 * rows * outputs)
+
+
+def _outputs(parameters: int, rows: int) -> float:
+    return MICROSECONDS_OF_OUTPUTS + rows * parameters / MULTIPLY_ADDS_A_MICROSECOND["numpy"]
 
 
 def of(spec: Mapping[str, Any], width: int, parts: Parts, rows: int, limits: Limits) -> dict[str, Any]:
