@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import psutil
 import pyarrow as pa
-from numba.core.runtime import rtsys
+from numba.core.runtime import _nrt_python, rtsys
 from pyarrow import csv as pa_csv
 
 from backpropd.client import Client
@@ -88,6 +88,7 @@ def _allocated(engine: Literal["numba", "numpy"]) -> dict[str, int]:
     """What MANY epochs allocate and leave beyond FEW: traced in Python, counted by Numba's runtime."""
     start = train(engine, DIGITS)
     start()(FEW)
+    _nrt_python.memsys_enable_stats()
     tracemalloc.start()
     few, many = (_traced(start(), epochs) for epochs in (FEW, MANY))
     return {"steps": (MANY - FEW) * DIGITS.steps_per_epoch} | {name: many[name] - few[name] for name in few}

@@ -44,7 +44,8 @@ def _line(axes: Axes, y: int, row: dict[str, Any]) -> None:
     for name, (title, color, marker, size) in STYLES.items():
         if name in times:
             order = 3 if name == "compiled" else 2
-            axes.scatter(times[name], y, s=size, color=color, marker=marker, label=title, zorder=order)
+            look = {"s": size, "color": color, "marker": marker, "edgecolors": "white", "linewidths": 0.8}
+            axes.scatter(times[name], y, label=title, zorder=order, **look)
     axes.annotate(_time(times["compiled"]), (times["compiled"], y), (0, 8), textcoords="offset points", ha="center")
 
 

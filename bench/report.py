@@ -99,7 +99,13 @@ def _footprint() -> str:
     work, wanted = found["workload"], found["wanted"]
     peaks = [[what, _judged(f"{peak:.2f}", peak < wanted)] for what, peak in found["peaks"].items()]
     steps = [
-        [engine, str(more["steps"]), f"{more['bytes']:,}", f"{more['peak']:,}", str(more["arrays"])]
+        [
+            engine,
+            str(more["steps"]),
+            f"{more['bytes']:,}",
+            f"{more['peak']:,}",
+            str(more["arrays"]) if engine == "numba" else "–",
+        ]
         for engine, more in found["steps"].items()
     ]
     return f"""## Memory
@@ -110,7 +116,8 @@ dataset:
 
 {_table(["", "peak"], peaks)}
 
-What that many more steps leave behind, add to the peak, and make of arrays in compiled code:
+What that many more steps, in more epochs, leave behind, add to the peak (the orders of the rows, which are drawn for
+some epochs ahead), and make of arrays in compiled code:
 
 {_table(["engine", "steps", "bytes left", "bytes at the peak", "arrays"], steps)}"""
 
