@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
 
@@ -45,11 +46,28 @@ format: $(READY) ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure: the core beside scikit-learn, the upload, the service end to end
-	$(BIN)/python -m bench.core
-	$(BIN)/python -m bench.upload
+# PyTorch's wheel without CUDA: where the index has only the other, name one that has it in PIP_EXTRA_INDEX_URL.
+# A peer that cannot be installed is left out, and shown as missing.
+$(PEERS)/.ready: locks/peers.txt
+	$(PYTHON) -m venv --clear $(PEERS)
+	@for without in none torch jax 'torch|jax'; do \
+		awk -v without="^($$without)" '/^[^ ]/ { keep = $$0 !~ without } keep' $< > $(PEERS)/wanted.txt; \
+		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+			-r $(PEERS)/wanted.txt && break || echo "not all of them can be installed: trying with less"; \
+	done
+	@touch $@
+
+bench: $(READY) $(PEERS)/.ready ## measure everything beside its peers, and write docs/performance.md
+	$(BIN)/python -m bench.machine
+	$(BIN)/python -m bench.steps
+	$(BIN)/python -m bench.inference
+	$(BIN)/python -m bench.footprint
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.products
+	$(BIN)/python -m bench.http
 	$(BIN)/python -m bench.service
+	$(BIN)/python -m bench.upload
+	$(BIN)/python -m bench.report
 
 picture: $(READY) ## draw the README's learning curve anew
 	$(BIN)/python -m bench.curve
@@ -57,6 +75,10 @@ picture: $(READY) ## draw the README's learning curve anew
 lock: $(READY) ## resolve the dependencies anew and lock them
 	$(BIN)/uv pip compile $(LOCK) --extra service --extra embedded pyproject.toml -o locks/service.txt
 	$(BIN)/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -o locks/dev.txt
+	$(BIN)/uv pip compile $(LOCK) --group peers -o locks/peers.txt
+	$(PYTHON) -m pip download --quiet --no-deps --dest $(VENV)/torch torch==2.13.0
+	$(PYTHON) -m pip hash $(VENV)/torch/torch-2.13.0* | \
+		awk '/^--hash/ { print "torch==2.13.0 \\\n    " $$0 }' >> locks/peers.txt
 	echo uv | $(BIN)/uv pip compile $(LOCK) - -o locks/bootstrap.txt
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backpropd.client import Client
+from bench import results
 from embedded.demo import stack
 
 JOBS = 40
@@ -23,10 +24,13 @@ def main() -> None:
         rows = [_one(client, dataset_id) for _ in range(WARM + JOBS)][WARM:]
     print(f"iris, hidden 8, 50 epochs, {JOBS} jobs one after the other (milliseconds)")
     print(f"{'':32}{'p50':>8}{'p95':>8}   wanted")
+    figures = []
     for name, wanted in (("POST -> succeeded", 150), ("POST /v1/jobs", 15), ("202 -> running", 50)):
         times = sorted(row[name] for row in rows)
         p50, p95 = statistics.median(times), times[int(len(times) * 0.95) - 1]
         print(f"{name:32}{p50:8.1f}{p95:8.1f}   p50 <= {wanted}")
+        figures.append({"name": name, "p50": p50, "p95": p95, "wanted": wanted})
+    results.write("service", {"jobs": JOBS, "rows": figures})
 
 
 def _one(client: Client, dataset_id: str) -> dict[str, float]:

@@ -1,0 +1,62 @@
+"""Our own core, compiled and in NumPy: epochs of training, and the prediction of one row."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+import numba
+import numpy as np
+
+from backpropd.nn import SGD, LayerSpec, Network, Spec, State, Training, bursts
+from backpropd.nn.metrics import classification
+from bench.workloads import LEARNING_RATE, MOMENTUM, Workload, data
+
+VERSION = f"NumPy {np.__version__}, Numba {numba.__version__}"
+
+
+def network_of(workload: Workload) -> Network:
+    """The workload's network."""
+    hidden = [LayerSpec(units, "relu") for units in workload.hidden]
+    if workload.outputs == 1:
+        return Network(Spec(workload.inputs, (*hidden, LayerSpec(1, "logistic")), "binary_cross_entropy"))
+    return Network(Spec(workload.inputs, (*hidden, LayerSpec(workload.outputs, "softmax")), "cross_entropy"))
+
+
+def train(engine: Literal["numba", "numpy"], workload: Workload) -> Callable[[], Callable[[int], object]]:
+    """Each start is a fresh theta; what is timed is `bursts`, with all that it does an epoch."""
+    network = network_of(workload)
+    x, y = data(workload)
+    batch = network.batch(x, y[:, None] if workload.outputs == 1 else y)
+
+    training = Training(SGD(LEARNING_RATE, MOMENTUM), 1, workload.batch_size, engine=engine)
+    metrics = None
+    if workload.metrics_every:
+        metrics, training = classification, replace(training, metrics_every=workload.metrics_every)
+
+    def start() -> Callable[[int], object]:
+        state = State.start(network, training.optimizer, np.random.default_rng(0))
+        return lambda epochs: deque(
+            bursts(network, batch, None, replace(training, epochs=epochs), state, metrics=metrics), maxlen=0
+        )
+
+    return start
+
+
+def predict(workload: Workload) -> Callable[[], Callable[[int], object]]:
+    """`Network.predict` of one row, as often as asked."""
+    network = network_of(workload)
+    theta = network.initialize(np.random.default_rng(0))
+    row = data(workload)[0][:1]
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            network.predict(theta, row)
+
+    return lambda: run
+
+
+CONTENDERS = {"compiled": partial(train, "numba"), "numpy": partial(train, "numpy"), "predict": predict}

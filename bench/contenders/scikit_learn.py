@@ -1,0 +1,41 @@
+"""scikit-learn's MLPClassifier, with everything off that the core does not do."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from bench.workloads import LEARNING_RATE, MOMENTUM, Workload, data
+
+VERSION = f"scikit-learn {sklearn.__version__}"
+
+
+def train(workload: Workload) -> Callable[[], Callable[[int], object]]:
+    """`fit` for as many epochs as asked: it shuffles each one, and never stops before."""
+    warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is the point
+    x, y = data(workload)
+
+    def run(epochs: int) -> object:
+        return MLPClassifier(
+            workload.hidden,
+            activation="relu",
+            solver="sgd",
+            alpha=0.0,
+            batch_size=workload.batch_size,
+            learning_rate_init=LEARNING_RATE,
+            momentum=MOMENTUM,
+            nesterovs_momentum=False,
+            max_iter=epochs,
+            tol=0.0,
+            n_iter_no_change=epochs + 1,
+            random_state=0,
+        ).fit(x, y)
+
+    return lambda: run
+
+
+CONTENDERS = {"scikit-learn": train}

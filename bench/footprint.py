@@ -1,0 +1,112 @@
+"""The memory of training, each figure from a fresh process: `python -m bench.footprint` (Linux's own books)."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import psutil
+import pyarrow as pa
+from numba.core.runtime import _nrt_python, rtsys
+from pyarrow import csv as pa_csv
+
+from backpropd.client import Client
+from bench import results
+from bench.contenders.core import train
+from bench.runner import ONE_THREAD
+from bench.workloads import WORKLOADS, Workload
+from embedded.demo import stack
+
+LARGE = Workload("large", 1_000_000, 30, (8,), 2, 8192)
+EPOCHS = 40  # so many that what the core prepares for epochs ahead would show
+WANTED = 2.2
+DIGITS = next(each for each in WORKLOADS if each.name == "digits")
+FEW, MANY = 10, 100
+
+
+def main() -> None:
+    """Print how far memory rises above the libraries' own, beside the encoded array, and what steps leave behind."""
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # for the fresh processes
+    peaks = {"the core": _in_a_fresh_process(_peak_of_core), "a job": _peak_of_job()}
+    steps = {engine: _in_a_fresh_process(_allocated, engine) for engine in ("numba", "numpy")}
+    print(f"peak memory of training on {LARGE.rows:,} × {LARGE.inputs} float32; wanted: below {WANTED}")
+    for what, peak in peaks.items():
+        print(f"{what:10}{peak:6.2f} times the encoded array")
+    for engine, more in steps.items():
+        print(f"{engine}: {more['steps']} more steps leave {more['bytes']} bytes behind, ", end="")
+        print(f"{more['peak']} more at the peak, {more['arrays']} arrays in compiled code")
+    results.write("footprint", {"wanted": WANTED, "workload": LARGE._asdict(), "peaks": peaks, "steps": steps})
+
+
+def _in_a_fresh_process(measure: Callable[..., Any], *arguments: Any) -> Any:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, arguments)
+
+
+def _peak_of_core() -> float:
+    """Training from the encoded array on; the array itself counts once."""
+    train("numba", LARGE._replace(rows=2000))()(2)  # everything is imported, compiled and warm
+    before = _memory("self", "VmRSS")
+    train("numba", LARGE)()(EPOCHS)
+    return (_memory("self", "VmHWM") - before) / (4 * LARGE.rows * LARGE.inputs)
+
+
+def _peak_of_job() -> float:
+    """The process of the service that trains, from reading the dataset to the model."""
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "large.csv"
+        _write(table)
+        with stack(Path(folder), {"BACKPROPD_WORKERS": "1"}) as url, Client(url) as client:
+            _run_job(client, client.datasets.sample("iris")["id"], "species", 32)  # everything is imported and warm
+            dataset = client.datasets.upload(table)
+            trainers = [each for each in psutil.Process().children(recursive=True) if "worker" in each.cmdline()]
+            before = {each.pid: _memory(each.pid, "VmRSS") for each in trainers}
+            _run_job(client, dataset["id"], "label", LARGE.batch_size)
+            grown = max(_memory(pid, "VmHWM") - each for pid, each in before.items())
+    return grown / (4 * LARGE.rows * LARGE.inputs)
+
+
+def _run_job(client: Client, dataset_id: str, target: str, batch_size: int) -> None:
+    network = {"hidden": [{"units": units, "activation": "relu"} for units in LARGE.hidden]}
+    training = {"epochs": 3, "batch_size": batch_size, "seed": 0}
+    client.jobs.wait(client.jobs.create(dataset_id, target, network=network, training=training)["id"])
+
+
+def _write(path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((LARGE.inputs, LARGE.rows)).round(3)
+    columns = {f"x{index}": column for index, column in enumerate(x)}
+    pa_csv.write_csv(pa.table({**columns, "label": np.where(x[0] > 0, "yes", "no")}), path)
+
+
+def _allocated(engine: Literal["numba", "numpy"]) -> dict[str, int]:
+    """What MANY epochs allocate and leave beyond FEW: traced in Python, counted by Numba's runtime."""
+    start = train(engine, DIGITS)
+    start()(FEW)
+    _nrt_python.memsys_enable_stats()
+    tracemalloc.start()
+    few, many = (_traced(start(), epochs) for epochs in (FEW, MANY))
+    return {"steps": (MANY - FEW) * DIGITS.steps_per_epoch} | {name: many[name] - few[name] for name in few}
+
+
+def _traced(run: Callable[[int], object], epochs: int) -> dict[str, int]:
+    before, arrays = tracemalloc.get_traced_memory()[0], rtsys.get_allocation_stats().alloc
+    tracemalloc.reset_peak()
+    run(epochs)
+    left, peak = tracemalloc.get_traced_memory()
+    return {"bytes": left - before, "peak": peak - before, "arrays": rtsys.get_allocation_stats().alloc - arrays}
+
+
+def _memory(pid: int | str, field: str) -> int:
+    """`VmRSS`, what a process takes now, or `VmHWM`, the most it ever took, in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+
+if __name__ == "__main__":
+    main()

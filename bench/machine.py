@@ -1,0 +1,41 @@
+"""Where and when a run of the benchmarks takes place: `python -m bench.machine` begins a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from bench import results
+
+
+def main() -> None:
+    """Forget the run before, and note the machine and the day."""
+    for found in results.OUT.glob("*.json"):
+        found.unlink()
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
+    machine = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": [f"Python {platform.python_version()}", f"{blas['name']} {blas['version']}"],
+        "load": os.getloadavg()[0],
+    }
+    print(f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, load {machine['load']:.1f}\n")
+    results.write("machine", machine)
+
+
+def _processor() -> str:
+    """The model's name as Linux tells it, or what Python knows."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The picture of `docs/performance.md`: a step of everybody's on every workload, on one logarithmic axis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("svg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+STYLES = {
+    "compiled": ("backpropd, compiled", "#d1495b", "o", 90),
+    "numpy": ("backpropd, NumPy", "#edae49", "o", 55),
+    "scikit-learn": ("scikit-learn", "#30638e", "s", 45),
+    "pytorch": ("PyTorch eager", "#00798c", "D", 40),
+    "jax, a step a call": ("JAX, a step a call", "#8d96a3", "<", 50),
+    "jax, an epoch a call": ("JAX, an epoch a call", "#4b4e6d", ">", 50),
+}
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Microseconds a step, a line a workload, a mark a contender."""
+    mpl.rcParams.update({"svg.hashsalt": "backpropd", "font.size": 9})  # the same figures are the same file
+    figure, axes = plt.subplots(figsize=(8, 4.4), layout="constrained")
+    for y, row in enumerate(reversed(rows)):
+        _line(axes, y, row)
+    axes.set_yticks(range(len(rows)), [_label(row) for row in reversed(rows)])
+    axes.set(xscale="log", xlabel="time of a training step, one thread (less is better)", ylim=(-0.6, len(rows) - 0.4))
+    axes.xaxis.set_major_formatter(FuncFormatter(_time))
+    axes.grid(axis="x", alpha=0.25)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(*_unique(axes), loc="outside upper center", ncols=3, frameon=False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _line(axes: Axes, y: int, row: dict[str, Any]) -> None:
+    times = row["microseconds"]
+    axes.hlines(y, min(times.values()), max(times.values()), color="#d9d9d9", linewidth=2, zorder=1)
+    for name, (title, color, marker, size) in STYLES.items():
+        if name in times:
+            order = 3 if name == "compiled" else 2
+            look = {"s": size, "color": color, "marker": marker, "edgecolors": "white", "linewidths": 0.8}
+            axes.scatter(times[name], y, label=title, zorder=order, **look)
+    axes.annotate(_time(times["compiled"]), (times["compiled"], y), (0, 8), textcoords="offset points", ha="center")
+
+
+def _label(row: dict[str, Any]) -> str:
+    workload = row["workload"]
+    sizes = "-".join(map(str, (workload["inputs"], *workload["hidden"], workload["classes"])))
+    return f"{row['name'].partition(',')[0]}\n{sizes}, batch {workload['batch_size']}"
+
+
+def _unique(axes: Axes) -> tuple[list[Any], list[str]]:
+    by_title = {title: handle for handle, title in zip(*axes.get_legend_handles_labels(), strict=True)}
+    return list(by_title.values()), list(by_title)
+
+
+def _time(microseconds: float, _: Any = None) -> str:
+    if microseconds >= 1000:
+        return f"{microseconds / 1000:.3g} ms"
+    return f"{microseconds:.3g} µs"

@@ -1,0 +1,186 @@
+"""The figures of the last `make bench`, written down: `python -m bench.report` makes `docs/performance.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import plot, results
+
+DOCS = Path(__file__).parent.parent / "docs"
+PEERS = {"scikit-learn": "scikit-learn", "pytorch": "PyTorch", "jax": "JAX"}
+
+
+def main() -> None:
+    """Write the page and its picture; every figure in both is from `bench/out/`."""
+    steps = results.read("steps")
+    plot.draw(steps["rows"], DOCS / "performance.svg")
+    parts = [_head(), _steps(steps), _peak(steps), _inference(), _footprint(), _http(), _service(), _upload()]
+    (DOCS / "performance.md").write_text("\n\n".join(parts) + "\n")
+    print("written: docs/performance.md, docs/performance.svg")
+
+
+def _head() -> str:
+    machine, steps = results.read("machine"), results.read("steps")
+    versions = dict.fromkeys(part for each in machine["versions"] + steps["versions"] for part in each.split(", "))
+    return f"""# Performance
+
+Written by `make bench` from one run of it: change nothing here by hand. {machine["date"]}, {machine["processor"]},
+{machine["cores"]} cores, {machine["system"]}, other load at the start {machine["load"]:.1f}.
+{", ".join(versions)}.
+
+A bold figure misses what was wanted."""
+
+
+def _steps(steps: dict[str, Any]) -> str:
+    times = [
+        [_name(row), *(_microseconds(row["microseconds"].get(name)) for name in plot.STYLES)] for row in steps["rows"]
+    ]
+    ratios = [[_name(row), *(_ratio(row, peer) for peer in PEERS)] for row in steps["rows"]]
+    missing = [f"\n\nMissing: {name} ({why})." for name, why in steps["missing"].items()]
+    return f"""## A training step
+
+SGD with momentum, float32, relu, one thread on one core; the same data, network and batches, shuffled each epoch.
+Everybody starts afresh in every round, warm; rounds take turns, and the medians of {steps["rounds"]} are shown. JAX is
+compiled whole, once with a step a call and once with `lax.scan` over an epoch's batches.
+
+![Time of a training step of each contender on each workload](performance.svg)
+
+Microseconds a step:
+
+{_table(["rows, features, hidden, classes, batch", *(style[0] for style in plot.STYLES.values())], times)}
+
+How many of the compiled core's steps fit into one of the peer's, and how many at least were wanted; of JAX's two ways
+the quicker one counts:
+
+{_table(["", *PEERS.values()], ratios)}{"".join(missing)}"""
+
+
+def _name(row: dict[str, Any]) -> str:
+    work = row["workload"]
+    hidden = ",".join(map(str, work["hidden"]))
+    return f"{row['name']}: {work['rows']}, {work['inputs']}, ({hidden}), {work['classes']}, {work['batch_size']}"
+
+
+def _microseconds(value: float | None) -> str:
+    return "missing" if value is None else f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+
+
+def _ratio(row: dict[str, Any], peer: str) -> str:
+    if peer not in row["ratios"]:
+        return "missing"
+    ratio, wanted = row["ratios"][peer], row["wanted"][peer]
+    return f"{_judged(f'{ratio:.2f}×', ratio >= wanted)} (≥ {wanted:g}×)"
+
+
+def _peak(steps: dict[str, Any]) -> str:
+    wide = steps["rows"][-1]
+    share = _judged(f"{wide['share']:.1%}", wide["share"] >= steps["wanted_share"])
+    return f"""## The machine's limit
+
+`np.dot` of large square float32 matrices reaches {wide["peak"]:.1f} GFLOP/s in the same run, on one thread. On
+_{wide["name"]}_ the core reaches {wide["gigaflops"]:.1f}, counting the multiply-adds of the matrix products alone:
+{share} of it (wanted: at least {steps["wanted_share"]:.0%})."""
+
+
+def _inference() -> str:
+    found = results.read("inference")
+    rows = [[name, _judged(f"{each:.1f}", each <= found["wanted"])] for name, each in found["microseconds"].items()]
+    return f"""## Prediction of one row
+
+`Network.predict` of one row, in microseconds (wanted: at most {found["wanted"]}):
+
+{_table(["network", "µs"], rows)}"""
+
+
+def _footprint() -> str:
+    found = results.read("footprint")
+    work, wanted = found["workload"], found["wanted"]
+    peaks = [[what, _judged(f"{peak:.2f}", peak < wanted)] for what, peak in found["peaks"].items()]
+    steps = [
+        [
+            engine,
+            str(more["steps"]),
+            f"{more['bytes']:,}",
+            f"{more['peak']:,}",
+            str(more["arrays"]) if engine == "numba" else "–",
+        ]
+        for engine, more in found["steps"].items()
+    ]
+    return f"""## Memory
+
+Training on {work["rows"]:,} × {work["inputs"]} float32: how far the process grows beyond its libraries, data included,
+in sizes of the encoded array (wanted: below {wanted}). The core begins with the encoded array, the job with the
+dataset:
+
+{_table(["", "peak"], peaks)}
+
+What that many more steps, in more epochs, leave behind, add to the peak (the orders of the rows, which are drawn for
+some epochs ahead), and make of arrays in compiled code:
+
+{_table(["engine", "steps", "bytes left", "bytes at the peak", "arrays"], steps)}"""
+
+
+def _http() -> str:
+    found = results.read("http")
+    rows = [_job(row, way, job) for row in found["rows"] for way, job in row["jobs"].items()]
+    head = ["job", "engine", "epochs", "core", "job", "lost", "lost in the epochs"]
+    return f"""## Training over HTTP
+
+Steps a second of the core alone, and of a job from `started_at` to `finished_at` on the embedded stack, which does the
+same steps and metrics: the rest is reading the dataset, the database, heartbeats, events and the model. The last
+column looks at the epochs' seconds only. A watched job's client reads every epoch's event. Medians of
+{found["rounds"]}, in turns.
+
+{_table(head, rows)}"""
+
+
+def _job(row: dict[str, Any], way: str, job: dict[str, float]) -> list[str]:
+    lost = _judged(f"{job['loss']:.1%}", job["loss"] <= row["wanted"])
+    return [
+        f"{row['name']}, {way}",
+        row["engine"],
+        f"{row['epochs']:,}",
+        f"{row['core']:,.0f}",
+        f"{job['whole']:,.0f}",
+        f"{lost} (≤ {row['wanted']:.0%})",
+        f"{job['loss_in_epochs']:.1%}",
+    ]
+
+
+def _service() -> str:
+    found = results.read("service")
+    rows = []
+    for row in found["rows"]:
+        median = _judged(f"{row['p50']:.1f}", row["p50"] <= row["wanted"])
+        rows.append([row["name"], f"{median} (≤ {row['wanted']})", f"{row['p95']:.1f}"])
+    return f"""## A small job, end to end
+
+iris, hidden 8, 50 epochs, {found["jobs"]} jobs one after the other, in milliseconds:
+
+{_table(["", "p50", "p95"], rows)}"""
+
+
+def _upload() -> str:
+    found = results.read("upload")
+    ratio = _judged(f"{found['ratio']:.2f}", found["ratio"] <= 2)
+    grown = _judged(f"{found['mebibytes']:.0f}", found["mebibytes"] < 64)
+    return f"""## A large upload
+
+A CSV of {found["megabytes"]} MB: pyarrow's bare read takes {found["bare"]:.2f} s, ours, with every column described
+and written, {found["ours"]:.2f} s: {ratio} times (wanted: at most 2). Memory grows by {grown} MiB (wanted: below
+64)."""
+
+
+def _judged(figure: str, met: bool) -> str:
+    return figure if met else f"**{figure}**"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""One contender in a process and an environment of its own: it is told on stdin when to run, and answers on stdout.
+
+`python -m bench.runner MODULE CONTENDER` imports `bench.contenders.MODULE` and sends its version. A line with a
+workload makes it warm up; each line "go" is a round. One thread on one core, whatever the library would like.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+ROUND_SECONDS = 0.3
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what a library prints is no answer
+    _hold_to_one_thread()
+    try:
+        module = importlib.import_module(f"bench.contenders.{sys.argv[1]}")
+    except ImportError as error:
+        _answer(answers, missing=str(error))
+        return
+    _answer(answers, version=module.VERSION)
+    _serve(module.CONTENDERS[sys.argv[2]], answers)
+
+
+def _serve(contender: Callable[..., Any], answers: TextIO) -> None:
+    from bench.workloads import Workload  # NumPy comes with it: not before the threads are settled
+
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if asked != "go":
+            start = contender(Workload(**asked | {"hidden": tuple(asked["hidden"])}))
+            repeats = _warm_up(start)
+            _answer(answers, repeats=repeats)
+        else:
+            _answer(answers, seconds=_seconds(start(), repeats))
+
+
+def _hold_to_one_thread() -> None:
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"), XLA_FLAGS="--xla_cpu_multi_thread_eigen=false")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def _warm_up(start: Callable[[], Callable[[int], object]]) -> int:
+    """Compile and fill caches; how many repeats make a round of about the wanted length."""
+    _seconds(start(), 1)
+    repeats = 1
+    while (seconds := _seconds(start(), repeats)) < ROUND_SECONDS / 2:
+        repeats *= 2
+    return max(1, round(repeats * ROUND_SECONDS / seconds))
+
+
+def _seconds(run: Callable[[int], object], repeats: int) -> float:
+    began = time.perf_counter()
+    run(repeats)
+    return time.perf_counter() - began
+
+
+def _answer(answers: TextIO, **answer: Any) -> None:
+    print(json.dumps(answer), file=answers)
+
+
+if __name__ == "__main__":
+    main()
