@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when SciPy loads, so before the imports
-# ruff: noqa: E402
 
 import time
 from collections.abc import Callable

@@ -66,7 +66,7 @@ def test_a_model_of_before_reports_has_none(database: Database) -> None:
         connection.execute(text(f"INSERT INTO models ({columns}) VALUES ({places})"), fields)
     upgrade(database, SCRIPTS)
     with database.read() as session:
-        model = models.get(session, TENANT, "model_1", weights=True, report=True, state=True)
+        model = models.get(session, TENANT, "model_1", Model.weights, Model.report, Model.training_state)
         assert (model.weights, model.report, model.training_state) == (b"w", None, None)
 
 

@@ -19,7 +19,7 @@ NORMALIZATIONS = {None: 0, "batch": BATCH, "layer": LAYER_WISE}
 EPSILON = 1e-5
 MEMORY = 0.1
 
-SMALL = 1024
+SMALL = 768
 """How many multiplications are as quick in a loop as in BLAS: `python -m bench.products` measures it."""
 
 
