@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One more than the cores of a small machine: many tests wait for processes.
+PARALLEL := --numprocesses 3 --dist loadfile
 PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
@@ -30,17 +32,17 @@ demo: $(READY) ## start the stack in a folder of its own, train on a real data s
 	$(BIN)/python -m embedded.demo
 
 test: $(READY) ## run the whole test suite, with its own Redis and PostgreSQL
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 test-fast: $(READY) ## run the tests that start no stack
-	$(BIN)/pytest -m "not acceptance"
+	$(BIN)/pytest $(PARALLEL) -m "not acceptance"
 
 check: $(READY) ## formatter, linter, strict types, import floors, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not acceptance"
+	$(BIN)/pytest $(PARALLEL) -q -m "not acceptance"
 
 format: $(READY) ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib import metadata, resources
 from typing import Any
 
@@ -133,13 +134,13 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
 
 def register(app: Flask, routes: Sequence[Route]) -> None:
     """Serve the document, the page, and the page's assets: all from here, nothing from elsewhere."""
-    reference = orjson.dumps(document(routes))
+    reference = cache(lambda: orjson.dumps(document(routes)))
     folder = resources.files("flask_openapi3_swagger") / "templates" / ASSETS
     pages = Blueprint("docs", __name__)
 
     @pages.get("/openapi.json")
     def openapi() -> Response:
-        return Response(reference, content_type="application/json")
+        return Response(reference(), content_type="application/json")
 
     @pages.get("/docs")
     def docs() -> Response:

@@ -15,6 +15,8 @@ import pytest
 from .running import Running, eventually, left_over, running, traced
 from .standins import write
 
+pytestmark = pytest.mark.acceptance
+
 READY = "backpropd is ready at "
 
 

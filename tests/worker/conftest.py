@@ -23,7 +23,7 @@ from worker.runner import Runner
 TENANT = "local"
 PATIENCE = 60.0
 ENDLESS = 5_000_000  # epochs: hours
-LONG = 40_000  # epochs: a second or more, so that there is time to come between
+LONG = 15_000  # epochs: a second or more, so that there is time to come between
 
 
 class Shop:
