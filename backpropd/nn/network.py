@@ -199,6 +199,8 @@ class Network:
     def predict(self, theta: Array, x: Array) -> Array:
         """The outputs h (n, outputs) for rows x (n, inputs). Raises `Invalid` if x has another shape."""
         x = self._rows(x)
+        if len(x) <= BLOCK_ROWS:
+            return forward(self.layers(theta, len(x)), x)
         outputs = np.empty((len(x), self.outputs), theta.dtype)
         for rows, output in self._blocks(theta, x):
             outputs[rows] = output.h
