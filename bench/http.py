@@ -60,9 +60,9 @@ def _compare(client: Client, dataset_id: str, target: str, workload: Workload) -
     jobs: dict[str, list[tuple[float, float]]] = {"unwatched": [], "watched": []}
     with contenders({engine: ("core", OURS)}) as (contender,):
         contender.prepare(same)
-        epochs = round(SECONDS / contender.round())
+        epochs = round(SECONDS / contender.round_of(round(1 / contender.round())))
         for _ in range(ROUNDS):
-            core.append(contender.round())
+            core.append(contender.round_of(epochs))
             for way, times in jobs.items():
                 times.append(_job(client, dataset_id, target, _spec(workload, epochs), way == "watched"))
     return {

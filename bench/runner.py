@@ -1,7 +1,7 @@
 """One contender in a process and an environment of its own: it is told on stdin when to run, and answers on stdout.
 
 `python -m bench.runner MODULE CONTENDER` imports `bench.contenders.MODULE` and sends its version. A line with a
-workload makes it warm up; each line "go" is a round. One thread on one core, whatever the library would like.
+workload makes it warm up; a line with a number is a round of so many repeats. One thread on one core, whatever the library would like.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 ROUND_SECONDS = 0.3
+FEWEST_REPEATS = 3  # what a run does once is little beside that many epochs
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -37,12 +38,11 @@ def _serve(contender: Callable[..., Any], answers: TextIO) -> None:
 
     for line in sys.stdin:
         asked = json.loads(line)
-        if asked != "go":
+        if isinstance(asked, dict):
             start = contender(Workload(**asked | {"hidden": tuple(asked["hidden"])}))
-            repeats = _warm_up(start)
-            _answer(answers, repeats=repeats)
+            _answer(answers, repeats=_warm_up(start))
         else:
-            _answer(answers, seconds=_seconds(start(), repeats))
+            _answer(answers, seconds=_seconds(start(), asked))
 
 
 def _hold_to_one_thread() -> None:
@@ -57,7 +57,7 @@ def _warm_up(start: Callable[[], Callable[[int], object]]) -> int:
     repeats = 1
     while (seconds := _seconds(start(), repeats)) < ROUND_SECONDS / 2:
         repeats *= 2
-    return max(1, round(repeats * ROUND_SECONDS / seconds))
+    return max(FEWEST_REPEATS, round(repeats * ROUND_SECONDS / seconds))
 
 
 def _seconds(run: Callable[[int], object], repeats: int) -> float:

@@ -35,9 +35,13 @@ class Contender:
         """Have it make the workload's network and data, compile, and find how much work a round is."""
         self.repeats = self._ask(workload._asdict())["repeats"]
 
+    def round_of(self, repeats: int) -> float:
+        """The seconds of one repeat, over so many of them."""
+        return float(self._ask(repeats)["seconds"]) / repeats
+
     def round(self) -> float:
         """The seconds of one repeat, over a round of them."""
-        return float(self._ask("go")["seconds"]) / self.repeats
+        return self.round_of(self.repeats)
 
     def close(self) -> None:
         if self.process:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd import nn
+from backpropd import errors, nn
 from backpropd.learn import data
 from backpropd.learn.checkpoint import pack, unpack
 from backpropd.learn.data import Encoders, Source
@@ -131,6 +131,11 @@ class Run:
     def _measured(self, part: str, batch: Batch) -> tuple[dict[str, float], dict[str, Any] | None]:
         """The figures of a part, and its report if it is the one to report on."""
         loss, h = self.network.evaluate(self.state.theta, self.network.batch(*batch))
+        if not np.isfinite(loss):
+            raise errors.Diverged(
+                f"the loss of the {part} rows is not finite after the last epoch: lower the learning_rate",
+                epoch=self.state.epoch,
+            )
         figures = {"loss": float(loss), **metrics_for(self.model_so_far)(h, batch.y)}
         if part == "training" and self.validation_set:
             return figures, None

@@ -24,6 +24,7 @@ from backpropd.nn.state import State, StopReason
 Metrics = Callable[[Array, Array], dict[str, float]]
 Clock = Callable[[], float]
 LONGEST_BURST = 256
+LAST_LOOK_ROWS = 128
 ORDERED_ROWS = 2**20  # of all the epochs of a burst: the orders are drawn ahead, eight bytes a row
 
 
@@ -105,8 +106,8 @@ def fit(
     targets, on both sets.
 
     Raises `Diverged` at the end of an epoch whose loss, gradient, parameters, validation loss or metrics are not
-    finite, or whose step, the run's last, leaves a loss that is not; and `Invalid` for sets that do not fit the
-    network.
+    finite, or whose step, the run's last, leaves a loss over the first rows that is not; and `Invalid` for sets that do
+    not fit the network.
     """
     run = _Run(network, training_set, validation_set, training, state, metrics, interrupt, clock)
     for burst in run.bursts(1):
@@ -268,8 +269,9 @@ class _Run:
         if reason:
             if state.best_theta is not None:
                 state.theta[:] = state.best_theta
-            # no other epoch will come to see what the last step did
-            self._refuse_what_is_not_finite(self.network.evaluate(state.theta, self.training_set)[0])
+            # no other epoch will come to see what the last step did; a few rows tell, and a pass over all is dear
+            few = Batch(*(None if part is None else part[:LAST_LOOK_ROWS] for part in self.training_set))  # type: ignore[arg-type]
+            self._refuse_what_is_not_finite(self.network.evaluate(state.theta, few)[0])
         state.stop_reason = reason
         return epoch._replace(stop_reason=reason)
 

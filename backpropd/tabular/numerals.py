@@ -59,9 +59,9 @@ def _padded(cells: pa.StringArray) -> bool:
     """Whether a number has a digit behind a leading zero, as `007`: from the bytes, for every cell is looked at."""
     _, offsets, letters = cells.buffers()
     edges = np.frombuffer(offsets, np.int32)[cells.offset : cells.offset + len(cells) + 1]
-    byte = np.frombuffer(letters, np.uint8)[: edges[-1]]
-    zero_digit = np.zeros(len(byte), bool)  # at each zero that a digit follows within its cell
-    zero_digit[:-1] = (byte[:-1] == ord("0")) & (byte[1:] - np.uint8(ord("0")) < 10)
-    zero_digit[edges[1:] - 1] = False
-    sign = byte[edges[:-1]]
-    return bool(zero_digit[edges[:-1] + ((sign == ord("+")) | (sign == ord("-")))].any())
+    byte = np.frombuffer(letters, np.uint8)
+    starts, ends = edges[:-1], edges[1:]
+    sign = byte[starts]
+    starts = starts + ((sign == ord("+")) | (sign == ord("-")))
+    seconds = (starts + 1)[(byte[starts] == ord("0")) & (starts + 1 < ends)]
+    return bool((byte[seconds] - np.uint8(ord("0")) < 10).any())
