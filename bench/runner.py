@@ -1,7 +1,8 @@
 """One contender in a process and an environment of its own: it is told on stdin when to run, and answers on stdout.
 
 `python -m bench.runner MODULE CONTENDER` imports `bench.contenders.MODULE` and sends its version. A line with a
-workload makes it warm up; a line with a number is a round of so many repeats. One thread on one core, whatever the library would like.
+workload makes it warm up; a line with a number is a round of so many repeats. One thread on one core, whatever the
+library would like.
 """
 
 from __future__ import annotations
