@@ -21,6 +21,7 @@ from embedded.demo import stack
 
 ROUNDS = 3
 SECONDS = 8  # as many epochs as the core does in this time
+MANY = 1_000_000  # epochs: how often metrics come follows from the sizes then, not from the end of the run
 WANTED = {"play": 0.20, "digits": 0.10}
 WORKLOAD = {each.name: each for each in WORKLOADS}
 
@@ -52,7 +53,7 @@ def _table(folder: Path) -> Path:
 
 
 def _compare(client: Client, dataset_id: str, target: str, workload: Workload) -> dict[str, Any]:
-    plan = client.jobs.create(dataset_id, target, dry_run=True, **_spec(workload, 1))
+    plan = client.jobs.create(dataset_id, target, dry_run=True, **_spec(workload, MANY))
     training = plan["training"]
     engine = {"numba": "compiled", "numpy": "numpy"}[training["engine"]]
     same = workload._replace(inputs=len(plan["features"]), metrics_every=training.get("metrics_every", 1))
