@@ -123,6 +123,8 @@ some epochs ahead), and make of arrays in compiled code:
 
 
 def _http() -> str:
+    if not results.exists("http"):
+        return "## Training over HTTP\n\nNot measured in this run."
     found = results.read("http")
     rows = [_job(row, way, job) for row in found["rows"] for way, job in row["jobs"].items()]
     head = ["job", "engine", "epochs", "core", "job", "lost", "lost in the epochs"]

@@ -18,3 +18,8 @@ def write(name: str, result: Any) -> None:
 def read(name: str) -> Any:
     """What the measurement `name` found in the last run."""
     return json.loads((OUT / f"{name}.json").read_text())
+
+
+def exists(name: str) -> bool:
+    """Whether the measurement `name` was made in the last run."""
+    return (OUT / f"{name}.json").exists()
