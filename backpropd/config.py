@@ -50,9 +50,12 @@ class Settings(BaseSettings):
     sweep_seconds: float = 5.0
     checkpoint_seconds: float = 5.0
     flush_seconds: float = 0.25
-    ring_again_seconds: float = 30.0
     idempotency_seconds: float = 24 * 3600.0
-    max_recoveries: int = 3
+    max_losses: int = 3  # of its worker, without any progress in between
+    turn_seconds: float = 60.0
+    max_job_seconds: float = 24 * 3600.0
+    max_queued_jobs: int = 200_000
+    max_queued_jobs_per_tenant: int = 100_000
     worker_memory_bytes: int = 2 * 1024**3
 
     def with_defaults(self) -> Settings:

@@ -137,14 +137,32 @@ class Conflict(BackpropdError):
     code = "conflict"
 
 
-class Unavailable(BackpropdError):
-    """A part that the answer needs is away; try again after `retry_after` seconds."""
+class Later(BackpropdError):
+    """Not now: try again after `retry_after` seconds."""
 
-    code = "unavailable"
+    code = "later"
 
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class Unavailable(Later):
+    """A part that the answer needs is away."""
+
+    code = "unavailable"
+
+
+class TooMany(Later):
+    """More of this than is taken now."""
+
+    code = "too_many"
+
+
+class QueueFull(TooMany):
+    """As many jobs are queued as the service takes; the message says whose limit that is."""
+
+    code = "queue_full"
 
 
 # ── what ends a job ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -139,6 +139,9 @@ def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: 
         )
         if made_before:
             return datasets.get(session, TENANT, made_before)
+        datasets.hold_blob(session, sha256)
+        if not here.blobs.holds(sha256):  # the sweeper took it for an orphan, of earlier and equal bytes
+            here.blobs.put(table)
         dataset = datasets.create(
             session,
             TENANT,

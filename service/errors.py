@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -23,6 +24,7 @@ STATUSES: dict[type[errors.BackpropdError], HTTPStatus] = {
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -66,11 +68,12 @@ def register(app: Flask) -> None:
     """Answer every exception with a problem document."""
     app.register_error_handler(errors.BackpropdError, _ours)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(OSError, _system)
     app.register_error_handler(Exception, _unforeseen)
 
 
 def _ours(error: errors.BackpropdError) -> Response:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.Unavailable) else None
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.Later) else None
     return problem(status_of(error), error.code, error.detail, error.problems, headers)
 
 
@@ -81,6 +84,13 @@ def _http(error: HTTPException) -> Response:
     code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return problem(status, code, DETAILS.get(status, error.description or code), headers=kept)
+
+
+def _system(error: OSError) -> Response:
+    """What the system refuses: a full disk is mended by somebody else, and the request may come again."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _ours(errors.Unavailable("the service's disk is full: try again later", retry_after=60))
+    return _unforeseen(error)
 
 
 def _unforeseen(error: Exception) -> Response:

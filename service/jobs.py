@@ -13,10 +13,11 @@ from typing import Any
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from backpropd import errors, learn, queue
-from backpropd.store import datasets, epochs, idempotency, jobs, models
+from backpropd import errors, learn
+from backpropd.config import Settings
+from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
 from backpropd.store.schema import Epoch, Job
-from backpropd.store.status import OVER
+from backpropd.store.status import OVER, Status
 from service import events, rendering, schemas
 from service.idempotency import key_of
 from service.routing import Answer, Routes
@@ -35,7 +36,7 @@ FIRST_LOOK, LAST_LOOK = 0.005, 0.25  # seconds between two looks at a job that i
     body=schemas.JobRequest,
     query=schemas.DryRunQuery,
     answers={202: schemas.Job, 200: schemas.Plan},
-    problems=(404,),
+    problems=(404, 429),
     headers=("Idempotency-Key",),
 )
 def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
@@ -84,7 +85,8 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             session, TENANT, ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds
         )
         if made_before:
-            return _render(session, [jobs.get(session, TENANT, made_before)])[0]
+            return _shown(session, jobs.get(session, TENANT, made_before))
+        _refuse_when_full(session, here.settings)
         job = jobs.create(
             session,
             TENANT,
@@ -99,17 +101,34 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         )
         if key:
             idempotency.fill(session, TENANT, ROUTE, key, job.id)
-        jobs.mark_rung(session, [job.number])
-        shown = _render(session, [job])[0]
-    if not queue.ring(here.celery):
-        with here.database.write() as session:
-            jobs.mark_unrung(session, job.number)
+        shown = _shown(session, job)
+    here.doorbell.press()
     return shown
+
+
+def _refuse_when_full(session: Session, settings: Settings) -> None:
+    """Raises `errors.QueueFull`."""
+    for most, tenant, whose in (
+        (settings.max_queued_jobs_per_tenant, TENANT, "of yours are queued, as many as one tenant may have"),
+        (settings.max_queued_jobs, None, "are queued in all, as many as are taken"),
+    ):
+        if turns.count_queued(session, most, tenant) >= most:
+            raise errors.QueueFull(
+                f"{most} jobs {whose}: post again when some are done, or cancel some", retry_after=10
+            )
 
 
 def _fingerprint(body: schemas.JobRequest) -> str:
     # a default is not the same as its value written out: the neurons have defaults of their own
     return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
+
+
+def _shown(session: Session, job: Job) -> dict[str, Any]:
+    """One job, with its place in the queue if it waits there."""
+    shown = _render(session, [job])[0]
+    if job.status == Status.QUEUED:
+        shown["queue"] = rendering.place(turns.outlook(session, job, world().settings.lease_seconds))
+    return shown
 
 
 def _render(session: Session, found: Iterable[Job]) -> list[dict[str, Any]]:
@@ -141,7 +160,7 @@ def _when_over(job_id: str, until: float) -> dict[str, Any]:
             job = jobs.get(session, TENANT, job_id)
             left = until - time.monotonic()
             if job.status in OVER or left <= 0:
-                return _render(session, [job])[0]
+                return _shown(session, job)
         time.sleep(min(pause, left))
         pause = min(pause * 1.3, LAST_LOOK)
 
@@ -198,22 +217,22 @@ def stream(job_id: str) -> Answer:
 def cancel(job_id: str) -> Answer:
     """Cancel a job that is not over."""
     with world().database.write() as session:
-        return _render(session, [jobs.cancel(session, TENANT, job_id)])[0], 202
+        return _shown(session, jobs.cancel(session, TENANT, job_id)), 202
 
 
 @routes("POST", "/v1/jobs/{job_id}/pause", answers={202: schemas.Job}, problems=(404, 409))
 def pause(job_id: str) -> Answer:
     """Put a job aside, with a checkpoint if it runs."""
     with world().database.write() as session:
-        return _render(session, [jobs.pause(session, TENANT, job_id)])[0], 202
+        return _shown(session, jobs.pause(session, TENANT, job_id)), 202
 
 
 @routes("POST", "/v1/jobs/{job_id}/resume", answers={202: schemas.Job}, problems=(404, 409))
 def resume(job_id: str) -> Answer:
     """Queue a paused job again; it goes on from its checkpoint."""
     with world().database.write() as session:
-        shown = _render(session, [jobs.resume(session, TENANT, job_id)])[0]
-    queue.ring(world().celery)
+        shown = _shown(session, jobs.resume(session, TENANT, job_id))
+    world().doorbell.press()
     return shown, 202
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from backpropd.store import schema
@@ -50,6 +51,7 @@ def job(row: schema.Job, transitions: Iterable[schema.Transition]) -> dict[str, 
         "error": error,
         "stop_reason": row.stop_reason,
         "transitions": [{"status": each.status, "at": each.at, "reason": each.reason} for each in transitions],
+        "queue": None,
         "attempts": row.attempts,
         "priority": row.priority,
         "created_at": row.created_at,
@@ -57,6 +59,12 @@ def job(row: schema.Job, transitions: Iterable[schema.Transition]) -> dict[str, 
         "finished_at": row.finished_at,
         "metadata": row.meta,
     }
+
+
+def place(outlook: tuple[int, datetime | None]) -> dict[str, Any]:
+    """A queued job's place in the queue."""
+    position, starts = outlook
+    return {"position": position, "estimated_start_at": starts}
 
 
 def spec(resolved: dict[str, Any]) -> dict[str, Any]:

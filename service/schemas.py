@@ -405,6 +405,13 @@ class Transition(Output):
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled", "paused"]
 
 
+class QueuePlace(Output):
+    """Where a queued job stands: its position from 1, and when it may start, if that can be told."""
+
+    position: int
+    estimated_start_at: datetime | None
+
+
 class Job(Output):
     """A job, with the whole resolved spec: nothing that decides the result stays hidden."""
 
@@ -422,6 +429,7 @@ class Job(Output):
     error: JobError | None
     stop_reason: str | None
     transitions: list[Transition]
+    queue: QueuePlace | None = Field(description="of a queued job that is read alone; null in a list")
     attempts: int
     priority: int
     created_at: datetime

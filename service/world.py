@@ -14,6 +14,7 @@ from backpropd import queue
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
+from service.doorbell import Doorbell
 
 TENANT = "local"
 CROWDED_SECONDS = 0.5
@@ -21,16 +22,18 @@ CROWDED_SECONDS = 0.5
 
 @dataclass
 class World:
-    """Settings, the database, the blobs, the doorbell, and the places for what holds a thread: streams and waits."""
+    """Settings, the database, the blobs, the broker, and the places for what holds a thread: streams and waits."""
 
     settings: Settings
     database: Database
     blobs: Blobs
     celery: Celery
+    doorbell: Doorbell = field(init=False)
     streams: threading.BoundedSemaphore = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:
+        self.doorbell = Doorbell(self.celery)
         self.streams = threading.BoundedSemaphore(self.settings.max_event_streams)
         self.waits = threading.BoundedSemaphore(self.settings.max_waits)
 

@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.config import Settings
-from backpropd.store import claims
+from backpropd.store import claims, turns
 from backpropd.store.claims import Claim
 from backpropd.store.database import Database
+from worker.board import Board
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
 LISTEN_SECONDS = 0.5
+AGAIN_SECONDS = 0.25  # between two tries to write while the database is away
+# Between two bursts training obeys at once. Where it does not, in the middle of a huge batch or while it reads its
+# table, the lease's thread carries out what was asked; and ends a process that goes on for nothing.
+PATIENCE = {"cancel": 1.0, "pause": 1.0, "deadline": 1.0, "hand_back": 5.0, "turn_over": 5.0}
+STUCK_SECONDS = 10.0
+OVERTIME_SECONDS = 10.0  # past `max_seconds`, for the epoch under way to end
 
 
 class Lease:
     """Keeps one claim alive while its block runs.
 
-    `request` is what training must stop for: 'cancel', 'pause', 'hand_back' or 'lost'. `interrupt` is an array of one
-    int8 that training looks at between two batches; it is set together with `request`.
+    `request` is what training must stop for: 'cancel', 'pause', 'deadline', 'hand_back', 'turn_over' or 'lost'.
+    `interrupt` is an array of one int8 that training looks at between two batches; it is set together with `request`.
     """
 
-    def __init__(self, claim: Claim, database: Database, settings: Settings, stopping: Callable[[], bool]) -> None:
-        self.claim, self.database, self.settings, self.stopping = claim, database, settings, stopping
+    def __init__(self, claim: Claim, database: Database, settings: Settings, board: Board) -> None:
+        self.claim, self.database, self.settings, self.board = claim, database, settings, board
         self.request: str | None = None
         self.interrupt = np.zeros(1, np.int8)
-        self._renewed_at = time.monotonic()
+        self._began = self._renewed_at = time.monotonic()
+        self._heard_at = 0.0
+        self._deadline = self._began + settings.max_job_seconds - claim.seconds
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def __enter__(self) -> Lease:
+        self.board.beat()
         self._thread.start()
         return self
 
@@ -46,6 +62,16 @@ class Lease:
     ) -> None:
         self._over.set()
         self._thread.join()
+        self.board.rest()
+
+    @property
+    def seconds(self) -> float:
+        """How long workers have held the job, in all."""
+        return self.claim.seconds + time.monotonic() - self._began
+
+    def end_within(self, seconds: float) -> None:
+        """Training begins, and has so long."""
+        self._deadline = min(self._deadline, time.monotonic() + seconds + OVERTIME_SECONDS)
 
     def check(self) -> None:
         """Raise `errors.LeaseLost` if the lease was lost or could not be renewed in time."""
@@ -53,8 +79,27 @@ class Lease:
             self.hear("lost")
             raise errors.LeaseLost(f"the lease of job {self.claim.job_id} is lost")
 
+    def write(self, change: Callable[[Session], Result]) -> Result:
+        """Make a change that is fenced by the claim's token, again and again while the database is away and it may be.
+
+        Raises `errors.LeaseLost` when the worker's own deadline has come before the database has.
+        """
+        while True:
+            try:
+                return self.try_to_write(change)
+            except errors.Unavailable as away:
+                log.warning("%s: the database is away: %s", self.claim.job_id, away)
+                time.sleep(AGAIN_SECONDS)
+
+    def try_to_write(self, change: Callable[[Session], Result]) -> Result:
+        """Make a change that is fenced by the claim's token. Raises `errors.Unavailable`, `errors.LeaseLost`."""
+        with self._fence(), self.database.write() as session:
+            done = change(session)
+        self.board.beat()
+        return done
+
     @contextmanager
-    def fence(self) -> Iterator[None]:
+    def _fence(self) -> Iterator[None]:
         """Around a write that renews the lease: not begun after the worker's own deadline, noted when done."""
         self.check()
         began = time.monotonic()
@@ -70,21 +115,66 @@ class Lease:
             except errors.Unavailable as away:
                 log.warning("%s: no heartbeat: %s", self.claim.job_id, away)
             if self.request is not None:
-                return
+                self._insist()
 
     def _beat(self) -> None:
         self.check()
-        if self.stopping():
-            self.hear("hand_back")
-        elif time.monotonic() - self._renewed_at >= self.settings.heartbeat_seconds:
-            with self.fence(), self.database.write() as session:
-                self.hear(claims.renew(session, self.claim, self.settings.lease_seconds))
+        self.board.beat()
+        if time.monotonic() - self._renewed_at >= self.settings.heartbeat_seconds:
+            self.hear(self.try_to_write(self._renew))
         else:
             with self.database.read() as session:
                 self.hear(claims.asked(session, self.claim))
+                waiting = self._turn_is_over() and turns.somebody_waits(session, self.claim.priority)
+            self.hear("turn_over" if waiting else None)
+        if self.board.stopping():
+            self.hear("hand_back")
+        if time.monotonic() > self._deadline:
+            self.hear("deadline")
+
+    def _renew(self, session: Session) -> str | None:
+        return claims.renew(session, self.claim, self.settings.lease_seconds, self.seconds)
+
+    def _turn_is_over(self) -> bool:
+        return time.monotonic() - self._began > self.settings.turn_seconds
 
     def hear(self, request: str | None) -> None:
-        """Note what is asked of the job; what is lost stays lost."""
-        if request is not None and self.request != "lost":
+        """Note what is asked of the job, the first of all; but a cancel goes before it, and what is lost stays lost."""
+        if request is None or self.request == "lost":
+            return
+        if self.request is None or request in ("lost", "cancel"):
+            self._heard_at = self._heard_at or time.monotonic()
             self.request = request
             self.interrupt[0] = 1
+
+    def _insist(self) -> None:
+        """Carry out what training should have, and end the process if that goes on all the same."""
+        since = time.monotonic() - self._heard_at
+        patience = PATIENCE.get(self.request or "", 0.0)
+        if self.request != "lost" and since > patience:
+            try:
+                self.try_to_write(self.carry_out)
+            except (errors.LeaseLost, errors.Unavailable) as error:
+                log.warning("%s: %s", self.claim.job_id, error)
+            else:
+                self.hear("lost")
+        if since > patience + STUCK_SECONDS:
+            log.error("%s does not stop: this process ends, and another takes its place", self.claim.job_id)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def carry_out(self, session: Session) -> str:
+        """Do to the job what was asked, from its last checkpoint."""
+        if self.request == "hand_back":
+            return claims.hand_back(session, self.claim, "handed back: its worker is shutting down")
+        if self.request == "turn_over":
+            return claims.hand_back(session, self.claim, "its turn is over, and others wait", behind=True)
+        if self.request == "deadline":
+            return claims.fail(session, self.claim, "deadline_exceeded", self._late())
+        return claims.obey(session, self.claim)
+
+    def _late(self) -> str:
+        return (
+            f"the job was not over after {self.seconds:.0f} s of a worker's time: it may have training.max_seconds and "
+            f"{OVERTIME_SECONDS:.0f} s to end its epoch, and {self.settings.max_job_seconds:.0f} s in all; "
+            "try fewer epochs, fewer rows or a smaller network"
+        )

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import logging
-import mmap
+import math
 import os
-import secrets
-import socket
+import signal
 import threading
+import time
 from typing import Any
 
+from billiard.process import current_process
 from celery import Celery, signals
 
 from backpropd import errors, queue
 from backpropd.config import Settings
-from backpropd.store import workers
+from backpropd.store import sweeps, workers
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from worker import compiled, tasks
+from worker.board import Board
+from worker.identity import identity, lives
 from worker.runner import Runner
 
 log = logging.getLogger(__name__)
 
+WATCH_SECONDS = 0.25
 OPTIONS = (
     "--pool=prefork",
     "--without-gossip",
@@ -31,75 +35,83 @@ OPTIONS = (
 )
 
 
-class Stopping:
-    """A byte that the parent and its children share: set once, when the parent is told to stop."""
-
-    def __init__(self) -> None:
-        self._byte = mmap.mmap(-1, 1)
-
-    def set(self) -> None:
-        """Tell every child."""
-        self._byte[0] = 1
-
-    def __call__(self) -> bool:
-        return self._byte[0] == 1
-
-
 def run(settings: Settings) -> None:
     """Train until SIGTERM; running jobs are checkpointed and handed back."""
     compiled.prepare(settings.data_dir)
     app = queue.make_app(settings)
-    stopping = Stopping()
-    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
     database = Database(settings.database_url)
     blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
-    tasks.register(app, Runner(name, settings, database, blobs, stopping))
-    _mind(app, settings, database, stopping, name)
-    app.worker_main(["worker", *OPTIONS, f"--concurrency={settings.workers}", f"--hostname={name}@%h"])
+    name = identity(os.getpid())
+    runner = Runner(name, settings, database, blobs, Board(settings.workers))
+    tasks.register(app, runner)
+    _mind(app, runner)
+    options = [*OPTIONS, f"--concurrency={settings.workers}", f"--hostname={name.replace('/', '-')}@%h"]
+    app.worker_main(["worker", *options])
 
 
-def _mind(app: Celery, settings: Settings, database: Database, stopping: Stopping, name: str) -> None:
+def _mind(app: Celery, runner: Runner) -> None:
     """Connect what must happen when the parent starts and stops, and when a child is born."""
-    told = threading.Event()
+    told, parent, database = threading.Event(), os.getpid(), runner.database
 
     @signals.worker_process_init.connect(weak=False)
     def child_born(**_: Any) -> None:
         database.engine.dispose(close=False)  # the parent's connections are not the child's to use
+        runner.name = identity(parent)
+        runner.board.enter(current_process().index)
 
     @signals.worker_ready.connect(weak=False)
     def ready(**_: Any) -> None:
-        threading.Thread(target=_tell, args=(database, settings, name, told), daemon=True).start()
-        for _place in range(settings.workers):
+        threading.Thread(target=_watch, args=(app, runner, told), name="watch", daemon=True).start()
+        for _place in range(runner.settings.workers):
             queue.ring(app)  # look at once for what was queued while nobody was there
 
     @signals.worker_shutting_down.connect(weak=False)
     def shutting_down(**_: Any) -> None:
-        stopping.set()
+        runner.board.stop()
 
     @signals.worker_shutdown.connect(weak=False)
     def shut_down(**_: Any) -> None:
         told.set()
         try:
             with database.write() as session:
-                workers.gone(session, name)
+                workers.gone(session, runner.name)
         except errors.Unavailable as away:
             log.warning("could not say goodbye: %s", away)
 
 
-def _tell(database: Database, settings: Settings, name: str, told: threading.Event) -> None:
-    """Say every heartbeat that this worker lives.
+def _watch(app: Celery, runner: Runner, told: threading.Event) -> None:
+    """Say every heartbeat that this worker lives; end children that hang, and take up the jobs of those that died.
 
     The parent forks anew whenever a child dies. No connection is open and no write under way at that moment: SQLite's
     must not be carried over a fork.
     """
     quiet = threading.Lock()
     os.register_at_fork(before=quiet.acquire, after_in_parent=quiet.release, after_in_child=quiet.release)
-    while not told.is_set():
-        with quiet:
-            try:
-                with database.write() as session:
-                    workers.seen(session, name, settings.workers)
-            except errors.Unavailable as away:
-                log.warning("could not tell that this worker lives: %s", away)
-            database.dispose()
-        told.wait(settings.heartbeat_seconds)
+    said_at, orphans = -math.inf, False
+    while not told.wait(WATCH_SECONDS):
+        for pid in runner.board.hung(runner.settings.lease_seconds):
+            log.error("the child %d gives no sign of life: it is killed", pid)
+            os.kill(pid, signal.SIGKILL)
+        orphans = runner.board.somebody_died() or orphans
+        if not orphans and time.monotonic() - said_at < runner.settings.heartbeat_seconds:
+            continue
+        try:
+            with quiet:
+                lost = _tell(runner)
+        except errors.Unavailable as away:
+            log.warning("could not tell that this worker lives: %s", away)
+            continue
+        said_at, orphans = time.monotonic(), False
+        for job_id in lost:
+            log.warning("%s lost its worker", job_id)
+            queue.ring(app)
+
+
+def _tell(runner: Runner) -> list[str]:
+    """Say that this worker lives, and take up the jobs of its machine's dead. Gives their ids."""
+    try:
+        with runner.database.write() as session:
+            workers.seen(session, runner.name, runner.settings.workers)
+            return sweeps.take_up_dead(session, lives, runner.settings.max_losses)
+    finally:
+        runner.database.dispose()

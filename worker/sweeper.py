@@ -10,9 +10,10 @@ from celery import Celery
 
 from backpropd import errors, queue
 from backpropd.config import Settings
-from backpropd.store import datasets, jobs, sweeps, workers
+from backpropd.store import datasets, sweeps
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
+from worker.identity import lives
 
 log = logging.getLogger(__name__)
 
@@ -43,18 +44,20 @@ def run(settings: Settings, *, once: bool = False) -> None:
 
 
 def sweep(database: Database, app: Celery, settings: Settings) -> None:
-    """Take up what was lost, then ring once a free place for jobs that nobody was told of."""
+    """Take up what was lost, then ring for jobs that wait although somebody could train them.
+
+    They do if nobody was told of them: the broker was away, or the process that should have rung is gone.
+    """
     with database.write() as session:
-        lost = sweeps.take_up_lost(session, settings.max_recoveries)
+        lost = sweeps.take_up_dead(session, lives, settings.max_losses)
+        lost += sweeps.take_up_expired(session, settings.lease_seconds, settings.max_losses)
     for job_id in lost:
         log.warning("%s lost its worker", job_id)
     with database.read() as session:
-        _, slots = workers.alive(session, settings.lease_seconds)
-        unheard = sweeps.unheard(session, settings.ring_again_seconds, max(slots, 1))
-    heard = [number for number in unheard if queue.ring(app)]
-    if heard:
-        with database.write() as session:
-            jobs.mark_rung(session, heard)
+        idle = sweeps.places_to_fill(session, settings.lease_seconds)
+    for _place in range(idle):
+        if not queue.ring(app):
+            break
 
 
 def tidy(database: Database, blobs: Blobs, settings: Settings) -> None:
@@ -65,5 +68,13 @@ def tidy(database: Database, blobs: Blobs, settings: Settings) -> None:
         with database.read() as session:
             needed = datasets.blob_is_needed(session, sha256)
         if not needed:
+            _delete_blob(database, blobs, sha256)
+
+
+def _delete_blob(database: Database, blobs: Blobs, sha256: str) -> None:
+    """Delete a blob, unless somebody needs it by now."""
+    with database.write() as session:
+        datasets.hold_blob(session, sha256)
+        if not datasets.blob_is_needed(session, sha256):
             blobs.delete(sha256)
             log.info("deleted the blob %s, which no dataset names", sha256)

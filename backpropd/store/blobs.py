@@ -69,9 +69,13 @@ class Blobs:
             self.filesystem.get_file(self._path(sha256), str(copy))
             yield copy
 
+    def holds(self, sha256: str) -> bool:
+        """Whether there is such a blob."""
+        return bool(self.filesystem.exists(self._path(sha256)))
+
     def delete(self, sha256: str) -> None:
         """Remove a blob; none of that name is no error."""
-        if self.filesystem.exists(self._path(sha256)):
+        if self.holds(sha256):
             self.filesystem.rm_file(self._path(sha256))
 
     def older_than(self, seconds: float) -> Iterator[str]:

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, insert, select, update
 from sqlalchemy import delete as sql_delete
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import jobs
+from backpropd.store import jobs, turns
 from backpropd.store.ids import new_id
 from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model
 from backpropd.store.status import Status
-from backpropd.store.types import now
+from backpropd.store.types import now, steady
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class WarmStart:
 class Claim:
     """What a worker was given: the job's spec, where its data lie, where to go on from, and its token.
 
-    `validation` is a dataset of its own to validate on.
+    `validation` is a dataset of its own to validate on; `seconds` is how long workers have held the job before.
     """
 
     number: int
@@ -48,6 +50,8 @@ class Claim:
     name: str | None
     token: int
     attempt: int
+    priority: int
+    seconds: float
     spec: dict[str, Any]
     dataset_sha256: str
     columns: list[Any]
@@ -57,18 +61,18 @@ class Claim:
 
 
 def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | None:
-    """Take the best queued job: highest priority, then the tenant with fewest running, then the oldest.
+    """Take the best queued job: the highest priority, then a tenant that waits for its turn, then the oldest.
 
     Sets the lease and the fencing token and removes the epochs past the last checkpoint, all in this transaction, so
     that the epochs of a job are contiguous whatever happened to the worker before.
     """
-    job = _best_queued(session)
+    job = turns.take(session)
     if job is None:
         return None
     job.token += 1
     job.attempts += 1
     job.worker = worker
-    job.lease_expires_at = now(lease_seconds)
+    job.lease_expires_at = steady(lease_seconds)
     job.started_at = job.started_at or now()
     checkpoint = session.get(Checkpoint, job.number)
     job.epoch = checkpoint.epoch if checkpoint else 0
@@ -82,6 +86,8 @@ def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | N
         name=job.name,
         token=job.token,
         attempt=job.attempts,
+        priority=job.priority,
+        seconds=job.seconds,
         spec=job.spec,
         dataset_sha256=dataset.sha256,
         columns=dataset.columns,
@@ -101,33 +107,15 @@ def _warm_start(session: Session, model_id: str) -> WarmStart:
     return WarmStart(*session.execute(select(*columns).where(Model.id == model_id)).one())
 
 
-def _best_queued(session: Session) -> Job | None:
-    running = (
-        select(Job.tenant, func.count().label("jobs"))
-        .where(Job.status == Status.RUNNING)
-        .group_by(Job.tenant)
-        .subquery()
-    )
-    served = case((running.c.jobs.is_(None), 0), else_=running.c.jobs)
-    return session.scalar(
-        select(Job)
-        .outerjoin(running, running.c.tenant == Job.tenant)
-        .where(Job.status == Status.QUEUED)
-        .order_by(Job.priority.desc(), served, Job.number)
-        .limit(1)
-        .with_for_update(of=Job, skip_locked=True)
-    )
+def renew(session: Session, claim: Claim, lease_seconds: float, seconds: float, **progress: Any) -> str | None:
+    """Extend the lease, note that the job was held for `seconds` in all, and read what was asked of it.
 
-
-def renew(session: Session, claim: Claim, lease_seconds: float, **progress: Any) -> str | None:
-    """Extend the lease by the database's clock, and read what was asked of the job: 'cancel', 'pause' or None.
-
-    Raises `errors.LeaseLost` when another claim holds the job, or nobody does.
+    That is 'cancel', 'pause' or None. Raises `errors.LeaseLost` when another claim holds the job, or nobody does.
     """
     held = (
         update(Job)
         .where(Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING)
-        .values(lease_expires_at=now(lease_seconds), **progress)
+        .values(lease_expires_at=steady(lease_seconds), seconds=seconds, **progress)
         .returning(Job.request)
     )
     row = session.execute(held, execution_options={"synchronize_session": False}).one_or_none()
@@ -137,23 +125,32 @@ def renew(session: Session, claim: Claim, lease_seconds: float, **progress: Any)
     return request
 
 
-def write_epochs(session: Session, claim: Claim, epochs: Sequence[dict[str, Any]], lease_seconds: float) -> str | None:
-    """Write a batch of epochs and the job's progress; the lease is renewed on the way. Returns what `renew` does.
+def write_epochs(
+    session: Session,
+    claim: Claim,
+    epochs: Sequence[dict[str, Any]],
+    lease_seconds: float,
+    seconds: float,
+    checkpoint: tuple[int, bytes] | None = None,
+) -> str | None:
+    """Write a batch of epochs and the job's progress, and a checkpoint with its epoch; renew the lease on the way.
 
     Each epoch: `epoch, loss, validation_loss, metrics, validation_metrics, gradient_norm, learning_rate, seconds`.
+    Those that are there already stay: a transaction whose answer was lost on the way is simply written once more.
     """
-    progress = {"epoch": epochs[-1]["epoch"]} if epochs else {}
-    request = renew(session, claim, lease_seconds, **progress)
+    progress: dict[str, Any] = {"epoch": epochs[-1]["epoch"]} if epochs else {}
+    if checkpoint:
+        progress["losses"] = 0
+    request = renew(session, claim, lease_seconds, seconds, **progress)
     if epochs:
         owner = {"job_number": claim.number, "tenant": claim.tenant}
-        session.execute(insert(Epoch), [{**owner, **epoch} for epoch in epochs])
+        insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+        session.execute(insert(Epoch).on_conflict_do_nothing(), [{**owner, **epoch} for epoch in epochs])
+    if checkpoint:
+        epoch, data = checkpoint
+        session.merge(Checkpoint(job_number=claim.number, tenant=claim.tenant, epoch=epoch, data=data, at=now()))
+        session.flush()
     return request
-
-
-def save_checkpoint(session: Session, claim: Claim, epoch: int, data: bytes) -> None:
-    """Keep this checkpoint in place of the last. Call it after `renew` or `write_epochs`, which hold the fence."""
-    session.merge(Checkpoint(job_number=claim.number, tenant=claim.tenant, epoch=epoch, data=data, at=now()))
-    session.flush()
 
 
 def _held(session: Session, claim: Claim) -> Job:
@@ -198,28 +195,37 @@ def fail_job(session: Session, job: Job, code: str, detail: str) -> Status:
 
 
 def obey(session: Session, claim: Claim) -> Status:
-    """Carry out what was asked of a running job: end it `cancelled`, or put it aside `paused`."""
+    """Carry out what was asked of a running job: end it `cancelled`, or put it aside `paused`.
+
+    A request that was withdrawn in the meantime leaves the job in the queue.
+    """
     job = _held(session, claim)
     if job.request == "cancel":
         return _cancelled(session, job)
+    if job.request is None:
+        return requeue(session, job, "resumed before it was paused")
     jobs.move(session, job, Status.PAUSED, "paused by request")
     return Status.PAUSED
 
 
-def hand_back(session: Session, claim: Claim, reason: str) -> Status:
-    """Return a job to the queue without counting a failure: the worker is shutting down. Asked-for ends come first."""
+def hand_back(session: Session, claim: Claim, reason: str, *, behind: bool = False) -> Status:
+    """Return a job to the queue without counting a loss, to its old place or `behind` those who wait.
+
+    What somebody asked of it comes first.
+    """
     job = _held(session, claim)
     if job.request is not None:
         return obey(session, claim)
-    requeue(session, job, reason)
-    return Status.QUEUED
+    if behind:
+        job.queued_at = now()
+    return requeue(session, job, reason)
 
 
-def requeue(session: Session, job: Job, reason: str) -> None:
-    """Put a running job back into the queue; nobody was told of it yet. The row must be locked."""
-    job.rung_at = None
-    job.token += 1  # whoever held it is fenced from now on
+def requeue(session: Session, job: Job, reason: str) -> Status:
+    """Put a running job, whose row is locked, back into the queue. Whoever held it is fenced from now on."""
+    job.token += 1
     jobs.move(session, job, Status.QUEUED, reason)
+    return Status.QUEUED
 
 
 def _cancelled(session: Session, job: Job) -> Status:

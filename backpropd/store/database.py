@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -15,14 +15,20 @@ from sqlalchemy.orm import Session
 from backpropd import errors
 
 BUSY_SECONDS = 15.0
+SILENT_CONNECTION = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+
+
+def _monotonic() -> int:
+    return time.monotonic_ns() // 1000
 
 
 class Database:
     """Opens transactions. `write` holds SQLite's one writer's lock from its first statement; `read` never writes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, steady: Callable[[], int] = _monotonic) -> None:
+        """`steady` gives the microseconds that SQLite's leases go by; PostgreSQL has a clock of its own."""
         self.url = url
-        self.engine = _sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
+        self.engine = _sqlite(url, steady) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -71,28 +77,33 @@ def _postgresql(url: str) -> Engine:
         pool_size=8,
         max_overflow=32,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 3, "options": "-c statement_timeout=60000 -c lock_timeout=15000"},
+        connect_args={
+            "connect_timeout": 3,
+            "options": "-c statement_timeout=60000 -c lock_timeout=15000",
+            **SILENT_CONNECTION,
+        },
     )
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(url: str, steady: Callable[[], int]) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url, pool_size=8, max_overflow=32, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
     )
-    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "connect", lambda connection, _: _configure_sqlite(connection, steady))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _configure_sqlite(connection: sqlite3.Connection, _: Any) -> None:
+def _configure_sqlite(connection: sqlite3.Connection, steady: Callable[[], int]) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
     wal = wal_is_safe(sqlite3.sqlite_version_info)
     connection.execute(f"PRAGMA journal_mode={'WAL' if wal else 'DELETE'}").fetchone()
     connection.execute("PRAGMA synchronous=FULL")  # what was answered 202 outlives a power cut
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.create_function("steady", 0, steady)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
@@ -50,6 +50,15 @@ def delete(session: Session, tenant: str, dataset_id: str) -> None:
         raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")
     session.delete(dataset)
     idempotency.forget(session, tenant, dataset_id)
+
+
+def hold_blob(session: Session, sha256: str) -> None:
+    """Let nobody else look whether this blob is needed, or say that it is, before this transaction ends.
+
+    So a sweeper deletes no bytes that an upload under way counts on. On SQLite whoever may write is alone anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(int(sha256[:15], 16))))
 
 
 def blob_is_needed(session: Session, sha256: str) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import idempotency
+from backpropd.store import idempotency, turns
 from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Checkpoint, Dataset, Job, Model, Transition
@@ -18,8 +18,8 @@ from backpropd.store.status import MOVES, OVER, Status
 from backpropd.store.types import now
 
 
-def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, **fields: Any) -> Job:
-    """Add a queued job: `name, priority, spec, meta`, and its `validation_dataset_id, warm_start_model_id` if any.
+def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, priority: int = 0, **fields: Any) -> Job:
+    """Add a queued job: `name, spec, meta`, and its `validation_dataset_id, warm_start_model_id` if any.
 
     The rows of what it needs are locked, so that neither goes unseen. Raises `errors.NotFound` when one is gone.
     """
@@ -34,11 +34,14 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, **fie
         status=Status.QUEUED,
         dataset_id=dataset_id,
         epochs=epochs,
+        rank=-priority,
         created_at=now(),
+        queued_at=now(),
         **fields,
     )
     session.add(job)
     session.flush()
+    turns.enrol(session, tenant)
     record(session, job, "submitted")
     session.refresh(job)
     return job
@@ -133,11 +136,17 @@ def pause(session: Session, tenant: str, job_id: str) -> Job:
 
 
 def resume(session: Session, tenant: str, job_id: str) -> Job:
-    """Queue a paused job again, from its checkpoint. Raises `errors.Conflict` for any other status."""
+    """Queue a paused job again, from its checkpoint; withdraw a pause that its worker has not carried out yet.
+
+    Raises `errors.Conflict` for any other status.
+    """
     job = get(session, tenant, job_id, lock=True)
+    if job.status == Status.RUNNING and job.request == "pause":
+        job.request = None
+        return job
     if job.status != Status.PAUSED:
-        raise errors.Conflict(f"the job is {job.status}: only a paused job can be resumed")
-    job.rung_at = None
+        raise errors.Conflict(f"the job is {job.status}: only a paused one can be resumed")
+    job.queued_at = now()
     move(session, job, Status.QUEUED, "resumed by request")
     return job
 
@@ -149,13 +158,3 @@ def delete(session: Session, tenant: str, job_id: str) -> None:
         raise errors.Conflict(f"the job is {job.status}: cancel it, or wait until it is over, then delete it")
     session.execute(sql_delete(Job).where(Job.number == job.number))
     idempotency.forget(session, tenant, job_id)
-
-
-def mark_rung(session: Session, numbers: Sequence[int]) -> None:
-    """Remember that the doorbell was rung for these jobs just now."""
-    session.execute(update(Job).where(Job.number.in_(numbers)).values(rung_at=now()))
-
-
-def mark_unrung(session: Session, number: int) -> None:
-    """Remember that nobody was told of this job, for the sweeper."""
-    session.execute(update(Job).where(Job.number == number).values(rung_at=None))

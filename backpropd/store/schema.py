@@ -42,13 +42,17 @@ class Job(Base):
     """One training job. `number` is its short key and its age; `id` is its name outside.
 
     `token` is the fencing token: it rises with every claim, and every write of a worker names the one it was given.
-    `request` is what somebody asked of a running job ('cancel', 'pause') and its worker has not yet carried out.
+    `lease_expires_at` is on the steady clock. `request` is what somebody asked of a running job ('cancel', 'pause') and
+    its worker has not yet carried out. `losses` counts the workers that it lost since its last checkpoint, `seconds`
+    how long workers have held it in all. The least `rank`, which is minus the priority, goes first,
+    and of a tenant's jobs of one rank the earliest `queued_at`.
     `validation_dataset_id` and `warm_start_model_id` are what else the spec names; they stay while the job is not over.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("ix_jobs_queue", "status", "priority", "number"),
+        Index("ix_jobs_queue", "status", "tenant", "rank", "queued_at", "number"),
+        Index("ix_jobs_finished", "finished_at"),
         Index("ix_jobs_tenant", "tenant", "number"),
         Index("ix_jobs_dataset", "dataset_id"),
         Index("ix_jobs_validation_dataset", "validation_dataset_id"),
@@ -60,7 +64,7 @@ class Job(Base):
     tenant: Mapped[str]
     name: Mapped[str | None]
     status: Mapped[str]
-    priority: Mapped[int] = mapped_column(default=0)
+    rank: Mapped[int] = mapped_column(default=0)
     dataset_id: Mapped[str]  # no foreign key: a finished job remembers a dataset that was deleted since
     validation_dataset_id: Mapped[str | None]
     warm_start_model_id: Mapped[str | None]
@@ -73,15 +77,30 @@ class Job(Base):
     error_detail: Mapped[str | None]
     model_id: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(default=0)
-    recoveries: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
     token: Mapped[int] = mapped_column(BigInt, default=0)
     worker: Mapped[str | None]
-    lease_expires_at: Mapped[datetime | None]
+    lease_expires_at: Mapped[int | None] = mapped_column(BigInt)
     request: Mapped[str | None]
-    rung_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    queued_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    @property
+    def priority(self) -> int:
+        """How urgent its owner says that it is, from -10 to 10."""
+        return -self.rank
+
+
+class Turn(Base):
+    """In which round of the queue a tenant last had a turn. A round is over when everybody who waits has had one."""
+
+    __tablename__ = "turns"
+
+    tenant: Mapped[str] = mapped_column(primary_key=True)
+    round: Mapped[int] = mapped_column(BigInt, default=0)
 
 
 class Transition(Base):
@@ -179,11 +198,11 @@ class IdempotencyKey(Base):
 
 
 class Worker(Base):
-    """A worker process and when it was last heard of."""
+    """A worker process and when it was last heard of, on the steady clock."""
 
     __tablename__ = "workers"
 
     name: Mapped[str] = mapped_column(primary_key=True)
     slots: Mapped[int]
     started_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
+    seen_at: Mapped[int] = mapped_column(BigInt)

@@ -1,57 +1,67 @@
-"""What the sweeper does in SQL: takes up jobs whose lease ran out, finds those that nobody was told of, tidies up."""
+"""What the sweeper does in SQL: takes up jobs that lost their worker, counts those that could run, tidies up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from backpropd.store import claims, jobs
+from backpropd.store import claims, jobs, turns, workers
 from backpropd.store.schema import IdempotencyKey, Job, Worker
 from backpropd.store.status import Status
-from backpropd.store.types import now
+from backpropd.store.types import now, steady
 
 
-def take_up_lost(session: Session, max_recoveries: int) -> list[str]:
-    """Return every job whose lease ran out to the queue, or fail it after too many recoveries. Gives their ids."""
+def take_up_expired(session: Session, lease_seconds: float, max_losses: int) -> list[str]:
+    """Take every job from its worker whose lease ran out. Gives their ids.
+
+    A lease further ahead than a lease is long was given before the clock was set back, or the machine started anew.
+    """
+    expired = or_(Job.lease_expires_at < steady(), Job.lease_expires_at > steady(2 * lease_seconds))
+    return _take_up(session, expired, "the lease of {worker} ran out", max_losses)
+
+
+def take_up_dead(session: Session, lives: Callable[[str], bool], max_losses: int) -> list[str]:
+    """Take the jobs of workers that are known to live no more, without waiting for their leases. Gives their ids."""
+    held = session.execute(select(Job.number, Job.token, Job.worker).where(Job.status == Status.RUNNING))
+    dead = [(number, token) for number, token, worker in held if worker and not lives(worker)]
+    return _take_up(session, tuple_(Job.number, Job.token).in_(dead), "{worker} died", max_losses) if dead else []
+
+
+def _take_up(session: Session, which: ColumnElement[bool], reason: str, max_losses: int) -> list[str]:
+    """Return these running jobs to the queue; give up on those that lost too many workers without any progress."""
     lost = session.scalars(
-        select(Job)
-        .where(Job.status == Status.RUNNING, Job.lease_expires_at < now())
-        .order_by(Job.number)
-        .with_for_update(skip_locked=True)
+        select(Job).where(Job.status == Status.RUNNING, which).order_by(Job.number).with_for_update(skip_locked=True)
     ).all()
     for job in lost:
-        _recover(session, job, max_recoveries)
+        _lose(session, job, reason.format(worker=job.worker), max_losses)
     return [job.id for job in lost]
 
 
-def _recover(session: Session, job: Job, max_recoveries: int) -> None:
+def _lose(session: Session, job: Job, reason: str, max_losses: int) -> None:
+    job.losses += 1
     if job.request == "cancel":
         job.stop_reason = "cancelled"
         jobs.move(session, job, Status.CANCELLED, "cancelled by request; its worker was lost")
-    elif job.recoveries >= max_recoveries:
+    elif job.losses >= max_losses:
         detail = (
-            f"the job lost its worker {job.recoveries + 1} times, last at epoch {job.epoch} on {job.worker}: "
-            "it may need more memory than a worker has; try a smaller network or fewer rows"
+            f"the job lost its worker {job.losses} times without any progress in between, last on {job.worker} at "
+            f"epoch {job.epoch}: it may need more memory than a worker has; try a smaller network or fewer rows"
         )
         claims.fail_job(session, job, "worker_lost", detail)
+    elif job.request == "pause":
+        jobs.move(session, job, Status.PAUSED, "paused by request; its worker was lost")
     else:
-        job.recoveries += 1
-        claims.requeue(session, job, f"the lease of {job.worker} ran out (recovery {job.recoveries})")
+        claims.requeue(session, job, f"{reason} (loss {job.losses})")
 
 
-def unheard(session: Session, ring_again_seconds: float, limit: int) -> Sequence[int]:
-    """The numbers of queued jobs that nobody was told of, or not lately: the oldest `limit` of them."""
-    query = (
-        select(Job.number)
-        .where(Job.status == Status.QUEUED)
-        .where(or_(Job.rung_at.is_(None), Job.rung_at < now(-ring_again_seconds)))
-        .order_by(Job.priority.desc(), Job.number)
-        .limit(limit)
-    )
-    return session.scalars(query).all()
+def places_to_fill(session: Session, within_seconds: float) -> int:
+    """How many queued jobs could run at once on the places of living workers that are free."""
+    _, slots = workers.alive(session, within_seconds)
+    running = session.scalar(select(func.count()).where(Job.status == Status.RUNNING)) or 0
+    return turns.count_queued(session, max(slots - running, 0))
 
 
 def forget_old(session: Session, idempotency_seconds: float, worker_seconds: float) -> None:
@@ -61,7 +71,7 @@ def forget_old(session: Session, idempotency_seconds: float, worker_seconds: flo
         execution_options={"synchronize_session": False},
     )
     session.execute(
-        sql_delete(Worker).where(Worker.seen_at < now(-worker_seconds)),
+        sql_delete(Worker).where(Worker.seen_at < steady(-worker_seconds)),
         execution_options={"synchronize_session": False},
     )
 

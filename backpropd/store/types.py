@@ -14,6 +14,7 @@ from sqlalchemy.types import TypeDecorator
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BigInt = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts rows in INTEGER alone
+POSTGRESQL_CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -35,7 +36,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class now(FunctionElement[datetime]):
-    """The database's clock, plus `seconds`: the only clock that decides about leases."""
+    """The time of day by the database's clock, plus `seconds`: for people, and for what may be off by an hour."""
 
     type = Instant()
     inherit_cache = False
@@ -43,6 +44,31 @@ class now(FunctionElement[datetime]):
     def __init__(self, seconds: float = 0.0) -> None:
         super().__init__()
         self.microseconds = int(seconds * 1_000_000)
+
+
+class steady(FunctionElement[int]):
+    """Microseconds by the clock that decides about leases, plus `seconds`.
+
+    On PostgreSQL the server's clock, the same for every worker whatever its own says. On SQLite, whose every user is on
+    one machine, that machine's monotonic clock, which nobody can set (`Database` registers it as a function).
+    """
+
+    type = BigInteger()
+    inherit_cache = False
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.microseconds = int(seconds * 1_000_000)
+
+
+@compiles(steady, "sqlite")
+def _steady_sqlite(element: steady, compiler: Any, **_: Any) -> str:
+    return f"(steady() + {element.microseconds})"
+
+
+@compiles(steady, "postgresql")
+def _steady_postgresql(element: steady, compiler: Any, **_: Any) -> str:
+    return f"({POSTGRESQL_CLOCK} + {element.microseconds})"
 
 
 @compiles(now, "sqlite")
@@ -53,5 +79,4 @@ def _now_sqlite(element: now, compiler: Any, **_: Any) -> str:
 
 @compiles(now, "postgresql")
 def _now_postgresql(element: now, compiler: Any, **_: Any) -> str:
-    clock = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
-    return f"({clock} + {element.microseconds})"
+    return f"({POSTGRESQL_CLOCK} + {element.microseconds})"

@@ -7,16 +7,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backpropd.store.schema import Worker
-from backpropd.store.types import now
+from backpropd.store.types import now, steady
 
 
 def seen(session: Session, name: str, slots: int) -> None:
     """Note that this worker lives and has so many places for jobs."""
     worker = session.get(Worker, name)
     if worker is None:
-        session.add(Worker(name=name, slots=slots, started_at=now(), seen_at=now()))
+        session.add(Worker(name=name, slots=slots, started_at=now(), seen_at=steady()))
     else:
-        worker.slots, worker.seen_at = slots, now()
+        worker.slots, worker.seen_at = slots, steady()
 
 
 def gone(session: Session, name: str) -> None:
@@ -27,5 +27,5 @@ def gone(session: Session, name: str) -> None:
 def alive(session: Session, within_seconds: float) -> tuple[int, int]:
     """How many workers were heard of lately, and how many places for jobs they have."""
     query = select(func.count(), func.coalesce(func.sum(Worker.slots), 0))
-    count, slots = session.execute(query.where(Worker.seen_at > now(-within_seconds))).one()
+    count, slots = session.execute(query.where(Worker.seen_at > steady(-within_seconds))).one()
     return int(count), int(slots)

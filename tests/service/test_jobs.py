@@ -14,6 +14,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from backpropd.config import Settings
+from service.app import create_app
+from worker.migrate import run as migrate
+
 Work = Callable[[], None]
 
 
@@ -45,16 +49,35 @@ def test_a_job_shows_its_whole_resolved_spec(http: FlaskClient, iris: str) -> No
     assert "auto" not in [*job["training"].values(), job["network"]["output_activation"]]
 
 
-def test_the_answer_is_202_while_the_broker_is_away_and_the_sweeper_hears_of_it(app: Flask, http: FlaskClient) -> None:
-    from backpropd.store import sweeps
-
-    iris = http.post("/v1/datasets", json={"sample": "iris"}).json["id"]  # type: ignore[index]
-    post(http, iris)
-    with app.extensions["backpropd"].database.read() as session:
-        assert len(sweeps.unheard(session, 30, 10)) == 1
+def test_the_answer_is_202_while_the_broker_is_away(http: FlaskClient, iris: str) -> None:
+    assert post(http, iris)["status"] == "queued"
     ready = http.get("/readyz")
     assert ready.status_code == 503
     assert (ready.json["database"]["ready"], ready.json["broker"]["ready"]) == (True, False)  # type: ignore[index]
+
+
+def test_a_queued_job_knows_its_place(http: FlaskClient, iris: str, work: Work) -> None:
+    jobs = [post(http, iris, training={"epochs": 1}) for _ in range(3)]
+    assert [job["queue"]["position"] for job in jobs] == [1, 2, 3]
+    assert read(http, jobs[2])["queue"] == {"position": 3, "estimated_start_at": None}  # no worker lives
+    work()
+    assert read(http, jobs[2])["queue"] is None
+
+
+def test_a_full_queue_answers_429_and_takes_jobs_again_when_there_is_room(settings: Settings) -> None:
+    few = settings.model_copy(update={"max_queued_jobs_per_tenant": 2})
+    migrate(few)
+    app = create_app(few)
+    http = app.test_client()
+    iris = http.post("/v1/datasets", json={"sample": "iris"}).json["id"]  # type: ignore[index]
+    first = post(http, iris)
+    post(http, iris)
+    refused = http.post("/v1/jobs", json={"dataset_id": iris, "target": "species"})
+    assert (refused.status_code, refused.json["code"]) == (429, "queue_full")  # type: ignore[index]
+    assert int(refused.headers["Retry-After"]) > 0
+    assert http.post(f"/v1/jobs/{first['id']}/cancel").status_code == 202
+    post(http, iris)
+    app.extensions["backpropd"].database.dispose()
 
 
 def test_a_dry_run_makes_nothing(http: FlaskClient, iris: str) -> None:

@@ -29,11 +29,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database.dispose()
 
 
-def a_dataset(database: Database) -> str:
+def a_dataset(database: Database, tenant: str = TENANT) -> str:
     """The id of a new dataset."""
     with database.write() as session:
         fields = {"name": "d", "format": "csv", "rows": 3, "size": 9, "sha256": "00", "columns": []}
-        return datasets.create(session, TENANT, **fields).id
+        return datasets.create(session, tenant, **fields).id
 
 
 def a_job(database: Database, *, priority: int = 0, dataset_id: str | None = None, tenant: str = TENANT) -> Job:

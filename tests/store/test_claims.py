@@ -13,7 +13,7 @@ from backpropd.store import claims, epochs, jobs, sweeps
 from backpropd.store.claims import Claim
 from backpropd.store.database import Database
 from backpropd.store.schema import Job
-from backpropd.store.types import now
+from backpropd.store.types import steady
 from tests.store.conftest import TENANT, a_dataset, a_job, an_epoch
 
 MODEL: dict[str, Any] = {
@@ -82,8 +82,7 @@ def test_a_claim_removes_the_epochs_past_the_checkpoint(database: Database) -> N
     job = a_job(database)
     first = claimed(database)
     with database.write() as session:
-        claims.write_epochs(session, first, [an_epoch(n) for n in range(1, 6)], 30)
-        claims.save_checkpoint(session, first, 3, b"three")
+        claims.write_epochs(session, first, [an_epoch(n) for n in range(1, 6)], 30, 1.0, (3, b"three"))
     with database.write() as session:
         claims.hand_back(session, first, "test")
     second = claimed(database)
@@ -99,8 +98,8 @@ def test_a_stale_token_writes_nothing(database: Database) -> None:
         claims.hand_back(session, stale, "test")
     claimed(database)
     for write in (
-        lambda session: claims.renew(session, stale, 30),
-        lambda session: claims.write_epochs(session, stale, [an_epoch(1)], 30),
+        lambda session: claims.renew(session, stale, 30, 1.0),
+        lambda session: claims.write_epochs(session, stale, [an_epoch(1)], 30, 1.0),
         lambda session: claims.succeed(session, stale, "epochs", MODEL),
         lambda session: claims.fail(session, stale, "diverged", "…"),
         lambda session: claims.hand_back(session, stale, "…"),
@@ -131,7 +130,7 @@ def test_an_acknowledged_cancel_never_ends_succeeded(database: Database) -> None
     with database.write() as session:
         jobs.cancel(session, TENANT, job.id)
     with database.write() as session:
-        assert claims.renew(session, held, 30) == "cancel"
+        assert claims.renew(session, held, 30, 1.0) == "cancel"
         assert claims.succeed(session, held, "epochs", MODEL) == "cancelled"
     with pytest.raises(errors.Conflict, match="is cancelled"), database.write() as session:
         jobs.cancel(session, TENANT, job.id)
@@ -143,8 +142,7 @@ def test_a_paused_job_is_resumed_from_its_checkpoint(database: Database) -> None
     with database.write() as session:
         jobs.pause(session, TENANT, job.id)
     with database.write() as session:
-        claims.write_epochs(session, held, [an_epoch(1)], 30)
-        claims.save_checkpoint(session, held, 1, b"one")
+        claims.write_epochs(session, held, [an_epoch(1)], 30, 1.0, (1, b"one"))
         assert claims.obey(session, held) == "paused"
     assert claim(database) is None
     with database.write() as session:
@@ -152,31 +150,71 @@ def test_a_paused_job_is_resumed_from_its_checkpoint(database: Database) -> None
     assert claimed(database).checkpoint == b"one"
 
 
+def lose(database: Database) -> list[str]:
+    """Have the lease of every running job run out, and sweep."""
+    with database.write() as session:
+        session.execute(update(Job).where(Job.status == "running").values(lease_expires_at=steady(-1)))
+    with database.write() as session:
+        return sweeps.take_up_expired(session, 30, max_losses=3)
+
+
 def test_a_lease_that_ran_out_is_taken_up_again_and_at_last_given_up(database: Database) -> None:
     job = a_job(database)
-    for recovery in range(4):
+    for loss in (1, 2, 3):
         claimed(database)
-        with database.write() as session:
-            session.execute(update(Job).values(lease_expires_at=now(-1)))
-        with database.write() as session:
-            assert sweeps.take_up_lost(session, max_recoveries=3) == [job.id]
-        assert status(database, job.id) == ("queued" if recovery < 3 else "failed")
+        assert lose(database) == [job.id]
+        assert status(database, job.id) == ("queued" if loss < 3 else "failed")
     with database.read() as session:
         assert jobs.get(session, TENANT, job.id).error_code == "worker_lost"
 
 
-def test_a_lease_that_stands_is_left_alone(database: Database) -> None:
-    a_job(database)
+def test_a_job_that_gets_on_between_its_losses_is_never_given_up(database: Database) -> None:
+    job = a_job(database)
+    for loss in range(1, 8):
+        held = claimed(database)
+        with database.write() as session:
+            claims.write_epochs(session, held, [an_epoch(loss)], 30, 1.0, (loss, b"on"))
+        assert lose(database) == [job.id]
+        assert status(database, job.id) == "queued"
+
+
+@pytest.mark.parametrize(("request_", "wanted"), [("cancel", "cancelled"), ("pause", "paused")])
+def test_what_was_asked_of_a_job_is_done_although_its_worker_is_lost(
+    database: Database, request_: str, wanted: str
+) -> None:
+    job = a_job(database)
+    claimed(database)
+    with database.write() as session:
+        getattr(jobs, request_)(session, TENANT, job.id)
+    assert lose(database) == [job.id]
+    assert status(database, job.id) == wanted
+
+
+def test_a_lease_that_stands_is_left_alone_and_one_from_another_time_is_not(database: Database) -> None:
+    job = a_job(database)
     claimed(database, seconds=30)
     with database.write() as session:
-        assert sweeps.take_up_lost(session, max_recoveries=3) == []
+        assert sweeps.take_up_expired(session, 30, max_losses=3) == []
+        session.execute(update(Job).values(lease_expires_at=steady(3600)))  # before the clock was set back
+        assert sweeps.take_up_expired(session, 30, max_losses=3) == [job.id]
 
 
-def test_jobs_that_nobody_was_told_of_are_found_once(database: Database) -> None:
+def test_a_pause_that_was_not_carried_out_can_be_withdrawn(database: Database) -> None:
     job = a_job(database)
+    held = claimed(database)
     with database.write() as session:
-        assert sweeps.unheard(session, 30, 10) == [job.number]
-        jobs.mark_rung(session, [job.number])
+        jobs.pause(session, TENANT, job.id)
+    with database.write() as session:
+        assert jobs.resume(session, TENANT, job.id).status == "running"
+    with database.write() as session:
+        assert claims.obey(session, held) == "queued"
+
+
+def test_epochs_that_are_written_twice_are_there_once(database: Database) -> None:
+    job = a_job(database)
+    held = claimed(database)
+    for last in (3, 5):
+        with database.write() as session:
+            claims.write_epochs(session, held, [an_epoch(n) for n in range(1, last + 1)], 30, 1.0)
     with database.read() as session:
-        assert sweeps.unheard(session, 30, 10) == []
-        assert sweeps.unheard(session, -1, 10) == [job.number]
+        assert [row.epoch for row in epochs.after(session, job.number, 0, 10)] == [1, 2, 3, 4, 5]

@@ -158,7 +158,7 @@ def test_a_thinned_curve_keeps_the_first_the_last_and_the_minimum(database: Data
         held = claims.claim_best(session, "w", 30)
         assert held is not None
         rows = [an_epoch(n, loss=0.1 if n == 777 else 1.0 + n) for n in range(1, 1001)]
-        claims.write_epochs(session, held, rows, 30)
+        claims.write_epochs(session, held, rows, 30, 1.0)
     with database.read() as session:
         kept = [row.epoch for row in epochs.thinned(session, job.number, 50)]
     assert kept[0] == 1

@@ -50,7 +50,7 @@ class Shop:
         with self.database.write() as session:
             return datasets.create(session, TENANT, sha256=self.sha256, **about).id
 
-    def post(self, target: str = "species", epochs: int = 20, **training: Any) -> str:
+    def post(self, target: str = "species", epochs: int = 20, priority: int = 0, **training: Any) -> str:
         """The id of a new queued job."""
         network = {"kind": "feedforward", "output_activation": "auto", "initializer": "auto"}
         hidden = [{"units": 8, "activation": "tanh", "initializer": "auto"}]
@@ -69,7 +69,7 @@ class Shop:
         wanted = {"target": target, "features": None, "task": "auto", "network": {**network, "hidden": hidden}}
         limits = learn.Limits(ENDLESS, 1_000_000, 100_000_000)
         plan = learn.resolve({**wanted, "training": settings}, self.columns, self.info.rows, limits)
-        about: dict[str, Any] = {"name": None, "priority": 0, "meta": {}, "spec": plan.spec, "epochs": epochs}
+        about: dict[str, Any] = {"name": None, "priority": priority, "meta": {}, "spec": plan.spec, "epochs": epochs}
         with self.database.write() as session:
             return jobs.create(session, TENANT, dataset_id=self.dataset_id, **about).id
 
@@ -86,6 +86,12 @@ class Shop:
         with self.database.read() as session:
             job = jobs.get(session, TENANT, job_id)
             return [each.status for each in jobs.transitions(session, [job])[job.number]]
+
+    def reasons(self, job_id: str) -> list[str]:
+        """Why it took each of its statuses."""
+        with self.database.read() as session:
+            job = jobs.get(session, TENANT, job_id)
+            return [each.reason for each in jobs.transitions(session, [job])[job.number]]
 
     def curve(self, job_id: str) -> list[tuple[Any, ...]]:
         """All that the epochs say, but how long they took."""

@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
+from backpropd import errors
 from backpropd.config import Settings
 from backpropd.store import jobs, sweeps
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from backpropd.store.schema import Job
-from backpropd.store.types import now
+from backpropd.store.types import steady
 from tests.worker.conftest import ENDLESS, LONG, TENANT, Shop, wait_until
+from worker.board import Board
 from worker.migrate import run as migrate
 from worker.runner import Runner
 from worker.tasks import train_until_none_is_left
@@ -115,12 +118,11 @@ def test_a_stopping_process_hands_its_job_back_and_another_goes_on_bit_for_bit(
     shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
 ) -> None:
     job_id = shop.post(epochs=LONG)
-    told = threading.Event()
-    stopping = shop.runner(stopping=told.is_set)
+    stopping = shop.runner(board=Board(1))
     with shop.training(stopping, job_id):
-        told.set()
+        stopping.board.stop()
     job = shop.job(job_id)
-    assert (job.status, job.recoveries, job.rung_at, 0 < job.epoch < LONG) == ("queued", 0, None, True)
+    assert (job.status, job.losses, 0 < job.epoch < LONG) == ("queued", 0, True)
     assert shop.checkpointed(job_id) == job.epoch
     assert not stopping.run_one()
     assert shop.runner("second").run_one()
@@ -133,10 +135,10 @@ def test_a_worker_that_lost_its_lease_drops_the_job_and_writes_nothing_more(
 ) -> None:
     job_id = shop.post(epochs=LONG)
     with shop.training(shop.runner(), job_id), shop.database.write() as session:
-        session.execute(update(Job).values(lease_expires_at=now(-1)))
-        assert sweeps.take_up_lost(session, 3) == [job_id]
+        session.execute(update(Job).values(lease_expires_at=steady(-1)))
+        assert sweeps.take_up_expired(session, 30, 3) == [job_id]
         kept = session.get_one(Job, 1).epoch
-    assert (shop.job(job_id).status, shop.job(job_id).recoveries) == ("queued", 1)
+    assert (shop.job(job_id).status, shop.job(job_id).losses) == ("queued", 1)
     assert len(shop.curve(job_id)) == shop.job(job_id).epoch == kept < LONG
     assert shop.runner("second").run_one()
     assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
@@ -199,6 +201,103 @@ def test_what_a_machine_refuses_ends_the_job_with_a_code(shop: Shop, raised: Bas
     job_id = shop.post()
     assert shop.runner(blobs=BlobsThatCall(shop, refuse)).run_one()
     assert (shop.job(job_id).status, shop.job(job_id).error_code) == ("failed", code)
+
+
+def test_a_job_whose_turn_is_over_goes_behind_those_that_wait_and_goes_on_bit_for_bit(
+    shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    long = shop.post(epochs=LONG)
+    impatient = shop.runner(settings=shop.settings.model_copy(update={"turn_seconds": 0.0}))
+    with shop.training(impatient, long):
+        short = shop.post()
+    assert shop.job(long).status == "queued"
+    assert shop.runner().run_one()
+    assert (shop.job(short).status, shop.job(long).status) == ("succeeded", "queued")
+    assert shop.runner("second").run_one()
+    assert "its turn is over, and others wait" in shop.reasons(long)
+    assert (shop.curve(long), shop.sha256_of_the_model(long)) == undisturbed
+
+
+def test_a_job_keeps_its_worker_when_its_turn_is_over_and_nobody_as_urgent_waits(shop: Shop) -> None:
+    long = shop.post(epochs=ENDLESS)
+    impatient = shop.runner(settings=shop.settings.model_copy(update={"turn_seconds": 0.0}))
+    with shop.training(impatient, long):
+        shop.post(priority=-1)
+        time.sleep(1.5)
+        assert shop.job(long).status == "running"
+        with shop.database.write() as session:
+            jobs.cancel(session, TENANT, long)
+
+
+@pytest.mark.parametrize("asked", ["cancel", "pause"])
+def test_what_is_asked_of_a_job_that_reads_its_table_is_done_within_seconds(shop: Shop, asked: str) -> None:
+    job_id = shop.post()
+    told: list[float] = []
+
+    def ask_and_go_on_reading() -> None:
+        with shop.database.write() as session:
+            getattr(jobs, asked)(session, TENANT, job_id)
+        wait_until(lambda: shop.job(job_id).status in ("cancelled", "paused"))
+        told.append(1)
+
+    assert shop.runner(blobs=BlobsThatCall(shop, ask_and_go_on_reading)).run_one()
+    assert told
+    assert shop.job(job_id).status == {"cancel": "cancelled", "pause": "paused"}[asked]
+
+
+def test_a_job_past_the_services_deadline_fails(shop: Shop) -> None:
+    job_id = shop.post(epochs=ENDLESS)
+    strict = shop.settings.model_copy(update={"max_job_seconds": 0.5})
+    assert shop.runner(settings=strict).run_one()
+    job = shop.job(job_id)
+    assert (job.status, job.error_code) == ("failed", "deadline_exceeded")
+    assert [row[0] for row in shop.curve(job_id)] == list(range(1, job.epoch + 1))
+
+
+class Away(Database):
+    """A database that cannot be reached between two moments."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.away = threading.Event()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        if self.away.is_set():
+            raise errors.Unavailable("the cable is cut")
+        with super().write() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        if self.away.is_set():
+            raise errors.Unavailable("the cable is cut")
+        with super().read() as session:
+            yield session
+
+
+def test_a_worker_trains_on_while_the_database_is_away_and_loses_nothing(
+    shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    job_id = shop.post(epochs=LONG)
+    database = Away(shop.settings.database_url)
+    with shop.training(shop.runner(database=database), job_id):
+        database.away.set()
+        time.sleep(3)
+        database.away.clear()
+    database.dispose()
+    assert (shop.job(job_id).status, shop.job(job_id).attempts) == ("succeeded", 1)
+    assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
+
+
+def test_a_worker_drops_its_job_when_the_database_stays_away(shop: Shop) -> None:
+    job_id = shop.post(epochs=LONG)
+    database = Away(shop.settings.database_url)
+    strict = shop.settings.model_copy(update={"fence_seconds": 1.0})
+    with shop.training(shop.runner(database=database, settings=strict), job_id):
+        database.away.set()
+    database.dispose()
+    assert shop.job(job_id).status == "running"  # until its lease runs out
 
 
 def test_a_worker_waits_for_a_database_that_is_away(tmp_path: Path) -> None:

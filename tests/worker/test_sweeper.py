@@ -12,10 +12,11 @@ from redis import Redis
 from sqlalchemy import func, select, update
 
 from backpropd import queue
-from backpropd.store import claims, datasets, idempotency, jobs, sweeps, workers
+from backpropd.store import claims, datasets, idempotency, jobs, workers
 from backpropd.store.schema import IdempotencyKey, Job, Worker
-from backpropd.store.types import now
+from backpropd.store.types import now, steady
 from tests.worker.conftest import TENANT, Shop
+from worker.identity import machine
 from worker.sweeper import ORPHAN_SECONDS, sweep, tidy
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,7 +29,7 @@ def claim(shop: Shop) -> None:
 
 def lose_every_worker(shop: Shop) -> None:
     with shop.database.write() as session:
-        session.execute(update(Job).where(Job.status == "running").values(lease_expires_at=now(-1)))
+        session.execute(update(Job).where(Job.status == "running").values(lease_expires_at=steady(-1)))
 
 
 def swept(shop: Shop) -> None:
@@ -53,14 +54,14 @@ def test_a_job_whose_worker_was_lost_is_queued_again_and_one_that_lives_is_left_
     assert shop.job(lost).status == "running"
     lose_every_worker(shop)
     swept(shop)
-    assert (shop.job(lost).status, shop.job(lost).recoveries) == ("queued", 1)
+    assert (shop.job(lost).status, shop.job(lost).losses) == ("queued", 1)
     assert shop.runner().run_one()
     assert shop.job(lost).status == "succeeded"
 
 
 def test_a_job_that_loses_worker_after_worker_fails_in_the_end(shop: Shop) -> None:
     job_id = shop.post()
-    for _ in range(shop.settings.max_recoveries + 1):
+    for _ in range(shop.settings.max_losses):
         assert shop.job(job_id).status == "queued"
         claim(shop)
         lose_every_worker(shop)
@@ -78,23 +79,50 @@ def test_a_lost_job_that_was_to_be_cancelled_is_cancelled(shop: Shop) -> None:
     assert (shop.job(job_id).status, shop.job(job_id).stop_reason) == ("cancelled", "cancelled")
 
 
-def test_it_rings_once_for_a_job_that_nobody_heard_of(shop: Shop, broker_url: str) -> None:
+def test_the_job_of_a_process_that_is_dead_is_taken_up_without_waiting_for_its_lease(shop: Shop) -> None:
+    job_id, other = shop.post(), shop.post()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for worker in (f"{machine()}/1/{ended.pid}", f"elsewhere/1/{ended.pid}"):
+        with shop.database.write() as session:
+            assert claims.claim_best(session, worker, 30)
+    swept(shop)
+    assert (shop.job(job_id).status, shop.job(other).status) == ("queued", "running")
+
+
+def rings(shop: Shop, broker_url: str) -> int:
+    """How many times a sweep rang."""
     shop.settings = shop.settings.model_copy(update={"broker_url": broker_url})
     broker = Redis(unix_socket_path=broker_url.removeprefix("redis+socket://").partition("?")[0])
     broker.delete(queue.QUEUE)
-    shop.post()
     swept(shop)
-    swept(shop)
-    assert broker.llen(queue.QUEUE) == 1
+    found = broker.llen(queue.QUEUE)
     broker.close()
+    assert isinstance(found, int)
+    return found
 
 
-def test_while_the_broker_is_away_a_job_stays_unheard_of(shop: Shop) -> None:
-    job_id = shop.post()
+def test_it_rings_for_jobs_that_wait_though_there_are_free_places(shop: Shop, broker_url: str) -> None:
+    for _ in range(4):
+        shop.post()
+    assert rings(shop, broker_url) == 0  # there is no worker
+    with shop.database.write() as session:
+        workers.seen(session, "somebody", 3)
+    assert rings(shop, broker_url) == 3
+    claim(shop)
+    assert rings(shop, broker_url) == 2
+
+
+def test_while_the_broker_is_away_a_sweep_does_the_rest(shop: Shop) -> None:
+    shop.post()
+    lost = shop.post()
+    claim(shop)
+    claim(shop)
+    lose_every_worker(shop)
+    with shop.database.write() as session:
+        workers.seen(session, "somebody", 3)
     swept(shop)
-    assert shop.job(job_id).rung_at is None
-    with shop.database.read() as session:
-        assert list(sweeps.unheard(session, 30, 10)) == [shop.job(job_id).number]
+    assert shop.job(lost).status == "queued"
 
 
 def test_blobs_that_no_dataset_names_are_deleted_when_they_are_old(shop: Shop, tmp_path: Path) -> None:
@@ -131,7 +159,7 @@ def test_old_keys_and_silent_workers_are_forgotten(shop: Shop) -> None:
         session.flush()
         long_ago = now(-shop.settings.idempotency_seconds - 1)
         session.execute(update(IdempotencyKey).where(IdempotencyKey.key == "old").values(created_at=long_ago))
-        session.execute(update(Worker).where(Worker.name == "old").values(seen_at=now(-7200)))
+        session.execute(update(Worker).where(Worker.name == "old").values(seen_at=steady(-7200)))
     tidy(shop.database, shop.blobs, shop.settings)
     with shop.database.read() as session:
         assert session.scalars(select(IdempotencyKey.key)).all() == ["new"]

@@ -1,0 +1,116 @@
+"""Whose turn it is: priority, then tenants in rounds, then age; and what a queued job is told of it."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, update
+
+from backpropd.store import claims, jobs, turns, workers
+from backpropd.store.database import Database
+from backpropd.store.ids import new_id
+from backpropd.store.schema import Job
+from backpropd.store.types import now
+from tests.store.conftest import TENANT, a_dataset, a_job
+
+
+def posted(database: Database, tenants: str, priority: int = 0) -> dict[str, str]:
+    """A job for each letter, of the tenant of that letter; the ids, with the names that tell them apart."""
+    names: dict[str, str] = {}
+    dataset_ids = {tenant: a_dataset(database, tenant) for tenant in set(tenants)}
+    for number, tenant in enumerate(tenants, 1):
+        job = a_job(database, tenant=tenant, priority=priority, dataset_id=dataset_ids[tenant])
+        names[job.id] = f"{tenant}{number}"
+    return names
+
+
+def taken(database: Database, names: dict[str, str], most: int = 100) -> list[str]:
+    """The names in the order in which they are claimed."""
+    order = []
+    for _ in range(most):
+        with database.write() as session:
+            claim = claims.claim_best(session, "w", 30)
+        if claim is None:
+            break
+        order.append(names[claim.job_id])
+    return order
+
+
+def test_a_tenants_first_job_waits_for_one_turn_however_many_another_has_queued(database: Database) -> None:
+    names = posted(database, "aaaaa")
+    assert taken(database, names, 2) == ["a1", "a2"]
+    names |= posted(database, "b")
+    assert taken(database, names) == ["b1", "a3", "a4", "a5"]
+
+
+def test_tenants_take_turns_and_the_one_that_waits_longest_begins(database: Database) -> None:
+    names = posted(database, "aaabbc")
+    assert taken(database, names) == ["a1", "b4", "c6", "a2", "b5", "a3"]
+
+
+def test_a_tenant_that_comes_back_has_saved_up_no_turns_and_owes_none(database: Database) -> None:
+    names = posted(database, "a" * 6)
+    taken(database, names)
+    names = posted(database, "bbbb")
+    assert taken(database, names, 2) == ["b1", "b2"]
+    names |= {id: name.upper() for id, name in posted(database, "aa").items()}
+    assert taken(database, names) == ["A1", "b3", "A2", "b4"]
+
+
+def test_priority_goes_before_turns(database: Database) -> None:
+    names = posted(database, "ab") | {id: name.upper() for id, name in posted(database, "bb", priority=3).items()}
+    assert taken(database, names) == ["B1", "B2", "a1", "b2"]
+
+
+def test_a_job_is_told_its_position(database: Database) -> None:
+    names = posted(database, "aaabbc") | {id: name.upper() for id, name in posted(database, "b", priority=1).items()}
+    ids = {name: id for id, name in names.items()}
+    with database.read() as session:
+        places = {name: turns.position(session, jobs.get(session, name[0].lower(), ids[name])) for name in ids}
+    assert (places["B1"], places["a1"], places["a3"]) == (1, 4, 7)
+    assert max(places.values()) == len(places)
+
+
+def test_a_job_is_told_when_it_may_start(database: Database) -> None:
+    dataset_id = a_dataset(database)
+    first, second, third = (a_job(database, dataset_id=dataset_id).id for _ in range(3))
+
+    def outlook(job_id: str) -> tuple[int, float | None]:
+        with database.read() as session:
+            place, starts = turns.outlook(session, jobs.get(session, TENANT, job_id), 30)
+            moment = session.scalar(turns.select(now()))
+            return place, None if starts is None or moment is None else round((starts - moment).total_seconds())
+
+    assert outlook(first) == (1, None)  # no worker lives
+    with database.write() as session:
+        workers.seen(session, "w", 1)
+    assert (outlook(first), outlook(second)) == ((1, 0), (2, None))  # no job has ended yet
+    with database.write() as session:
+        assert claims.claim_best(session, "w", 30)
+        session.execute(update(Job).where(Job.id == first).values(seconds=20.0, status="succeeded", finished_at=now()))
+    assert (outlook(second), outlook(third)) == ((1, 0), (2, 20))
+
+
+def test_queued_jobs_are_counted_up_to_a_limit(database: Database) -> None:
+    posted(database, "aaab")
+    with database.read() as session:
+        assert [turns.count_queued(session, most, of) for most, of in ((9, None), (9, "a"), (2, "a"), (9, "c"))] == [
+            4, 3, 2, 0,
+        ]  # fmt: skip
+
+
+def test_a_claim_looks_at_the_index_alone_however_long_the_queue(database: Database) -> None:
+    dataset_id = a_dataset(database)
+    job = a_job(database, dataset_id=dataset_id)
+    with database.write() as session:
+        fixed = {"tenant": TENANT, "status": "queued", "dataset_id": dataset_id, "spec": {}, "meta": {}, "epochs": 1}
+        rows = [{"id": new_id("job"), **fixed} for _ in range(20_000)]
+        session.execute(insert(Job).values(created_at=now(), queued_at=now()), rows)
+    assert taken(database, {job.id: "first"}, 1) == ["first"]
+    plan = _plan(database)
+    assert "ix_jobs_queue" in plan, plan
+
+
+def _plan(database: Database) -> str:
+    with database.read() as session:
+        explain = "EXPLAIN QUERY PLAN " if session.get_bind().dialect.name == "sqlite" else "EXPLAIN "
+        query = turns._heads(0).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        return "\n".join(str(row) for row in session.connection().exec_driver_sql(explain + str(query)))

@@ -1,0 +1,77 @@
+"""The page that a worker's parent and children share, with real children."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+
+from tests.worker.conftest import wait_until
+from worker.board import Board
+from worker.identity import identity, lives, machine
+
+
+def sleep(board: Board, place: int, busy: bool) -> None:
+    board.enter(place)
+    if busy:
+        board.beat()
+    time.sleep(600)
+
+
+def child(board: Board, place: int, *, busy: bool = False) -> multiprocessing.Process:
+    process = multiprocessing.get_context("fork").Process(target=sleep, args=(board, place, busy), daemon=True)
+    process.start()
+    wait_until(lambda: board.pids()[place] == process.pid)
+    return process
+
+
+def test_the_parent_sees_a_child_die_and_another_take_its_place() -> None:
+    board = Board(2)
+    first, second = child(board, 0), child(board, 1)
+    assert not board.somebody_died()
+    first.kill()
+    first.join()
+    assert board.somebody_died()
+    assert not board.somebody_died()
+    first = child(board, 0)
+    assert not board.somebody_died()
+    second.kill()
+    second.join()
+    second = child(board, 1)
+    assert board.somebody_died()
+    for process in (first, second):
+        process.kill()
+
+
+def test_a_child_that_has_a_job_and_gives_no_sign_of_life_hangs_and_an_idle_one_does_not() -> None:
+    board = Board(2)
+    busy, idle = child(board, 0, busy=True), child(board, 1)
+    assert board.hung(60) == []
+    wait_until(lambda: board.hung(0.2) == [busy.pid])
+    for process in (busy, idle):
+        process.kill()
+
+
+def test_the_order_to_stop_reaches_every_child() -> None:
+    board = Board(1)
+    reader, writer = multiprocessing.Pipe(duplex=False)
+
+    def tell() -> None:
+        wait_until(board.stopping)
+        writer.send(True)
+
+    process = multiprocessing.get_context("fork").Process(target=tell, daemon=True)
+    process.start()
+    board.stop()
+    assert reader.recv()
+
+
+def test_a_process_of_this_machine_lives_while_it_is_there_and_one_of_another_machine_may_always() -> None:
+    assert lives(identity(1))
+    pid = os.fork()
+    if pid == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert not lives(f"{machine()}/1/{pid}")
+    assert lives(f"another/1/{pid}")
