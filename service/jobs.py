@@ -108,14 +108,11 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_when_full(session: Session, settings: Settings) -> None:
     """Raises `errors.QueueFull`."""
-    for most, tenant, whose in (
-        (settings.max_queued_jobs_per_tenant, TENANT, "of yours are queued, as many as one tenant may have"),
-        (settings.max_queued_jobs, None, "are queued in all, as many as are taken"),
-    ):
-        if turns.count_queued(session, most, tenant) >= most:
-            raise errors.QueueFull(
-                f"{most} jobs {whose}: post again when some are done, or cancel some", retry_after=10
-            )
+    own, all_ = settings.max_queued_jobs_per_tenant, settings.max_queued_jobs
+    mine, in_all = turns.count_queued(session, TENANT, max(own, all_))
+    if mine >= own or in_all >= all_:
+        which = f"{own} jobs of yours" if mine >= own else f"{all_} jobs of all tenants together"
+        raise errors.QueueFull(f"{which} are queued, the most that are taken: post again when some are done")
 
 
 def _fingerprint(body: schemas.JobRequest) -> str:

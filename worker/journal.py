@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -32,7 +33,7 @@ class Journal:
         self.checkpoint_every = settings.checkpoint_seconds
 
     def add(self, burst: list[Epoch]) -> None:
-        """Note epochs that have just ended, which share their time evenly, and write to SQL when it is time.
+        """Take epochs that have just ended, which share their time evenly, and write to SQL when it is time.
 
         While the database is away they are kept, as long as the lease allows: then `errors.LeaseLost` is raised.
         """
@@ -50,38 +51,44 @@ class Journal:
         """Write the epochs that wait, in one transaction under the fence."""
         self._write(None, patient=True)
 
-    def checkpoint(self) -> None:
-        """Write the epochs that wait and a checkpoint of the last of them, together."""
-        self._checkpoint(patient=True)
+    def close(self, end: Callable[[Session], str], *, checkpoint: bool) -> str:
+        """Write the epochs that wait, a checkpoint if one is wanted, and the job's end, all in one transaction."""
+        kept = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._moved() else None
+
+        def change(session: Session) -> str:
+            self._put(session, kept)
+            return end(session)
+
+        return self.lease.write(change)
+
+    def _moved(self) -> bool:
+        """Whether there is anything that the last checkpoint does not hold."""
+        return self.run.epoch > self.checkpointed_epoch
 
     def _checkpoint(self, patient: bool) -> None:
         began = time.monotonic()
-        if self.run.epoch > self.checkpointed_epoch and self._write(self.run.checkpoint(), patient):
+        if self._moved() and self._write((self.run.epoch, self.run.checkpoint()), patient):
+            self.checkpointed_epoch = self.run.epoch
             cost = time.monotonic() - began
             self.checkpoint_every = max(self.settings.checkpoint_seconds, cost / CHECKPOINT_SHARE)
         self.checkpointed_at = time.monotonic()
 
-    def _write(self, checkpoint: bytes | None, patient: bool) -> bool:
+    def _write(self, kept: tuple[int, bytes] | None, patient: bool) -> bool:
         """Write what waits, however often it takes if `patient`; False if it could not be written now."""
+        write = self.lease.write if patient else self.lease.try_to_write
         self.flushed_at = time.monotonic()
-        if not self.pending and checkpoint is None:
-            return True
-        epoch = self.run.epoch
-        kept = None if checkpoint is None else (epoch, checkpoint)
-
-        def change(session: Session) -> str | None:
-            held = self.lease.claim, self.pending, self.settings.lease_seconds, self.lease.seconds
-            return claims.write_epochs(session, *held, kept)
-
         try:
-            asked = self.lease.write(change) if patient else self.lease.try_to_write(change)
+            self.lease.hear(write(lambda session: self._put(session, kept)))
         except errors.Unavailable as away:
             log.warning(
                 "%s: the database is away, %d epochs wait: %s", self.lease.claim.job_id, len(self.pending), away
             )
             return False
-        self.lease.hear(asked)
         self.pending.clear()
-        if checkpoint is not None:
-            self.checkpointed_epoch = epoch
         return True
+
+    def _put(self, session: Session, kept: tuple[int, bytes] | None) -> str | None:
+        if not self.pending and kept is None:
+            return None
+        held = self.lease.claim, self.pending, self.settings.lease_seconds, self.lease.seconds
+        return claims.write_epochs(session, *held, kept)

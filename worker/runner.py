@@ -72,14 +72,16 @@ class Runner:
                 journal.add(burst)
                 if lease.request:
                     break
-        finally:
+            if run.stop_reason is not None and lease.request not in ("cancel", "pause", "lost"):
+                reason, model = run.stop_reason, run.model()
+                return journal.close(lambda session: claims.succeed(session, claim, reason, model), checkpoint=False)
+        except claims.Asked as asked:
+            lease.hear(asked.request)
+        except errors.BackpropdError:
             journal.flush()  # what was learned before an error is kept, too
-        if run.stop_reason is not None and lease.request not in ("cancel", "pause", "lost"):
-            return self._succeed(claim, lease, run)
+            raise
         lease.check()
-        if lease.request != "cancel":
-            journal.checkpoint()
-        return lease.write(lease.carry_out)
+        return journal.close(lease.carry_out, checkpoint=lease.request != "cancel")
 
     def _run_of(self, claim: Claim, lease: Lease) -> learn.AnyRun:
         """The run, its tables read."""
@@ -98,7 +100,3 @@ class Runner:
                 validation=validation,
                 warm_start=asdict(claim.warm_start) if claim.warm_start else None,
             )
-
-    def _succeed(self, claim: Claim, lease: Lease, run: learn.AnyRun) -> str:
-        model = run.model()
-        return lease.write(lambda session: claims.succeed(session, claim, run.stop_reason or "epochs", model))

@@ -60,6 +60,14 @@ class Claim:
     warm_start: WarmStart | None
 
 
+class Asked(Exception):
+    """Something else was asked of the job than what its worker was about to do."""
+
+    def __init__(self, request: str) -> None:
+        super().__init__(request)
+        self.request = request
+
+
 def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | None:
     """Take the best queued job: the highest priority, then a tenant that waits for its turn, then the oldest.
 
@@ -74,9 +82,7 @@ def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | N
     job.worker = worker
     job.lease_expires_at = steady(lease_seconds)
     job.started_at = job.started_at or now()
-    checkpoint = session.get(Checkpoint, job.number)
-    job.epoch = checkpoint.epoch if checkpoint else 0
-    session.execute(sql_delete(Epoch).where(Epoch.job_number == job.number, Epoch.epoch > job.epoch))
+    checkpoint = _back_to_checkpoint(session, job) if job.attempts > 1 else None
     jobs.move(session, job, Status.RUNNING, f"claimed by {worker}, attempt {job.attempts}")
     dataset = _table(session, job.dataset_id)
     return Claim(
@@ -95,6 +101,13 @@ def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | N
         validation=_table(session, job.validation_dataset_id) if job.validation_dataset_id else None,
         warm_start=_warm_start(session, job.warm_start_model_id) if job.warm_start_model_id else None,
     )
+
+
+def _back_to_checkpoint(session: Session, job: Job) -> Checkpoint | None:
+    checkpoint = session.get(Checkpoint, job.number)
+    job.epoch = checkpoint.epoch if checkpoint else 0
+    session.execute(sql_delete(Epoch).where(Epoch.job_number == job.number, Epoch.epoch > job.epoch))
+    return checkpoint
 
 
 def _table(session: Session, dataset_id: str) -> Table:
@@ -165,11 +178,14 @@ def _held(session: Session, claim: Claim) -> Job:
 def succeed(session: Session, claim: Claim, stop_reason: str, model: dict[str, Any]) -> Status:
     """The last transaction of a good run: the model and `succeeded` together.
 
-    A cancel that was acknowledged before wins: then the job ends `cancelled` and no model is made.
+    A cancel that was acknowledged before wins: then the job ends `cancelled` and no model is made. Raises `Asked` for a
+    pause: it needs a checkpoint, and the job ends when it is resumed.
     """
     job = _held(session, claim)
     if job.request == "cancel":
         return _cancelled(session, job)
+    if job.request is not None:
+        raise Asked(job.request)
     made = Model(id=new_id("model"), tenant=job.tenant, job_id=job.id, name=job.name, created_at=now(), **model)
     session.add(made)
     session.flush()

@@ -43,7 +43,7 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
     session.flush()
     turns.enrol(session, tenant)
     record(session, job, "submitted")
-    session.refresh(job)
+    session.flush()
     return job
 
 
@@ -106,7 +106,6 @@ def move(session: Session, job: Job, status: Status, reason: str) -> None:
         session.execute(sql_delete(Checkpoint).where(Checkpoint.job_number == job.number))
     record(session, job, reason)
     session.flush()
-    session.refresh(job)
 
 
 def cancel(session: Session, tenant: str, job_id: str) -> Job:

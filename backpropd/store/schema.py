@@ -12,6 +12,7 @@ from backpropd.store.types import BigInt, Instant, Json
 
 
 class Base(DeclarativeBase):
+    __mapper_args__ = {"eager_defaults": True}  # what the database's clock said comes back with the row
     type_annotation_map = {
         str: Text,
         datetime: Instant,

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
-from backpropd.store import claims, jobs, turns, workers
+from backpropd.store import claims, jobs, workers
 from backpropd.store.schema import IdempotencyKey, Job, Worker
 from backpropd.store.status import Status
 from backpropd.store.types import now, steady
@@ -61,7 +61,8 @@ def places_to_fill(session: Session, within_seconds: float) -> int:
     """How many queued jobs could run at once on the places of living workers that are free."""
     _, slots = workers.alive(session, within_seconds)
     running = session.scalar(select(func.count()).where(Job.status == Status.RUNNING)) or 0
-    return turns.count_queued(session, max(slots - running, 0))
+    free = max(slots - running, 0)
+    return len(session.scalars(select(Job.number).where(Job.status == Status.QUEUED).limit(free)).all())
 
 
 def forget_old(session: Session, idempotency_seconds: float, worker_seconds: float) -> None:

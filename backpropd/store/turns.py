@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from backpropd.store import workers
 from backpropd.store.schema import Job, Turn
@@ -31,27 +31,33 @@ def enrol(session: Session, tenant: str) -> None:
 
 def take(session: Session) -> Job | None:
     """The job whose turn it is, its row locked, and the turn noted; None when nobody waits."""
-    current = session.scalar(select(func.max(Turn.round))) or 0
-    for tenant, done in session.execute(_heads(current)).all():
+    for tenant, current, done in session.execute(HEADS).all():
         job = session.scalar(
             select(Job).where(QUEUED, Job.tenant == tenant).order_by(*ORDER).limit(1).with_for_update(skip_locked=True)
         )
         if job is not None:
-            turn = session.get_one(Turn, tenant)
-            turn.round = current + 1 if done else current
+            session.execute(update(Turn).where(Turn.tenant == tenant).values(round=current + done))
             return job
     return None
 
 
-def _heads(current: int) -> Select[str, bool]:
-    """The tenants that wait, the next first, and whether they have had their turn in this round.
+def _heads() -> Select[str, int, bool]:
+    """The tenants that wait, the next first; the current round, and whether they have had their turn in it.
 
     A look at the index for each tenant, however long the queue.
     """
     of_tenant = select(Job.number).where(QUEUED, Job.tenant == Turn.tenant)
     first = of_tenant.order_by(*ORDER).limit(1).correlate(Turn).scalar_subquery()
+    current = select(func.max(aliased(Turn).round)).scalar_subquery()
     done = (Turn.round >= current).label("done")
-    return select(Turn.tenant, done).join(Job, Job.number == first).order_by(Job.rank, done, Job.queued_at, Job.number)
+    return (
+        select(Turn.tenant, current.label("current"), done)
+        .join(Job, Job.number == first)
+        .order_by(Job.rank, done, Job.queued_at, Job.number)
+    )
+
+
+HEADS = _heads()
 
 
 def somebody_waits(session: Session, priority: int) -> bool:
@@ -59,38 +65,39 @@ def somebody_waits(session: Session, priority: int) -> bool:
     return session.scalar(select(Job.number).where(QUEUED, Job.rank <= -priority).limit(1)) is not None
 
 
-def count_queued(session: Session, most: int, tenant: str | None = None) -> int:
-    """How many jobs are queued, of a tenant or in all; never more than `most` are counted."""
-    query = select(Job.number).where(QUEUED)
-    if tenant is not None:
-        query = query.where(Job.tenant == tenant)
-    return session.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0
+def count_queued(session: Session, tenant: str, most: int) -> tuple[int, int]:
+    """How many jobs are queued, of a tenant and in all; never more than `most` are counted."""
 
+    def count(*which: ColumnElement[bool]) -> ScalarSelect[int]:
+        return (
+            select(func.count())
+            .select_from(select(Job.number).where(QUEUED, *which).limit(most).subquery())
+            .scalar_subquery()
+        )
 
-def position(session: Session, job: Job) -> int:
-    """How many jobs go before this queued one, as the queue stands now, plus one."""
-    before = (Job.queued_at < job.queued_at) | ((Job.queued_at == job.queued_at) & (Job.number < job.number))
-    mine = Job.tenant == job.tenant
-    ahead = [
-        select(func.count()).where(QUEUED, Job.rank < job.rank),
-        select(func.count()).where(QUEUED, mine, Job.rank == job.rank, before),
-    ]
-    urgent, own = (session.scalar(query) or 0 for query in ahead)
-    others = select(func.count()).where(QUEUED, ~mine, Job.rank == job.rank).group_by(Job.tenant)
-    return urgent + own + sum(min(count, own + 1) for count in session.scalars(others)) + 1
+    mine, all_ = session.execute(select(count(Job.tenant == tenant), count())).one()
+    return mine, all_
 
 
 def outlook(session: Session, job: Job, within_seconds: float) -> tuple[int, datetime | None]:
-    """A queued job's position and when it may start, going by the last jobs' lengths; None if nobody can tell.
+    """A queued job's position, from 1, and when it may start, going by the last jobs' lengths; None if nobody can tell.
 
     Nobody can while no worker lives, or before the first job has ended.
     """
-    place = position(session, job)
-    _, slots = workers.alive(session, within_seconds)
-    running = session.scalar(select(func.count()).where(Job.status == Status.RUNNING)) or 0
+    before = (Job.queued_at < job.queued_at) | ((Job.queued_at == job.queued_at) & (Job.number < job.number))
+    mine, equal = Job.tenant == job.tenant, Job.rank == job.rank
     last = select(Job.seconds).where(Job.finished_at.is_not(None)).order_by(Job.finished_at.desc()).limit(LAST_JOBS)
-    seconds = session.scalar(select(func.avg(last.subquery().c.seconds)))
-    before = place - (slots - running)  # jobs that must end first
-    if slots == 0 or (seconds is None and before > 0):
-        return place, None
-    return place, session.scalar(select(now(max(before, 0) * (seconds or 0.0) / slots)))
+    figures = (
+        select(func.count()).where(QUEUED, Job.rank < job.rank),
+        select(func.count()).where(QUEUED, mine, equal, before),
+        workers.places(within_seconds),
+        select(func.count()).where(Job.status == Status.RUNNING),
+        select(func.avg(last.subquery().c.seconds)),
+    )
+    urgent, own, places, running, seconds = session.execute(select(*(each.scalar_subquery() for each in figures))).one()
+    others = session.scalars(select(func.count()).where(QUEUED, ~mine, equal).group_by(Job.tenant))
+    position = urgent + own + sum(min(count, own + 1) for count in others) + 1
+    ends = position - (places - running)  # so many jobs must end before
+    if places == 0 or (seconds is None and ends > 0):
+        return position, None
+    return position, session.scalar(select(now(max(ends, 0) * (seconds or 0.0) / places)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Dialect, Integer
+from sqlalchemy import JSON, BigInteger, Dialect, Integer, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -14,7 +14,6 @@ from sqlalchemy.types import TypeDecorator
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BigInt = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts rows in INTEGER alone
-POSTGRESQL_CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -35,18 +34,23 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
-class now(FunctionElement[datetime]):
+class _Clock(FunctionElement[Any]):
+    """A clock of the database's, plus `seconds`."""
+
+    inherit_cache = True
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__(literal(int(seconds * 1_000_000), BigInteger()))
+
+
+class now(_Clock):
     """The time of day by the database's clock, plus `seconds`: for people, and for what may be off by an hour."""
 
     type = Instant()
-    inherit_cache = False
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        super().__init__()
-        self.microseconds = int(seconds * 1_000_000)
+    inherit_cache = True
 
 
-class steady(FunctionElement[int]):
+class steady(_Clock):
     """Microseconds by the clock that decides about leases, plus `seconds`.
 
     On PostgreSQL the server's clock, the same for every worker whatever its own says. On SQLite, whose every user is on
@@ -54,29 +58,22 @@ class steady(FunctionElement[int]):
     """
 
     type = BigInteger()
-    inherit_cache = False
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        super().__init__()
-        self.microseconds = int(seconds * 1_000_000)
-
-
-@compiles(steady, "sqlite")
-def _steady_sqlite(element: steady, compiler: Any, **_: Any) -> str:
-    return f"(steady() + {element.microseconds})"
-
-
-@compiles(steady, "postgresql")
-def _steady_postgresql(element: steady, compiler: Any, **_: Any) -> str:
-    return f"({POSTGRESQL_CLOCK} + {element.microseconds})"
+    inherit_cache = True
 
 
 @compiles(now, "sqlite")
-def _now_sqlite(element: now, compiler: Any, **_: Any) -> str:
+def _now_sqlite(element: now, compiler: Any, **options: Any) -> str:
     clock = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
-    return f"({clock} + {element.microseconds})"
+    return f"({clock} + {compiler.process(element.clauses, **options)})"
+
+
+@compiles(steady, "sqlite")
+def _steady_sqlite(element: steady, compiler: Any, **options: Any) -> str:
+    return f"(steady() + {compiler.process(element.clauses, **options)})"
 
 
 @compiles(now, "postgresql")
-def _now_postgresql(element: now, compiler: Any, **_: Any) -> str:
-    return f"({POSTGRESQL_CLOCK} + {element.microseconds})"
+@compiles(steady, "postgresql")
+def _clock_postgresql(element: _Clock, compiler: Any, **options: Any) -> str:
+    clock = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+    return f"({clock} + {compiler.process(element.clauses, **options)})"

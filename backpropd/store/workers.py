@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Select, func, select
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backpropd.store.schema import Worker
@@ -26,6 +26,11 @@ def gone(session: Session, name: str) -> None:
 
 def alive(session: Session, within_seconds: float) -> tuple[int, int]:
     """How many workers were heard of lately, and how many places for jobs they have."""
-    query = select(func.count(), func.coalesce(func.sum(Worker.slots), 0))
-    count, slots = session.execute(query.where(Worker.seen_at > steady(-within_seconds))).one()
+    lately = Worker.seen_at > steady(-within_seconds)
+    count, slots = session.execute(select(func.count(), func.coalesce(func.sum(Worker.slots), 0)).where(lately)).one()
     return int(count), int(slots)
+
+
+def places(within_seconds: float) -> Select[int]:
+    """A query for the places for jobs that workers have who were heard of lately."""
+    return select(func.coalesce(func.sum(Worker.slots), 0)).where(Worker.seen_at > steady(-within_seconds))

@@ -64,7 +64,7 @@ def test_a_job_is_told_its_position(database: Database) -> None:
     names = posted(database, "aaabbc") | {id: name.upper() for id, name in posted(database, "b", priority=1).items()}
     ids = {name: id for id, name in names.items()}
     with database.read() as session:
-        places = {name: turns.position(session, jobs.get(session, name[0].lower(), ids[name])) for name in ids}
+        places = {name: turns.outlook(session, jobs.get(session, name[0].lower(), ids[name]), 30)[0] for name in ids}
     assert (places["B1"], places["a1"], places["a3"]) == (1, 4, 7)
     assert max(places.values()) == len(places)
 
@@ -92,9 +92,8 @@ def test_a_job_is_told_when_it_may_start(database: Database) -> None:
 def test_queued_jobs_are_counted_up_to_a_limit(database: Database) -> None:
     posted(database, "aaab")
     with database.read() as session:
-        assert [turns.count_queued(session, most, of) for most, of in ((9, None), (9, "a"), (2, "a"), (9, "c"))] == [
-            4, 3, 2, 0,
-        ]  # fmt: skip
+        counts = [turns.count_queued(session, tenant, most) for tenant, most in (("a", 9), ("a", 2), ("c", 9))]
+    assert counts == [(3, 4), (2, 2), (0, 4)]
 
 
 def test_a_claim_looks_at_the_index_alone_however_long_the_queue(database: Database) -> None:
@@ -112,5 +111,5 @@ def test_a_claim_looks_at_the_index_alone_however_long_the_queue(database: Datab
 def _plan(database: Database) -> str:
     with database.read() as session:
         explain = "EXPLAIN QUERY PLAN " if session.get_bind().dialect.name == "sqlite" else "EXPLAIN "
-        query = turns._heads(0).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        query = turns.HEADS.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
         return "\n".join(str(row) for row in session.connection().exec_driver_sql(explain + str(query)))
