@@ -17,9 +17,11 @@ from backpropd.store import epochs, jobs
 from backpropd.store.schema import Job
 from backpropd.store.status import OVER
 from service import rendering
+from service.watcher import UNSEEN, Mark
 from service.world import TENANT, World
 
-LOOK_SECONDS = 0.1
+PAUSE_SECONDS = 0.1  # between two reads for one stream; in a crowd, longer, so that a crowd costs no more
+PAUSE_SECONDS_EACH = 0.005
 COMMENT_SECONDS = 10.0
 BATCH = 500
 
@@ -29,7 +31,7 @@ def answer(world: World, job: Job, last_event_id: str | None) -> Response:
     position = _position(last_event_id)
     if not world.streams.acquire(blocking=False):
         raise errors.Unavailable("every place for an event stream is taken: poll /epochs, or try again", retry_after=5)
-    response = Response(_events(world, job.id, *position), content_type="text/event-stream")
+    response = Response(_Stream(world, job.id, *position).events(), content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(world.streams.release)
@@ -45,38 +47,51 @@ def _position(last_event_id: str | None) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _events(world: World, job_id: str, statuses: int, epoch: int) -> Iterator[bytes]:
-    """Everything after the position, until the job is over or the stream has lived its time."""
-    until = time.monotonic() + world.settings.event_stream_seconds
-    spoke = time.monotonic()
-    yield b"retry: 1000\n\n"
-    while time.monotonic() < until:
-        try:
-            with world.database.read() as session:
-                job = jobs.get(session, TENANT, job_id)
+class _Stream:
+    """One client's way through a job's news: how many statuses and which epoch it has seen."""
+
+    def __init__(self, world: World, job_id: str, statuses: int, epoch: int) -> None:
+        self.world, self.job_id, self.statuses, self.epoch = world, job_id, statuses, epoch
+        self.over = False
+
+    def events(self) -> Iterator[bytes]:
+        """Everything after the position, until the job is over or the stream has lived its time."""
+        until = time.monotonic() + self.world.settings.event_stream_seconds
+        watcher = self.world.watcher
+        seen: Mark | None = UNSEEN
+        yield b"retry: 1000\n\n"
+        with watcher.watch(self.job_id):
+            while not self.over and (left := until - time.monotonic()) > 0:
+                mark = watcher.wait(self.job_id, seen, min(left, COMMENT_SECONDS))
+                if mark == seen:
+                    yield b": still here\n\n"  # tells a client that has gone from one that waits
+                    continue
+                try:
+                    yield from self._news()
+                except (errors.NotFound, errors.Unavailable):
+                    return
+                seen = mark
+                time.sleep(max(PAUSE_SECONDS, PAUSE_SECONDS_EACH * watcher.watching))
+
+    def _news(self) -> Iterator[bytes]:
+        """What has come since the position, in the order in which it came; the last status comes last."""
+        more = True
+        while more:
+            with self.world.database.read() as session:
+                job = jobs.get(session, TENANT, self.job_id)
                 transitions = jobs.transitions(session, [job])[job.number]
-                fresh = epochs.after(session, job.number, epoch, BATCH)
+                fresh = epochs.after(session, job.number, self.epoch, BATCH)
                 shown = rendering.job(job, transitions)
-        except (errors.NotFound, errors.Unavailable):
-            return
-        over = job.status in OVER
-        if statuses < len(transitions) and not over:
-            statuses = len(transitions)
-            yield _event("status", statuses, epoch, shown)
-        for row in fresh:
-            epoch = row.epoch
-            yield _event("epoch", statuses, epoch, rendering.epoch(row))
-        if over and len(fresh) < BATCH:
-            yield _event("status", len(transitions), epoch, shown)
-            return
-        if fresh:
-            spoke = time.monotonic()
-        elif time.monotonic() - spoke > COMMENT_SECONDS:
-            spoke = time.monotonic()
-            yield b": still here\n\n"  # tells a client that has gone from one that waits
-        if len(fresh) < BATCH:
-            time.sleep(LOOK_SECONDS)
+            more, self.over = len(fresh) == BATCH, job.status in OVER
+            if self.statuses < len(transitions) and not self.over:
+                self.statuses = len(transitions)
+                yield self._event("status", shown)
+            for row in fresh:
+                self.epoch = row.epoch
+                yield self._event("epoch", rendering.epoch(row))
+        if self.over:
+            self.statuses = len(transitions)
+            yield self._event("status", shown)
 
-
-def _event(kind: str, statuses: int, epoch: int, data: object) -> bytes:
-    return b"event: %s\nid: %d-%d\ndata: %s\n\n" % (kind.encode(), statuses, epoch, orjson.dumps(data))
+    def _event(self, kind: str, data: object) -> bytes:
+        return b"event: %s\nid: %d-%d\ndata: %s\n\n" % (kind.encode(), self.statuses, self.epoch, orjson.dumps(data))

@@ -21,13 +21,13 @@ from backpropd.store.status import OVER, Status
 from service import events, rendering, schemas
 from service.idempotency import key_of
 from service.routing import Answer, Routes
+from service.watcher import UNSEEN
 from service.world import TENANT, world
 
 routes = Routes("jobs")
 
 ROUTE = "POST /v1/jobs"
 WARM_START_FIELDS = ("task", "network", "features", "target", "classes", "encoders")
-FIRST_LOOK, LAST_LOOK = 0.005, 0.25  # seconds between two looks at a job that is waited for
 
 
 @routes(
@@ -151,15 +151,16 @@ def read(job_id: str, query: schemas.JobQuery) -> Answer:
 
 
 def _when_over(job_id: str, until: float) -> dict[str, Any]:
-    pause = FIRST_LOOK
-    while True:
-        with world().database.read() as session:
-            job = jobs.get(session, TENANT, job_id)
-            left = until - time.monotonic()
-            if job.status in OVER or left <= 0:
-                return _shown(session, job)
-        time.sleep(min(pause, left))
-        pause = min(pause * 1.3, LAST_LOOK)
+    here, seen = world(), UNSEEN
+    with here.watcher.watch(job_id):
+        while True:
+            with here.database.read() as session:
+                job = jobs.get(session, TENANT, job_id)
+                left = until - time.monotonic()
+                if job.status in OVER or left <= 0:
+                    return _shown(session, job)
+            while left > 0 and (mark := here.watcher.wait(job_id, seen, left)) and mark.status not in OVER:
+                seen, left = mark, until - time.monotonic()
 
 
 @routes(

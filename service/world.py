@@ -15,6 +15,7 @@ from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from service.doorbell import Doorbell
+from service.watcher import Watcher
 
 TENANT = "local"
 CROWDED_SECONDS = 0.5
@@ -29,11 +30,13 @@ class World:
     blobs: Blobs
     celery: Celery
     doorbell: Doorbell = field(init=False)
+    watcher: Watcher = field(init=False)
     streams: threading.BoundedSemaphore = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self.doorbell = Doorbell(self.celery)
+        self.watcher = Watcher(self.database)
         self.streams = threading.BoundedSemaphore(self.settings.max_event_streams)
         self.waits = threading.BoundedSemaphore(self.settings.max_waits)
 
