@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from backpropd import errors
+
+try:  # a newer SQLite than Python's, where there is a wheel of it
+    from pysqlite3 import dbapi2 as sqlite3
+except ImportError:
+    import sqlite3
 
 BUSY_SECONDS = 15.0
 SILENT_CONNECTION = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
@@ -90,7 +94,11 @@ def _sqlite(url: str, steady: Callable[[], int]) -> Engine:
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, pool_size=8, max_overflow=32, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        url,
+        module=sqlite3,
+        pool_size=8,
+        max_overflow=32,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", lambda connection, _: _configure_sqlite(connection, steady))
     event.listen(engine, "begin", _begin_sqlite)
