@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     blobs_url: str = ""
 
     # the API
-    threads: int = Field(default=64, ge=2)  # more than streams and waits can hold: the others are answered at once
-    max_event_streams: int = Field(default=16, ge=1)
+    threads: int = Field(default=320, ge=2)  # more than streams and waits can hold: the others are answered at once
+    max_event_streams: int = Field(default=256, ge=1)
     max_waits: int = Field(default=32, ge=1)
     event_stream_seconds: float = 300.0
     max_upload_bytes: int = 2 * 1024**3

@@ -111,10 +111,11 @@ SUPERUSER = "backpropd"
 
 
 @contextmanager
-def postgres_server(folder: Path, *, tcp: bool = False, password: str = "") -> Iterator[str]:
+def postgres_server(folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False) -> Iterator[str]:
     """A running PostgreSQL; yields the URL of its first database, for SQLAlchemy. Its log is `folder`/postgres.log.
 
-    It listens on a unix socket, or with `tcp` on a free port of the loopback. Its data lie in a temporary folder of
+    It listens on a unix socket, or with `tcp` on a free port of the loopback. Unless it is `durable` it leaves out what
+    only a power cut would show. Its data lie in a temporary folder of
     their own and not in `folder`: PostgreSQL refuses to run as root, so root runs it as nobody, who reaches neither
     the folders of pytest nor those below /root; and a socket's path may have about a hundred bytes.
     """
@@ -129,7 +130,7 @@ def postgres_server(folder: Path, *, tcp: bool = False, password: str = "") -> I
         _init(programs, place, user, password, log)
         port = free_port() if tcp else 5432
         url = _url(place, port, tcp=tcp, password=password)
-        process = _start(_serve(programs, place, port, tcp=tcp), log, user)
+        process = _start(_serve(programs, place, port, tcp=tcp, durable=durable), log, user)
         try:
             _wait_until(partial(_accepts, url), process, log)
             yield url.render_as_string(hide_password=False)
@@ -180,12 +181,10 @@ def _init(programs: Path, home: Path, user: str | None, password: str, log: Path
     assert process.wait(timeout=PATIENCE) == 0, f"initdb failed:\n{log.read_text()}"
 
 
-def _serve(programs: Path, home: Path, port: int, *, tcp: bool) -> list[str]:
+def _serve(programs: Path, home: Path, port: int, *, tcp: bool, durable: bool) -> list[str]:
     settings = {
         "listen_addresses": "127.0.0.1" if tcp else "",
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
+        **({} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
         "shared_buffers": "32MB",
         "max_connections": "100",
     }

@@ -1,0 +1,225 @@
+"""Many small jobs, long queues, long curves and many streams: `python -m bench.throughput`."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from sqlalchemy import insert
+
+from backpropd.client import Client
+from backpropd.store import claims, datasets, epochs, jobs
+from backpropd.store.database import Database
+from backpropd.store.ids import new_id
+from backpropd.store.migrate import upgrade
+from backpropd.store.schema import Epoch, Job
+from backpropd.store.types import now
+from bench import results
+from embedded.demo import stack
+from tests.servers import postgres_server
+
+TINY, POSTERS = 600, 4
+WAKE_UPS = 60
+QUEUED = 100_000
+CLAIMS = 200
+EPOCHS = 1_000_000
+STREAMS = 200
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+WANTED = {"sqlite": 60, "postgresql": 100}
+
+SPEC: dict[str, Any] = {
+    "network": {"hidden": [{"units": 4, "activation": "tanh"}]},
+    "training": {"epochs": 20, "seed": 1},
+}
+
+
+def main() -> None:
+    """Measure all of it on both databases, print it and keep it."""
+    found = {}
+    for kind in WANTED:
+        with tempfile.TemporaryDirectory() as place, _database(kind, Path(place)) as url:
+            found[kind] = {**_service(kind, Path(place), url), **_queue(Path(place), url)}
+        print(f"{kind}:")
+        for name, figure in found[kind].items():
+            print(f"    {name:34}{figure:10.2f}")
+    results.write(
+        "throughput", {"jobs": TINY, "queued": QUEUED, "streams": STREAMS, "databases": found, "wanted": WANTED}
+    )
+
+
+@contextmanager
+def _database(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield ""
+        return
+    with postgres_server(folder / "postgres", durable=True) as url:
+        yield url
+
+
+def _service(kind: str, folder: Path, url: str) -> dict[str, float]:
+    """What the whole stack does, over HTTP."""
+    settings = {"BACKPROPD_DATABASE_URL": url} if url else {}
+    with stack(folder, settings) as address, Client(address) as client:
+        xor = client.datasets.sample("xor")
+        dataset_id, target = xor["id"], xor["columns"][-1]["name"]
+        _post(client, dataset_id, target)  # warm
+        woken = sorted(_wake_up(client, dataset_id, target) for _ in range(WAKE_UPS))
+        figures = {
+            "jobs a second": _tiny(address, dataset_id, target),
+            "wake-up p50, ms": statistics.median(woken) * 1000,
+            "wake-up p95, ms": woken[int(len(woken) * 0.95) - 1] * 1000,
+        }
+        return {**figures, **_streams(address, client, dataset_id, target, folder)}
+
+
+def _post(client: Client, dataset_id: str, target: str) -> str:
+    return client.jobs.create(dataset_id, target, **SPEC)["id"]
+
+
+def _wake_up(client: Client, dataset_id: str, target: str) -> float:
+    """Seconds from `queued` to `running` while a worker is idle."""
+    done = client.jobs.wait(_post(client, dataset_id, target))
+    queued, running = (datetime.fromisoformat(each["at"]) for each in done["transitions"][:2])
+    return (running - queued).total_seconds()
+
+
+def _tiny(address: str, dataset_id: str, target: str) -> float:
+    """Jobs a second from the first POST to the last end, posted by a few clients at once."""
+    with ExitStack() as open_, ThreadPoolExecutor(POSTERS) as pool:
+        clients = [open_.enter_context(Client(address)) for _ in range(POSTERS)]
+        began = time.perf_counter()
+        list(pool.map(lambda n: _post(clients[n % POSTERS], dataset_id, target), range(TINY)))
+        for status in ("queued", "running"):
+            while next(clients[0].jobs.list(status=status), None):
+                time.sleep(0.05)
+        return TINY / (time.perf_counter() - began)
+
+
+def _streams(address: str, client: Client, dataset_id: str, target: str, folder: Path) -> dict[str, float]:
+    """What so many event streams of one paused job cost the API, in seconds of a core a second and in MiB."""
+    job_id = _post(client, dataset_id, target)
+    client.jobs.wait(job_id)
+    waiting = client.jobs.create(dataset_id, target, priority=-10, **{**SPEC, "training": {"epochs": 9_999_999}})["id"]
+    api = _api(folder)
+    idle, before = _load(api), api.memory_info().rss
+    stop = threading.Event()
+    threads = [threading.Thread(target=_listen, args=(address, waiting, stop), daemon=True) for _ in range(STREAMS)]
+    client.jobs.pause(waiting)
+    while client.jobs.get(waiting)["status"] != "paused":
+        time.sleep(0.1)
+    for thread in threads:
+        thread.start()
+    time.sleep(5)
+    open_, grown = _load(api), api.memory_info().rss - before
+    client.jobs.resume(waiting)
+    time.sleep(2)
+    busy, answered = _load(api), _answer(address)
+    client.jobs.cancel(waiting)
+    stop.set()
+    return {
+        "streams: CPU idle": idle,
+        "streams: CPU with all open": open_,
+        "streams: CPU while epochs come": busy,
+        "streams: MiB": grown / 2**20,
+        "streams: GET /healthz, ms": answered * 1000,
+    }
+
+
+def _listen(address: str, job_id: str, stop: threading.Event) -> None:
+    with httpx.stream("GET", f"{address}/v1/jobs/{job_id}/events", timeout=60) as answer:
+        assert answer.status_code == 200, answer.read()
+        for _ in answer.iter_lines():
+            if stop.is_set():
+                return
+
+
+def _api(folder: Path) -> psutil.Process:
+    """The process that answers: granian's child."""
+    data = str(folder / "data")
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        environ = process.info["environ"] or {}
+        if environ.get("BACKPROPD_DATA_DIR") == data and (process.info["cmdline"] or [])[-2:] == ["-m", "service"]:
+            children = process.children(recursive=True)
+            return max(children or [process], key=lambda each: each.memory_info().rss)
+    raise RuntimeError("the API is not there")
+
+
+def _load(process: psutil.Process, seconds: float = 5.0) -> float:
+    before = sum(process.cpu_times()[:2])
+    time.sleep(seconds)
+    return (sum(process.cpu_times()[:2]) - before) / seconds
+
+
+def _answer(address: str) -> float:
+    times = []
+    for _ in range(20):
+        began = time.perf_counter()
+        httpx.get(f"{address}/healthz")
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def _queue(folder: Path, url: str) -> dict[str, float]:
+    """Claims while very many jobs wait, and pages of a very long curve, from the store itself."""
+    database = Database(url or f"sqlite:///{folder / 'long.db'}")
+    upgrade(database, MIGRATIONS)
+    with database.write() as session:
+        about = {"name": "d", "format": "csv", "rows": 1, "size": 1, "sha256": "00", "columns": []}
+        dataset_id = datasets.create(session, "many", **about).id
+        first = jobs.create(session, "many", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={})
+        fixed = {"status": "queued", "dataset_id": dataset_id, "spec": {}, "meta": {}, "epochs": 1}
+        many = [{"id": new_id("job"), "tenant": "many", **fixed} for _ in range(QUEUED)]
+        session.execute(insert(Job).values(created_at=now(), queued_at=now()), many)
+        number = first.number
+    taken = sorted(_timed(lambda: _claim(database)) for _ in range(CLAIMS))
+    _write_curve(database, number)
+    starts = {"first": 0, "middle": EPOCHS // 2, "last": EPOCHS - 1000}
+    pages = {name: _page_seconds(database, number, after) for name, after in starts.items()}
+    database.dispose()
+    return {
+        "claim p50, ms": statistics.median(taken) * 1000,
+        "claim p95, ms": taken[int(len(taken) * 0.95) - 1] * 1000,
+        **{f"{name} page of 1000 epochs, ms": seconds * 1000 for name, seconds in pages.items()},
+    }
+
+
+def _claim(database: Database) -> None:
+    with database.write() as session:
+        assert claims.claim_best(session, "bench", 30)
+
+
+def _write_curve(database: Database, number: int) -> None:
+    row = {"tenant": "many", "loss": 1.0, "metrics": {}, "gradient_norm": 1.0, "learning_rate": 0.1, "seconds": 0.0}
+    for start in range(1, EPOCHS, 50_000):
+        with database.write() as session:
+            session.execute(
+                insert(Epoch), [{"job_number": number, "epoch": n, **row} for n in range(start, start + 50_000)]
+            )
+
+
+def _page_seconds(database: Database, number: int, after: int) -> float:
+    def page() -> None:
+        with database.read() as session:
+            assert len(epochs.after(session, number, after, 1000)) == 1000
+
+    return statistics.median(_timed(page) for _ in range(9))
+
+
+def _timed(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
