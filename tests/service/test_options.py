@@ -213,3 +213,17 @@ def test_what_training_does_not_take_is_named(
 )
 def test_what_a_layer_does_not_take_is_named(http: FlaskClient, iris: str, layer: dict[str, Any], pointer: str) -> None:
     assert pointer in refused(http, iris, network={"hidden": [{"units": 4, **layer}]})
+
+
+@pytest.mark.parametrize("name", ["sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "lbfgs"])
+@pytest.mark.parametrize("schedule", [None, {"name": "exponential", "factor": 0.9}, {"name": "reduce_on_plateau"}])
+def test_every_optimizer_trains_or_says_what_it_does_not_go_with(
+    http: FlaskClient, iris: str, work: Work, name: str, schedule: dict[str, Any] | None
+) -> None:
+    training = {"optimizer": {"name": name}, "schedule": schedule, "epochs": 12, "seed": 1}
+    if name == "lbfgs" and schedule:
+        assert "/training/optimizer" in refused(http, iris, training=training)
+        return
+    job = post(http, iris, training=training)
+    work()
+    assert model_of(http, job)["metrics"]["accuracy"] > 0.3

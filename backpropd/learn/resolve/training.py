@@ -142,6 +142,10 @@ def _smooths(training: Mapping[str, Any]) -> bool:
     return loss_name(training) in ("cross_entropy", "binary_cross_entropy")
 
 
+def _rate(training: Mapping[str, Any]) -> float:
+    return float(training["optimizer"].get("learning_rate", 1.0))  # L-BFGS looks for its own step
+
+
 def _normalized(spec: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
     return [layer for layer in spec["network"]["hidden"] if layer["normalization"] == kind]
 
@@ -186,7 +190,7 @@ RULES = (
     ),
     Rule(
         "/training/weight_decay",
-        lambda training, spec: training["weight_decay"] * training["optimizer"]["learning_rate"] >= 1,
+        lambda training, spec: training["weight_decay"] * _rate(training) >= 1,
         "learning_rate times weight_decay is what a step takes off every weight: keep it below 1",
     ),
     Rule(
@@ -217,7 +221,7 @@ RULES = (
     ),
     Rule(
         "/training/schedule/minimum_rate",
-        lambda training, spec: training["schedule"].get("minimum_rate", 0) > training["optimizer"]["learning_rate"],
+        lambda training, spec: training["schedule"].get("minimum_rate", 0) > _rate(training),
         "the rate starts below it: lower minimum_rate, or raise the optimizer's learning_rate",
     ),
     Rule(
