@@ -1,0 +1,48 @@
+"""The fields that many schemas share, and the two kinds of schema: what comes in, what goes out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 1.0 is a whole number too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _lossless(value: dict[str, Any]) -> dict[str, Any]:
+    if len(str(value)) > 16_384:
+        raise ValueError("metadata may have 16,384 characters at most: keep the rest elsewhere")
+    return value
+
+
+Int = Annotated[int, BeforeValidator(_whole)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Count = Annotated[Int, Field(ge=1, lt=2**31)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_lossless)]
+
+
+class Input(BaseModel):
+    """What comes in: unknown fields are refused, types are taken at their word."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Output(BaseModel):
+    """What goes out. Fields may be added in time."""
+
+
+Rate = Annotated[float, Field(gt=0, le=1e6)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Amount = Annotated[float, Field(ge=0, le=1e6)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+Tiny = Annotated[float, Field(gt=0, le=1)]
+Factor = Annotated[float, Field(gt=0, lt=1)]
+Anywhere = Annotated[float, Field(ge=-1e6, le=1e6)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_]+$", max_length=64)]
+
+
+Cell = str | float | bool | None

@@ -1,0 +1,83 @@
+"""A look inside a model: one pass of backpropagation, and the surface of its loss."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.schemas.fields import Cell, Input, Output
+from service.schemas.models import PredictionRequest
+
+Vector = list[float | None]
+Matrix = list[Vector]
+
+
+class TraceRequest(PredictionRequest):
+    """Rows, and a target for each: a label or a value, with several targets objects by name or arrays in their order.
+
+    Without targets there is a forward pass alone. `learning_rate` is that of the update, the job's unless given.
+    """
+
+    targets: list[Cell] | list[dict[str, Cell]] | list[list[Cell]] | None = None
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+
+
+class Gradients(Output):
+    """The loss's gradient at a layer's h and a, a row of data a row, and at its parameters."""
+
+    h: Matrix
+    a: Matrix
+    weight: Matrix
+    bias: Vector | None
+    z: Matrix | None = None
+    scale: Vector | None = None
+    shift: Vector | None = None
+
+
+class TracedLayer(Output):
+    """A layer's pre-activation a and activation h, a row of data a row; z is a before it is normalized."""
+
+    name: str
+    activation: str
+    z: Matrix | None = None
+    a: Matrix
+    h: Matrix
+    gradients: Gradients | None
+
+
+class Trace(Output):
+    """Every number of one forward and backward pass; null where a number is not finite."""
+
+    loss: float | None
+    input: Matrix
+    layers: list[TracedLayer]
+    update: dict[str, float | Vector | Matrix] | None
+
+
+class SurfaceQuery(Input):
+    points: Annotated[int, Field(ge=3, le=51)] = 25
+    span: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    directions: Literal["random", "path"] = "random"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    format: Literal["json", "png"] = "json"
+
+
+class SurfacePath(Output):
+    """Where training went, as it falls on the plane: after epochs[i] at x[i], y[i]."""
+
+    epochs: list[int]
+    x: list[float]
+    y: list[float]
+
+
+class Surface(Output):
+    """The loss on a plane through the parameters, which are at x = y = 0: loss[j][i] is that at x[i], y[j]."""
+
+    directions: Literal["random", "path"]
+    rows: int
+    x: list[float]
+    y: list[float]
+    loss: Matrix
+    path: SurfacePath | None
+    explained: list[float] | None

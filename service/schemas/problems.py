@@ -1,0 +1,21 @@
+"""Errors, as RFC 9457 shows them."""
+
+from __future__ import annotations
+
+from service.schemas.fields import Output
+
+
+class Mistake(Output):
+    pointer: str
+    detail: str
+
+
+class ProblemDocument(Output):
+    """RFC 9457, with a stable `code`, and for validation the places that are wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[Mistake] | None = None

@@ -1,0 +1,76 @@
+"""The training of a request: loss, optimizer, schedule, and when to stop."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from service.schemas.fields import Amount, ColumnName, Count, Identifier, Input, Int, Positive, Share
+from service.schemas.optimizers import Adam, Optimizer
+from service.schemas.schedules import Schedule
+
+
+class EarlyStopping(Input):
+    """Stop when `monitor` has not fallen by more than `min_delta` for `patience` epochs.
+
+    The epochs before `start_epoch` are not looked at. `restore_best` takes back the parameters of the best of the
+    others.
+    """
+
+    monitor: Literal["validation_loss", "loss"] | None = None
+    patience: Count = 10
+    min_delta: Amount = 0.0
+    restore_best: bool = True
+    start_epoch: Count = 1
+
+
+class PlainLoss(Input):
+    """A loss without parameters."""
+
+    name: Literal["squared_error", "absolute_error", "cross_entropy", "binary_cross_entropy", "poisson"]
+
+
+class Huber(Input):
+    """Squared up to `delta`, straight beyond, in the unit that the target is scaled to (Huber 1964)."""
+
+    name: Literal["huber"]
+    delta: Positive = 1.0
+
+
+LossName = Literal[
+    "auto", "squared_error", "absolute_error", "huber", "cross_entropy", "binary_cross_entropy", "poisson"
+]  # fmt: skip
+
+
+class Training(Input):
+    """How to train. What is left out is decided at submission, and shown in the job."""
+
+    loss: LossName | Annotated[PlainLoss | Huber, Field(discriminator="name")] = "auto"
+    label_smoothing: Share = 0.0
+    class_weight: Literal["balanced"] | Annotated[dict[str, Amount], Field(min_length=1, max_length=1000)] | None = None
+    sample_weight: ColumnName | None = None
+    optimizer: Annotated[Optimizer, Field(discriminator="name")] = Adam()
+    schedule: Annotated[Schedule, Field(discriminator="name")] | None = None
+    warmup_epochs: Annotated[Int, Field(ge=0, lt=2**31)] = 0
+    l1: Amount = 0.0
+    l2: Amount = 0.0
+    weight_decay: Amount | None = None
+    max_norm: Positive | None = None
+    gradient_clip_norm: Positive | None = None
+    gradient_clip_value: Positive | None = None
+    epochs: Count = 100
+    batch_size: Literal["full"] | Count | None = None
+    validation_fraction: Share | None = None
+    validation_dataset_id: Identifier | None = None
+    validation_column: ColumnName | None = None
+    early_stopping: EarlyStopping | None = None
+    max_seconds: Annotated[float, Field(gt=0, le=1e8)] | None = None
+    target_loss: Annotated[float, Field(ge=-1e30, le=1e30)] | None = None
+    metrics_every: Literal["auto"] | Count = "auto"
+    keep_path: bool = False
+    keep_optimizer_state: bool = False
+    warm_start_model_id: Identifier | None = None
+    seed: Annotated[Int, Field(ge=0, lt=2**63)] | None = None
+    dtype: Literal["float32", "float64"] = "float32"
+    engine: Literal["auto", "numpy", "numba"] = "auto"
