@@ -42,7 +42,7 @@ def read(http: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
 
 
 def test_a_step_stands_against_a_sigmoid(http: FlaskClient, work: Work) -> None:
-    step = read(http, trained(http, work, LINE, "y", {"kind": "perceptron"}))
+    step = read(http, trained(http, work, LINE, "y", {"kind": "perceptron"}, training={"seed": 1}))
     sigmoid = read(http, trained(http, work, LINE, "y", SIGMOID, training={"seed": 1}))
     assert step["x"] == sigmoid["x"] == np.linspace(-2, 2, 101).tolist()
     (fired,), (rising,) = step["outputs"], sigmoid["outputs"]
