@@ -18,7 +18,7 @@ from backpropd.store.schema import Job
 from backpropd.store.status import OVER
 from service import rendering
 from service.watcher import UNSEEN, Mark
-from service.world import TENANT, World
+from service.world import World
 
 PAUSE_SECONDS = 0.1  # between two reads for one stream; in a crowd, longer, so that a crowd costs no more
 PAUSE_SECONDS_EACH = 0.005
@@ -31,7 +31,7 @@ def answer(world: World, job: Job, last_event_id: str | None) -> Response:
     position = _position(last_event_id)
     if not world.streams.acquire(blocking=False):
         raise errors.Unavailable("every place for an event stream is taken: poll /epochs, or try again", retry_after=5)
-    response = Response(_Stream(world, job.id, *position).events(), content_type="text/event-stream")
+    response = Response(_Stream(world, job, *position).events(), content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(world.streams.release)
@@ -50,8 +50,9 @@ def _position(last_event_id: str | None) -> tuple[int, int]:
 class _Stream:
     """One client's way through a job's news: how many statuses and which epoch it has seen."""
 
-    def __init__(self, world: World, job_id: str, statuses: int, epoch: int) -> None:
-        self.world, self.job_id, self.statuses, self.epoch = world, job_id, statuses, epoch
+    def __init__(self, world: World, job: Job, statuses: int, epoch: int) -> None:
+        self.world, self.tenant, self.job_id = world, job.tenant, job.id
+        self.statuses, self.epoch = statuses, epoch
         self.over = False
 
     def events(self) -> Iterator[bytes]:
@@ -78,7 +79,7 @@ class _Stream:
         more = True
         while more:
             with self.world.database.read() as session:
-                job = jobs.get(session, TENANT, self.job_id)
+                job = jobs.get(session, self.tenant, self.job_id)
                 transitions = jobs.transitions(session, [job])[job.number]
                 fresh = epochs.after(session, job.number, self.epoch, BATCH)
                 shown = rendering.job(job, transitions)

@@ -8,7 +8,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import idempotency
+from backpropd.store import idempotency, tenants
 from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Dataset, Job
@@ -27,15 +27,12 @@ def create(session: Session, tenant: str, **fields: Any) -> Dataset:
 
 def get(session: Session, tenant: str, dataset_id: str) -> Dataset:
     """The tenant's dataset of this id. Raises `errors.NotFound`."""
-    dataset = session.scalar(select(Dataset).where(Dataset.tenant == tenant, Dataset.id == dataset_id))
-    if dataset is None:
-        raise errors.NotFound(f"there is no dataset {dataset_id!r}: GET /v1/datasets lists yours")
-    return dataset
+    return tenants.find(session, Dataset, tenant, dataset_id)
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Dataset]:
     """A page of the tenant's datasets, newest first."""
-    return page(session, select(Dataset).where(Dataset.tenant == tenant), Dataset.id, limit, cursor)
+    return page(session, tenants.owned(Dataset, tenant), Dataset.id, limit, cursor)
 
 
 def delete(session: Session, tenant: str, dataset_id: str) -> None:
