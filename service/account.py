@@ -44,7 +44,7 @@ def read_usage() -> Answer:
 
 
 def refuse_when_full(session: Session, more: int) -> None:
-    """Raise `errors.StorageFull` if so many bytes more are too many."""
+    """Raise `errors.StorageFull` if so many bytes more are too many, or there are too many already."""
     most, used = world().settings.max_tenant_bytes, usage.stored_bytes(session, tenant())
     if used + more > most:
         raise errors.StorageFull(

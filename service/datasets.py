@@ -15,6 +15,7 @@ from backpropd import errors, tabular
 from backpropd.store import datasets, idempotency
 from backpropd.store.schema import Dataset
 from service import rendering, schemas
+from service.account import refuse_when_full
 from service.caller import record, tenant
 from service.idempotency import key_of
 from service.parsing import checked, json_body
@@ -140,6 +141,7 @@ def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: 
         )
         if made_before:
             return datasets.get(session, tenant(), made_before)
+        refuse_when_full(session, size)
         datasets.hold_blob(session, sha256)
         if not here.blobs.holds(sha256):  # the sweeper took it for an orphan, of earlier and equal bytes
             here.blobs.put(table)
@@ -175,10 +177,13 @@ def read(dataset_id: str) -> Answer:
 
 @routes("DELETE", "/v1/datasets/{dataset_id}", answers={204: None}, problems=(404, 409))
 def delete(dataset_id: str) -> Answer:
-    """Delete a dataset that no unfinished job needs."""
-    with world().database.write() as session:
-        datasets.delete(session, tenant(), dataset_id)
+    """Delete a dataset that no unfinished job needs, and its bytes unless another dataset has the same."""
+    here = world()
+    with here.database.write() as session:
+        sha256 = datasets.delete(session, tenant(), dataset_id)
         record(session, "datasets.delete", dataset_id)
+    with here.database.write() as session:  # if this is cut off, the sweeper does it
+        datasets.delete_blob(session, here.blobs, sha256)
     return None, 204
 
 

@@ -17,6 +17,7 @@ from backpropd.store import epochs, jobs
 from backpropd.store.schema import Job
 from backpropd.store.status import OVER
 from service import rendering
+from service.caller import caller
 from service.watcher import UNSEEN, Mark
 from service.world import World
 
@@ -27,14 +28,16 @@ BATCH = 500
 
 
 def answer(world: World, job: Job, last_event_id: str | None) -> Response:
-    """The stream, if there is a place for one more: each holds a thread. Raises `errors.Unavailable`."""
-    position = _position(last_event_id)
-    if not world.streams.acquire(blocking=False):
-        raise errors.Unavailable("every place for an event stream is taken: poll /epochs, or try again", retry_after=5)
+    """The stream, if there is a place for one more: each holds a thread.
+
+    Raises `errors.Unavailable` or `errors.StreamsFull` if there is none.
+    """
+    position, name = _position(last_event_id), caller().name
+    world.streams.take(name)
     response = Response(_Stream(world, job, *position).events(), content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(world.streams.release)
+    response.call_on_close(lambda: world.streams.give_back(name))
     return response
 
 

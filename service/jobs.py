@@ -19,6 +19,7 @@ from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
 from backpropd.store.schema import Epoch, Job
 from backpropd.store.status import OVER, Status
 from service import events, rendering, schemas
+from service.account import refuse_when_full
 from service.caller import record, tenant
 from service.idempotency import key_of
 from service.routing import Answer, Routes
@@ -37,7 +38,7 @@ WARM_START_FIELDS = ("task", "network", "features", "target", "classes", "encode
     body=schemas.JobRequest,
     query=schemas.DryRunQuery,
     answers={202: schemas.Job, 200: schemas.Plan},
-    problems=(404, 429),
+    problems=(404,),
     headers=("Idempotency-Key",),
 )
 def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
@@ -87,7 +88,8 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         )
         if made_before:
             return _shown(session, jobs.get(session, tenant(), made_before))
-        _refuse_when_full(session, here.settings)
+        _refuse_when_queued(session, here.settings)
+        refuse_when_full(session, 0)
         job = jobs.create(
             session,
             tenant(),
@@ -107,7 +109,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def _refuse_when_full(session: Session, settings: Settings) -> None:
+def _refuse_when_queued(session: Session, settings: Settings) -> None:
     """Raises `errors.QueueFull`."""
     own, all_ = settings.max_queued_jobs_per_tenant, settings.max_queued_jobs
     mine, in_all = turns.count_queued(session, tenant(), max(own, all_))

@@ -17,6 +17,7 @@ from backpropd.store.database import Database
 from service.doorbell import Doorbell
 from service.keyring import Keyring
 from service.limiter import Limiter
+from service.places import Places
 from service.watcher import Watcher
 
 CROWDED_SECONDS = 0.5
@@ -34,7 +35,7 @@ class World:
     watcher: Watcher = field(init=False)
     keyring: Keyring = field(init=False)
     limiter: Limiter = field(init=False)
-    streams: threading.BoundedSemaphore = field(init=False)
+    streams: Places = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,7 +44,7 @@ class World:
         self.keyring = Keyring(self.database)
         broker = self.settings.broker_url if self.settings.mode == "keys" else ""  # one user has one process
         self.limiter = Limiter(broker, self.settings.max_requests_per_minute)
-        self.streams = threading.BoundedSemaphore(self.settings.max_event_streams)
+        self.streams = Places(self.settings.max_event_streams, self.settings.max_event_streams_per_key)
         self.waits = threading.BoundedSemaphore(self.settings.max_waits)
 
     @contextmanager
