@@ -27,6 +27,7 @@ RUN ["/venv/bin/python", "-m", "worker", "compile"]
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    BACKPROPD_MODE=keys \
     BACKPROPD_HOST=0.0.0.0 \
     BACKPROPD_PORT=8000 \
     BACKPROPD_DATA_DIR=/data

@@ -32,6 +32,49 @@ class BackpropdError(Exception):
             self.problems = (Problem(pointer, detail), *self.problems)
 
 
+class Misconfigured(BackpropdError):
+    """The settings are wrong, or do not go together: the program does not start."""
+
+    code = "misconfigured"
+
+
+# ── who may come in ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Unauthenticated(BackpropdError):
+    """The request has no API key, or none that counts; the message says why."""
+
+    code = "unauthenticated"
+
+
+class KeyMistyped(Unauthenticated):
+    """The text is no API key: its checksum, or its form, is wrong."""
+
+    code = "key_mistyped"
+
+
+class KeyExpired(Unauthenticated):
+    """The API key has reached the end of its life."""
+
+    code = "key_expired"
+
+
+class Forbidden(BackpropdError):
+    """Whoever asks may not do this."""
+
+    code = "forbidden"
+
+
+class MissingScope(Forbidden):
+    """The API key is good, and lacks the `scope` that this takes."""
+
+    code = "missing_scope"
+
+    def __init__(self, detail: str, *, scope: str) -> None:
+        super().__init__(detail)
+        self.scope = scope
+
+
 # ── what cannot be read ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -51,6 +94,12 @@ class TooLarge(BackpropdError):
     """The request is larger than the service takes."""
 
     code = "too_large"
+
+
+class StorageFull(TooLarge):
+    """The tenant's datasets and models are as large as they may be together."""
+
+    code = "storage_full"
 
 
 # ── what can be read and is wrong ────────────────────────────────────────────────────────────────────────────────
@@ -163,6 +212,18 @@ class QueueFull(TooMany):
     """As many jobs are queued as the service takes; the message says whose limit that is."""
 
     code = "queue_full"
+
+
+class RateLimited(TooMany):
+    """More requests a minute than one key may make."""
+
+    code = "rate_limited"
+
+
+class StreamsFull(TooMany):
+    """More event streams at a time than one key may have."""
+
+    code = "streams_full"
 
 
 # ── what ends a job ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -26,19 +27,21 @@ _WORKER_READY = 300.0
 def run(settings: Settings, stream: BinaryIO) -> None:
     """Run the stack in the foreground until a signal stops it; its lines go to `stream`.
 
-    Raises `Conflict` for a taken port or data folder before anything starts, `Unavailable` when a part cannot run.
+    Raises `Conflict` for a taken port or data folder and `Misconfigured` for an open door before anything starts,
+    `Unavailable` when a part cannot run.
     """
+    settings.refuse_an_open_door()
     with folder.claimed(settings.data_dir) as lock, folder.address_file(settings.data_dir) as address_file:
         api = address.free(settings.host, settings.port)
         with _broker(settings) as (broker_url, redis_parts):
-            parts = [_migrate(), *redis_parts, *_programs(api)]
+            environment = _environment(settings, api, broker_url)
+            parts = [_migrate(), *redis_parts, *_programs(api, _readiness(settings, api, environment))]
             output = Output(stream, [part.name for part in parts])
 
             def announce() -> None:
                 folder.write_address(address_file, api.url)
                 output.say(f"backpropd is ready at {api.url} (data in {settings.data_dir}; Ctrl-C stops it)")
 
-            environment = _environment(settings, api, broker_url)
             Supervisor(parts, environment, output).run(announce, keep=[lock])
 
 
@@ -46,10 +49,15 @@ def _migrate() -> Part:
     return Part("migrate", _python("worker", "migrate"))
 
 
-def _programs(api: Address) -> list[Part]:
-    def ready() -> bool:
-        return api.answers("/readyz")
+def _readiness(settings: Settings, api: Address, environment: Mapping[str, str]) -> Callable[[], bool]:
+    """Whether the stack can train: asked by HTTP, or of a program beside the database where HTTP takes a key."""
+    if settings.mode == "local":
+        return lambda: api.answers("/readyz")
+    command = _python("worker", "ready")
+    return lambda: subprocess.run(command, env=environment, capture_output=True).returncode == 0
 
+
+def _programs(api: Address, ready: Callable[[], bool]) -> list[Part]:
     return [
         Part("api", _python("service"), lambda: api.answers("/healthz"), grace=_GRACE),
         Part("worker", _python("worker", "run"), ready, ready_within=_WORKER_READY, grace=_WORKER_GRACE),

@@ -7,10 +7,12 @@ import logging
 from flask import Flask
 
 from backpropd.config import Settings, from_environment
-from service import datasets, errors, health, inspection, jobs, models, openapi, routing
+from service import account, datasets, errors, health, inspection, jobs, keys, models, openapi, routing
 from service.world import make_world
 
-ROUTES = [route for module in (health, datasets, jobs, models, inspection) for route in module.routes.routes]
+ROUTES = [
+    route for module in (health, datasets, jobs, models, inspection, keys, account) for route in module.routes.routes
+]
 
 
 def create_app(settings: Settings) -> Flask:
@@ -21,7 +23,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     errors.register(app)
     routing.register(app, ROUTES)
-    openapi.register(app, ROUTES)
+    openapi.register(app, ROUTES, keys=settings.mode == "keys")
     return app
 
 

@@ -15,10 +15,12 @@ from backpropd import errors, tabular
 from backpropd.store import datasets, idempotency
 from backpropd.store.schema import Dataset
 from service import rendering, schemas
+from service.account import refuse_when_full
+from service.caller import record, tenant
 from service.idempotency import key_of
 from service.parsing import checked, json_body
 from service.routing import Answer, Routes
-from service.world import TENANT, world
+from service.world import world
 
 routes = Routes("datasets")
 
@@ -135,16 +137,17 @@ def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: 
     with here.database.write() as session:
         fingerprint = hashlib.sha256(f"{sha256} {sample} {name}".encode()).hexdigest()
         made_before = key and idempotency.made_before(
-            session, TENANT, ROUTE, key, fingerprint, here.settings.idempotency_seconds
+            session, tenant(), ROUTE, key, fingerprint, here.settings.idempotency_seconds
         )
         if made_before:
-            return datasets.get(session, TENANT, made_before)
+            return datasets.get(session, tenant(), made_before)
+        refuse_when_full(session, size)
         datasets.hold_blob(session, sha256)
         if not here.blobs.holds(sha256):  # the sweeper took it for an orphan, of earlier and equal bytes
             here.blobs.put(table)
         dataset = datasets.create(
             session,
-            TENANT,
+            tenant(),
             name=name,
             format=info.format,
             rows=info.rows,
@@ -153,7 +156,7 @@ def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: 
             columns=[column.to_json() for column in info.columns],
         )
         if key:
-            idempotency.fill(session, TENANT, ROUTE, key, dataset.id)
+            idempotency.fill(session, tenant(), ROUTE, key, dataset.id)
     return dataset
 
 
@@ -161,7 +164,7 @@ def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: 
 def list_datasets(query: schemas.PageQuery) -> Answer:
     """List the datasets, newest first."""
     with world().database.read() as session:
-        page = datasets.list_page(session, TENANT, query.limit, query.cursor)
+        page = datasets.list_page(session, tenant(), query.limit, query.cursor)
     return rendering.listing(page, rendering.dataset)
 
 
@@ -169,14 +172,18 @@ def list_datasets(query: schemas.PageQuery) -> Answer:
 def read(dataset_id: str) -> Answer:
     """Read a dataset: its columns and their statistics."""
     with world().database.read() as session:
-        return rendering.dataset(datasets.get(session, TENANT, dataset_id))
+        return rendering.dataset(datasets.get(session, tenant(), dataset_id))
 
 
 @routes("DELETE", "/v1/datasets/{dataset_id}", answers={204: None}, problems=(404, 409))
 def delete(dataset_id: str) -> Answer:
-    """Delete a dataset that no unfinished job needs."""
-    with world().database.write() as session:
-        datasets.delete(session, TENANT, dataset_id)
+    """Delete a dataset that no unfinished job needs, and its bytes unless another dataset has the same."""
+    here = world()
+    with here.database.write() as session:
+        sha256 = datasets.delete(session, tenant(), dataset_id)
+        record(session, "datasets.delete", dataset_id)
+    with here.database.write() as session:  # if this is cut off, the sweeper does it
+        datasets.delete_blob(session, here.blobs, sha256)
     return None, 204
 
 
@@ -185,7 +192,7 @@ def rows(dataset_id: str, query: schemas.RowsQuery) -> Answer:
     """The first rows, for a look."""
     here = world()
     with here.database.read() as session:
-        dataset = datasets.get(session, TENANT, dataset_id)
+        dataset = datasets.get(session, tenant(), dataset_id)
     with here.blobs.local_path(dataset.sha256) as path:
         return {"data": tabular.first_rows(path, query.limit)}
 

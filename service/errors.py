@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 STATUSES: dict[type[errors.BackpropdError], HTTPStatus] = {
     errors.Malformed: HTTPStatus.BAD_REQUEST,
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -73,8 +75,18 @@ def register(app: Flask) -> None:
 
 
 def _ours(error: errors.BackpropdError) -> Response:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.Later) else None
-    return problem(status_of(error), error.code, error.detail, error.problems, headers)
+    return problem(status_of(error), error.code, error.detail, error.problems, _headers(error))
+
+
+def _headers(error: errors.BackpropdError) -> dict[str, str]:
+    """When to come again, or with which key (RFC 6750)."""
+    if isinstance(error, errors.Later):
+        return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, errors.MissingScope):
+        return {"WWW-Authenticate": f'Bearer realm="backpropd", error="insufficient_scope", scope="{error.scope}"'}
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="backpropd"'}
+    return {}
 
 
 def _http(error: HTTPException) -> Response:

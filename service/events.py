@@ -17,8 +17,9 @@ from backpropd.store import epochs, jobs
 from backpropd.store.schema import Job
 from backpropd.store.status import OVER
 from service import rendering
+from service.caller import caller
 from service.watcher import UNSEEN, Mark
-from service.world import TENANT, World
+from service.world import World
 
 PAUSE_SECONDS = 0.1  # between two reads for one stream; in a crowd, longer, so that a crowd costs no more
 PAUSE_SECONDS_EACH = 0.005
@@ -27,14 +28,16 @@ BATCH = 500
 
 
 def answer(world: World, job: Job, last_event_id: str | None) -> Response:
-    """The stream, if there is a place for one more: each holds a thread. Raises `errors.Unavailable`."""
-    position = _position(last_event_id)
-    if not world.streams.acquire(blocking=False):
-        raise errors.Unavailable("every place for an event stream is taken: poll /epochs, or try again", retry_after=5)
-    response = Response(_Stream(world, job.id, *position).events(), content_type="text/event-stream")
+    """The stream, if there is a place for one more: each holds a thread.
+
+    Raises `errors.Unavailable` or `errors.StreamsFull` if there is none.
+    """
+    position, name = _position(last_event_id), caller().name
+    world.streams.take(name)
+    response = Response(_Stream(world, job, *position).events(), content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(world.streams.release)
+    response.call_on_close(lambda: world.streams.give_back(name))
     return response
 
 
@@ -50,8 +53,9 @@ def _position(last_event_id: str | None) -> tuple[int, int]:
 class _Stream:
     """One client's way through a job's news: how many statuses and which epoch it has seen."""
 
-    def __init__(self, world: World, job_id: str, statuses: int, epoch: int) -> None:
-        self.world, self.job_id, self.statuses, self.epoch = world, job_id, statuses, epoch
+    def __init__(self, world: World, job: Job, statuses: int, epoch: int) -> None:
+        self.world, self.tenant, self.job_id = world, job.tenant, job.id
+        self.statuses, self.epoch = statuses, epoch
         self.over = False
 
     def events(self) -> Iterator[bytes]:
@@ -78,7 +82,7 @@ class _Stream:
         more = True
         while more:
             with self.world.database.read() as session:
-                job = jobs.get(session, TENANT, self.job_id)
+                job = jobs.get(session, self.tenant, self.job_id)
                 transitions = jobs.transitions(session, [job])[job.number]
                 fresh = epochs.after(session, job.number, self.epoch, BATCH)
                 shown = rendering.job(job, transitions)

@@ -9,8 +9,9 @@ from backpropd import errors, learn
 from backpropd.store import datasets, jobs, models
 from backpropd.store.schema import Dataset, Model
 from service import schemas
+from service.caller import tenant
 from service.routing import Answer, Routes
-from service.world import TENANT, world
+from service.world import world
 
 routes = Routes("models")
 
@@ -31,7 +32,7 @@ def trace(model_id: str, body: schemas.TraceRequest) -> Answer:
             pointer="/rows",
         )
     with world().database.read() as session:
-        row = models.get(session, TENANT, model_id, Model.weights)
+        row = models.get(session, tenant(), model_id, Model.weights)
     model = learn.load_model(row.encoders, row.weights)
     return learn.trace(model, body.rows, body.targets, body.learning_rate, most_numbers=settings.max_trace_numbers)
 
@@ -47,7 +48,7 @@ def surface(model_id: str, query: schemas.SurfaceQuery) -> Answer:
     """The loss on a plane through the model's parameters, as numbers or as a picture."""
     here = world()
     with here.database.read() as session:
-        row = models.get(session, TENANT, model_id, Model.weights, Model.path)
+        row = models.get(session, tenant(), model_id, Model.weights, Model.path)
         dataset = _dataset_of(session, row)
     model = learn.load_model(row.encoders, row.weights)
     with here.blobs.local_path(dataset.sha256) as table:
@@ -68,8 +69,8 @@ def surface(model_id: str, query: schemas.SurfaceQuery) -> Answer:
 def _dataset_of(session: Session, model: Model) -> Dataset:
     """The dataset that the model was trained on. Raises `errors.Conflict` when it, or the model's job, was deleted."""
     try:
-        job = jobs.get(session, TENANT, model.job_id)
-        return datasets.get(session, TENANT, job.dataset_id)
+        job = jobs.get(session, tenant(), model.job_id)
+        return datasets.get(session, tenant(), job.dataset_id)
     except errors.NotFound as gone:
         raise errors.Conflict(
             "the loss needs rows of the dataset that the model was trained on, and it, or the job that names it, was "

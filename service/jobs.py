@@ -19,10 +19,12 @@ from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
 from backpropd.store.schema import Epoch, Job
 from backpropd.store.status import OVER, Status
 from service import events, rendering, schemas
+from service.account import refuse_when_full
+from service.caller import record, tenant
 from service.idempotency import key_of
 from service.routing import Answer, Routes
 from service.watcher import UNSEEN
-from service.world import TENANT, world
+from service.world import world
 
 routes = Routes("jobs")
 
@@ -36,14 +38,14 @@ WARM_START_FIELDS = ("task", "network", "features", "target", "classes", "encode
     body=schemas.JobRequest,
     query=schemas.DryRunQuery,
     answers={202: schemas.Job, 200: schemas.Plan},
-    problems=(404, 429),
+    problems=(404,),
     headers=("Idempotency-Key",),
 )
 def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     """Queue a training job, or with `dry_run` only say what it would become."""
     here = world()
     with here.database.read() as session:
-        dataset = datasets.get(session, TENANT, body.dataset_id)
+        dataset = datasets.get(session, tenant(), body.dataset_id)
         others = _others(session, body.training)
     limits = learn.Limits(here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes)
     plan = learn.resolve(body.wanted(), dataset.columns, dataset.rows, limits, **others)
@@ -58,11 +60,11 @@ def _others(session: Session, training: schemas.Training) -> dict[str, Any]:
     validation_table = model = None
     if dataset_id := training.validation_dataset_id:
         with _pointing("/training/validation_dataset_id"):
-            other = datasets.get(session, TENANT, dataset_id)
+            other = datasets.get(session, tenant(), dataset_id)
         validation_table = learn.TableInfo(other.columns, other.rows)
     if model_id := training.warm_start_model_id:
         with _pointing("/training/warm_start_model_id"):
-            row = models.get(session, TENANT, model_id)
+            row = models.get(session, tenant(), model_id)
         model = {name: getattr(row, name) for name in WARM_START_FIELDS}
     return {"validation_table": validation_table, "model": model}
 
@@ -82,14 +84,15 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
     key = key_of(request)
     with here.database.write() as session:
         made_before = key and idempotency.made_before(
-            session, TENANT, ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds
+            session, tenant(), ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds
         )
         if made_before:
-            return _shown(session, jobs.get(session, TENANT, made_before))
-        _refuse_when_full(session, here.settings)
+            return _shown(session, jobs.get(session, tenant(), made_before))
+        _refuse_when_queued(session, here.settings)
+        refuse_when_full(session, 0)
         job = jobs.create(
             session,
-            TENANT,
+            tenant(),
             dataset_id=body.dataset_id,
             epochs=spec["training"]["epochs"],
             name=body.name,
@@ -100,16 +103,16 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             meta=body.metadata,
         )
         if key:
-            idempotency.fill(session, TENANT, ROUTE, key, job.id)
+            idempotency.fill(session, tenant(), ROUTE, key, job.id)
         shown = _shown(session, job)
     here.doorbell.press()
     return shown
 
 
-def _refuse_when_full(session: Session, settings: Settings) -> None:
+def _refuse_when_queued(session: Session, settings: Settings) -> None:
     """Raises `errors.QueueFull`."""
     own, all_ = settings.max_queued_jobs_per_tenant, settings.max_queued_jobs
-    mine, in_all = turns.count_queued(session, TENANT, max(own, all_))
+    mine, in_all = turns.count_queued(session, tenant(), max(own, all_))
     if mine >= own or in_all >= all_:
         which = f"{own} jobs of yours" if mine >= own else f"{all_} jobs of all tenants together"
         raise errors.QueueFull(f"{which} are queued, the most that are taken: post again when some are done")
@@ -138,7 +141,7 @@ def _render(session: Session, found: Iterable[Job]) -> list[dict[str, Any]]:
 def list_jobs(query: schemas.JobsQuery) -> Answer:
     """List the jobs, newest first."""
     with world().database.read() as session:
-        page = jobs.list_page(session, TENANT, query.limit, query.cursor, query.status, query.dataset_id)
+        page = jobs.list_page(session, tenant(), query.limit, query.cursor, query.status, query.dataset_id)
         shown = iter(_render(session, page.rows))
     return rendering.listing(page, lambda _: next(shown))
 
@@ -155,7 +158,7 @@ def _when_over(job_id: str, until: float) -> dict[str, Any]:
     with here.watcher.watch(job_id):
         while True:
             with here.database.read() as session:
-                job = jobs.get(session, TENANT, job_id)
+                job = jobs.get(session, tenant(), job_id)
                 left = until - time.monotonic()
                 if job.status in OVER or left <= 0:
                     return _shown(session, job)
@@ -173,7 +176,7 @@ def _when_over(job_id: str, until: float) -> dict[str, Any]:
 def list_epochs(job_id: str, query: schemas.EpochsQuery) -> Answer:
     """The epochs of a job, oldest first; CSV with `Accept: text/csv`; `points` thins the whole curve instead."""
     with world().database.read() as session:
-        job = jobs.get(session, TENANT, job_id)
+        job = jobs.get(session, tenant(), job_id)
         if query.points is not None:
             rows, more = epochs.thinned(session, job.number, query.points), False
         else:
@@ -207,7 +210,7 @@ def _csv(rows: Iterable[Epoch]) -> str:
 def stream(job_id: str) -> Answer:
     """A job's `status` and `epoch` events (Server-Sent Events), from the first or after `Last-Event-ID`."""
     with world().database.read() as session:
-        job = jobs.get(session, TENANT, job_id)
+        job = jobs.get(session, tenant(), job_id)
     return events.answer(world(), job, request.headers.get("Last-Event-ID"))
 
 
@@ -215,21 +218,21 @@ def stream(job_id: str) -> Answer:
 def cancel(job_id: str) -> Answer:
     """Cancel a job that is not over."""
     with world().database.write() as session:
-        return _shown(session, jobs.cancel(session, TENANT, job_id)), 202
+        return _shown(session, jobs.cancel(session, tenant(), job_id)), 202
 
 
 @routes("POST", "/v1/jobs/{job_id}/pause", answers={202: schemas.Job}, problems=(404, 409))
 def pause(job_id: str) -> Answer:
     """Put a job aside, with a checkpoint if it runs."""
     with world().database.write() as session:
-        return _shown(session, jobs.pause(session, TENANT, job_id)), 202
+        return _shown(session, jobs.pause(session, tenant(), job_id)), 202
 
 
 @routes("POST", "/v1/jobs/{job_id}/resume", answers={202: schemas.Job}, problems=(404, 409))
 def resume(job_id: str) -> Answer:
     """Queue a paused job again; it goes on from its checkpoint."""
     with world().database.write() as session:
-        shown = _shown(session, jobs.resume(session, TENANT, job_id))
+        shown = _shown(session, jobs.resume(session, tenant(), job_id))
     world().doorbell.press()
     return shown, 202
 
@@ -238,5 +241,6 @@ def resume(job_id: str) -> Answer:
 def delete(job_id: str) -> Answer:
     """Delete a job that is over, with its epochs; its model stays."""
     with world().database.write() as session:
-        jobs.delete(session, TENANT, job_id)
+        jobs.delete(session, tenant(), job_id)
+        record(session, "jobs.delete", job_id)
     return None, 204

@@ -8,8 +8,9 @@ from backpropd import errors, learn
 from backpropd.store import models
 from backpropd.store.schema import Model
 from service import rendering, schemas
+from service.caller import record, tenant
 from service.routing import Answer, Routes
-from service.world import TENANT, world
+from service.world import world
 
 routes = Routes("models")
 
@@ -24,7 +25,7 @@ MEDIA_TYPES = {
 def list_models(query: schemas.PageQuery) -> Answer:
     """List the models, newest first."""
     with world().database.read() as session:
-        page = models.list_page(session, TENANT, query.limit, query.cursor)
+        page = models.list_page(session, tenant(), query.limit, query.cursor)
     return rendering.listing(page, rendering.model)
 
 
@@ -32,14 +33,15 @@ def list_models(query: schemas.PageQuery) -> Answer:
 def read(model_id: str) -> Answer:
     """Read a model: what it takes, what it answers, how good it is."""
     with world().database.read() as session:
-        return rendering.model_with_report(models.get(session, TENANT, model_id, Model.report))
+        return rendering.model_with_report(models.get(session, tenant(), model_id, Model.report))
 
 
 @routes("DELETE", "/v1/models/{model_id}", answers={204: None}, problems=(404, 409))
 def delete(model_id: str) -> Answer:
     """Delete a model that no unfinished job goes on from."""
     with world().database.write() as session:
-        models.delete(session, TENANT, model_id)
+        models.delete(session, tenant(), model_id)
+        record(session, "models.delete", model_id)
     return None, 204
 
 
@@ -63,7 +65,7 @@ def predict(model_id: str, body: schemas.PredictionRequest) -> Answer:
 
 def _load(model_id: str) -> learn.Model:
     with world().database.read() as session:
-        row = models.get(session, TENANT, model_id, Model.weights)
+        row = models.get(session, tenant(), model_id, Model.weights)
     return learn.load_model(row.encoders, row.weights)
 
 
@@ -89,7 +91,7 @@ def curve(model_id: str, query: schemas.CurveQuery) -> Answer:
 def weights(model_id: str, query: schemas.WeightsQuery) -> Answer:
     """The parameters by name: `layers.0.weight` (fan_in, fan_out), `layers.0.bias`."""
     with world().database.read() as session:
-        stored = models.get(session, TENANT, model_id, Model.weights).weights
+        stored = models.get(session, tenant(), model_id, Model.weights).weights
     data = learn.weights_as(stored, query.format)
     response = Response(data, content_type=MEDIA_TYPES[query.format])
     response.headers["Content-Disposition"] = f'attachment; filename="{model_id}.{query.format}"'

@@ -13,11 +13,18 @@ from flask import Blueprint, Flask, Response, send_from_directory
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from service.gate import OPEN
 from service.routing import Route
 from service.schemas import ProblemDocument
 
 REF = "#/components/schemas/{model}"
 ASSETS = "swagger"
+KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "bp_<id>_<secret>",
+    "description": "An API key. The scope that an operation takes stands with it: write includes read, admin both.",
+}
 OTHER_FORMS: dict[str, dict[str, Any]] = {
     "Epochs": {"text/csv": {"schema": {"type": "string"}}},
     "Surface": {"image/png": {}},  # bytes have no schema (OpenAPI 3.1, 4.8.14.4)
@@ -33,12 +40,17 @@ PAGE = """<!doctype html>
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null})\n'
 
 
-def document(routes: Sequence[Route]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of these routes."""
-    schemas = _schemas(routes)
+def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these routes, where everybody needs a key or nobody does."""
+    components: dict[str, Any] = {"schemas": _schemas(routes)}
+    if keys:
+        components["securitySchemes"] = {"key": KEY}
     paths: dict[str, Any] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+        operation = _operation(route)
+        if keys:
+            operation["security"] = [] if route.path in OPEN else [{"key": [route.scope]}]
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -47,7 +59,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
             "description": "Neural networks trained over HTTP.",
         },
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": components,
     }
 
 
@@ -81,12 +93,12 @@ def _operation(route: Route) -> dict[str, Any]:
 
 
 def _problem_statuses(route: Route) -> set[int]:
-    statuses = {*route.problems, 422, 500, 503}
+    statuses = {*route.problems, 401, 403, 422, 429, 500, 503}
     if route.body is not None:
         statuses |= {400, 413, 415}
     if route.headers or route.answers.get(200) == "text/event-stream":
         statuses.add(400)
-    return statuses if route.path != "/healthz" else {422, 500}
+    return statuses if route.path not in OPEN else {403, 422, 429, 500}
 
 
 def _answer(kind: type[BaseModel] | str | None) -> dict[str, Any]:
@@ -132,9 +144,9 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
     return [{"name": name, "in": "header", "required": False, "schema": schema} for name in route.headers]
 
 
-def register(app: Flask, routes: Sequence[Route]) -> None:
+def register(app: Flask, routes: Sequence[Route], *, keys: bool) -> None:
     """Serve the document, the page, and the page's assets: all from here, nothing from elsewhere."""
-    reference = cache(lambda: orjson.dumps(document(routes)))
+    reference = cache(lambda: orjson.dumps(document(routes, keys=keys)))
     folder = resources.files("flask_openapi3_swagger") / "templates" / ASSETS
     pages = Blueprint("docs", __name__)
 

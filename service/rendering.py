@@ -113,6 +113,23 @@ def model_with_report(row: schema.Model) -> dict[str, Any]:
     return {**model(row), "report": row.report}
 
 
+def key(row: schema.ApiKey) -> dict[str, Any]:
+    """An API key, without what lets its bearer in."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "scopes": row.scopes,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "last_used_at": row.last_used_at,
+    }
+
+
+def deed(row: schema.Audit) -> dict[str, Any]:
+    """An entry of the audit trail."""
+    return {name: getattr(row, name) for name in ("number", "at", "actor", "action", "subject")}
+
+
 def listing(page: Page[Row], render: Callable[[Row], dict[str, Any]]) -> dict[str, Any]:
     """A page of a list."""
     return {

@@ -10,6 +10,7 @@ import orjson
 from flask import Flask, Response, request
 from pydantic import BaseModel
 
+from service import gate
 from service.parsing import json_body, query
 from service.schemas import Input
 from service.world import world
@@ -35,6 +36,12 @@ class Route:
     problems: tuple[int, ...]
     uploads: Mapping[str, Any] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
+    scope: str = "admin"
+
+    @property
+    def endpoint(self) -> str:
+        """Its name in Flask."""
+        return f"{self.method} {self.path}"
 
 
 class Routes:
@@ -55,16 +62,32 @@ class Routes:
         problems: tuple[int, ...] = (),
         uploads: Mapping[str, Any] | None = None,
         headers: tuple[str, ...] = (),
+        scope: str | None = None,
     ) -> Callable[[View], View]:
         """Declare a view. It gets its path parameters, and `body` and `query` as models where it has them.
 
-        An answer in `answers` is a schema for JSON, a media type for anything else, or None for no content.
+        An answer in `answers` is a schema for JSON, a media type for anything else, or None for no content. `scope` is
+        what a key must have: `read` to GET and `write` for the rest unless another is given.
         """
+        needed = scope or ("read" if method == "GET" else "write")
 
         def declare(view: View) -> View:
             summary = (view.__doc__ or "").strip().split("\n")[0]
             self.routes.append(
-                Route(method, path, view, summary, self.tag, body, query, answers, problems, uploads or {}, headers)
+                Route(
+                    method,
+                    path,
+                    view,
+                    summary,
+                    self.tag,
+                    body,
+                    query,
+                    answers,
+                    problems,
+                    uploads or {},
+                    headers,
+                    needed,
+                )
             )
             return view
 
@@ -72,11 +95,12 @@ class Routes:
 
 
 def register(app: Flask, routes: list[Route]) -> None:
-    """Add every route to the app."""
+    """Add every route to the app, behind the gate."""
+    gate.register(app, {route.endpoint: route.scope for route in routes})
     for route in routes:
         app.add_url_rule(
             route.path.replace("{", "<").replace("}", ">"),
-            endpoint=f"{route.method} {route.path}",
+            endpoint=route.endpoint,
             view_func=_view(route),
             methods=[route.method],
             provide_automatic_options=False,

@@ -15,9 +15,11 @@ from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from service.doorbell import Doorbell
+from service.keyring import Keyring
+from service.limiter import Limiter
+from service.places import Places
 from service.watcher import Watcher
 
-TENANT = "local"
 CROWDED_SECONDS = 0.5
 
 
@@ -31,13 +33,18 @@ class World:
     celery: Celery
     doorbell: Doorbell = field(init=False)
     watcher: Watcher = field(init=False)
-    streams: threading.BoundedSemaphore = field(init=False)
+    keyring: Keyring = field(init=False)
+    limiter: Limiter = field(init=False)
+    streams: Places = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self.doorbell = Doorbell(self.celery)
         self.watcher = Watcher(self.database)
-        self.streams = threading.BoundedSemaphore(self.settings.max_event_streams)
+        self.keyring = Keyring(self.database)
+        broker = self.settings.broker_url if self.settings.mode == "keys" else ""  # one user has one process
+        self.limiter = Limiter(broker, self.settings.max_requests_per_minute)
+        self.streams = Places(self.settings.max_event_streams, self.settings.max_event_streams_per_key)
         self.waits = threading.BoundedSemaphore(self.settings.max_waits)
 
     @contextmanager

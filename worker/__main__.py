@@ -1,4 +1,4 @@
-"""`python -m worker run | sweep | migrate | compile`: the worker, the sweeper, what an operator does beside them."""
+"""`python -m worker run | sweep | migrate | compile | ready`: the worker, the sweeper, and what is done beside them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def main() -> None:
     programs.add_parser("run", help="train queued jobs until SIGTERM")
     programs.add_parser("migrate", help="bring the database to the newest schema")
     programs.add_parser("compile", help="compile the kernels into this environment, so that workers start at once")
+    programs.add_parser("ready", help="end with status 0 if jobs would be trained now")
     sweep = programs.add_parser("sweep", help="take up jobs whose worker was lost, and ring for those nobody heard of")
     sweep.add_argument("--once", action="store_true", help="sweep one time and end")
     arguments = parser.parse_args()
@@ -43,6 +44,10 @@ def _start(arguments: argparse.Namespace) -> None:
         from worker import migrate
 
         migrate.run(settings)
+    elif arguments.program == "ready":
+        from worker import ready
+
+        ready.check(settings)
     elif arguments.program == "sweep":
         from worker import sweeper
 

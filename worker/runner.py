@@ -34,7 +34,8 @@ class Runner:
         if self.board.stopping():
             return False
         with self.database.write() as session:
-            claim = claims.claim_best(session, self.name, self.settings.lease_seconds)
+            most = self.settings.max_running_jobs_per_tenant
+            claim = claims.claim_best(session, self.name, self.settings.lease_seconds, most)
         if claim is None:
             return False
         log.info("%s claimed (attempt %d)", claim.job_id, claim.attempt)

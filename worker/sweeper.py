@@ -67,14 +67,8 @@ def tidy(database: Database, blobs: Blobs, settings: Settings) -> None:
     for sha256 in blobs.older_than(ORPHAN_SECONDS):
         with database.read() as session:
             needed = datasets.blob_is_needed(session, sha256)
-        if not needed:
-            _delete_blob(database, blobs, sha256)
-
-
-def _delete_blob(database: Database, blobs: Blobs, sha256: str) -> None:
-    """Delete a blob, unless somebody needs it by now."""
-    with database.write() as session:
-        datasets.hold_blob(session, sha256)
-        if not datasets.blob_is_needed(session, sha256):
-            blobs.delete(sha256)
-            log.info("deleted the blob %s, which no dataset names", sha256)
+        if needed:
+            continue
+        with database.write() as session:
+            if datasets.delete_blob(session, blobs, sha256):
+                log.info("deleted the blob %s, which no dataset names", sha256)

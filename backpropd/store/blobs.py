@@ -14,6 +14,8 @@ from pathlib import Path
 
 import fsspec
 
+from backpropd import errors
+
 COPY_BYTES = 1024 * 1024
 
 
@@ -60,14 +62,20 @@ class Blobs:
 
     @contextmanager
     def local_path(self, sha256: str) -> Iterator[Path]:
-        """The blob as a file on this machine: itself where it lies here, or a copy that goes with the block."""
-        if self.local:
-            yield Path(self._path(sha256))
-            return
-        with self.workspace() as folder:
-            copy = folder / sha256
-            self.filesystem.get_file(self._path(sha256), str(copy))
-            yield copy
+        """The blob as a file on this machine: itself where it lies here, or a copy that goes with the block.
+
+        Raises `errors.NotFound` when its dataset was deleted since the caller read of it.
+        """
+        try:
+            if self.local:
+                yield Path(self._path(sha256))
+                return
+            with self.workspace() as folder:
+                copy = folder / sha256
+                self.filesystem.get_file(self._path(sha256), str(copy))
+                yield copy
+        except FileNotFoundError as gone:
+            raise errors.NotFound("the dataset was deleted a moment ago") from gone
 
     def holds(self, sha256: str) -> bool:
         """Whether there is such a blob."""

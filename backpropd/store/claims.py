@@ -68,13 +68,14 @@ class Asked(Exception):
         self.request = request
 
 
-def claim_best(session: Session, worker: str, lease_seconds: float) -> Claim | None:
+def claim_best(session: Session, worker: str, lease_seconds: float, most_running: int = 2**31 - 1) -> Claim | None:
     """Take the best queued job: the highest priority, then a tenant that waits for its turn, then the oldest.
 
-    Sets the lease and the fencing token and removes the epochs past the last checkpoint, all in this transaction, so
-    that the epochs of a job are contiguous whatever happened to the worker before.
+    A tenant of whose jobs `most_running` run must wait. Sets the lease and the fencing token and removes the epochs
+    past the last checkpoint, all in this transaction, so that the epochs of a job are contiguous whatever happened to
+    the worker before.
     """
-    job = turns.take(session)
+    job = turns.take(session, most_running)
     if job is None:
         return None
     job.token += 1

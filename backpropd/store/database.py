@@ -33,6 +33,8 @@ class Database:
         """`steady` gives the microseconds that SQLite's leases go by; PostgreSQL has a clock of its own."""
         self.url = url
         self.engine = _sqlite(url, steady) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
+        self._reading = self.engine.execution_options(backpropd_writing=False)
+        self._writing = self.engine.execution_options(backpropd_writing=True)
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -41,25 +43,20 @@ class Database:
         Raises:
             errors.Unavailable: the database cannot be reached, or stayed busy for too long.
         """
-        with self._session(writing=True) as session, session.begin():
+        with _answering(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that only reads."""
-        with self._session(writing=False) as session, session.begin():
+        with _answering(), Session(self._reading, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
-    def _session(self, *, writing: bool) -> Iterator[Session]:
-        engine = self.engine.execution_options(backpropd_writing=writing)
-        try:
-            with Session(engine, expire_on_commit=False) as session:
-                yield session
-        except (OperationalError, DBAPIError) as error:
-            if isinstance(error, OperationalError) or error.connection_invalidated:
-                raise errors.Unavailable(f"the database cannot answer now ({_first_line(error)}): try again") from error
-            raise
+    def glance(self) -> Iterator[Connection]:
+        """A transaction that only reads, for what every request reads: without a session it takes half the time."""
+        with _answering(), self._reading.connect() as connection:
+            yield connection
 
     def ping(self) -> None:
         """Raise `errors.Unavailable` unless the database answers."""
@@ -69,6 +66,17 @@ class Database:
     def dispose(self) -> None:
         """Close every connection: at the end, and in a child after a fork."""
         self.engine.dispose()
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Raise `errors.Unavailable` where the database gives no answer."""
+    try:
+        yield
+    except (OperationalError, DBAPIError) as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise errors.Unavailable(f"the database cannot answer now ({_first_line(error)}): try again") from error
+        raise
 
 
 def _first_line(error: DBAPIError) -> str:

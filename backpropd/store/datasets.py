@@ -8,7 +8,8 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import idempotency
+from backpropd.store import idempotency, tenants
+from backpropd.store.blobs import Blobs
 from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Dataset, Job
@@ -27,19 +28,16 @@ def create(session: Session, tenant: str, **fields: Any) -> Dataset:
 
 def get(session: Session, tenant: str, dataset_id: str) -> Dataset:
     """The tenant's dataset of this id. Raises `errors.NotFound`."""
-    dataset = session.scalar(select(Dataset).where(Dataset.tenant == tenant, Dataset.id == dataset_id))
-    if dataset is None:
-        raise errors.NotFound(f"there is no dataset {dataset_id!r}: GET /v1/datasets lists yours")
-    return dataset
+    return tenants.find(session, Dataset, tenant, dataset_id)
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Dataset]:
     """A page of the tenant's datasets, newest first."""
-    return page(session, select(Dataset).where(Dataset.tenant == tenant), Dataset.id, limit, cursor)
+    return page(session, tenants.owned(Dataset, tenant), Dataset.id, limit, cursor)
 
 
-def delete(session: Session, tenant: str, dataset_id: str) -> None:
-    """Delete a dataset that no unfinished job needs; finished jobs keep its id as history.
+def delete(session: Session, tenant: str, dataset_id: str) -> str:
+    """Delete a dataset that no unfinished job needs; finished jobs keep its id as history. Gives its blob's name.
 
     Raises `errors.Conflict` while a job that is not over was given it, `errors.NotFound`.
     """
@@ -50,6 +48,7 @@ def delete(session: Session, tenant: str, dataset_id: str) -> None:
         raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")
     session.delete(dataset)
     idempotency.forget(session, tenant, dataset_id)
+    return dataset.sha256
 
 
 def hold_blob(session: Session, sha256: str) -> None:
@@ -64,3 +63,15 @@ def hold_blob(session: Session, sha256: str) -> None:
 def blob_is_needed(session: Session, sha256: str) -> bool:
     """Whether any dataset, of any tenant, has these bytes."""
     return bool(session.scalar(select(exists().where(Dataset.sha256 == sha256))))
+
+
+def delete_blob(session: Session, blobs: Blobs, sha256: str) -> bool:
+    """Delete a blob that no dataset names, whoever may be uploading the same bytes; tells whether it was deleted.
+
+    The caller's transaction does nothing else: the blob must not be gone before the row that named it is.
+    """
+    hold_blob(session, sha256)
+    if blob_is_needed(session, sha256):
+        return False
+    blobs.delete(sha256)
+    return True

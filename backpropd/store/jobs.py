@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row, select
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from backpropd import errors
-from backpropd.store import idempotency, turns
+from backpropd.store import idempotency, tenants, turns
 from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Checkpoint, Dataset, Job, Model, Transition
@@ -23,11 +23,11 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
 
     The rows of what it needs are locked, so that neither goes unseen. Raises `errors.NotFound` when one is gone.
     """
-    _lock(session, tenant, Dataset, dataset_id)
+    tenants.find(session, Dataset, tenant, dataset_id, load_only(Dataset.id), lock=True)
     if other := fields.get("validation_dataset_id"):
-        _lock(session, tenant, Dataset, other)
+        tenants.find(session, Dataset, tenant, other, load_only(Dataset.id), lock=True)
     if model := fields.get("warm_start_model_id"):
-        _lock(session, tenant, Model, model)
+        tenants.find(session, Model, tenant, model, load_only(Model.id), lock=True)
     job = Job(
         id=new_id("job"),
         tenant=tenant,
@@ -47,27 +47,16 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
     return job
 
 
-def _lock(session: Session, tenant: str, kind: type[Dataset] | type[Model], id: str) -> None:
-    query = select(kind.id).where(kind.tenant == tenant, kind.id == id)
-    if session.scalar(query.with_for_update()) is None:
-        noun = kind.__name__.lower()
-        raise errors.NotFound(f"there is no {noun} {id!r}: GET /v1/{noun}s lists yours")
-
-
 def get(session: Session, tenant: str, job_id: str, *, lock: bool = False) -> Job:
     """The tenant's job of this id, its row locked if asked. Raises `errors.NotFound`."""
-    query = select(Job).where(Job.tenant == tenant, Job.id == job_id)
-    job = session.scalar(query.with_for_update() if lock else query)
-    if job is None:
-        raise errors.NotFound(f"there is no job {job_id!r}: GET /v1/jobs lists yours")
-    return job
+    return tenants.find(session, Job, tenant, job_id, lock=lock)
 
 
 def list_page(
     session: Session, tenant: str, limit: int, cursor: str | None, status: str | None, dataset_id: str | None
 ) -> Page[Job]:
     """A page of the tenant's jobs, newest first, narrowed by status and dataset where given."""
-    query = select(Job).where(Job.tenant == tenant)
+    query = tenants.owned(Job, tenant)
     if status is not None:
         query = query.where(Job.status == status)
     if dataset_id is not None:

@@ -8,6 +8,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
 from backpropd import errors
+from backpropd.store import tenants
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Job, Model
 from backpropd.store.status import OVER
@@ -15,16 +16,12 @@ from backpropd.store.status import OVER
 
 def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttribute[Any]) -> Model:
     """The tenant's model of this id, with these of the columns that are not read unasked. Raises `errors.NotFound`."""
-    query = select(Model).where(Model.tenant == tenant, Model.id == model_id)
-    model = session.scalar(query.options(*map(undefer, columns)))
-    if model is None:
-        raise errors.NotFound(f"there is no model {model_id!r}: GET /v1/models lists yours")
-    return model
+    return tenants.find(session, Model, tenant, model_id, *map(undefer, columns))
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Model]:
     """A page of the tenant's models, newest first."""
-    return page(session, select(Model).where(Model.tenant == tenant), Model.id, limit, cursor)
+    return page(session, tenants.owned(Model, tenant), Model.id, limit, cursor)
 
 
 def delete(session: Session, tenant: str, model_id: str) -> None:

@@ -26,7 +26,11 @@ class Dataset(Base):
     """A table that was uploaded: its description here, its Parquet bytes in the blob named by `sha256`."""
 
     __tablename__ = "datasets"
-    __table_args__ = (Index("ix_datasets_tenant", "tenant", "id"), Index("ix_datasets_sha256", "sha256"))
+    __table_args__ = (
+        Index("ix_datasets_tenant", "tenant", "id"),
+        Index("ix_datasets_sha256", "sha256"),
+        Index("ix_datasets_usage", "tenant", "bytes", "rows"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     tenant: Mapped[str]
@@ -159,7 +163,7 @@ class Model(Base):
     """
 
     __tablename__ = "models"
-    __table_args__ = (Index("ix_models_tenant", "tenant", "id"),)
+    __table_args__ = (Index("ix_models_tenant", "tenant", "id"), Index("ix_models_usage", "tenant", "bytes"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
     tenant: Mapped[str]
@@ -207,3 +211,38 @@ class Worker(Base):
     slots: Mapped[int]
     started_at: Mapped[datetime]
     seen_at: Mapped[int] = mapped_column(BigInt)
+
+
+class ApiKey(Base):
+    """A key that lets its bearer in: what it may, until when, and the SHA-256 of its text, which is kept nowhere.
+
+    After a rotation the text before counts until `previous_expires_at`.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (Index("ix_api_keys_tenant", "tenant", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+    name: Mapped[str | None]
+    scopes: Mapped[list[Any]]
+    sha256: Mapped[str]
+    previous_sha256: Mapped[str | None]
+    previous_expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class Audit(Base):
+    """Who did what to a key, or deleted what, and when. `actor` is a key's id, `local`, or `operator`."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_tenant", "tenant", "number"),)
+
+    number: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    tenant: Mapped[str]
+    actor: Mapped[str]
+    action: Mapped[str]
+    subject: Mapped[str]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
@@ -29,9 +29,12 @@ def enrol(session: Session, tenant: str) -> None:
     session.execute(insert(Turn).values(tenant=tenant, round=0).on_conflict_do_nothing())
 
 
-def take(session: Session) -> Job | None:
-    """The job whose turn it is, its row locked, and the turn noted; None when nobody waits."""
-    for tenant, current, done in session.execute(HEADS).all():
+def take(session: Session, most_running: int) -> Job | None:
+    """The job whose turn it is, its row locked, and the turn noted; None when nobody waits.
+
+    A tenant of whose jobs `most_running` run has no turn. Two claims at the same moment may make it one more.
+    """
+    for tenant, current, done in session.execute(HEADS, {"most_running": most_running}).all():
         job = session.scalar(
             select(Job).where(QUEUED, Job.tenant == tenant).order_by(*ORDER).limit(1).with_for_update(skip_locked=True)
         )
@@ -42,7 +45,7 @@ def take(session: Session) -> Job | None:
 
 
 def _heads() -> Select[str, int, bool]:
-    """The tenants that wait, the next first; the current round, and whether they have had their turn in it.
+    """The tenants that wait and may run more, the next first; the current round, and whether they had a turn in it.
 
     A look at the index for each tenant, however long the queue.
     """
@@ -50,9 +53,12 @@ def _heads() -> Select[str, int, bool]:
     first = of_tenant.order_by(*ORDER).limit(1).correlate(Turn).scalar_subquery()
     current = select(func.max(aliased(Turn).round)).scalar_subquery()
     done = (Turn.round >= current).label("done")
+    theirs = aliased(Job)
+    running = select(func.count()).where(theirs.status == Status.RUNNING.value, theirs.tenant == Turn.tenant)
     return (
         select(Turn.tenant, current.label("current"), done)
         .join(Job, Job.number == first)
+        .where(running.correlate(Turn).scalar_subquery() < bindparam("most_running"))
         .order_by(Job.rank, done, Job.queued_at, Job.number)
     )
 

@@ -18,8 +18,11 @@ def _lossless(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+# Nor what turns the direction of the letters that follow: a name shall be what it looks like.
+NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+$"
+
 Int = Annotated[int, BeforeValidator(_whole)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROLS)]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Count = Annotated[Int, Field(ge=1, lt=2**31)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_lossless)]

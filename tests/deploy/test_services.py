@@ -35,10 +35,11 @@ class Deployment:
         self._logs = logs
         self._path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
-    def run(self, name: str) -> None:
-        """Run a service to its end."""
-        process = self._start(name, self._services[name]["command"])
+    def run(self, name: str, *command: str) -> str:
+        """Run a service's command, or another in its place, to its end; gives the last line that it wrote."""
+        process = self._start(name, list(command) or self._services[name]["command"])
         assert process.wait(timeout=PATIENCE) == 0, self._log(name)
+        return (self._logs / f"{name}.log").read_text().strip().rpartition("\n")[2]
 
     @contextmanager
     def running(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -115,11 +116,13 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 @pytest.mark.timeout(300)
 def test_a_job_posted_to_the_services_of_the_compose_file_succeeds(deployment: Deployment) -> None:
     deployment.run("migrate")
+    key = deployment.run("api", "python", "-m", "service", "keys", "create")
     with ExitStack() as stack:
         for name in ("api", "worker", "sweeper"):
             process = stack.enter_context(deployment.running(name))
             deployment.becomes_healthy(name, process)
-        with httpx.Client(base_url=deployment.url, timeout=70) as api:
+        assert httpx.get(f"{deployment.url}/v1/jobs").status_code == 401
+        with httpx.Client(base_url=deployment.url, headers={"Authorization": f"Bearer {key}"}, timeout=70) as api:
             assert train_iris(api)["status"] == "succeeded"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from backpropd.config import Settings
+from backpropd.store import keys
 from service.app import create_app
 from worker.migrate import run as migrate
 from worker.runner import Runner
@@ -37,6 +39,27 @@ def app(settings: Settings) -> Iterator[Flask]:
 def http(app: Flask) -> FlaskClient:
     """Requests without a server."""
     return app.test_client()
+
+
+@pytest.fixture
+def locked(settings: Settings) -> Iterator[Flask]:
+    """The app in the mode where everybody needs a key."""
+    migrate(settings)
+    made = create_app(settings.model_copy(update={"mode": "keys"}))
+    yield made
+    made.extensions["backpropd"].database.dispose()
+
+
+@pytest.fixture
+def key(locked: Flask) -> Callable[..., dict[str, str]]:
+    """Make a key; gives the header that shows it."""
+
+    def make(*scopes: str, tenant: str = "us", expires_at: datetime | None = None) -> dict[str, str]:
+        with locked.extensions["backpropd"].database.write() as session:
+            _, token = keys.create(session, tenant, None, scopes or ("admin",), expires_at)
+        return {"Authorization": f"Bearer {token}"}
+
+    return make
 
 
 @pytest.fixture

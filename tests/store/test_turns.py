@@ -108,8 +108,18 @@ def test_a_claim_looks_at_the_index_alone_however_long_the_queue(database: Datab
     assert "ix_jobs_queue" in plan, plan
 
 
+def test_a_tenant_runs_no_more_jobs_at_once_than_it_may(database: Database) -> None:
+    names = posted(database, "aaab")
+    order = []
+    for _ in range(4):
+        with database.write() as session:
+            claim = claims.claim_best(session, "w", 30, most_running=2)
+            order.append(names[claim.job_id] if claim else None)
+    assert order == ["a1", "b4", "a2", None]
+
+
 def _plan(database: Database) -> str:
     with database.read() as session:
         explain = "EXPLAIN QUERY PLAN " if session.get_bind().dialect.name == "sqlite" else "EXPLAIN "
-        query = turns.HEADS.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        query = turns.HEADS.params(most_running=1).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
         return "\n".join(str(row) for row in session.connection().exec_driver_sql(explain + str(query)))

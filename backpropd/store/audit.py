@@ -1,0 +1,23 @@
+"""The audit trail: who made, rotated or revoked which key, and who deleted what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backpropd.store import tenants
+from backpropd.store.schema import Audit
+from backpropd.store.types import now
+
+
+def record(session: Session, tenant: str, actor: str, action: str, subject: str) -> None:
+    """Write down a deed, in the transaction that does it."""
+    session.add(Audit(at=now(), tenant=tenant, actor=actor, action=action, subject=subject))
+
+
+def after(session: Session, tenant: str | None, number: int, limit: int) -> Sequence[Audit]:
+    """The entries that follow `number`, oldest first: a tenant's, or everybody's."""
+    query = select(Audit) if tenant is None else tenants.owned(Audit, tenant)
+    return session.scalars(query.where(Audit.number > number).order_by(Audit.number).limit(limit)).all()

@@ -1,0 +1,102 @@
+"""API keys: made, listed, rotated, revoked, and told from what only looks like one."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy.orm import Session
+
+from backpropd import errors
+from backpropd.store import tenants
+from backpropd.store.ids import new_id
+from backpropd.store.paging import Page, page
+from backpropd.store.schema import ApiKey
+from backpropd.store.tokens import hashed, key_id_of, new_token
+from backpropd.store.types import now
+
+SCOPES = ("read", "write", "admin")  # each has those before it in it
+UNKNOWN = "this API key is not known here: it was revoked or rotated, or belongs to another service"
+
+BEARER = select(
+    ApiKey.tenant,
+    ApiKey.scopes,
+    ApiKey.sha256,
+    ApiKey.expires_at,
+    (ApiKey.expires_at <= now()).label("expired"),
+    ApiKey.previous_sha256,
+    (ApiKey.previous_expires_at > now()).label("previous_counts"),
+).where(ApiKey.id == bindparam("id"))
+
+
+class Bearer(NamedTuple):
+    """Who sends a key: its id, its tenant, and what it may."""
+
+    key_id: str
+    tenant: str
+    scopes: tuple[str, ...]
+
+
+def create(
+    session: Session, tenant: str, name: str | None, scopes: Collection[str], expires_at: datetime | None
+) -> tuple[ApiKey, str]:
+    """Add a key; gives it and its text, which can be read this one time."""
+    id = new_id("key")
+    token = new_token(id)
+    ordered = [scope for scope in SCOPES if scope in scopes]
+    key = ApiKey(id=id, tenant=tenant, name=name, scopes=ordered, sha256=hashed(token), created_at=now())
+    key.expires_at = expires_at
+    session.add(key)
+    session.flush()
+    session.refresh(key)
+    return key, token
+
+
+def get(session: Session, tenant: str, key_id: str) -> ApiKey:
+    """The tenant's key of this id. Raises `errors.NotFound`."""
+    return tenants.find(session, ApiKey, tenant, key_id)
+
+
+def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[ApiKey]:
+    """A page of the tenant's keys, newest first."""
+    return page(session, tenants.owned(ApiKey, tenant), ApiKey.id, limit, cursor)
+
+
+def rotate(session: Session, tenant: str, key_id: str, overlap_seconds: float) -> tuple[ApiKey, str]:
+    """Give a key a new text; the one before counts for so much longer. Raises `errors.NotFound`."""
+    key = tenants.find(session, ApiKey, tenant, key_id, lock=True)
+    token = new_token(key.id)
+    key.previous_sha256, key.previous_expires_at = key.sha256, now(overlap_seconds)
+    key.sha256 = hashed(token)
+    session.flush()
+    session.refresh(key)
+    return key, token
+
+
+def revoke(session: Session, tenant: str, key_id: str) -> None:
+    """Let this key count no more. Raises `errors.NotFound`."""
+    session.delete(tenants.find(session, ApiKey, tenant, key_id))
+
+
+def authenticate(connection: Connection, token: str) -> Bearer:
+    """Whose text this is. Raises `errors.Unauthenticated`."""
+    key_id = key_id_of(token)
+    key = connection.execute(BEARER, {"id": key_id}).first()
+    given = hashed(token)
+    if key is None or not (
+        hmac.compare_digest(key.sha256, given)
+        or (key.previous_counts and hmac.compare_digest(key.previous_sha256, given))
+    ):
+        raise errors.Unauthenticated(UNKNOWN)
+    if key.expired:
+        raise errors.KeyExpired(f"this API key was good until {key.expires_at:%Y-%m-%d %H:%M} UTC: ask for a new one")
+    return Bearer(key_id, key.tenant, tuple(key.scopes))
+
+
+def note_use(session: Session, key_id: str, at_most_every_seconds: float) -> None:
+    """Write down that a key was used just now, unless that was done lately."""
+    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now(-at_most_every_seconds))
+    session.execute(update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=now()))

@@ -1,0 +1,45 @@
+"""What a tenant uses: counted from what is there, so that it is always right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from backpropd.store.schema import Dataset, Job, Model
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Jobs and the seconds that workers have held them; the rows of all datasets; the bytes of datasets and models."""
+
+    jobs: int
+    training_seconds: float
+    datasets: int
+    rows: int
+    models: int
+    bytes: int
+
+
+def of(session: Session, tenant: str) -> Usage:
+    """What this tenant's datasets, jobs and models come to."""
+    jobs, seconds = session.execute(
+        select(func.count(), func.coalesce(func.sum(Job.seconds), 0.0)).where(Job.tenant == tenant)
+    ).one()
+    datasets, rows, bytes_ = session.execute(
+        select(func.count(), _sum(Dataset.rows), _sum(Dataset.size)).where(Dataset.tenant == tenant)
+    ).one()
+    models, more = session.execute(select(func.count(), _sum(Model.size)).where(Model.tenant == tenant)).one()
+    return Usage(jobs, seconds, datasets, int(rows), models, int(bytes_ + more))
+
+
+def stored_bytes(session: Session, tenant: str) -> int:
+    """The bytes of a tenant's datasets and models: a look at two indexes."""
+    datasets = select(_sum(Dataset.size)).where(Dataset.tenant == tenant).scalar_subquery()
+    models = select(_sum(Model.size)).where(Model.tenant == tenant).scalar_subquery()
+    return int(session.execute(select(datasets + models)).scalar_one())
+
+
+def _sum(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(column), 0)

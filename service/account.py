@@ -1,0 +1,52 @@
+"""The routes that tell a tenant what it may use, and what it has used."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from sqlalchemy.orm import Session
+
+from backpropd import errors
+from backpropd.store import usage
+from service import schemas
+from service.caller import tenant
+from service.routing import Answer, Routes
+from service.world import world
+
+routes = Routes("account")
+
+
+@routes("GET", "/v1/limits", answers={200: schemas.Limits})
+def limits() -> Answer:
+    """What is allowed: whatever goes beyond is refused with a code and its number."""
+    settings = world().settings
+    return {
+        "upload_bytes": settings.max_upload_bytes,
+        "json_bytes": settings.max_json_bytes,
+        "parameters": settings.max_parameters,
+        "epochs": settings.max_epochs,
+        "prediction_rows": settings.max_prediction_rows,
+        "trace_rows": settings.max_trace_rows,
+        "job_seconds": settings.max_job_seconds,
+        "queued_jobs": settings.max_queued_jobs_per_tenant,
+        "running_jobs": settings.max_running_jobs_per_tenant,
+        "stored_bytes": settings.max_tenant_bytes,
+        "requests_per_minute": settings.max_requests_per_minute,
+        "event_streams": settings.max_event_streams_per_key,
+    }
+
+
+@routes("GET", "/v1/usage", answers={200: schemas.Usage})
+def read_usage() -> Answer:
+    """What this tenant has used: what its datasets, jobs and models come to now."""
+    with world().database.read() as session:
+        return asdict(usage.of(session, tenant()))
+
+
+def refuse_when_full(session: Session, more: int) -> None:
+    """Raise `errors.StorageFull` if so many bytes more are too many, or there are too many already."""
+    most, used = world().settings.max_tenant_bytes, usage.stored_bytes(session, tenant())
+    if used + more > most:
+        raise errors.StorageFull(
+            f"your datasets and models have {used} bytes, this would add {more}, and {most} are the most: delete some"
+        )

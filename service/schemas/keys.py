@@ -1,0 +1,68 @@
+"""API keys, and the trail of what was done with them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from service.schemas.fields import Input, Int, Name, Output
+from service.schemas.pages import Page
+
+Scope = Literal["read", "write", "admin"]
+
+
+class KeyRequest(Input):
+    """A new key of this tenant. `write` includes `read`, and `admin` both."""
+
+    name: Name | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)]
+    expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+
+
+class RotateRequest(Input):
+    """The text before counts for `overlap_seconds` more, so that those who use it can change over."""
+
+    overlap_seconds: Annotated[Int, Field(ge=0, le=30 * 24 * 3600)] = 0
+
+
+class Key(Output):
+    """A key, without its text."""
+
+    id: str
+    name: str | None
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKey(Key):
+    """A key and its `secret`, the whole text to send, which is shown this one time and kept nowhere."""
+
+    secret: str
+
+
+class KeyPage(Page):
+    data: list[Key]
+
+
+class AuditQuery(Input):
+    after: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class AuditEntry(Output):
+    """Who did what to which key, or deleted what: `actor` is a key's id, `local`, or `operator`."""
+
+    number: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+
+
+class AuditTrail(Output):
+    data: list[AuditEntry]
+    next_after: int | None

@@ -1,0 +1,24 @@
+"""Whether jobs would be trained now, asked beside the database: for health checks, which have no key for the API."""
+
+from __future__ import annotations
+
+from backpropd import errors, queue
+from backpropd.config import Settings
+from backpropd.store import workers
+from backpropd.store.database import Database
+
+SILENT_AFTER_HEARTBEATS = 3
+
+
+def check(settings: Settings) -> None:
+    """Raise `errors.Unavailable` unless the database and the broker answer and a worker was heard of lately."""
+    database = Database(settings.database_url)
+    try:
+        with database.read() as session:
+            count, _ = workers.alive(session, settings.heartbeat_seconds * SILENT_AFTER_HEARTBEATS)
+    finally:
+        database.dispose()
+    if not count:
+        raise errors.Unavailable("no worker was heard of lately")
+    if not queue.ping(queue.make_app(settings, impatient=True)):
+        raise errors.Unavailable("the broker does not answer")
