@@ -1,108 +1,160 @@
-"""The rows of a CSV or TSV file as blocks of text columns, and what to say where they stop being a table."""
+"""The rows of a CSV or TSV file as blocks of columns: of numbers where every cell is one, of text elsewhere.
+
+A file without quotes is cut into pieces at line ends, and Arrow reads their numbers by itself where nothing makes them
+doubtful. A file with quotes comes from Arrow block by block as text. Either way blocks are read side by side.
+"""
 
 from __future__ import annotations
 
-import csv
-import itertools
-from collections.abc import Generator, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import TypeVar
 
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
-from backpropd.errors import NotATable
+from backpropd.tabular import doubts
 from backpropd.tabular.columns import MISSING
+from backpropd.tabular.faults import explained, most_row_bytes, too_long
+from backpropd.tabular.numerals import numbers_in
 from backpropd.tabular.sniff import Dialect
 
-BLOCK_BYTES = 256 * 1024  # measured by `make bench`: Arrow reads up to 32 blocks ahead of us
-CELL_BYTES = 64  # a wide table's row must fit into a block
+READERS = 2  # threads
+AHEAD = 4  # blocks that are read before they are asked for
+PIECE_ROWS = 4  # of the longest rows that are taken fit into a piece
 # Marks of a missing value, with a space on either side: `1, NA, red` is common.
 NULLS = [before + mark + after for mark in MISSING for before in ("", " ") for after in ("", " ")]
 
+Columns = list[pa.Array]
+Item = TypeVar("Item")
 
-def blocks(dialect: Dialect) -> Generator[pa.RecordBatch, None, None]:
-    """The rows, every column as text, null where missing. Raises `NotATable`, which names the line."""
+
+class Blocks:
+    """A file's blocks. A column that turns out to hold words joins `words`, and is text from then on."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.words: set[str] = set()
+
+    def guess(self) -> None:
+        """Find `words` in the first block. Raises `NotATable`."""
+        with _explaining(self.dialect), closing(self._unread()) as unread:
+            for block in unread:
+                block()
+                break
+
+    def __iter__(self) -> Generator[Columns, None, None]:
+        """The columns of each block. Raises `NotATable`, which names the line."""
+        with _explaining(self.dialect), closing(self._unread()) as unread, closing(_side_by_side(unread)) as blocks:
+            yield from blocks
+
+    def _unread(self) -> Generator[Callable[[], Columns], None, None]:
+        text = self.dialect.text
+        if text.quotes or text.encoding.startswith("utf-16"):
+            yield from (partial(self._exact, batch) for batch in _stream(self.dialect))
+        else:
+            yield from (partial(self._swift, piece) for piece in _pieces(self.dialect))
+
+    def _swift(self, piece: memoryview) -> Columns:
+        """Read a piece without quotes, numbers as Arrow reads them unless that may lose something of a cell."""
+        try:
+            if not doubts.on_leading_zeros(piece, self.dialect.delimiter):
+                batch = _read(piece, self.dialect, set(self.dialect.names) - self.words)
+                if not doubts.on_size(batch, piece):
+                    return list(batch.columns)
+        except pa.ArrowInvalid as error:
+            if "conversion error" not in str(error):
+                raise
+        return self._exact(_read(piece, self.dialect, ()))
+
+    def _exact(self, batch: pa.RecordBatch) -> Columns:
+        """Text becomes numbers by the exact rule, except in columns of words."""
+        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+        hoped = [name for name in columns if name not in self.words]
+        together = numbers_in(pa.concat_arrays([columns[name] for name in hoped])) if hoped else None
+        for place, name in enumerate(hoped):
+            # all at once is the usual case, and the fast one in a wide table
+            rows = batch.num_rows
+            numbers = numbers_in(columns[name]) if together is None else together.slice(place * rows, rows)
+            if numbers is None:
+                self.words.add(name)
+            else:
+                columns[name] = numbers
+        return list(columns.values())
+
+
+def _side_by_side(unread: Iterable[Callable[[], Item]]) -> Generator[Item, None, None]:
+    """Call each in one of a few threads, a little ahead; the results in order."""
+    waiting: deque[Future[Item]] = deque()
+    with ThreadPoolExecutor(READERS) as readers:
+        try:
+            for each in unread:
+                waiting.append(readers.submit(each))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            readers.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _explaining(dialect: Dialect) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise explained(str(error), dialect) from error
+
+
+def _pieces(dialect: Dialect) -> Iterator[memoryview]:
+    """The bytes of the rows, cut at line ends. Raises `NotATable` for a row that is too long."""
+    most = PIECE_ROWS * most_row_bytes(dialect)
+    with dialect.text.path.open("rb", buffering=0) as file:
+        file.seek(dialect.start)
+        while chunk := file.read(most):
+            cut = chunk.rfind(b"\n") + 1 or chunk.rfind(b"\r") + 1 or len(chunk)
+            if cut == most and not chunk.endswith((b"\n", b"\r")):
+                raise too_long(dialect)
+            file.seek(cut - len(chunk), os.SEEK_CUR)
+            yield memoryview(chunk)[:cut]
+
+
+def _read(piece: memoryview, dialect: Dialect, numbers: Collection[str]) -> pa.RecordBatch:
+    read, parse, convert = _options(dialect, numbers, len(piece) + 1)
+    parse.quote_char = False
+    parse.newlines_in_values = False
+    read.use_threads = False
+    table = pa_csv.read_csv(pa.BufferReader(piece), read, parse, convert)
+    return table.combine_chunks().to_batches()[0]
+
+
+def _stream(dialect: Dialect) -> Iterator[pa.RecordBatch]:
+    """The rows block by block, every column as text."""
     path = dialect.text.path
     if path.stat().st_size == dialect.start:
         return
-    try:
-        with pa.OSFile(str(path)) as file:
-            file.seek(dialect.start)
-            with pa_csv.open_csv(file, *_options(dialect)) as reader:
-                yield from reader
-    except pa.ArrowInvalid as error:
-        raise _explained(str(error), dialect) from error
+    with pa.OSFile(str(path)) as file:
+        file.seek(dialect.start)
+        with pa_csv.open_csv(file, *_options(dialect, (), most_row_bytes(dialect))) as reader:
+            yield from reader
 
 
-def _options(dialect: Dialect) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions, pa_csv.ConvertOptions]:
+def _options(
+    dialect: Dialect, numbers: Collection[str], block_bytes: int
+) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions, pa_csv.ConvertOptions]:
     encoding = "utf8" if dialect.text.encoding == "utf-8" else dialect.text.encoding
     return (
-        pa_csv.ReadOptions(block_size=_block_bytes(dialect), column_names=list(dialect.names), encoding=encoding),
+        pa_csv.ReadOptions(block_size=block_bytes, column_names=list(dialect.names), encoding=encoding),
         pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
         pa_csv.ConvertOptions(
             check_utf8=False,  # the text was looked through when its encoding was found
-            column_types=dict.fromkeys(dialect.names, pa.string()),
+            column_types={name: pa.float64() if name in numbers else pa.string() for name in dialect.names},
             null_values=NULLS,
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
         ),
     )
-
-
-def _block_bytes(dialect: Dialect) -> int:
-    return max(BLOCK_BYTES, CELL_BYTES * len(dialect.names))
-
-
-def _explained(message: str, dialect: Dialect) -> NotATable:
-    """Arrow's complaint in our words, with the place in the file."""
-    if "Expected" in message and "columns, got" in message:
-        return _ragged(dialect)
-    if "straddling" in message:
-        return _too_long(dialect)
-    return NotATable(f"the file cannot be read as a table: {message[:300]}")
-
-
-def _rows(dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """The file cell by cell, each row with the line it ends at: slow, and only to find the place of a fault."""
-    with dialect.text.open() as file:
-        reader = csv.reader(file, delimiter=dialect.delimiter)
-        for row in reader:
-            yield reader.line_num, row
-
-
-def _ragged(dialect: Dialect) -> NotATable:
-    width = len(dialect.names)
-    for line, row in _rows(dialect):
-        if row and len(row) != width:
-            return NotATable(
-                f"line {line} has {len(row)} cells where the others have {width} (it stops at column "
-                f"{min(len(row), width) + 1}): mend that line, or quote cells that hold the delimiter "
-                f"{dialect.delimiter!r}"
-            )
-    return NotATable(f"a row has another number of cells than the {width} of the first")
-
-
-def _too_long(dialect: Dialect) -> NotATable:
-    most = _block_bytes(dialect)
-    where = "a single row"
-    for line, row in _rows(dialect):
-        if sum(map(len, row)) + len(row) > most // 4:  # characters are up to four bytes
-            where = f"the row that ends at line {line}"
-            break
-    return NotATable(f"{where} is longer than {most // 1024} KiB: shorten its cells, or leave that column out")
-
-
-def refuse_open_quote(dialect: Dialect) -> None:
-    """Arrow takes a quote that is never closed for a cell that reaches to the end of the file: we do not.
-
-    Only an odd number of quotes makes it worth reading the file cell by cell; a quote within a word is no fault.
-    """
-    if dialect.text.quotes % 2 == 0:
-        return
-    with dialect.text.open() as file:
-        # one more line at the end: an open quote swallows it
-        reader = csv.reader(itertools.chain(file, ["end"]), delimiter=dialect.delimiter)
-        began = ended = 0
-        for _ in reader:
-            began, ended = ended + 1, reader.line_num
-    if began != ended:
-        raise NotATable(f"the row that begins at line {began} opens a quote that is never closed")

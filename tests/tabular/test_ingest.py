@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyarrow import csv as pa_csv
 
 from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular import Table, TableInfo, first_rows, ingest
+from backpropd.tabular.blocks import Blocks
 from backpropd.tabular.columns import MISSING
+from backpropd.tabular.doubts import CHUNK_BYTES
 from backpropd.tabular.numerals import NUMBER, numbers_in
 
 
@@ -87,21 +88,47 @@ def test_the_kind_of_a_column_follows_the_rule(tmp_path: Path, cells: list[str],
     assert info.columns[1].missing == sum(cell in MISSING for cell in cells)
 
 
-@pytest.mark.parametrize("cell", ["007", "9007199254740993", "1e-400", "1e400", "0x10", "inf"])
-def test_a_value_that_a_float_would_lose_is_kept_however_late(tmp_path: Path, cell: str) -> None:
-    info, path = read(tmp_path, "a,b\n" + "1.50,2\n" * 200_000 + f"{cell},3\n")
+LOST = ["007", "-007", " +00.5", "9007199254740993", "1e-400", "0." + "0" * 400 + "1", "1e400", "0x10", "inf"]
+
+
+@pytest.mark.parametrize(("cell", "quote"), [*((cell, "") for cell in LOST), ("007", '"'), ("1e-400", '"')])
+def test_a_value_that_a_float_would_lose_is_kept_however_late(tmp_path: Path, cell: str, quote: str) -> None:
+    info, path = read(tmp_path, "a,b\n" + "1.50,2\n" * 200_000 + f"{quote}{cell}{quote},3\n")
     assert kinds(info) == {"a": "category", "b": "number"}
     assert sorted(Table.read(path, ["a"]).columns["a"].levels) == sorted(["1.50", cell])  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(("cell", "text"), [('"0"07', "007"), ('""07', "07"), ('"1e"-400', "1e-400"), ('"-"07', "-07")])
+def test_a_number_in_pieces_of_quotes_is_not_lost(tmp_path: Path, cell: str, text: str) -> None:
+    info, path = read(tmp_path, f"a,b\n1.50,2\n{cell},3\n")
+    assert (kinds(info)["a"], first_rows(path, 2)[1]["a"]) == ("category", text)
+
+
+@pytest.mark.parametrize("cell", LOST)
+def test_the_very_first_value_is_looked_at_too(tmp_path: Path, cell: str) -> None:
+    info, path = read(tmp_path, f"a\n{cell}\n0\n")
+    assert (kinds(info)["a"], first_rows(path, 1)[0]["a"]) == ("category", cell)
+
+
+@pytest.mark.parametrize("place", range(-6, 2))
+@pytest.mark.parametrize("cell", ["007", "-07", " 00", "1e-400"])
+def test_a_value_is_kept_on_the_edge_of_what_is_looked_at_together(tmp_path: Path, cell: str, place: int) -> None:
+    before = "1.5\n" * (CHUNK_BYTES // 4 - 2)
+    before += "2" * (CHUNK_BYTES + place - len(before) - 1) + "\n"
+    info, path = read(tmp_path, f"a\n{before}{cell}\n0\n")
+    rows = first_rows(path, info.rows)
+    assert cell in [row["a"] for row in rows]
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
 def test_a_file_is_read_twice_at_most_however_many_columns_are_words_late(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quote: str
 ) -> None:
     opened = []
-    open_csv = pa_csv.open_csv
-    monkeypatch.setattr(pa_csv, "open_csv", lambda *args: opened.append(args) or open_csv(*args))
+    unread = Blocks._unread
+    monkeypatch.setattr(Blocks, "_unread", lambda blocks: opened.append(blocks) or unread(blocks))
     late = "".join(f"{'1,' * n}late,{'1,' * (9 - n)}1\n" + f"{'1,' * 10}1\n" * 50_000 for n in range(10))
-    info, _ = read(tmp_path, ",".join("abcdefghijk") + "\n" + f"{'1,' * 10}1\n" * 50_000 + late)
+    info, _ = read(tmp_path, ",".join("abcdefghij") + f",{quote}k{quote}\n" + f"{'1,' * 10}1\n" * 50_000 + late)
     assert list(kinds(info).values()) == ["category"] * 10 + ["number"]
     assert len(opened) == 3  # a first block for the guess, and two readings
 
@@ -222,7 +249,8 @@ def test_a_table_without_a_header_gets_names(tmp_path: Path) -> None:
         (b'a\nx\n"', "line 3 opens a quote"),
         (b'a,"b\n1,2\n', "line 1 opens a quote"),
         (b'a,b\n"x"y,2\n3,"z\n', "line 3 opens a quote"),
-        (b"a,b\n1,2\n" + b"x" * 900_000 + b",1\n", "ends at line 3 is longer than 256 KiB"),
+        (b"a,b\n1,2\n" + b"x" * 2_100_000 + b",1\n", "ends at line 3 is longer than 256 KiB"),
+        (b'a,b\n1,2\n"' + b"x" * 2_100_000 + b'",1\n', "ends at line 3 is longer than 256 KiB"),
         ("a,b\n1,2\n".encode("utf-16") + b"x", "UTF-16"),
         (b"<html><body>", "a web page"),
     ],
