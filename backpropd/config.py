@@ -54,6 +54,14 @@ class Settings(BaseSettings):
     event_stream_seconds: float = 300.0
     max_upload_bytes: int = 2 * 1024**3
     max_json_bytes: int = 32 * 1024**2
+    max_rows: int = Field(default=50_000_000, ge=1)
+    max_columns: int = Field(default=20_000, ge=1)
+    max_cells: int = Field(default=200_000_000, ge=1)
+    max_category_levels: int = Field(default=1_000, ge=2)
+    max_reads: int = Field(default_factory=_cores, ge=1)  # tables that are read at once, each in a process of its own
+    read_memory_bytes: int = 512 * 1024**2  # for each, beside its libraries
+    read_cpu_seconds: int = Field(default=300, ge=1)
+    read_seconds: int = Field(default=600, ge=1)
     max_epochs: int = 10_000_000
     max_parameters: int = 50_000_000
     max_prediction_rows: int = 100_000

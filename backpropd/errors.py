@@ -102,6 +102,12 @@ class StorageFull(TooLarge):
     code = "storage_full"
 
 
+class TableTooLarge(TooLarge):
+    """More rows, columns or cells than are taken; the message gives the limit and the number."""
+
+    code = "table_too_large"
+
+
 # ── what can be read and is wrong ────────────────────────────────────────────────────────────────────────────────
 
 

@@ -6,6 +6,7 @@ import logging
 
 from flask import Flask
 
+from backpropd import tabular
 from backpropd.config import Settings, from_environment
 from service import account, datasets, errors, health, inspection, jobs, keys, models, openapi, routing
 from service.world import make_world
@@ -30,4 +31,5 @@ def create_app(settings: Settings) -> Flask:
 def from_env() -> Flask:
     """The app as the environment sets it: what the WSGI server calls."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    tabular.warm_up()
     return create_app(from_environment())

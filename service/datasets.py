@@ -132,7 +132,7 @@ def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: 
     here = world()
     key = key_of(request)
     table = folder / "table.parquet"
-    info = tabular.ingest(source, table, delimiter=delimiter)
+    info = here.reader.read(source, table, delimiter)
     sha256, size = here.blobs.put(table)
     with here.database.write() as session:
         fingerprint = hashlib.sha256(f"{sha256} {sample} {name}".encode()).hexdigest()

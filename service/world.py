@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from celery import Celery
 from flask import current_app
 
-from backpropd import queue
+from backpropd import queue, tabular
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
@@ -34,6 +34,7 @@ class World:
     doorbell: Doorbell = field(init=False)
     watcher: Watcher = field(init=False)
     keyring: Keyring = field(init=False)
+    reader: tabular.Reader = field(init=False)
     limiter: Limiter = field(init=False)
     streams: Places = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
@@ -42,6 +43,7 @@ class World:
         self.doorbell = Doorbell(self.celery)
         self.watcher = Watcher(self.database)
         self.keyring = Keyring(self.database)
+        self.reader = _reader(self.settings)
         broker = self.settings.broker_url if self.settings.mode == "keys" else ""  # one user has one process
         self.limiter = Limiter(broker, self.settings.max_requests_per_minute)
         self.streams = Places(self.settings.max_event_streams, self.settings.max_event_streams_per_key)
@@ -57,6 +59,14 @@ class World:
             yield seconds
         finally:
             self.waits.release()
+
+
+def _reader(settings: Settings) -> tabular.Reader:
+    limits = tabular.TableLimits(
+        settings.max_rows, settings.max_columns, settings.max_cells, settings.max_category_levels
+    )
+    confinement = tabular.Confinement(settings.read_memory_bytes, settings.read_cpu_seconds, settings.read_seconds)
+    return tabular.Reader(limits, confinement, settings.max_reads)
 
 
 def make_world(settings: Settings) -> World:

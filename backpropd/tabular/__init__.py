@@ -3,16 +3,21 @@
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.encode import FeatureEncoder, TargetEncoder, width_of
 from backpropd.tabular.ingest import TableInfo, ingest
+from backpropd.tabular.limits import Confinement, TableLimits
+from backpropd.tabular.reader import Reader, warm_up
 from backpropd.tabular.samples import SampleInfo, list_samples, write_sample
 from backpropd.tabular.split import is_held_out, split_by_column, train_validation_split
 from backpropd.tabular.table import Table, first_rows
 
 __all__ = [
     "ColumnInfo",
+    "Confinement",
     "FeatureEncoder",
+    "Reader",
     "SampleInfo",
     "Table",
     "TableInfo",
+    "TableLimits",
     "TargetEncoder",
     "first_rows",
     "ingest",
@@ -20,6 +25,7 @@ __all__ = [
     "list_samples",
     "split_by_column",
     "train_validation_split",
+    "warm_up",
     "width_of",
     "write_sample",
 ]

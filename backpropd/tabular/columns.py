@@ -7,7 +7,8 @@ The rule, on the values that are not missing (an empty cell, NA, N/A, NaN, null,
   of 2^53 and beyond (`9007199254740993`, beside decimals, too; `6.02e23` is one), `1e400`, `1e-400`, `0x10`, digits
   other than 0-9. 0 and 1 are numbers.
 - `boolean`: true and false, yes and no, t and f, or y and n, in any case.
-- `category`: at most max(20, a twentieth of the rows) different values, and never more than 1000.
+- `category`: at most max(20, a twentieth of the rows) different values, and never more than the limit, which is 1000
+  where nobody sets another; none of them longer than 1000 characters.
 - `text`: everything else. A column without a single value is a `number` that is missing in every row.
 """
 
@@ -18,14 +19,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?")
-MOST_LEVELS = 1000
 TRUTHS = {"true": True, "yes": True, "t": True, "y": True, "false": False, "no": False, "f": False, "n": False}
 PAIRS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 
 
 @dataclass(frozen=True)
 class ColumnInfo:
-    """A column: `distinct` counts its different values and is None beyond 1000.
+    """A column: `distinct` counts its different values and is None beyond the limit.
 
     `statistics`: for numbers `min, max, mean, std, whole`; for categories and booleans `levels`, the values with their
     counts, most frequent first; for text `shortest, longest` in characters.
@@ -60,7 +60,7 @@ class ColumnInfo:
 
 
 def kind_of_words(levels: Mapping[str, int] | None, rows: int) -> str:
-    """The kind of a column of words: its values with their counts, or None if there were more than 1000."""
+    """The kind of a column of words: its values with their counts, or None if there were too many."""
     if levels is None:
         return "text"
     if levels and any({level.lower() for level in levels} <= pair for pair in PAIRS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from backpropd.errors import NotATable
 from backpropd.tabular.sniff import Dialect
@@ -27,12 +27,14 @@ def explained(message: str, dialect: Dialect) -> NotATable:
     return NotATable(f"the file cannot be read as a table: {message[:300]}")
 
 
-def _rows(dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+def _rows(dialect: Dialect, more: Iterable[str] = ()) -> Iterator[tuple[int, list[str]]]:
     """The file cell by cell, each row with the line it ends at: slow, and only to find the place of a fault."""
-    with dialect.text.open() as file:
-        reader = csv.reader(file, delimiter=dialect.delimiter)
+    reader = csv.reader(itertools.chain(dialect.text.lines(), more), delimiter=dialect.delimiter)
+    try:
         for row in reader:
             yield reader.line_num, row
+    except csv.Error as error:
+        raise NotATable(f"line {reader.line_num}: {error}") from error
 
 
 def _ragged(dialect: Dialect) -> NotATable:
@@ -65,11 +67,8 @@ def refuse_open_quote(dialect: Dialect) -> None:
     """
     if dialect.text.quotes % 2 == 0:
         return
-    with dialect.text.open() as file:
-        # one more line at the end: an open quote swallows it
-        reader = csv.reader(itertools.chain(file, ["end"]), delimiter=dialect.delimiter)
-        began = ended = 0
-        for _ in reader:
-            began, ended = ended + 1, reader.line_num
+    began = ended = 0
+    for line, _ in _rows(dialect, ["end"]):  # one more line: an open quote swallows it
+        began, ended = ended + 1, line
     if began != ended:
         raise NotATable(f"the row that begins at line {began} opens a quote that is never closed")

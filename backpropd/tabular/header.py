@@ -52,9 +52,22 @@ def _is_year(cell: str) -> bool:
     return bool(COUNT.fullmatch(cell)) and int(cell) in YEARS
 
 
+LONGEST_NAME = 1000  # characters
+# Controls but tabs and line ends, and marks that turn the direction of writing or take no room.
+HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
 def names_in(cells: Sequence[str]) -> tuple[str, ...]:
-    """The columns' names, without spaces around; `column_3` for a third one that has none. Raises `NotATable`."""
+    """The columns' names, without spaces around; `column_3` for a third one that has none.
+
+    Raises `NotATable` for names that come twice, are too long, or hold what nobody sees.
+    """
     names = tuple(cell.strip() or f"column_{n}" for n, cell in enumerate(cells, 1))
+    for n, name in enumerate(names, 1):
+        if len(name) > LONGEST_NAME:
+            raise NotATable(f"the name of column {n} has {len(name)} characters: shorten it to {LONGEST_NAME} or fewer")
+        if found := HIDDEN.search(name):
+            raise NotATable(f"the name of column {n} holds U+{ord(found[0]):04X}, which nobody sees: take it out")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise NotATable(f"line 1 names more than one column {twice[0]!r}: give every column a name of its own")

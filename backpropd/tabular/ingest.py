@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from backpropd.errors import EmptyDataset
+from backpropd.errors import EmptyDataset, TableTooLarge
 from backpropd.tabular.blocks import Blocks
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.faults import refuse_open_quote
+from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.sniff import sniff
 from backpropd.tabular.statistics import statistics_for
 from backpropd.tabular.writer import Writer
+
+UNLIMITED = TableLimits()
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class TableInfo:
     columns: tuple[ColumnInfo, ...]
 
 
-def ingest(source: Path, destination: Path, *, delimiter: str | None = None) -> TableInfo:
+def ingest(
+    source: Path, destination: Path, *, delimiter: str | None = None, limits: TableLimits = UNLIMITED
+) -> TableInfo:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
     Memory stays bounded by a few blocks. Numbers are stored as float64, all else as strings.
@@ -38,20 +43,21 @@ def ingest(source: Path, destination: Path, *, delimiter: str | None = None) -> 
     Raises:
         NotATable: the file stops being a table; the message names the row.
         EmptyDataset: there are no rows.
+        TableTooLarge: there are more rows, columns or cells than the limits say.
     """
-    dialect = sniff(source, delimiter)
+    dialect = sniff(source, delimiter, limits.columns)
     refuse_open_quote(dialect)
     blocks = Blocks(dialect)
     blocks.guess()
-    info = _read(blocks, destination) or _read(blocks, destination)
+    info = _read(blocks, destination, limits) or _read(blocks, destination, limits)
     assert info is not None  # noqa: S101 - the first reading has found every column of words
     return info
 
 
-def _read(blocks: Blocks, destination: Path) -> TableInfo | None:
+def _read(blocks: Blocks, destination: Path, limits: TableLimits) -> TableInfo | None:
     """Read the file once; None if more columns turned out to hold words, which then are in `words`, all of them."""
     names, known = blocks.dialect.names, frozenset(blocks.words)
-    statistics = [statistics_for(name, name not in known) for name in names]
+    statistics = [statistics_for(name, name not in known, limits.category_levels) for name in names]
     schema = pa.schema([(name, pa.string() if name in known else pa.float64()) for name in names])
     rows = 0
     with Writer(destination, schema) as writer:
@@ -60,6 +66,7 @@ def _read(blocks: Blocks, destination: Path) -> TableInfo | None:
                 continue
             writer.put(pa.record_batch(columns, schema))
             rows += len(columns[0])
+            _refuse_too_many(rows, len(names), limits)
             for each, column in zip(statistics, columns, strict=True):
                 each.update(column)
     if blocks.words != known:
@@ -68,3 +75,13 @@ def _read(blocks: Blocks, destination: Path) -> TableInfo | None:
         raise EmptyDataset("the table has a header and no rows: send at least one")
     kind = "tsv" if blocks.dialect.delimiter == "\t" else "csv"
     return TableInfo(kind, rows, tuple(each.info(rows) for each in statistics))
+
+
+def _refuse_too_many(rows: int, columns: int, limits: TableLimits) -> None:
+    if rows > limits.rows:
+        raise TableTooLarge(f"the table has more than {limits.rows} rows, the most taken here: send fewer")
+    if rows * columns > limits.cells:
+        raise TableTooLarge(
+            f"the table has more than {limits.cells} cells, rows times {columns} columns, the most taken here: send "
+            "fewer rows, or fewer columns"
+        )

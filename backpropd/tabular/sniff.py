@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from backpropd.errors import EmptyDataset, NotATable
+from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
 from backpropd.tabular.header import is_header, names_in
 from backpropd.tabular.text import Text, text_of
 
 SAMPLE = 256 * 1024  # characters; the row that reaches so far is read to its end
 WIDEST_ROW = 16 * 1024 * 1024
 DELIMITERS = (",", ";", "\t", "|")
-MOST_COLUMNS = 20_000
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,11 @@ class _Sample:
         return (count / widths.total() if width > 1 else 0.0, width)
 
 
-def sniff(path: Path, delimiter: str | None) -> Dialect:
-    """Look at the beginning of a file. Raises `NotATable` for what is none, `EmptyDataset` for an empty file."""
+def sniff(path: Path, delimiter: str | None, most_columns: int) -> Dialect:
+    """Look at the beginning of a file.
+
+    Raises `NotATable` for what is none, `TableTooLarge` for too many columns, `EmptyDataset` for an empty file.
+    """
     text = text_of(path)
     samples = {each: _sample(text, each) for each in ([delimiter] if delimiter else DELIMITERS)}
     delimiter = max(samples, key=lambda each: samples[each].agreement)
@@ -57,8 +59,8 @@ def sniff(path: Path, delimiter: str | None) -> Dialect:
     first, *below = sample.rows
     if sample.first_ends >= WIDEST_ROW:
         raise NotATable(f"the first row is longer than {WIDEST_ROW // 2**20} MiB: is a quote left open?")
-    if len(first) > MOST_COLUMNS:
-        raise NotATable(f"the table has {len(first)} columns, and {MOST_COLUMNS} are the most taken here")
+    if len(first) > most_columns:
+        raise TableTooLarge(f"the table has {len(first)} columns, and {most_columns} are the most taken here")
     if is_header(first, below):
         return Dialect(text, delimiter, names_in(first), text.mark + _bytes_of(text, sample.first_ends))
     return Dialect(text, delimiter, tuple(f"column_{n}" for n in range(1, len(first) + 1)), text.mark)

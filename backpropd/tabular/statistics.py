@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backpropd.tabular.columns import MOST_LEVELS, TRUTHS, ColumnInfo, kind_of_words
+from backpropd.tabular.columns import TRUTHS, ColumnInfo, kind_of_words
+
+LONGEST_LEVEL = 1000  # characters
 
 
 class Statistics(Protocol):
@@ -22,16 +24,16 @@ class Statistics(Protocol):
         """What came together over so many rows."""
 
 
-def statistics_for(name: str, numeric: bool) -> Statistics:
-    """A fresh collector for a column of numbers or of words."""
-    return Numbers(name) if numeric else Words(name)
+def statistics_for(name: str, numeric: bool, most_levels: int) -> Statistics:
+    """A fresh collector for a column of numbers or of words, which counts up to so many different values."""
+    return Numbers(name, most_levels) if numeric else Words(name, most_levels)
 
 
 class Numbers:
     """Minimum, maximum, mean and standard deviation (Chan, Golub and LeVeque 1983), and a few distinct values."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, most_levels: int) -> None:
+        self.name, self.most_levels = name, most_levels
         self.missing = self.count = 0
         self.mean = self.m2 = 0.0
         self.low, self.high = math.inf, -math.inf
@@ -49,7 +51,7 @@ class Numbers:
         self._combine(x)
         if self.values is not None:
             self.values.update(np.unique(x).tolist())
-            if len(self.values) > MOST_LEVELS:
+            if len(self.values) > self.most_levels:
                 self.values = None
 
     def _combine(self, x: np.ndarray[Any, np.dtype[np.float64]]) -> None:
@@ -76,8 +78,8 @@ class Numbers:
 class Words:
     """The different values with their counts while there are few, and the lengths."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, most_levels: int) -> None:
+        self.name, self.most_levels = name, most_levels
         self.missing = 0
         self.levels: dict[str, int] | None = {}
         self.shortest: int | None = None
@@ -91,18 +93,20 @@ class Words:
             return
         self.shortest = min(lengths["min"], lengths["min"] if self.shortest is None else self.shortest)
         self.longest = max(lengths["max"], self.longest or 0)
+        if self.longest > LONGEST_LEVEL:
+            self.levels = None
         if self.levels is not None:
             self._count(values)
 
     def _count(self, values: pa.Array) -> None:
         counts = values.drop_null().value_counts()
         assert self.levels is not None  # noqa: S101 - for the type checker
-        if len(counts) > MOST_LEVELS:
+        if len(counts) > self.most_levels:
             self.levels = None
             return
         for entry in counts.to_pylist():
             self.levels[entry["values"]] = self.levels.get(entry["values"], 0) + entry["counts"]
-        if len(self.levels) > MOST_LEVELS:
+        if len(self.levels) > self.most_levels:
             self.levels = None
 
     def info(self, rows: int) -> ColumnInfo:

@@ -12,23 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backpropd.errors import NotATable
+from backpropd.tabular.magic import refuse_other_kinds
 
 CHUNK_BYTES = 256 * 1024
+LONGEST_LINE = 16 * 1024 * 1024  # characters, where a file is read line by line
 MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
-MAGIC = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet",
-    b"\x1f\x8b": "gzip",
-    b"\x89PNG": "a picture",
-    b"PAR1": "Parquet",
-    b"%PDF": "a PDF",
-    b"\x93NUMPY": "a NumPy file",
-    b"ARROW1": "an Arrow file",
-    b"<!DOCTYPE": "a web page",
-    b"<html": "a web page",
-    b"<?xml": "XML",
-}
 # Objects and nested arrays, on one line or spread over many. A header such as `[a],[b]` is no JSON.
 JSON = re.compile(r'\s*(\[\s*)?(\{\s*("|\}|$)|\[\s*(\[|$))')
+# A letter as UTF-8 writes it, with nothing but ASCII around it: Latin-1 has hardly a word with these two in a row.
+UTF8_LETTER = re.compile(
+    rb"(?<![\x80-\xff])([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})(?![\x80-\xff])"
+)
+SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 @dataclass(frozen=True)
@@ -46,32 +41,46 @@ class Text:
         file.seek(self.mark)
         return io.TextIOWrapper(file, self.encoding, newline="")
 
+    def lines(self) -> Iterator[str]:
+        """The lines with their ends. Raises `NotATable` at one that is too long to be held."""
+        with self.open() as file:
+            for n in itertools.count(1):
+                line = file.readline(LONGEST_LINE + 1)
+                if len(line) > LONGEST_LINE:
+                    raise NotATable(f"line {n} is longer than {LONGEST_LINE // 2**20} MiB: is this a table?")
+                if not line:
+                    return
+                yield line
+
 
 def text_of(path: Path) -> Text:
     """Find the encoding: by the mark, else UTF-8 if all of it is, else Latin-1. Raises `NotATable` if it is none."""
+    refuse_other_kinds(path)
     with path.open("rb") as file:
-        head = file.read(64)
-    for magic, what in MAGIC.items():
-        if head.startswith(magic):
-            raise NotATable(f"this is {what}, not a table of text: send CSV or TSV")
+        head = file.read(3)
     mark = next((mark for mark in MARKS if head.startswith(mark)), b"")
     encoding = MARKS.get(mark, "utf-8")
     try:
         text = Text(path, encoding, len(mark), _quotes(path, encoding, len(mark)))
     except UnicodeDecodeError as error:
-        if encoding != "utf-8":
+        if mark:
             raise NotATable(f"the file begins as {encoding.upper()} and does not stay so: {error.reason}") from error
-        text = Text(path, "latin-1", len(mark), _quotes(path, "latin-1", len(mark)))
+        _refuse_broken_utf8(path)
+        text = Text(path, "latin-1", 0, _quotes(path, "latin-1", 0))
     _refuse_json(text)
     return text
 
 
-def _chunks(path: Path, encoding: str, mark: int) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)()
+def _raw_chunks(path: Path, mark: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(mark)
         while chunk := file.read(CHUNK_BYTES):
-            yield decoder.decode(chunk)
+            yield chunk
+
+
+def _chunks(path: Path, encoding: str, mark: int) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    yield from map(decoder.decode, _raw_chunks(path, mark))
     yield decoder.decode(b"", final=True)
 
 
@@ -86,6 +95,21 @@ def _quotes(path: Path, encoding: str, mark: int) -> int:
         if '"' in chunk:  # to look is ten times faster than to count
             quotes += chunk.count('"')
     return quotes
+
+
+def _refuse_broken_utf8(path: Path) -> None:
+    """Raises `NotATable` if what is not UTF-8 as a whole is UTF-8 in part, or would be but for half a character."""
+    line = 1
+    for chunk in _raw_chunks(path, 0):
+        if not chunk.isascii():
+            for pattern, what in (
+                (SURROGATE, "holds half of a surrogate pair, which is no character"),
+                (UTF8_LETTER, "holds a letter as UTF-8 writes it, and other places are not UTF-8"),
+            ):
+                if found := pattern.search(chunk):
+                    line += chunk.count(b"\n", 0, found.start())
+                    raise NotATable(f"line {line} {what}: save the whole file as UTF-8")
+        line += chunk.count(b"\n")
 
 
 def _refuse_json(text: Text) -> None:

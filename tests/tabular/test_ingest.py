@@ -115,9 +115,8 @@ def test_the_very_first_value_is_looked_at_too(tmp_path: Path, cell: str) -> Non
 def test_a_value_is_kept_on_the_edge_of_what_is_looked_at_together(tmp_path: Path, cell: str, place: int) -> None:
     before = "1.5\n" * (CHUNK_BYTES // 4 - 2)
     before += "2" * (CHUNK_BYTES + place - len(before) - 1) + "\n"
-    info, path = read(tmp_path, f"a\n{before}{cell}\n0\n")
-    rows = first_rows(path, info.rows)
-    assert cell in [row["a"] for row in rows]
+    _, path = read(tmp_path, f"a\n{before}{cell}\n0\n")
+    assert cell in Table.read(path, ["a"]).columns["a"].levels  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
@@ -206,8 +205,6 @@ def test_a_wide_header_is_read(tmp_path: Path) -> None:
     info, path = read(tmp_path, ",".join(names) + "\n" + ",".join(map(str, range(10_000))) + "\n")
     assert [column.name for column in info.columns] == names
     assert list(first_rows(path, 1)[0].values()) == list(range(10_000))
-    with pytest.raises(NotATable, match="20000 are the most"):
-        read(tmp_path, "x" + ",x" * 20_000 + "\n")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
