@@ -44,11 +44,15 @@ class Settings(BaseSettings):
     database_url: str = ""
     broker_url: str = ""
     blobs_url: str = ""
+    log_format: Literal["people", "json"] = "people"
+    log_requests: bool = False  # a line for each
 
     # the API
-    threads: int = Field(default=320, ge=2)  # more than streams and waits can hold: the others are answered at once
+    threads: int = Field(default=600, ge=2)  # more than can be held by what follows: the others are answered at once
     max_event_streams: int = Field(default=256, ge=1)
     max_waits: int = Field(default=32, ge=1)
+    max_bodies: int = Field(default=256, ge=1)  # requests with a body, which a slow client may take its time to send
+    max_bodies_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
     max_event_streams_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
     max_requests_per_minute: int = Field(default=0, ge=0)  # by one key; 0: see with_defaults
     event_stream_seconds: float = 300.0
@@ -93,14 +97,16 @@ class Settings(BaseSettings):
         at a time is left to the one user of the mode `local` whole, and to each key of several in parts.
         """
         folder = self.data_dir.resolve()
-        streams, requests = (self.max_event_streams, 600_000) if self.mode == "local" else (32, 30_000)
+        alone = self.mode == "local"
         return self.model_copy(
             update={
                 "data_dir": folder,
                 "database_url": self.database_url or f"sqlite:///{folder / 'backpropd.db'}",
                 "blobs_url": self.blobs_url or (folder / "blobs").as_uri(),
-                "max_event_streams_per_key": self.max_event_streams_per_key or streams,
-                "max_requests_per_minute": self.max_requests_per_minute or requests,
+                "max_bodies_per_key": self.max_bodies_per_key or (self.max_bodies if alone else 64),
+                "max_event_streams_per_key": self.max_event_streams_per_key
+                or (self.max_event_streams if alone else 32),
+                "max_requests_per_minute": self.max_requests_per_minute or (600_000 if alone else 30_000),
             }
         )
 

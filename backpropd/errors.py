@@ -226,10 +226,10 @@ class RateLimited(TooMany):
     code = "rate_limited"
 
 
-class StreamsFull(TooMany):
-    """More event streams at a time than one key may have."""
+class TooManyAtOnce(TooMany):
+    """More event streams, or requests with a body, at a time than one key may have."""
 
-    code = "streams_full"
+    code = "too_many_at_once"
 
 
 # ── what ends a job ──────────────────────────────────────────────────────────────────────────────────────────────

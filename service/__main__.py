@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sys
 
+from backpropd import logs
 from backpropd.config import Settings, from_environment
 from backpropd.errors import BackpropdError
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 STOP_SECONDS = 3  # running requests end; an open event stream is cut, and its client comes back
+HEADER_MILLISECONDS = 10_000  # for the head of a request, and between two
+OUR_LOGS = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
 
 def main() -> None:
@@ -33,8 +37,11 @@ def main() -> None:
 def _serve(settings: Settings) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
 
     settings.refuse_an_open_door()
+    logs.set_up(settings)
+    _allow_many_connections()
     for name in ONE_THREAD:  # a request has a thread of its own: BLAS's would wait for each other, and for the workers
         os.environ.setdefault(name, "1")
     Granian(
@@ -42,6 +49,7 @@ def _serve(settings: Settings) -> None:
         factory=True,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
         address=settings.host,
         port=settings.port,
         workers=1,
@@ -49,7 +57,14 @@ def _serve(settings: Settings) -> None:
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,
         log_access=False,
+        log_dictconfig=OUR_LOGS,
     ).serve()
+
+
+def _allow_many_connections() -> None:
+    """Have as many open files as the system lets us: a crowd of idle clients takes one each."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

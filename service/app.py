@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-
 from flask import Flask
 
-from backpropd import tabular
+from backpropd import logs, tabular
 from backpropd.config import Settings, from_environment
-from service import account, datasets, errors, health, inspection, jobs, keys, models, openapi, routing
+from service import (
+    account,
+    datasets,
+    envelope,
+    errors,
+    health,
+    inspection,
+    jobs,
+    keys,
+    metrics,
+    models,
+    openapi,
+    routing,
+)
 from service.world import make_world
 
 ROUTES = [
-    route for module in (health, datasets, jobs, models, inspection, keys, account) for route in module.routes.routes
+    route
+    for module in (health, metrics, datasets, jobs, models, inspection, keys, account)
+    for route in module.routes.routes
 ]
 
 
@@ -23,6 +36,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     errors.register(app)
+    envelope.register(app)
     routing.register(app, ROUTES)
     openapi.register(app, ROUTES, keys=settings.mode == "keys")
     return app
@@ -30,6 +44,7 @@ def create_app(settings: Settings) -> Flask:
 
 def from_env() -> Flask:
     """The app as the environment sets it: what the WSGI server calls."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    settings = from_environment()
+    logs.set_up(settings)
     tabular.warm_up()
-    return create_app(from_environment())
+    return create_app(settings)

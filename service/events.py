@@ -30,7 +30,7 @@ BATCH = 500
 def answer(world: World, job: Job, last_event_id: str | None) -> Response:
     """The stream, if there is a place for one more: each holds a thread.
 
-    Raises `errors.Unavailable` or `errors.StreamsFull` if there is none.
+    Raises `errors.Unavailable` or `errors.TooManyAtOnce` if there is none.
     """
     position, name = _position(last_event_id), caller().name
     world.streams.take(name)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from flask import Flask, g, request
+from structlog.contextvars import bind_contextvars
 from werkzeug.wrappers import Request
 
 from backpropd import errors
@@ -29,11 +30,20 @@ def register(app: Flask, scopes: Mapping[str, str]) -> None:
             g.caller = here.keyring.caller(request.headers.get("Authorization"))
         else:
             return
+        bind_contextvars(tenant=g.caller.tenant)
         here.limiter.count(g.caller.name)
         if request.url_rule is not None:  # else the answer is 404 or 405
             _refuse_without(scopes.get(request.endpoint or "", "admin"))
+        if request.content_length or "Transfer-Encoding" in request.headers:
+            here.bodies.take(g.caller.name)  # its thread may have to wait for the body, for as long as it likes
+            g.has_body = True
+
+    def leave(_: BaseException | None) -> None:
+        if "has_body" in g:
+            world().bodies.give_back(g.caller.name)
 
     app.before_request(enter)
+    app.teardown_request(leave)
 
 
 def _refuse_without(scope: str) -> None:

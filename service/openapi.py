@@ -37,6 +37,10 @@ PAGE = """<!doctype html>
 <script src="docs/js/swagger-ui-bundle.js"></script>
 <script src="docs/start.js"></script></body></html>
 """
+OWN_FILES = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null})\n'
 
 
@@ -149,6 +153,12 @@ def register(app: Flask, routes: Sequence[Route], *, keys: bool) -> None:
     reference = cache(lambda: orjson.dumps(document(routes, keys=keys)))
     folder = resources.files("flask_openapi3_swagger") / "templates" / ASSETS
     pages = Blueprint("docs", __name__)
+
+    @pages.after_request
+    def allow_its_own(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = OWN_FILES
+        response.headers.setdefault("Cache-Control", "no-cache")
+        return response
 
     @pages.get("/openapi.json")
     def openapi() -> Response:

@@ -9,21 +9,23 @@ from backpropd import errors
 
 
 class Places:
-    """Places for event streams."""
+    """Places for this, whatever it is."""
 
-    def __init__(self, in_all: int, each: int) -> None:
-        self._in_all, self._each = in_all, each
+    def __init__(self, what: str, in_all: int, each: int) -> None:
+        self._what, self._in_all, self._each = what, in_all, each
         self._taken: Counter[str] = Counter()
         self._taking = threading.Lock()
 
     def take(self, name: str) -> None:
-        """Take a place. Raises `errors.Unavailable` when all are taken, `errors.StreamsFull` when its own are."""
+        """Take a place. Raises `errors.Unavailable` when all are taken, `errors.TooManyAtOnce` when its own are."""
         with self._taking:
             if self._taken.total() >= self._in_all:
-                raise errors.Unavailable("every place for an event stream is taken: poll /epochs, or try again")
+                raise errors.Unavailable(
+                    f"{self._in_all} {self._what} at a time are the most that are taken: try again"
+                )
             if self._taken[name] >= self._each:
-                raise errors.StreamsFull(
-                    f"this key has {self._each} event streams, the most at a time: close one, or poll /epochs"
+                raise errors.TooManyAtOnce(
+                    f"{self._each} {self._what} at a time are the most for one key: wait until one of yours is over"
                 )
             self._taken[name] += 1
 

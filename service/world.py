@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from celery import Celery
 from flask import current_app
+from prometheus_client import CollectorRegistry, Histogram
 
 from backpropd import queue, tabular
 from backpropd.config import Settings
@@ -38,6 +39,9 @@ class World:
     limiter: Limiter = field(init=False)
     streams: Places = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
+    bodies: Places = field(init=False)
+    registry: CollectorRegistry = field(init=False)
+    requests: Histogram = field(init=False)
 
     def __post_init__(self) -> None:
         self.doorbell = Doorbell(self.celery)
@@ -46,7 +50,13 @@ class World:
         self.reader = _reader(self.settings)
         broker = self.settings.broker_url if self.settings.mode == "keys" else ""  # one user has one process
         self.limiter = Limiter(broker, self.settings.max_requests_per_minute)
-        self.streams = Places(self.settings.max_event_streams, self.settings.max_event_streams_per_key)
+        most = self.settings
+        self.streams = Places("event streams", most.max_event_streams, most.max_event_streams_per_key)
+        self.bodies = Places("requests with a body", most.max_bodies, most.max_bodies_per_key)
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "backpropd_request_seconds", "Requests", ["method", "route", "status"], registry=self.registry
+        )
         self.waits = threading.BoundedSemaphore(self.settings.max_waits)
 
     @contextmanager

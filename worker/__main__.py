@@ -7,7 +7,8 @@ import logging
 import os
 import sys
 
-from backpropd.config import from_environment
+from backpropd import logs
+from backpropd.config import Settings, from_environment
 from backpropd.errors import BackpropdError
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -26,16 +27,16 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in ONE_THREAD:  # one job, one core; BLAS reads it once, when NumPy loads, and here it has not yet
         os.environ.setdefault(name, "1")
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        _start(arguments)
+        settings = from_environment()
+        logs.set_up(settings)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        _start(arguments, settings)
     except BackpropdError as error:
         sys.exit(f"{error.code}: {error.detail}")
 
 
-def _start(arguments: argparse.Namespace) -> None:
-    settings = from_environment()
+def _start(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.program == "compile":
         from worker import compiled
 

@@ -6,6 +6,8 @@ import logging
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 
+from structlog.contextvars import bound_contextvars
+
 from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.store import claims
@@ -38,8 +40,11 @@ class Runner:
             claim = claims.claim_best(session, self.name, self.settings.lease_seconds, most)
         if claim is None:
             return False
-        log.info("%s claimed (attempt %d)", claim.job_id, claim.attempt)
-        with Lease(claim, self.database, self.settings, self.board) as lease:
+        with (
+            bound_contextvars(job_id=claim.job_id, tenant=claim.tenant),
+            Lease(claim, self.database, self.settings, self.board) as lease,
+        ):
+            log.info("%s claimed (attempt %d)", claim.job_id, claim.attempt)
             try:
                 status = self._run(claim, lease)
             except errors.LeaseLost as lost:

@@ -89,6 +89,7 @@ def _postgresql(url: str) -> Engine:
         pool_size=8,
         max_overflow=32,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error shall not quote rows
         connect_args={
             "connect_timeout": 3,
             "options": "-c statement_timeout=60000 -c lock_timeout=15000",
@@ -106,6 +107,7 @@ def _sqlite(url: str, steady: Callable[[], int]) -> Engine:
         module=sqlite3,
         pool_size=8,
         max_overflow=32,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", lambda connection, _: _configure_sqlite(connection, steady))

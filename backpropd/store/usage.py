@@ -34,6 +34,13 @@ def of(session: Session, tenant: str) -> Usage:
     return Usage(jobs, seconds, datasets, int(rows), models, int(bytes_ + more))
 
 
+def progress(session: Session, tenant: str) -> tuple[dict[str, int], int]:
+    """How many jobs of this tenant have each status, and how many epochs they have come to in all."""
+    query = select(Job.status, func.count(), _sum(Job.epoch)).where(Job.tenant == tenant).group_by(Job.status)
+    rows = session.execute(query).all()
+    return {status: count for status, count, _ in rows}, sum(int(epochs) for _, _, epochs in rows)
+
+
 def stored_bytes(session: Session, tenant: str) -> int:
     """The bytes of a tenant's datasets and models: a look at two indexes."""
     datasets = select(_sum(Dataset.size)).where(Dataset.tenant == tenant).scalar_subquery()

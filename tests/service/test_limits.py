@@ -121,7 +121,7 @@ def test_each_key_has_its_own_event_streams(locked: Flask, key: Key) -> None:
     path = f"/v1/jobs/{job['id']}/events"
     with http.get(path, headers=us) as stream:
         assert stream.status_code == 200
-        refused(http.get(path, headers=us), 429, "streams_full", 1)
+        refused(http.get(path, headers=us), 429, "too_many_at_once", 1)
         with http.get(path, headers=others) as another:
             assert another.status_code == 200
     with http.get(path, headers=us) as stream:
