@@ -7,7 +7,7 @@ import hashlib
 import io
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from flask import Response, request
@@ -155,13 +155,15 @@ def read(job_id: str, query: schemas.JobQuery) -> Answer:
 
 def _when_over(job_id: str, until: float) -> dict[str, Any]:
     here, seen = world(), UNSEEN
-    with here.watcher.watch(job_id):
+    with ExitStack() as watching:
         while True:
             with here.database.read() as session:
                 job = jobs.get(session, tenant(), job_id)
                 left = until - time.monotonic()
                 if job.status in OVER or left <= 0:
                     return _shown(session, job)
+            if seen is UNSEEN:  # and there is such a job: nothing else is watched
+                watching.enter_context(here.watcher.watch(job_id))
             while left > 0 and (mark := here.watcher.wait(job_id, seen, left)) and mark.status not in OVER:
                 seen, left = mark, until - time.monotonic()
 

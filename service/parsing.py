@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import orjson
 from flask import Request
 from pydantic import BaseModel, ValidationError
 
 from backpropd import errors
 from backpropd.errors import Problem, pointer
+from service.json import read_json
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -33,13 +33,7 @@ def json_body(request: Request, schema: type[Schema], limit: int) -> Schema:
     if request.mimetype != "application/json":
         raise errors.UnsupportedType("send JSON here, with Content-Type: application/json")
     raw = read_all(request, limit)
-    try:
-        value = orjson.loads(raw)
-    except (orjson.JSONDecodeError, RecursionError) as error:
-        raise errors.Malformed(f"the body is not JSON: {error}") from error
-    if b"\\u0000" in raw:
-        _refuse_nul(value, "")
-    return checked(schema, value)
+    return checked(schema, read_json(raw))
 
 
 def read_all(request: Request, limit: int) -> bytes:
@@ -100,15 +94,3 @@ def _holds(value: Any, step: int | str) -> bool:
     if isinstance(value, list):
         return isinstance(step, int) and step < len(value)
     return isinstance(value, dict) and step in value
-
-
-def _refuse_nul(value: Any, where: str) -> None:
-    if isinstance(value, str) and "\0" in value:
-        raise errors.Invalid("text here cannot hold the NUL character: remove it", pointer=where)
-    if isinstance(value, dict):
-        for key, each in value.items():
-            _refuse_nul(key, where)
-            _refuse_nul(each, where + pointer(key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            _refuse_nul(each, where + pointer(index))

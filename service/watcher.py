@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -12,6 +13,8 @@ from typing import NamedTuple
 from backpropd import errors
 from backpropd.store import jobs
 from backpropd.store.database import Database
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.025
 AWAY_SECONDS = 1.0  # between two looks while the database is away
@@ -82,6 +85,9 @@ class Watcher:
                 with self._database.read() as session:
                     found = {row.id: Mark(row.status, row.token, row.epoch) for row in jobs.marks(session, watched)}
             except errors.Unavailable:
+                pause = AWAY_SECONDS
+            except Exception:  # whatever it is: those who wait must not wait for a thread that is gone
+                log.exception("cannot look for news")
                 pause = AWAY_SECONDS
             else:
                 self._tell({job_id: found.get(job_id) for job_id in watched})

@@ -1,0 +1,232 @@
+"""Requests that want to do harm: each is answered with a clear 4xx, soon, and the next one is answered too."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from backpropd.config import Settings
+from service.app import ROUTES, create_app
+from service.json import read_json
+from tests.servers import fresh_database
+from worker.migrate import run as migrate
+
+DEEP = 10_000
+RTL = "invoice\u202efdp.exe"
+
+
+def memory() -> int:
+    """The most memory that this process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def post(http: FlaskClient, path: str, raw: bytes) -> Any:
+    return http.post(path, data=raw, content_type="application/json")
+
+
+@pytest.fixture(autouse=True)
+def still_there(http: FlaskClient) -> Iterator[None]:
+    """Whatever was sent, the service answers as before."""
+    yield
+    assert http.get("/v1/jobs").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "told"),
+    [
+        (b"[" * DEEP, 400, "depth"),
+        (b'{"a":' * DEEP, 400, "depth"),
+        (b'{"metadata":' + b'{"a":' * 100 + b"1" + b"}" * 101, 400, "64 deep"),
+        (b'{"dataset_id": "a", "dataset_id": "b", "target": "c"}', 400, "'dataset_id' comes more than once"),
+        (b'{"dataset_id": "a:", "target": "c", "metadata": {"x": 1, "x": 1}}', 400, "'x' comes more than once"),
+        (b'{"dataset_id": "a", "target": NaN}', 400, "not JSON"),
+        (b'{"dataset_id": "a", "target": "b", "priority": 1e400}', 400, "not JSON"),
+        (b'{"dataset_id": "a", "target": "b", "priority": ' + b"9" * 5000 + b"}", 400, "not JSON"),
+        (b'{"dataset_id": "a", "target": "b", "priority": 18446744073709551616}', 422, "10"),
+        (b'{"dataset_id": "a", "target": "b\\u0000"}', 422, "NUL"),
+        (b'{"dataset_id": "a", "target": "\\ud800"}', 400, "surrogate"),
+        (b'{"dataset_id": "a", "target": "\xff"}', 400, "UTF-8"),
+        (b"\xff\xfe{\x00}\x00", 400, "not JSON"),
+        (b"", 400, "not JSON"),
+        (b"null", 422, "object"),
+    ],
+)
+def test_json_that_readers_could_understand_differently_is_refused(
+    http: FlaskClient, raw: bytes, status: int, told: str
+) -> None:
+    answer = post(http, "/v1/jobs", raw)
+    assert answer.status_code == status, answer.text
+    assert told in answer.json["detail"]
+
+
+def test_names_that_come_again_in_other_objects_or_stand_in_texts_are_no_repetition() -> None:
+    assert read_json(b'[{"a": ":"}, {"a": {"a": "\\":\\""}}]') == [{"a": ":"}, {"a": {"a": '":"'}}]
+
+
+def test_a_body_of_empty_arrays_takes_no_memory(http: FlaskClient) -> None:
+    before = memory()
+    answer = post(http, "/v1/jobs", b'{"a":[' + b"[]," * 3_000_000 + b"[]]}")
+    assert answer.status_code == 413
+    assert memory() - before < 60_000_000  # the body itself, a few times
+
+
+@pytest.mark.parametrize(
+    ("network", "training", "told"),
+    [
+        ({"hidden": [{"units": 10**9}]}, {}, "1000000"),
+        ({"hidden": [{"units": 10**6}] * 2}, {}, "parameters"),
+        ({"hidden": [{"units": 1}] * 10**5}, {}, "100"),
+        ({}, {"epochs": 10**12}, "2147483648"),
+        ({}, {"epochs": 10**9}, "10000000"),
+        ({}, {"batch_size": 151}, "150 rows"),
+        ({}, {"optimizer": {"name": "sgd", "learning_rate": 1e300}}, "1000000"),
+        ({}, {"optimizer": {"name": "sgd", "learning_rate": -1}}, "greater than 0"),
+        ({}, {"max_seconds": 1e300}, "100000000"),
+        ({}, {"seed": 2**64}, "922337203685477"),
+    ],
+)
+def test_specs_beyond_all_measure_are_refused_with_the_limit(
+    http: FlaskClient, iris: str, network: Any, training: Any, told: str
+) -> None:
+    body = {"dataset_id": iris, "target": "species", "network": network, "training": training}
+    answer = http.post("/v1/jobs", json=body)
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert told in answer.json["detail"]
+
+
+def test_a_learning_rate_that_is_allowed_and_too_large_ends_as_diverged(
+    http: FlaskClient, iris: str, work: Any
+) -> None:
+    training = {"optimizer": {"name": "sgd", "learning_rate": 1e6}, "epochs": 50}
+    network = {"hidden": [{"units": 4, "activation": "linear"}] * 3}
+    body = {"dataset_id": iris, "target": "sepal_length", "network": network, "training": training}
+    job = http.post("/v1/jobs", json=body).json
+    assert job is not None
+    work()
+    over = http.get(f"/v1/jobs/{job['id']}").json
+    assert over is not None
+    assert (over["status"], over["error"]["code"]) == ("failed", "diverged")
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+NAMES = [
+    "../../etc/passwd",
+    "..%2f..%2fetc%2fpasswd",
+    "%00",
+    "a" * 10_000,
+    "%e2%80%ae",
+    "%ff",
+    "job_",
+    "JOB_1",
+    "*",
+    "'--",
+]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def anywhere(request: pytest.FixtureRequest, settings: Settings) -> Iterator[FlaskClient]:
+    """The app on either database: what one holds in a text the other may not."""
+    url = fresh_database(request.getfixturevalue("postgres")) if request.param == "postgresql" else ""
+    settings = settings.model_copy(update={"database_url": url or settings.database_url})
+    migrate(settings)
+    app = create_app(settings)
+    yield app.test_client()
+    app.extensions["backpropd"].database.dispose()
+
+
+def test_no_id_is_more_than_an_id(anywhere: FlaskClient) -> None:
+    bodies = {"/v1/models/{model_id}/predictions": {"rows": [[1]]}, "/v1/models/{model_id}/trace": {"rows": [[1]]}}
+    for route in ROUTES:
+        if "{" not in route.path:
+            continue
+        before, _, after = route.path.partition("{")
+        for name in NAMES:
+            path = before + name + after.partition("}")[2]
+            answer = anywhere.open(path, method=route.method, json=bodies.get(route.path, {}))
+            assert answer.status_code in (404, 405), (path, answer.text)
+            assert len(answer.text) < 400
+            assert "\u202e" not in answer.text
+
+
+def test_no_query_reaches_the_database_unread(anywhere: FlaskClient) -> None:
+    for field in ("dataset_id", "cursor"):
+        for value in NAMES:
+            assert anywhere.get(f"/v1/jobs?{field}={value}").status_code in (200, 422)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", RTL, "", "x" * 201, "\x85"])
+def test_a_name_is_what_it_looks_like(http: FlaskClient, name: str) -> None:
+    answer = http.post("/v1/datasets", json={"sample": "iris", "name": name})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd.csv", RTL, "a\r\nb.csv", "x" * 10_000, "..", "/etc/passwd", "\ud83d.csv"]
+)
+def test_no_file_name_becomes_a_path_or_a_line(http: FlaskClient, settings: Settings, name: str) -> None:
+    boundary = "edge"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    body = head.encode(errors="surrogatepass") + b"a,b\n1,2\n" + f"\r\n--{boundary}--\r\n".encode()
+    answer = http.post("/v1/datasets", data=body, content_type=f"multipart/form-data; boundary={boundary}")
+    assert answer.status_code in (201, 400, 413, 422), answer.text
+    if answer.json and answer.status_code == 201:
+        assert answer.json["name"].isprintable()
+        assert "/" not in answer.json["name"]
+        assert len(answer.json["name"]) <= 200
+    outside = [file for file in settings.data_dir.rglob("*") if file.is_file() and "passwd" in file.name]
+    assert outside == []
+
+
+def test_metadata_is_kept_as_it_is_or_refused(anywhere: FlaskClient) -> None:
+    made = anywhere.post("/v1/datasets", json={"sample": "iris"}).json
+    assert made is not None
+    bad: list[Any] = [{"a": "\0"}, {"\0": 1}, {"a": "x" * 20_000}, {str(n): n for n in range(5000)}]
+    good: list[Any] = [{RTL: RTL}, {"a": [[[[1]]]]}, {"a": 2**63}, {"a": 1e300}, {"": None}]
+    for metadata, status in [*((each, 422) for each in bad), *((each, 202) for each in good)]:
+        answer = anywhere.post("/v1/jobs", json={"dataset_id": made["id"], "target": "species", "metadata": metadata})
+        assert answer.status_code == status, metadata
+        assert answer.json is not None
+        assert status == 422 or answer.json["metadata"] == metadata
+
+
+# ── what every answer carries ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs", "/v1/jobs/x", "/nowhere", "/healthz", "/readyz", "/docs", "/openapi.json"]
+)
+def test_every_answer_tells_browsers_to_do_nothing_with_it(http: FlaskClient, path: str) -> None:
+    headers = http.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] in ("no-store", "no-cache")
+    assert headers["X-Request-ID"]
+    assert headers["Server"] == "backpropd"
+
+
+def test_a_request_keeps_the_id_that_it_came_with_if_it_looks_like_one(http: FlaskClient) -> None:
+    for given, kept in (("abc-1.2_3", True), ("a b", False), ("x" * 65, False), ("é", False)):
+        answer = http.get("/v1/jobs", headers={"X-Request-ID": given})
+        assert (answer.headers["X-Request-ID"] == given) == kept
+
+
+def test_an_error_that_nobody_foresaw_says_nothing_of_itself(
+    app: Flask, http: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> str:
+        raise ValueError("a row: 4111111111111111")
+
+    app.add_url_rule("/broken", view_func=broken)
+    answer = http.get("/broken")
+    assert answer.status_code == 500
+    assert answer.json is not None
+    assert answer.json["code"] == "internal_error"
+    assert "4111" not in answer.text
