@@ -283,12 +283,18 @@ class ServiceUnreachable(ClientError):
 
 
 class ServiceError(ClientError):
-    """The service answered with a problem (RFC 9457): its `status`, its `code`, its detail and problems."""
+    """The service answered with a problem (RFC 9457): its `status`, its `code`, its detail and problems.
 
-    def __init__(self, detail: str, *, status: int, code: str, problems: Iterable[Problem] = ()) -> None:
+    `retry_after` is in how many seconds it may be tried again, if the service says so.
+    """
+
+    def __init__(
+        self, detail: str, *, status: int, code: str, problems: Iterable[Problem] = (), retry_after: float | None = None
+    ) -> None:
         super().__init__(detail, problems=problems)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
 
 
 class JobDidNotSucceed(ClientError):

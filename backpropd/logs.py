@@ -44,7 +44,7 @@ def _for_people(_logger: object, _name: str, event: EventDict) -> str:
     del event["timestamp"]  # whoever collects lines for people adds their time
     head = f"{event.pop('level').upper()} {event.pop('logger')}: {event.pop('event')}"
     place = event.pop("exception", None)
-    line = ", ".join([head, *(f"{name}={value}" for name, value in event.items())])
+    line = ", ".join([head, *(f"{name}={value}" for name, value in sorted(event.items()))])
     return f"{line}\n{place}" if place else line
 
 

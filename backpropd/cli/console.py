@@ -100,6 +100,10 @@ def ended(error: BackpropdError | OSError) -> int:
         for problem in error.problems:
             if problem.detail not in detail:
                 err.print(f"  {problem.pointer}: {problem.detail}", soft_wrap=True)
+    if isinstance(error, ServiceError) and error.status == 401:
+        err.print("  give a key with --api-key, or in BACKPROPD_API_KEY", soft_wrap=True)
+    if isinstance(error, ServiceError) and error.status == 429 and error.retry_after:
+        err.print(f"  try again in {error.retry_after:.0f} s", soft_wrap=True)
     if isinstance(error, JobDidNotSucceed):
         return FAILED
     if isinstance(error, ServiceUnreachable) or (isinstance(error, ServiceError) and error.status >= 500):

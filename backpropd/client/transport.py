@@ -48,20 +48,21 @@ class Transport:
 
         `body` gives a streamed body from its start, each time it is called.
         """
-        tries = TRIES if (method == "GET" if again is None else again) else 1
-        for attempt in range(1, tries + 1):
+        may_repeat = method == "GET" if again is None else again
+        for attempt in range(1, TRIES + 1):
             if body is not None:
                 request["content"] = body()
             try:
                 response = self.http.request(method, path, **request)
             except httpx.TransportError as error:
-                if attempt == tries:
+                if attempt == TRIES or not may_repeat:
                     raise self._unreachable(error) from error
                 pause = FIRST_PAUSE * 2**attempt
             else:
-                if response.status_code != 503 or attempt == tries:
+                wait = _pause(response, may_repeat)
+                if wait is None or attempt == TRIES:
                     return checked(response)
-                pause = _retry_after(response)
+                pause = wait
             time.sleep(min(pause, LONGEST_PAUSE))
         raise AssertionError("unreachable")
 
@@ -94,9 +95,22 @@ def _address(url: str) -> httpx.URL:
     return address
 
 
-def _retry_after(response: httpx.Response) -> float:
+def _pause(response: httpx.Response, may_repeat: bool) -> float | None:
+    """How long to wait before the request is sent again; None if it should not be.
+
+    What came too often (429) was not done, and may come again whatever it is, if that is soon.
+    """
+    pause = _retry_after(response)
+    if response.status_code == 429:
+        return pause if pause is not None and pause <= LONGEST_PAUSE else None
+    if response.status_code == 503 and may_repeat:
+        return FIRST_PAUSE if pause is None else pause
+    return None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else FIRST_PAUSE
+    return float(value) if value.isdigit() else None
 
 
 def checked(response: httpx.Response) -> httpx.Response:
@@ -109,7 +123,8 @@ def checked(response: httpx.Response) -> httpx.Response:
         detail, code = str(body["detail"]), str(body["code"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unexpected(response) from error
-    raise ServiceError(detail, status=response.status_code, code=code, problems=problems)
+    later = _retry_after(response)
+    raise ServiceError(detail, status=response.status_code, code=code, problems=problems, retry_after=later)
 
 
 def _unexpected(response: httpx.Response) -> ServiceError:

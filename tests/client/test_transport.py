@@ -35,6 +35,29 @@ def test_what_changes_something_is_not_repeated(stand_in: StandIn, service: Clie
     assert len(stand_in.asked) == 1
 
 
+def test_what_came_too_often_was_not_done_and_is_sent_again_soon(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/cancel", problem(429, "rate_limited", "too many", AWAY)) for _ in range(2)]
+    assert service.jobs.cancel("job_1")["status"] == "cancelled"
+    assert len(stand_in.asked) == 3
+
+
+def test_nobody_waits_long_for_what_came_too_often(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/ds_1", problem(429, "rate_limited", "too many", {"Retry-After": "60"}))]
+    with pytest.raises(ServiceError, match="too many") as raised:
+        service.datasets.get("ds_1")
+    assert (raised.value.status, raised.value.retry_after) == (429, 60)
+    assert len(stand_in.asked) == 1
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "key_mistyped"), (403, "missing_scope")])
+def test_a_key_that_is_not_enough_is_told(stand_in: StandIn, service: Client, status: int, code: str) -> None:
+    stand_in.faults = [("/ds_1", problem(status, code, "another key"))]
+    with pytest.raises(ServiceError, match="another key") as raised:
+        service.datasets.get("ds_1")
+    assert (raised.value.status, raised.value.code) == (status, code)
+    assert len(stand_in.asked) == 1
+
+
 def test_a_job_is_posted_again_with_the_same_key(stand_in: StandIn, service: Client) -> None:
     stand_in.faults = [("/jobs", problem(503, "unavailable", "away", AWAY))]
     service.jobs.create("ds_1", "kind")

@@ -1,0 +1,191 @@
+"""The API's own server, met by clients that want to do harm: the others are answered all the while."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from backpropd.config import Settings
+from backpropd.store import keys
+from backpropd.store.database import Database
+from tests.embedded.running import Running, eventually, running
+from tests.servers import free_port
+from worker.migrate import run as migrate
+
+pytestmark = pytest.mark.acceptance
+
+A_CARD = "4111111111111111"  # a number that no log may hold
+FEW = {"THREADS": "12", "MAX_BODIES": "6", "MAX_BODIES_PER_KEY": "3", "LOG_FORMAT": "json", "LOG_REQUESTS": "true"}
+JSON = b"Content-Type: application/json\r\n"
+CSV = b"Content-Type: text/csv\r\n"
+
+
+@dataclass
+class Server:
+    """A running API in the mode `keys`, its log, and two keys of two tenants."""
+
+    port: int
+    log: Running
+    key: str
+    other: str
+
+    def http(self, key: str) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {key}"}
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10)
+
+    @contextmanager
+    def sends(self, raw: bytes) -> Iterator[socket.socket]:
+        """A connection on which this was sent."""
+        with closing(socket.create_connection(("127.0.0.1", self.port), timeout=10)) as connection:
+            connection.sendall(raw)
+            yield connection
+
+    def post(self, *headers: bytes, body: bytes = b"", path: bytes = b"/v1/datasets") -> bytes:
+        """The bytes of a request with the first key."""
+        own = [b"Host: localhost\r\n", b"Authorization: Bearer %s\r\n" % self.key.encode(), *headers]
+        return b"POST %s HTTP/1.1\r\n%s\r\n%s" % (path, b"".join(own), body)
+
+    def answer(self, raw: bytes) -> bytes:
+        """All that comes back until the server closes, or stays silent."""
+        got = b""
+        with self.sends(raw) as connection:
+            try:
+                while chunk := connection.recv(65536):
+                    got += chunk
+                    connection.settimeout(1)
+            except (TimeoutError, ConnectionResetError):
+                pass
+        return got
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    settings = Settings(data_dir=folder).with_defaults()
+    migrate(settings)
+    database, port = Database(settings.database_url), free_port()
+    with database.write() as session:
+        texts = [keys.create(session, tenant, None, ["write"], None)[1] for tenant in ("us", "them")]
+    database.dispose()
+    own = {"BACKPROPD_MODE": "keys", "BACKPROPD_PORT": str(port), "BACKPROPD_DATA_DIR": str(folder)}
+    environment = {**os.environ, **own, **{f"BACKPROPD_{name}": value for name, value in FEW.items()}}
+    command = [sys.executable, "-m", "service"]
+    with running(command, Path(__file__).parents[2], environment) as log:
+        log.wait_for("Started worker")
+        yield Server(port, log, *texts)
+        assert log.stop() == 0
+
+
+@pytest.fixture(autouse=True)
+def still_there(server: Server) -> Iterator[None]:
+    """Whatever was sent, the next one is served."""
+    yield
+    with server.http(server.other) as http:
+        assert http.get("/healthz").status_code == 200
+        assert http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Transfer-Encoding: xchunked\r\nContent-Length: 4\r\n", b"abcd"),
+        (b"Transfer-Encoding: chunked, identity\r\n", b"0\r\n\r\n"),
+        (b"Content-Length: 4\r\nContent-Length: 5\r\n", b"abcde"),
+        (b"Content-Length: +4\r\n", b"abcd"),
+        (b"Content-Length: -4\r\n", b"abcd"),
+        (b"Content-Length: 4, 4\r\n", b"abcd"),
+        (b"Content-Length : 4\r\n", b"abcd"),
+        (b"X-A: 1\r\n b\r\n", b""),
+        (b"X-A: a\0b\r\n", b""),
+        (CHUNKED, b"ZZ\r\nabc\r\n0\r\n\r\n"),
+        (CHUNKED, b"FFFFFFFFFFFFFFFFFF\r\nabc\r\n0\r\n\r\n"),
+        (CHUNKED + b"Content-Length: 5\r\n", b"0\r\n\r\n"),
+    ],
+)
+def test_what_two_servers_could_read_differently_is_refused_and_the_connection_ends(
+    server: Server, headers: bytes, body: bytes
+) -> None:
+    smuggled = b"GET /v1/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = server.answer(server.post(JSON, headers, body=body + smuggled))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 2_000_000 + b"\r\n\r\n", b"431"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + b"X-A: 1\r\n" * 5000 + b"\r\n", b"431"),
+        (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"414"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b""),
+    ],
+)
+def test_what_is_absurdly_long_or_no_request_is_refused(server: Server, raw: bytes, status: bytes) -> None:
+    assert server.answer(raw).removeprefix(b"HTTP/1.1 ").startswith(status)
+
+
+def test_who_has_no_key_is_told_before_any_of_the_body_is_read(server: Server) -> None:
+    raw = b"POST /v1/datasets HTTP/1.1\r\nHost: localhost\r\n" + CSV + b"Content-Length: 1000000000\r\n\r\na,b\n"
+    answer = server.answer(raw)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"granian" not in answer.lower()
+
+
+def test_a_crowd_of_slow_clients_holds_up_nobody_else(server: Server) -> None:
+    slow = server.post(CSV, b"Content-Length: 100000\r\n", body=b"a,b\n")
+    with ExitStack() as crowd:
+        for _ in range(30):
+            crowd.enter_context(server.sends(slow))
+        for _ in range(100):
+            crowd.enter_context(server.sends(b"GET /v1/jobs HTTP/1.1\r\nHost: local"))
+        last = crowd.enter_context(server.sends(slow))
+        assert last.recv(100).startswith(b"HTTP/1.1 429 ")
+        with server.http(server.other) as http:
+            for _ in range(5):
+                assert http.get("/v1/jobs").status_code == 200
+                assert http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
+
+    def there_is_room() -> bool:
+        with server.http(server.key) as http:
+            return http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
+
+    eventually(there_is_room)
+
+
+def test_what_a_client_left_half_way_is_not_kept(server: Server) -> None:
+    with server.http(server.key) as http:
+        before = len(http.get("/v1/datasets?limit=100").json()["data"])
+        with server.sends(server.post(CSV, b"Content-Length: 1000\r\n", body=b"a,b\n1,2\n")):
+            pass
+        with server.sends(server.post(JSON, b"Content-Length: 1000\r\n", body=b'{"sample": "iris"}')):
+            pass
+        eventually(lambda: sum('"status": 400' in line for line in list(server.log.lines)) >= 2)
+        assert len(http.get("/v1/datasets?limit=100").json()["data"]) == before
+
+
+def test_the_log_tells_of_each_request_and_holds_no_key_and_no_row(server: Server) -> None:
+    with server.http(server.key) as http:
+        broken = f"a,b\n{A_CARD},2\n{A_CARD},3,4\n"
+        assert http.post("/v1/datasets", content=broken, headers={"Content-Type": "text/csv"}).status_code == 422
+        http.get(f"/v1/datasets?cursor={A_CARD}", headers={"X-Request-ID": "mine"})
+        http.get("/v1/jobs", headers={"Authorization": f"Bearer {server.key}x"})
+    eventually(lambda: '"mine"' in server.log.output)
+    lines = [json.loads(line) for line in list(server.log.lines)]
+    assert all({"event", "level", "logger", "timestamp"} <= line.keys() for line in lines)
+    mine = next(line for line in lines if line.get("request_id") == "mine")
+    assert (mine["tenant"], mine["route"], mine["status"]) == ("us", "/v1/datasets", 422)
+    secrets = [key.rpartition("_")[2] for key in (server.key, server.other)]
+    assert not [secret for secret in (*secrets, A_CARD) if secret in server.log.output]
