@@ -44,6 +44,16 @@ check: $(READY) ## formatter, linter, strict types, import floors, fast tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest $(PARALLEL) -q -m "not acceptance"
 
+fuzz-api: $(READY) ## try a running stack with thousands of good and bad requests, for some minutes
+	$(BIN)/python -m tests.service.fuzzing
+
+audit: $(READY) ## look the locked dependencies up among known holes; needs an advisory service (see SECURITY.md)
+	$(BIN)/pip-audit --disable-pip --require-hashes -r locks/service.txt
+
+key: $(READY) ## make an admin's key for a stack on this machine: make key, or make key TENANT=name
+	@$(BIN)/python -m worker migrate
+	@$(BIN)/python -m service keys create --tenant $(or $(TENANT),local)
+
 format: $(READY) ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -85,4 +95,4 @@ lock: $(READY) ## resolve the dependencies anew and lock them
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 
-.PHONY: help setup run demo test test-fast check format bench picture lock
+.PHONY: help setup run demo test test-fast check fuzz-api audit key format bench picture lock

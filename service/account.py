@@ -23,6 +23,10 @@ def limits() -> Answer:
     return {
         "upload_bytes": settings.max_upload_bytes,
         "json_bytes": settings.max_json_bytes,
+        "rows": settings.max_rows,
+        "columns": settings.max_columns,
+        "cells": settings.max_cells,
+        "category_levels": settings.max_category_levels,
         "parameters": settings.max_parameters,
         "epochs": settings.max_epochs,
         "prediction_rows": settings.max_prediction_rows,

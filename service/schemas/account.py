@@ -10,6 +10,10 @@ class Limits(Output):
 
     upload_bytes: int
     json_bytes: int
+    rows: int
+    columns: int
+    cells: int
+    category_levels: int
     parameters: int
     epochs: int
     prediction_rows: int
