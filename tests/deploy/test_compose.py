@@ -92,3 +92,17 @@ def test_no_program_of_the_compose_file_runs_as_root(services: dict[str, Any]) -
     }
     assert re.search(r"^USER 10001:10001$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert all("user" not in services[name] for name in OURS)
+
+
+def test_our_programs_can_write_nothing_but_their_data_and_gain_no_rights(services: dict[str, Any]) -> None:
+    for name in (*OURS, "redis"):
+        assert services[name]["read_only"] is True
+        assert services[name]["tmpfs"] == ["/tmp"]
+    for name in ALL:
+        assert services[name]["cap_drop"] == ["ALL"]
+        assert services[name]["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_everybody_needs_a_key(services: dict[str, Any]) -> None:
+    assert {services[name]["environment"]["BACKPROPD_MODE"] for name in OURS} == {"keys"}
+    assert "BACKPROPD_MODE=keys" in (ROOT / "Dockerfile").read_text()

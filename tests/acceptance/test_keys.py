@@ -1,0 +1,43 @@
+"""The whole stack where everybody needs a key: it starts without one, and serves those who have one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backpropd.client import Client
+from backpropd.errors import ServiceError
+from embedded.demo import stack
+
+pytestmark = pytest.mark.acceptance
+
+
+def make_key(folder: Path, tenant: str, scopes: str) -> str:
+    """A key, as an operator makes one beside the database."""
+    command = [sys.executable, "-m", "service", "keys", "create", "--tenant", tenant, "--scopes", scopes]
+    environment = {**os.environ, "BACKPROPD_DATA_DIR": str(folder / "data")}
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_two_tenants_train_side_by_side_and_nobody_without_a_key(tmp_path: Path) -> None:
+    with stack(tmp_path, {"BACKPROPD_MODE": "keys", "BACKPROPD_WORKERS": "1"}) as url:
+        jobs = {}
+        for tenant in ("us", "them"):
+            with Client(url, make_key(tmp_path, tenant, "write")) as client:
+                job = client.jobs.create(client.datasets.sample("iris")["id"], "species", training={"epochs": 5})
+                jobs[tenant] = client.jobs.wait(job["id"])["id"]
+        with Client(url) as stranger, pytest.raises(ServiceError) as raised:
+            stranger.jobs.get(jobs["us"])
+        assert raised.value.status == 401
+        with Client(url, make_key(tmp_path, "us", "read")) as reader:
+            assert reader.jobs.get(jobs["us"])["status"] == "succeeded"
+            with pytest.raises(ServiceError) as raised:
+                reader.jobs.get(jobs["them"])
+            assert raised.value.status == 404
+            with pytest.raises(ServiceError) as raised:
+                reader.jobs.delete(jobs["us"])
+            assert raised.value.status == 403
