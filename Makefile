@@ -48,7 +48,7 @@ fuzz-api: $(READY) ## try a running stack with thousands of good and bad request
 	$(BIN)/python -m tests.service.fuzzing
 
 audit: $(READY) ## look the locked dependencies up among known holes; needs an advisory service (see SECURITY.md)
-	$(BIN)/pip-audit --disable-pip --require-hashes -r locks/service.txt
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r locks/service.txt
 
 key: $(READY) ## make an admin's key for a stack on this machine: make key, or make key TENANT=name
 	@$(BIN)/python -m worker migrate
