@@ -55,7 +55,8 @@ def _show(answers: Path) -> float:
 @contextlib.contextmanager
 def stack(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """The embedded stack on a free port, its log in a file that is shown only if something goes wrong."""
-    own = {"BACKPROPD_DATA_DIR": str(folder / "data"), "BACKPROPD_PORT": "0"}
+    where = {"BACKPROPD_MODE": "local", "BACKPROPD_HOST": "127.0.0.1", "BACKPROPD_PORT": "0"}
+    own = {"BACKPROPD_DATA_DIR": str(folder / "data"), **where}
     environment = {**os.environ, **own, **(settings or {})}
     log = folder / "stack.log"
     with log.open("w") as out:

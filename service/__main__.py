@@ -14,6 +14,7 @@ from backpropd.errors import BackpropdError
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 STOP_SECONDS = 3  # running requests end; an open event stream is cut, and its client comes back
 HEADER_MILLISECONDS = 10_000  # for the head of a request, and between two
+MANY = 10_240  # open files: more than this a Mac gives to nobody
 OUR_LOGS = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
 
@@ -62,9 +63,11 @@ def _serve(settings: Settings) -> None:
 
 
 def _allow_many_connections() -> None:
-    """Have as many open files as the system lets us: a crowd of idle clients takes one each."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Have many open files, if the system lets us: a crowd of idle clients takes one each."""
+    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY if most == resource.RLIM_INFINITY else min(MANY, most)
+    if few < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 if __name__ == "__main__":

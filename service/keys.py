@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from backpropd import errors
 from backpropd.store import audit, keys
 from service import rendering, schemas
 from service.caller import record, tenant
@@ -16,6 +18,8 @@ routes = Routes("keys")
 @routes("POST", "/v1/keys", body=schemas.KeyRequest, answers={201: schemas.NewKey}, scope="admin")
 def create(body: schemas.KeyRequest) -> Answer:
     """Make a key. Its text is in this answer only."""
+    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
+        raise errors.Invalid("this is over: give a time that is to come, or leave it out", pointer="/expires_at")
     with world().database.write() as session:
         key, token = keys.create(session, tenant(), body.name, body.scopes, body.expires_at)
         record(session, "keys.create", key.id)

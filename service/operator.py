@@ -16,6 +16,7 @@ from service.caller import LOCAL
 OPERATOR = "operator"  # in the audit trail
 A_TENANT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 PAGE = 100
+MOST_DAYS = 36_500
 
 
 def add_commands(programs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +31,7 @@ def add_commands(programs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show.set_defaults(run=_list)
     rotate = verbs.add_parser("rotate", help="give a key a new text, printed this one time")
     rotate.add_argument("key_id")
-    rotate.add_argument("--overlap-seconds", type=float, default=0.0, help="how long the text before counts too")
+    rotate.add_argument("--overlap-seconds", type=int, default=0, help="how long the text before counts too")
     rotate.set_defaults(run=_rotate)
     revoke = verbs.add_parser("revoke", help="let a key count no more")
     revoke.add_argument("key_id")
@@ -57,7 +58,9 @@ def _create(database: Database, arguments: argparse.Namespace) -> None:
     scopes = arguments.scopes.split(",")
     if unknown := set(scopes) - set(keys.SCOPES):
         raise errors.Invalid(f"there is no scope {min(unknown)!r}: choose of {', '.join(keys.SCOPES)}")
-    expires_at = datetime.now(UTC) + timedelta(days=arguments.days) if arguments.days is not None else None
+    if arguments.days is not None and not 0 < arguments.days <= MOST_DAYS:
+        raise errors.Invalid(f"--days takes more than 0 and at most {MOST_DAYS}; left out, the key is good for ever")
+    expires_at = datetime.now(UTC) + timedelta(days=arguments.days) if arguments.days else None
     with database.write() as session:
         key, token = keys.create(session, arguments.tenant, arguments.name, scopes, expires_at)
         audit.record(session, arguments.tenant, OPERATOR, "keys.create", key.id)

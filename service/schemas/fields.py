@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 
 def _whole(value: Any) -> Any:
@@ -18,13 +20,22 @@ def _lossless(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-# Nor what turns the direction of the letters that follow: a name shall be what it looks like.
+def _moment(value: Any) -> Any:
+    """A text as RFC 3339 has it, with a zone."""
+    return datetime.fromisoformat(value) if isinstance(value, str) and RFC_3339.fullmatch(value) else value
+
+
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+FAR = datetime(9000, 1, 1, tzinfo=UTC)  # before the last year that a clock of ours can show
+
+# No control characters, nor what turns the direction of the letters that follow: a name shall be what it looks like.
 NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+$"
 
 Int = Annotated[int, BeforeValidator(_whole)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROLS)]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Count = Annotated[Int, Field(ge=1, lt=2**31)]
+Moment = Annotated[AwareDatetime, Field(lt=FAR), BeforeValidator(_moment)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_lossless)]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from service.schemas.fields import Input, Int, Name, Output
+from service.schemas.fields import Input, Int, Moment, Name, Output
 from service.schemas.pages import Page
 
 Scope = Literal["read", "write", "admin"]
@@ -18,7 +18,7 @@ class KeyRequest(Input):
 
     name: Name | None = None
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)]
-    expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    expires_at: Moment | None = None
 
 
 class RotateRequest(Input):

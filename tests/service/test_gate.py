@@ -16,6 +16,14 @@ from service.app import ROUTES
 from service.gate import OPEN
 
 Key = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, broker_url: str) -> Settings:
+    """Settings of a world of its own, with a broker: /readyz waits for none."""
+    return Settings(data_dir=tmp_path, broker_url=broker_url).with_defaults()
+
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 

@@ -104,6 +104,12 @@ def test_a_key_ends_when_it_says(http: FlaskClient, key: Key) -> None:
     assert (answer.status_code, answer.json["code"]) == (401, "key_expired")
 
 
+def test_a_key_may_be_made_for_a_time(http: FlaskClient, key: Key) -> None:
+    made = make(http, key("admin"), expires_at="2130-01-01T00:00:00+02:00")
+    assert datetime.fromisoformat(made["expires_at"]) == datetime(2129, 12, 31, 22, tzinfo=UTC)
+    assert http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
+
+
 def test_a_rotated_key_has_a_new_text_and_the_one_before_counts_as_long_as_was_asked(
     http: FlaskClient, key: Key
 ) -> None:
@@ -128,7 +134,10 @@ def test_a_rotated_key_has_a_new_text_and_the_one_before_counts_as_long_as_was_a
         ({}, "/scopes"),
         ({"scopes": ["read"], "tenant": "other"}, "/tenant"),
         ({"scopes": ["read"], "expires_at": "tomorrow"}, "/expires_at"),
-        ({"scopes": ["read"], "expires_at": "2030-01-01T00:00:00"}, "/expires_at"),
+        ({"scopes": ["read"], "expires_at": "2130-01-01T00:00:00"}, "/expires_at"),
+        ({"scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
+        ({"scopes": ["read"], "expires_at": "9999-12-31T23:59:59-23:59"}, "/expires_at"),
+        ({"scopes": ["read"], "expires_at": "2130-13-01T00:00:00Z"}, "/expires_at"),
         ({"scopes": ["read"], "name": "a\u202eb"}, "/name"),
     ],
 )
@@ -180,7 +189,16 @@ def test_the_operator_rotates_and_revokes_and_reads_what_was_done(
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--tenant", "A b"), ("--tenant", "../x"), ("--scopes", "root"), ("--scopes", "")]
+    "arguments",
+    [
+        ("--tenant", "A b"),
+        ("--tenant", "../x"),
+        ("--scopes", "root"),
+        ("--scopes", ""),
+        ("--days", "0"),
+        ("--days", "1e9"),
+        ("--days", "nan"),
+    ],
 )
 def test_the_operator_hears_what_is_wrong(locked: Flask, settings: Settings, arguments: tuple[str, str]) -> None:
     with pytest.raises(errors.Invalid):
