@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Response, request
 from sqlalchemy.orm import Session
+from structlog.contextvars import bind_contextvars
 
 from backpropd import errors, learn
 from backpropd.config import Settings
@@ -102,6 +103,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             spec=spec,
             meta=body.metadata,
         )
+        bind_contextvars(job_id=job.id)
         if key:
             idempotency.fill(session, tenant(), ROUTE, key, job.id)
         shown = _shown(session, job)

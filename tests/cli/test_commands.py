@@ -60,6 +60,21 @@ def test_a_refusal_ends_with_3_and_names_every_place(stand_in: StandIn, run: Run
     assert "/target: is not [a] column" in ended.err
 
 
+def test_who_has_no_key_is_told_how_to_give_one(stand_in: StandIn, run: Run) -> None:
+    stand_in.faults = [("/ds_1", problem(401, "unauthenticated", "an API key is asked for"))]
+    ended = run("datasets", "show", "ds_1")
+    assert ended.code == 3
+    assert "an API key is asked for" in ended.err
+    assert "BACKPROPD_API_KEY" in ended.err
+
+
+def test_who_comes_too_often_is_told_when_to_come_again(stand_in: StandIn, run: Run) -> None:
+    stand_in.faults = [("/ds_1", problem(429, "rate_limited", "too many", {"Retry-After": "37"}))]
+    ended = run("datasets", "show", "ds_1")
+    assert ended.code == 3
+    assert "try again in 37 s" in ended.err
+
+
 def test_a_service_in_trouble_ends_with_4(stand_in: StandIn, run: Run) -> None:
     stand_in.faults = [("/ds_1", problem(500, "internal_error", "an error of its own"))]
     assert run("datasets", "show", "ds_1").code == 4

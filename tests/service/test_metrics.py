@@ -1,0 +1,42 @@
+"""What Prometheus reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def figures(http: FlaskClient) -> dict[str, dict[tuple[str, ...], float]]:
+    """Each series by its name and the values of its labels."""
+    answer = http.get("/metrics")
+    assert answer.content_type.startswith("text/plain; version=")
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return found
+
+
+def test_jobs_are_counted_by_status_and_their_epochs_summed(
+    http: FlaskClient, iris: str, work: Callable[[], None]
+) -> None:
+    body = {"dataset_id": iris, "target": "species", "training": {"epochs": 3}}
+    for _ in range(2):
+        http.post("/v1/jobs", json=body)
+    assert figures(http)["backpropd_jobs"][("queued",)] == 2
+    work()
+    after = figures(http)
+    assert (after["backpropd_jobs"][("queued",)], after["backpropd_jobs"][("succeeded",)]) == (0, 2)
+    assert after["backpropd_epochs"][()] == 6
+
+
+def test_requests_are_counted_by_route_and_status_and_never_by_what_a_client_makes_up(http: FlaskClient) -> None:
+    for path in ("/v1/jobs/job_1", "/v1/jobs/job_2", "/made/up", "/made/up/too"):
+        http.get(path)
+    http.open("/v1/jobs", method="BREW")
+    counted = figures(http)["backpropd_request_seconds_count"]
+    assert counted[("GET", "/v1/jobs/<job_id>", "404")] == 2
+    assert counted[("any", "none", "404")] == 2
+    assert counted[("any", "none", "405")] == 1
