@@ -1,22 +1,26 @@
-"""`python -m backpropd.tabular.reading FD`: forks a keeper for every table, and the keeper a child that reads it.
+"""`python -m backpropd.tabular.reading FD`: hands every table to a keeper, which has a child read it.
 
-The control socket FD brings one byte and one socket a table; the socket brings the question and takes the answer: the
-child's, or the keeper's if the child took too much or died. All are one group, which ends when the control socket does.
+The control socket FD brings one byte and one line a table; the line brings the question and takes the answer: the
+child's, or the keeper's if the child took too much or died. A keeper and a warm child are always ready, so that nobody
+waits for a fork. All of them are one group, which ends when the control socket does.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import sys
+import tempfile
 import time
 import traceback
 import warnings
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,40 +34,46 @@ from backpropd.tabular.statistics import statistics_for
 
 LOOK_SECONDS = 0.02  # between two looks at how much memory a child holds: a limit on addresses would count what Arrow
 # reserves, which is a hundred times what it uses
+LULL_SECONDS = 0.05  # without a question, before a child warms up: the one before it may be at work
 DESCRIPTION_BYTES = 8 * 1024 * 1024
 
 
-def warm_up() -> None:
-    """Do here what NumPy and Arrow do once, at their first use: a child need not. None of it starts a thread."""
+def serve(control: socket.socket) -> None:
+    """Hand every line that comes to a keeper that is ready, until the control socket closes."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # whoever asks is told to stop, and waits for what it asked for
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the keepers
+    warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside Arrow's idle allocator
+    _set_up()
+    gc.freeze()  # a collection in a child would touch, and so copy, all that is here
+    while True:
+        _, keeper = _forked(_keep, control)
+        with keeper:
+            fds = socket.recv_fds(control, 1, 1)[1]
+            if not fds:
+                os.killpg(0, signal.SIGKILL)
+            _hand(keeper, fds[0])
+
+
+def _set_up() -> None:
+    """Have NumPy and Arrow do here what they do once, so that no child need; none of it starts a thread."""
     for cells, numeric in ((numbers_in(pa.array(["1", " 2"])), True), (pa.array(["a", "b"]), False)):
         statistics = statistics_for("", numeric, 1)
         statistics.update(cells)
         statistics.info(2)
 
 
-def serve(control: socket.socket) -> None:
-    """Fork a keeper for every socket that comes, until the control socket closes."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)  # whoever asks is told to stop, and waits for what it asked for
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system buries the keepers
-    warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside Arrow's idle allocator
-    while fds := socket.recv_fds(control, 1, 1)[1]:
-        with socket.socket(fileno=fds[0]) as line:
-            if _forked(partial(_keep, line, control)) is None:
-                continue  # whoever asks sees the line close
-    os.killpg(0, signal.SIGKILL)
-
-
-def _forked(work: Callable[[], None]) -> int | None:
-    """Do the work in a child, which ends with it; gives its number, or None if the system is out of processes."""
-    try:
-        child = os.fork()
-    except OSError:
-        return None
+def _forked(work: Callable[[socket.socket], None], *others: socket.socket) -> tuple[int, socket.socket]:
+    """A child that does the work and ends, and the socket to it; `others` are not for the child."""
+    ours, theirs = socket.socketpair()
+    child = os.fork()
     if child:
-        return child
+        theirs.close()
+        return child, ours
     try:
-        work()
+        for each in (ours, *others):
+            each.close()
+        work(theirs)
     except BrokenPipeError:
         pass  # nobody waits for the answer any more
     except BaseException:
@@ -72,29 +82,44 @@ def _forked(work: Callable[[], None]) -> int | None:
         os._exit(0)
 
 
-def _keep(line: socket.socket, control: socket.socket) -> None:
-    """Hear the question, have a child read the table, and see to it that it takes no more than it may."""
-    control.close()
+def _hand(child: socket.socket, line: int) -> None:
+    """Give a child the line; if it died before its time, whoever asks sees the line close."""
+    with suppress(OSError):
+        socket.send_fds(child, [b"."], [line])
+    os.close(line)
+
+
+def _taken(parent: socket.socket) -> socket.socket:
+    """The line that comes at last; a child whose parent is gone ends."""
+    fds = socket.recv_fds(parent, 1, 1)[1]
+    if not fds:
+        os._exit(0)
+    return socket.socket(fileno=fds[0])
+
+
+def _keep(server: socket.socket) -> None:
+    """Have a child ready, hear the question, and see to it that the child takes no more than it may."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    line.sendall(b"\n")
-    with line.makefile("rb") as questions:
-        asked = json.load(questions)
-    most = Confinement(**asked["confinement"])
-    memory = _resident_bytes(os.getpid()) + most.memory_bytes
-    until = time.monotonic() + most.seconds
-    reader = _forked(partial(_answer, line, asked, most.cpu_seconds))
-    over = None if reader is None else _watch(reader, memory, until)
-    if over:
-        _say(line, {"over": over})
+    child, reader = _forked(_read, server)
+    with _taken(server) as line:
+        line.sendall(b"\n")
+        with line.makefile("rb") as questions:
+            asked = questions.read()
+        _hand(reader, os.dup(line.fileno()))
+        reader.sendall(asked)
+        reader.shutdown(socket.SHUT_WR)
+        if over := _watch(child, Confinement(**json.loads(asked)["confinement"])):
+            _say(line, {"over": over})
 
 
-def _watch(reader: int, memory: int, until: float) -> str | None:
-    """Wait for a child; gives what it had too much of, and `something` if it died of what nobody knows."""
-    while not (ended := os.waitpid(reader, os.WNOHANG))[0]:
-        over = "memory" if _resident_bytes(reader) > memory else "clock" if time.monotonic() > until else None
+def _watch(child: int, most: Confinement) -> str | None:
+    """Wait for the child; gives what it had too much of, and `something` if it died of what nobody knows."""
+    memory, until = _resident_bytes(child) + most.memory_bytes, time.monotonic() + most.seconds
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+        over = "memory" if _resident_bytes(child) > memory else "clock" if time.monotonic() > until else None
         if over:
-            os.kill(reader, signal.SIGKILL)
-            os.waitpid(reader, 0)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
             return over
         time.sleep(LOOK_SECONDS)
     if os.WIFSIGNALED(ended[1]):
@@ -110,9 +135,25 @@ def _resident_bytes(process: int) -> int:
         return 0
 
 
-def _answer(line: socket.socket, asked: dict[str, Any], cpu_seconds: int) -> None:
+def _read(keeper: socket.socket) -> None:
+    """Wait for a question, and answer it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    if not select.select([keeper], [], [], LULL_SECONDS)[0]:
+        _warm_up()
+    with _taken(keeper) as line, keeper.makefile("rb") as questions:
+        _say(line, _answer(json.load(questions)))
+
+
+def _warm_up() -> None:
+    """The first table that a process reads takes longest."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "source").write_text("a,b\n1,x\n")
+        ingest(Path(folder) / "source", Path(folder) / "destination")
+
+
+def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    seconds = Confinement(**asked["confinement"]).cpu_seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     try:
         info = ingest(
             Path(asked["source"]),
@@ -121,14 +162,12 @@ def _answer(line: socket.socket, asked: dict[str, Any], cpu_seconds: int) -> Non
             limits=TableLimits(**asked["limits"]),
         )
     except BackpropdError as error:
-        _say(line, {"error": type(error).__name__, "detail": error.detail})
+        return {"error": type(error).__name__, "detail": error.detail}
     except MemoryError:
-        _say(line, {"over": "memory"})
+        return {"over": "memory"}
     except Exception:
-        _say(line, {"fault": traceback.format_exc()})
-    else:
-        columns = [column.to_json() for column in info.columns]
-        _say(line, {"format": info.format, "rows": info.rows, "columns": columns})
+        return {"fault": traceback.format_exc()}
+    return {"format": info.format, "rows": info.rows, "columns": [column.to_json() for column in info.columns]}
 
 
 def _say(line: socket.socket, answer: dict[str, Any]) -> None:
@@ -148,5 +187,4 @@ def _too_long(size: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    warm_up()
     serve(socket.socket(fileno=int(sys.argv[1])))
