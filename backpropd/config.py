@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     max_cells: int = Field(default=200_000_000, ge=1)
     max_category_levels: int = Field(default=1_000, ge=2)
     max_reads: int = Field(default_factory=_cores, ge=1)  # tables that are read at once, each in a process of its own
-    read_memory_bytes: int = 512 * 1024**2  # for each, beside its libraries
+    read_memory_bytes: int = 1024**3  # for each, beside its libraries
     read_cpu_seconds: int = Field(default=300, ge=1)
     read_seconds: int = Field(default=600, ge=1)
     max_epochs: int = 10_000_000

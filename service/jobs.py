@@ -16,6 +16,7 @@ from structlog.contextvars import bind_contextvars
 
 from backpropd import errors, learn
 from backpropd.config import Settings
+from backpropd.formulas import harmless_row
 from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
 from backpropd.store.schema import Epoch, Job
 from backpropd.store.status import OVER, Status
@@ -201,7 +202,8 @@ def _csv(rows: Iterable[Epoch]) -> str:
     for row in rows:
         shown = rendering.epoch(row)
         metrics, validation_metrics = shown.pop("metrics"), shown.pop("validation_metrics") or {}
-        flat.append(shown | metrics | {f"validation_{name}": value for name, value in validation_metrics.items()})
+        named = {f"validation_{name}": value for name, value in validation_metrics.items()}
+        flat.append(harmless_row(shown | metrics | named))
     out = io.StringIO()
     names = list(dict.fromkeys(name for row in flat for name in row))
     writer = csv.DictWriter(out, names or ["epoch", "loss"])

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TextIO
 
 from backpropd.client import Client
 from backpropd.errors import ClientError
+from backpropd.formulas import harmless_row
 
 PART = 5000
 DELIMITERS = ",;\t|"
@@ -42,14 +43,14 @@ def predicted(client: Client, model_id: str, source: TextIO) -> Iterator[Part]:
 
 
 def write_csv(parts: Iterator[Part], output: str) -> int:
-    """Write rows and answers to a file, or to stdout for `-`; gives the number of rows.
+    """Write rows and answers to a file, or to stdout for `-`; gives the number of rows. No cell is a formula.
 
     The file is opened after the first part came: a refusal leaves an older one alone.
     """
     first = next(parts)
     opened = nullcontext(sys.stdout) if output == "-" else open(output, "w", newline="", encoding="utf-8")  # noqa: SIM115
     with opened as target:
-        names = [*first.rows[0], *_answer_columns(first.answers[0])]
+        names = harmless_row(first.rows[0] | _answer_columns(first.answers[0]))
         writer = csv.DictWriter(target, names, delimiter=first.delimiter, lineterminator="\n")
         writer.writeheader()
         return sum(_write(writer, part) for part in itertools.chain([first], parts))
@@ -57,7 +58,7 @@ def write_csv(parts: Iterator[Part], output: str) -> int:
 
 def _write(writer: csv.DictWriter[str], part: Part) -> int:
     answered = zip(part.rows, part.answers, strict=True)
-    writer.writerows(row | _answer_columns(answer) for row, answer in answered)
+    writer.writerows(harmless_row(row | _answer_columns(answer)) for row, answer in answered)
     return len(part.rows)
 
 

@@ -1,7 +1,8 @@
 """The rows of a CSV or TSV file as blocks of columns: of numbers where every cell is one, of text elsewhere.
 
 A file without quotes is cut into pieces at line ends, and Arrow reads their numbers by itself where nothing makes them
-doubtful. A file with quotes comes from Arrow block by block as text. Either way blocks are read side by side.
+doubtful. A file with quotes, or very many columns, comes from Arrow block by block as text, and becomes numbers by the
+exact rule. Either way blocks are read side by side.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from backpropd.tabular.sniff import Dialect
 
 READERS = 2  # threads
 AHEAD = 4  # blocks that are read before they are asked for
-PIECE_ROWS = 4  # of the longest rows that are taken fit into a piece
+PIECE_BYTES = 1024 * 1024
+WIDE = 500  # columns: beyond, what Arrow sets up for each of them would cost more in every piece than its numbers
 # Marks of a missing value, with a space on either side: `1, NA, red` is common.
 NULLS = [before + mark + after for mark in MISSING for before in ("", " ") for after in ("", " ")]
 
@@ -54,7 +56,7 @@ class Blocks:
 
     def _unread(self) -> Generator[Callable[[], Columns], None, None]:
         text = self.dialect.text
-        if text.quotes or text.encoding.startswith("utf-16"):
+        if text.quotes or text.encoding.startswith("utf-16") or len(self.dialect.names) > WIDE:
             yield from (partial(self._exact, batch) for batch in _stream(self.dialect))
         else:
             yield from (partial(self._swift, piece) for piece in _pieces(self.dialect))
@@ -112,7 +114,7 @@ def _explaining(dialect: Dialect) -> Iterator[None]:
 
 def _pieces(dialect: Dialect) -> Iterator[memoryview]:
     """The bytes of the rows, cut at line ends. Raises `NotATable` for a row that is too long."""
-    most = PIECE_ROWS * most_row_bytes(dialect)
+    most = max(PIECE_BYTES, most_row_bytes(dialect))
     with dialect.text.path.open("rb", buffering=0) as file:
         file.seek(dialect.start)
         while chunk := file.read(most):

@@ -8,7 +8,8 @@ The rule, on the values that are not missing (an empty cell, NA, N/A, NaN, null,
   other than 0-9. 0 and 1 are numbers.
 - `boolean`: true and false, yes and no, t and f, or y and n, in any case.
 - `category`: at most max(20, a twentieth of the rows) different values, and never more than the limit, which is 1000
-  where nobody sets another; none of them longer than 1000 characters.
+  where nobody sets another, and in a table of more than 1000 columns 1,000,000 over their number; none of them longer
+  than 1000 characters.
 - `text`: everything else. A column without a single value is a `number` that is missing in every row.
 """
 

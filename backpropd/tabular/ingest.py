@@ -22,6 +22,7 @@ from backpropd.tabular.statistics import statistics_for
 from backpropd.tabular.writer import Writer
 
 UNLIMITED = TableLimits()
+MOST_LEVELS_IN_ALL = 1_000_000  # different values, counted over all columns of a table: they are held in memory
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def ingest(
 def _read(blocks: Blocks, destination: Path, limits: TableLimits) -> TableInfo | None:
     """Read the file once; None if more columns turned out to hold words, which then are in `words`, all of them."""
     names, known = blocks.dialect.names, frozenset(blocks.words)
-    statistics = [statistics_for(name, name not in known, limits.category_levels) for name in names]
+    levels = min(limits.category_levels, MOST_LEVELS_IN_ALL // len(names))
+    statistics = [statistics_for(name, name not in known, levels) for name in names]
     schema = pa.schema([(name, pa.string() if name in known else pa.float64()) for name in names])
     rows = 0
     with Writer(destination, schema) as writer:

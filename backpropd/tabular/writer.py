@@ -9,7 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-GROUP_BYTES = 1024 * 1024  # of typed columns: each group of rows costs its columns a header and a compressor
+# Of typed columns, at least: each group of rows costs each of its columns a header, which is kept to the end.
+GROUP_BYTES = 1024 * 1024
+COLUMN_BYTES = 4 * 1024
 
 
 class Writer:
@@ -22,6 +24,7 @@ class Writer:
         self._writer = pq.ParquetWriter(
             path, schema, compression=squeezed, use_dictionary=words, write_statistics=False
         )
+        self._group_bytes = max(GROUP_BYTES, COLUMN_BYTES * len(schema))
         self._batches: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=2)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write, daemon=True)
@@ -47,7 +50,7 @@ class Writer:
         group: list[pa.RecordBatch] = []
         while (batch := self._batches.get()) is not None:
             group.append(batch)
-            if sum(each.nbytes for each in group) >= GROUP_BYTES:
+            if sum(each.nbytes for each in group) >= self._group_bytes:
                 self._flush(group)
         self._flush(group)
 

@@ -106,3 +106,10 @@ def test_what_cannot_be_read_ends_with_2_and_says_why(
     assert ended.code == 2
     assert said in ended.err
     assert stand_in.bodies == []
+
+
+def test_no_cell_of_the_output_is_a_formula(stand_in: StandIn, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("height,width,=note\n-1.5,2,=cmd|' /C calc'!A0\n")
+    header, row = csv.reader(io.StringIO(run("predict", "model_1", tmp_path / "in.csv").out))
+    assert header[:3] == ["height", "width", "'=note"]
+    assert row[:3] == ["-1.5", "2", "'=cmd|' /C calc'!A0"]

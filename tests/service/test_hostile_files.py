@@ -1,0 +1,248 @@
+"""Files that mean harm: each is refused with a clear error or taken as what it is, and costs the API hardly a byte."""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from backpropd.config import Settings
+from service.app import create_app
+from worker.migrate import run as migrate
+
+MIB = 2**20
+MOST_GROWTH = 50 * MIB
+MOST_SECONDS = 60.0  # of patience on a busy machine: most take far less
+CSV = "text/csv"
+
+Upload = Callable[..., Any]
+
+
+@pytest.fixture
+def upload(settings: Settings) -> Iterator[Upload]:
+    """Upload a file, and see to it that the API does not grow; gives the answer."""
+    settings = settings.model_copy(update={"max_upload_bytes": 2**31})
+    migrate(settings)
+    app: Flask = create_app(settings)
+    http: FlaskClient = app.test_client()
+    http.post("/v1/datasets", data="a\n1\n", headers={"Content-Type": CSV})
+    memory = psutil.Process().memory_info
+
+    def post(data: bytes | str | Path, kind: str = CSV, query: str = "") -> Any:
+        before, began = memory().rss, time.monotonic()
+        if isinstance(data, Path):
+            with data.open("rb") as file:
+                answer = http.post(f"/v1/datasets{query}", input_stream=file, headers={"Content-Type": kind},
+                                   content_length=data.stat().st_size)  # fmt: skip
+        else:
+            answer = http.post(f"/v1/datasets{query}", data=data, headers={"Content-Type": kind})
+        assert memory().rss - before < MOST_GROWTH
+        assert time.monotonic() - began < MOST_SECONDS
+        assert answer.status_code < 500
+        return answer.json
+
+    yield post
+    app.extensions["backpropd"].database.dispose()
+
+
+def kinds(dataset: Any) -> dict[str, str]:
+    return {column["name"]: column["kind"] for column in dataset["columns"]}
+
+
+def npz_of_eight_tebibytes() -> bytes:
+    header = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118)
+    header += b"{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776,), }".ljust(117) + b"\n"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("x.npy", header)
+    return out.getvalue()
+
+
+def zip_bomb() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", b"0" * 10_000_000)
+    return out.getvalue()
+
+
+def gzip_bomb() -> bytes:
+    import gzip
+
+    return gzip.compress(gzip.compress(b"0" * 10_000_000))
+
+
+def parquet_bomb() -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"a": ["x" * 1000] * 100_000}), out)
+    return out.getvalue()
+
+
+def arrow(file: bool) -> bytes:
+    out = io.BytesIO()
+    table = pa.table({"a": [1, 2]})
+    with (pa.ipc.new_file if file else pa.ipc.new_stream)(out, table.schema) as writer:
+        writer.write_table(table)
+    return out.getvalue().replace(b"\x02\x00\x00\x00", b"\xff\xff\xff\x7f")  # offsets that lie
+
+
+def pickled_npy() -> bytes:
+    out = io.BytesIO()
+    np.save(out, np.array([object], dtype=object), allow_pickle=True)
+    return out.getvalue()
+
+
+OTHERS = {
+    "npz": (npz_of_eight_tebibytes(), "a NumPy archive"),
+    "zip": (zip_bomb(), "a zip archive"),
+    "gzip": (gzip_bomb(), "gzip"),
+    "parquet": (parquet_bomb(), "Parquet"),
+    "arrow file": (arrow(True), "an Arrow file"),
+    "arrow stream": (arrow(False), "an Arrow stream"),
+    "npy": (pickled_npy(), "a NumPy file"),
+    "pickle": (b"\x80\x04\x95cos\nsystem\n", "a pickle"),
+    "xz": (b"\xfd7zXZ\x00....", "xz"),
+}
+
+
+@pytest.mark.parametrize("kind", [CSV, "application/octet-stream", "multipart/form-data"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_of_another_kind_is_called_by_its_name(upload: Upload, name: str, kind: str) -> None:
+    data, what = OTHERS[name]
+    if kind.startswith("multipart"):
+        kind += "; boundary=b"
+        data = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + data + b"\r\n--b--\r\n"
+    answer = upload(data, kind)
+    assert answer["code"] == "not_a_table"
+    assert what in answer["detail"]
+    assert "CSV or TSV" in answer["detail"]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "detail"),
+    [
+        (",".join(map("c{}".format, range(10**6))) + "\n", "table_too_large", "1000000 columns, and 20000 are the most"),
+        ("," * 1_000_000 + "\n1\n", "table_too_large", "1000001 columns"),
+        ("a,b\n1,2\n\0\n", "not_a_table", "line 3 holds a NUL"),
+        (b"a,b\n1,\xed\xa0\x80\n", "not_a_table", "line 2 holds half of a surrogate pair"),
+        ("a,b\n\ud800,1\n".encode("utf-16-le", "surrogatepass"), "not_a_table", "NUL"),
+        (b"\xff\xfe" + "a,b\n\ud800,1\n".encode("utf-16-le", "surrogatepass"), "not_a_table", "UTF-16"),
+        ("ä,b\n1,2\n".encode() + b"\xe4,1\n", "not_a_table", "line 1 holds a letter as UTF-8"),
+        (b"\xe4,b\n1,2\n" + "ä,1\n".encode(), "not_a_table", "line 3 holds a letter as UTF-8"),
+        ("a,b\n1,2\n3\n", "not_a_table", "line 3 has 1 cells"),
+        ("a,b,a\n1,2,3\n", "not_a_table", "more than one column 'a'"),
+        ("x" * 10_000 + ",b\n1,2\n", "not_a_table", "column 1 has 10000 characters"),
+        ("a,x\u202egpj\n1,2\n", "not_a_table", "column 2 holds U+202E"),
+        ("a,b\x1b[2J\n1,2\n", "not_a_table", "column 2 holds U+001B"),
+        ('a,b\n1,"2\n' + "1,2\n" * 1000, "not_a_table", "line 2 opens a quote that is never closed"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_place(upload: Upload, data: str | bytes, code: str, detail: str) -> None:
+    answer = upload(data)
+    assert answer["code"] == code
+    assert detail in answer["detail"]
+    assert len(answer["detail"]) < 1000
+
+
+@pytest.mark.parametrize(
+    ("before", "size"), [("a,b\n1,", 1024), ('a,b\n1,"', 64), ("", 64), ('a,b\n1,"\n', 64), ('"', 64)]
+)
+def test_a_field_of_a_gigabyte_is_refused(upload: Upload, tmp_path: Path, before: str, size: int) -> None:
+    source = tmp_path / "giant.csv"
+    with source.open("wb") as file:
+        file.write(before.encode())
+        for _ in range(size):
+            file.write(b"x" * MIB)
+    answer = upload(source)
+    assert answer["code"] in ("not_a_table", "too_large")
+    source.unlink()
+
+
+def test_a_quoted_field_over_many_lines_is_refused(upload: Upload) -> None:
+    answer = upload('a,b\n1,"' + "xxxxxxxxxxxxxxx\n" * 2_000_000 + '"\n')
+    assert answer["code"] == "not_a_table"
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"),
+    [
+        ("=cmd|' /C calc'!A0", "category"),
+        ("1e400", "category"),
+        ("0x10", "category"),
+        ("１２", "category"),
+        ("1_000", "category"),
+        ("1,5", "category"),
+        ("../../etc/passwd", "category"),
+        ("9" * 400, "category"),
+        ("0." + "9" * 5000, "number"),
+    ],
+)
+def test_what_is_odd_is_kept_as_it_stands(upload: Upload, cell: str, kind: str) -> None:
+    dataset = upload(f'n,odd\n1,"{cell}"\n2,"{cell}"\n')
+    assert kinds(dataset) == {"n": "number", "odd": kind}
+    if kind == "category":
+        assert [level["value"] for level in dataset["columns"][1]["levels"]] == [cell]
+
+
+def test_a_million_different_words_are_text(upload: Upload, tmp_path: Path) -> None:
+    source = tmp_path / "words.csv"
+    source.write_text("n,word\n" + "".join(f"1,word-{n}\n" for n in range(1_000_000)))
+    dataset = upload(source)
+    assert kinds(dataset) == {"n": "number", "word": "text"}
+    assert dataset["rows"] == 1_000_000
+
+
+def test_a_column_of_uuids_is_text(upload: Upload) -> None:
+    assert kinds(upload("id\n" + "".join(f"{uuid.UUID(int=n)}\n" for n in range(1000)))) == {"id": "text"}
+
+
+def test_long_words_are_text_however_few(upload: Upload) -> None:
+    assert kinds(upload("a\n" + "".join(f"{c * 100_000}\n" for c in "xyz"))) == {"a": "text"}
+
+
+NAMES = ["../../etc/passwd", "a\0b", "x" * 10_000, "x\u202egpj.csv", "..", "/", "C:\\x", "", ".csv"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_file_name_becomes_a_path(upload: Upload, tmp_path: Path, name: str) -> None:
+    before = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
+    body = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+    answer = upload(body + b"a,b\n1,2\n\r\n--b--\r\n", "multipart/form-data; boundary=b")
+    if "code" not in answer:
+        assert answer["name"].isprintable()
+        assert 0 < len(answer["name"]) <= 200
+        assert "/" not in answer["name"]
+    assert {path for path in tmp_path.rglob("*") if "blobs" not in path.parts} <= before
+
+
+@pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "a%00b", "x" * 10_000, "x%E2%80%AEgpj", "%0a"])
+def test_no_given_name_becomes_a_path(upload: Upload, tmp_path: Path, name: str) -> None:
+    before = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
+    answer = upload("a,b\n1,2\n", query=f"?name={name}")
+    assert answer.get("code") in (None, "invalid")
+    assert {path for path in tmp_path.rglob("*") if "blobs" not in path.parts} <= before
+
+
+def test_a_table_that_takes_too_much_is_413_with_the_number(settings: Settings) -> None:
+    tight = settings.model_copy(update={"max_rows": 2, "read_memory_bytes": MIB, "max_upload_bytes": 2**31})
+    migrate(tight)
+    app = create_app(tight)
+    http = app.test_client()
+    answer = http.post("/v1/datasets", data="a\n1\n2\n3\n", headers={"Content-Type": CSV})
+    assert (answer.status_code, answer.json["code"]) == (413, "table_too_large")  # type: ignore[index]
+    answer = http.post("/v1/datasets", data="a,b\n" + '"x",1\n' * 3_000_000, headers={"Content-Type": CSV})
+    assert (answer.status_code, answer.json["code"]) == (413, "too_large")  # type: ignore[index]
+    assert "1 MiB of memory" in answer.json["detail"]  # type: ignore[index]
+    app.extensions["backpropd"].database.dispose()
