@@ -1,0 +1,165 @@
+"""The programs of the service as processes that a test may hurt, on a database and a Redis that it may hurt, too."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from backpropd.client import Client
+from backpropd.config import Settings
+from backpropd.store.database import Database
+from tests.servers import Postgres, Redis, free_port
+from worker.migrate import run as migrate
+
+ROOT = Path(__file__).parent.parent.parent.parent
+PATIENCE = 90.0
+COMMANDS = {
+    "api": ["-m", "service"],
+    "worker": ["-m", "worker", "run"],
+    "sweeper": ["-m", "worker", "sweep"],
+}
+PARTS = ("api", "worker-1", "worker-2", "sweeper")
+
+# Leases short enough to watch them run out. Everything else is as it is deployed.
+SHORT: dict[str, Any] = {
+    "heartbeat_seconds": 0.5,
+    "lease_seconds": 4.0,
+    "fence_seconds": 3.0,
+    "sweep_seconds": 0.5,
+    "checkpoint_seconds": 0.4,
+    "workers": 1,
+}
+
+
+class Cluster:
+    """An API, two workers of one process each and a sweeper: each is started, hurt and ended by its name."""
+
+    def __init__(self, folder: Path, database_url: str = "", **settings: Any) -> None:
+        self.folder = folder
+        self.redis = Redis(folder / "redis", tcp=True)
+        self.redis.start()
+        given = {**SHORT, "data_dir": folder / "data", "port": free_port(), "database_url": database_url, **settings}
+        self.settings = Settings(broker_url=self.redis.url, **given).with_defaults()
+        self.url = f"http://127.0.0.1:{self.settings.port}"
+        self.database = Database(self.settings.database_url)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        migrate(self.settings)
+
+    @property
+    def client(self) -> Client:
+        return Client(self.url)
+
+    # ── its parts ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self, *names: str, **environment: str) -> None:
+        """Start those of these parts that are not there: `api`, `sweeper`, `worker-1` and so on."""
+        for name in names:
+            if not self.runs(name):
+                self.processes[name] = self._start(name, environment)
+
+    def ready(self) -> None:
+        """Wait until the API finds all that it needs, and every worker has said that it lives."""
+        eventually(lambda: self.answer("/readyz").status_code == 200, self.logs)
+
+    def answer(self, path: str, method: str = "GET", **request: Any) -> httpx.Response:
+        """What the API says, or a 599 if nobody is there."""
+        try:
+            return httpx.request(method, self.url + path, timeout=30, **request)
+        except httpx.TransportError:
+            return httpx.Response(599)
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """A signal to a part's main process."""
+        self.processes[name].send_signal(number)
+
+    def kill(self, name: str) -> None:
+        """`kill -9` of a part and whatever it has started, as when its machine dies."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.processes[name].pid, signal.SIGKILL)
+        self.processes[name].wait()
+
+    def stop(self, name: str) -> int:
+        """Ask a part to end, and wait; its status."""
+        self.send(name, signal.SIGTERM)
+        return self.processes[name].wait(PATIENCE)
+
+    def runs(self, name: str) -> bool:
+        """Whether a part's main process is there."""
+        return name in self.processes and self.processes[name].poll() is None
+
+    def children(self, name: str) -> list[psutil.Process]:
+        """The processes of a worker that train."""
+        try:
+            return psutil.Process(self.processes[name].pid).children()
+        except psutil.NoSuchProcess:
+            return []
+
+    def everybody(self) -> list[psutil.Process]:
+        """Every process of every part."""
+        found = []
+        for process in self.processes.values():
+            with suppress(psutil.NoSuchProcess):
+                parent = psutil.Process(process.pid)
+                found += [parent, *parent.children(recursive=True)]
+        return found
+
+    def close(self) -> None:
+        """End everything, the hard way if it must be."""
+        for name in list(self.processes):
+            self.kill(name)
+        self.redis.close()
+        self.database.dispose()
+
+    def logs(self) -> str:
+        """The last lines of every part."""
+        return "\n".join(f"── {log.stem}\n{log.read_text()[-3000:]}" for log in sorted(self.folder.glob("*.log")))
+
+    def _start(self, name: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        given = self.settings.model_dump(mode="json", exclude_unset=False)
+        settings = {f"BACKPROPD_{key.upper()}": str(value) for key, value in given.items()}
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, *COMMANDS[name.partition("-")[0]]],
+                cwd=ROOT,
+                env={**os.environ, **settings, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+
+@contextmanager
+def cluster(folder: Path, *parts: str, postgres: Postgres | None = None, **settings: Any) -> Iterator[Cluster]:
+    """A cluster with these parts started, all of them if none is named; its logs are shown if the test fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Cluster(folder, postgres.url if postgres else "", **settings)
+    try:
+        made.start(*(parts or PARTS))
+        if not parts:
+            made.ready()
+        yield made
+    except BaseException:
+        print(made.logs())
+        raise
+    finally:
+        made.close()
+
+
+def eventually(true: Callable[[], bool], story: Callable[[], str] = str, patience: float = PATIENCE) -> None:
+    """Wait until it is so; fail with the `story` when that takes too long."""
+    until = time.monotonic() + patience
+    while not true():
+        if time.monotonic() > until:
+            raise AssertionError(f"it does not come to pass in {patience:.0f} s\n{story()}")
+        time.sleep(0.02)
