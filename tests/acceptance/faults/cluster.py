@@ -7,17 +7,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+from sqlalchemy import select
 
-from backpropd.client import Client
 from backpropd.config import Settings
+from backpropd.store import jobs
 from backpropd.store.database import Database
+from backpropd.store.schema import Job, Worker
+from backpropd.store.status import OVER
+from tests.acceptance.faults import kinds
 from tests.servers import Postgres, Redis, free_port
 from worker.migrate import run as migrate
 
@@ -28,15 +33,17 @@ COMMANDS = {
     "worker": ["-m", "worker", "run"],
     "sweeper": ["-m", "worker", "sweep"],
 }
+TABLES = {wanted["table"] for wanted in kinds.KINDS.values()}
 PARTS = ("api", "worker-1", "worker-2", "sweeper")
 
-# Leases short enough to watch them run out. Everything else is as it is deployed.
+# Leases short enough to watch them run out, and patience with a job whose workers are killed on purpose.
 SHORT: dict[str, Any] = {
     "heartbeat_seconds": 0.5,
     "lease_seconds": 4.0,
     "fence_seconds": 3.0,
     "sweep_seconds": 0.5,
-    "checkpoint_seconds": 0.4,
+    "checkpoint_seconds": 0.1,
+    "max_losses": 1000,
     "workers": 1,
 }
 
@@ -55,9 +62,53 @@ class Cluster:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         migrate(self.settings)
 
-    @property
-    def client(self) -> Client:
-        return Client(self.url)
+    # ── its jobs ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def post(self, *kinds_: str, times: int = 1, **changes: Any) -> list[str]:
+        """The ids of new jobs, one of each of these kinds, with so many times the kind's epochs."""
+        return [self.made("/v1/jobs", {**kinds.request(kind, self.datasets, times), **changes}) for kind in kinds_]
+
+    @cached_property
+    def datasets(self) -> dict[str, str]:
+        """The id of a dataset for each table that the kinds of jobs are about."""
+        return {table: self.made("/v1/datasets", {"sample": table}) for table in sorted(TABLES)}
+
+    def made(self, path: str, body: dict[str, Any]) -> str:
+        """Post it, and give the id of what was made."""
+        answer = self.answer(path, "POST", json=body)
+        assert answer.status_code in (201, 202), answer.text
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> Job:
+        """The job as the database has it."""
+        with self.database.read() as session:
+            return session.scalars(select(Job).where(Job.id == job_id)).one()
+
+    def reasons(self, job_id: str) -> list[str]:
+        """Why the job took each of its statuses."""
+        job = self.job(job_id)
+        with self.database.read() as session:
+            return [each.reason for each in jobs.transitions(session, [job])[job.number]]
+
+    def statuses(self, job_ids: Sequence[str]) -> list[str]:
+        """Where these jobs are."""
+        with self.database.read() as session:
+            found = {row.id: row.status for row in jobs.marks(session, job_ids)}
+        return [found[job_id] for job_id in job_ids]
+
+    def cancel_all(self) -> None:
+        """Leave no job that a later test would have to wait for."""
+        with self.database.write() as session:
+            for job in session.scalars(select(Job).where(Job.status.not_in(OVER))):
+                jobs.cancel(session, job.tenant, job.id)
+
+    def over(self, job_ids: Sequence[str]) -> None:
+        """Wait until these jobs are over."""
+        eventually(lambda: all(status in OVER for status in self.statuses(job_ids)), self.logs)
+
+    def running(self, job_id: str, epochs: int = 1) -> None:
+        """Wait until a worker has trained this job for some epochs, or it is over."""
+        eventually(lambda: self.job(job_id).epoch >= epochs or self.job(job_id).status in OVER, self.logs)
 
     # ── its parts ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -67,9 +118,22 @@ class Cluster:
             if not self.runs(name):
                 self.processes[name] = self._start(name, environment)
 
+    def mend(self) -> None:
+        """Have every part there and going, and nothing to do."""
+        for name in PARTS:
+            self.thaw(name)
+        self.start(*PARTS)
+        self.ready()
+
     def ready(self) -> None:
         """Wait until the API finds all that it needs, and every worker has said that it lives."""
-        eventually(lambda: self.answer("/readyz").status_code == 200, self.logs)
+        eventually(lambda: self.answer("/readyz").status_code == 200 and self.all_workers_live(), self.logs)
+
+    def all_workers_live(self) -> bool:
+        """Whether every worker that was started has said so in the database."""
+        with self.database.read() as session:
+            said = {name.rpartition("/")[2] for name in session.scalars(select(Worker.name))}
+        return said >= {str(process.pid) for name, process in self.processes.items() if "worker" in name}
 
     def answer(self, path: str, method: str = "GET", **request: Any) -> httpx.Response:
         """What the API says, or a 599 if nobody is there."""
@@ -82,6 +146,15 @@ class Cluster:
         """A signal to a part's main process."""
         self.processes[name].send_signal(number)
 
+    def freeze(self, name: str) -> None:
+        """Hold a part and all its processes still, as a machine that is suspended."""
+        os.killpg(self.processes[name].pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Let a part go on; none that is held still is no error."""
+        if self.runs(name):
+            os.killpg(self.processes[name].pid, signal.SIGCONT)
+
     def kill(self, name: str) -> None:
         """`kill -9` of a part and whatever it has started, as when its machine dies."""
         with suppress(ProcessLookupError):
@@ -92,6 +165,12 @@ class Cluster:
         """Ask a part to end, and wait; its status."""
         self.send(name, signal.SIGTERM)
         return self.processes[name].wait(PATIENCE)
+
+    def holder(self, job_id: str) -> str:
+        """The worker that holds a running job."""
+        parent = int((self.job(job_id).worker or "//").split("/")[1])
+        (found,) = [name for name, process in self.processes.items() if process.pid == parent]
+        return found
 
     def runs(self, name: str) -> bool:
         """Whether a part's main process is there."""
