@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,5 +101,5 @@ def assert_sound(database: Database, settings: Settings) -> None:
 def assert_moves(job_id: str, steps: Sequence[str]) -> None:
     """A job begins queued, goes only where it may, and has one end at most, which is its last step."""
     assert steps[0] == Status.QUEUED, job_id
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         assert Status(after) in MOVES[Status(before)], f"{job_id}: {before} -> {after}"
