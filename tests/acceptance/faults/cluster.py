@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -189,8 +190,22 @@ class Cluster:
         for process in self.processes.values():
             with suppress(psutil.NoSuchProcess):
                 parent = psutil.Process(process.pid)
-                found += [parent, *parent.children(recursive=True)]
+                found += [each for each in (parent, *parent.children(recursive=True)) if each.is_running()]
         return found
+
+    @contextmanager
+    def no_room(self) -> Iterator[None]:
+        """No process of the cluster can make any file longer: their disk is full, as far as they can tell."""
+        self._limit_files(1)
+        try:
+            yield
+        finally:
+            self._limit_files(resource.RLIM_INFINITY)
+
+    def _limit_files(self, size: int) -> None:
+        for process in self.everybody():
+            with suppress(ProcessLookupError):
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def close(self) -> None:
         """End everything, the hard way if it must be."""

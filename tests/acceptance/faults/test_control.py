@@ -80,7 +80,7 @@ def test_a_job_in_the_middle_of_one_huge_step_reacts_all_the_same(here: Cluster,
 
 def test_a_job_that_is_paused_and_resumed_at_random_moments_ends_as_if_nothing_had_happened(here: Cluster) -> None:
     chance = random.Random(2)
-    job_ids = here.post("momentum", "batch normalization", "cosine with restarts", "lbfgs", times=4)
+    job_ids = here.post("momentum", "batch normalization", "cosine with restarts", "lbfgs", times=2)
     for _ in range(12):
         job_id = chance.choice(job_ids)
         time.sleep(chance.uniform(0, 0.5))

@@ -31,7 +31,7 @@ def test_jobs_of_every_kind_outlive_the_death_of_their_workers_at_random_moments
 
 
 def test_a_dead_childs_job_is_taken_up_at_once_and_not_when_its_lease_runs_out(here: Cluster) -> None:
-    (job_id,) = here.post("adam", times=10)
+    (job_id,) = here.post("adam", times=3)
     here.running(job_id, 200)
     for worker in ("worker-1", "worker-2"):
         for child in here.children(worker):
@@ -43,7 +43,7 @@ def test_a_dead_childs_job_is_taken_up_at_once_and_not_when_its_lease_runs_out(h
 
 
 def test_a_machine_that_dies_leaves_its_jobs_to_the_others(here: Cluster) -> None:
-    job_ids = here.post("adam", "dropout", times=10)
+    job_ids = here.post("adam", "dropout", times=3)
     for job_id in job_ids:
         here.running(job_id, 50)
     here.kill("worker-1")
@@ -52,7 +52,7 @@ def test_a_machine_that_dies_leaves_its_jobs_to_the_others(here: Cluster) -> Non
 
 
 def test_a_child_does_not_outlive_its_parent_and_its_job_is_taken_up(here: Cluster) -> None:
-    (job_id,) = here.post("adam", times=10)
+    (job_id,) = here.post("adam", times=3)
     here.running(job_id, 50)
     name = here.holder(job_id)
     children = here.children(name)

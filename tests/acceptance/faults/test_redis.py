@@ -34,7 +34,7 @@ def post(here: Cluster, count: int) -> list[str]:
 
 @pytest.mark.parametrize("hurt", [flush, kill_and_restart])
 def test_a_redis_that_loses_everything_loses_no_job(here: Cluster, hurt: Callable[[Redis], None]) -> None:
-    running = here.post("adam", "sgd", times=5)
+    running = here.post("adam", "sgd", times=3)
     for job_id in running:
         here.running(job_id)
     queued = post(here, QUEUED)
@@ -49,7 +49,7 @@ def test_a_redis_that_loses_everything_loses_no_job(here: Cluster, hurt: Callabl
 
 @pytest.mark.parametrize("gone", ["away", "silent"])
 def test_while_redis_is_gone_jobs_are_taken_and_readyz_says_what_is_missing(here: Cluster, gone: str) -> None:
-    (running,) = here.post("adam", times=5)
+    (running,) = here.post("adam", times=3)
     here.running(running)
     here.redis.kill() if gone == "away" else here.redis.freeze()
     times, queued = [], []

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.acceptance
 
 @pytest.mark.parametrize("kind", ["adam", "early stopping"])
 def test_a_worker_that_wakes_after_its_lease_drops_the_job_and_changes_nothing(here: Cluster, kind: str) -> None:
-    (job_id,) = here.post(kind, times=20)
+    (job_id,) = here.post(kind, times=3)
     here.running(job_id, 50)
     holder = here.holder(job_id)
     token = here.job(job_id).token
@@ -43,7 +43,7 @@ def test_a_worker_that_wakes_when_its_job_is_over_makes_no_second_end(here: Clus
 
 
 def test_a_child_that_hangs_is_killed_by_its_parent_and_its_job_runs_again(here: Cluster) -> None:
-    (job_id,) = here.post("adam", times=20)
+    (job_id,) = here.post("adam", times=3)
     here.running(job_id, 50)
     (child,) = here.children(here.holder(job_id))
     os.kill(child.pid, signal.SIGSTOP)

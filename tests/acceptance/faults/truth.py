@@ -64,8 +64,8 @@ def assert_undisturbed(database: Database, settings: Settings, job_ids: Sequence
     for job_id in job_ids:
         found, wanted = result(database, job_id), undisturbed(database, settings, job_id)
         assert [row["epoch"] for row in found.curve] == list(range(1, len(wanted.curve) + 1)), job_id
-        different = [row["epoch"] for row, other in zip(found.curve, wanted.curve, strict=True) if row != other]
-        assert not different, f"{job_id} differs first in epoch {different[0]}"
+        different = [both for both in zip(found.curve, wanted.curve, strict=True) if both[0] != both[1]]
+        assert not different, f"{job_id} differs in {len(different)} epochs, first in {different[0]}"
         assert found == wanted, job_id
 
 
