@@ -58,7 +58,10 @@ class Cluster:
         self.redis.start()
         given = {**SHORT, "data_dir": folder / "data", "port": free_port(), "database_url": database_url, **settings}
         self.settings = Settings(broker_url=self.redis.url, **given).with_defaults()
-        self.url = f"http://127.0.0.1:{self.settings.port}"
+        fresh = httpx.Limits(max_connections=None, max_keepalive_connections=0)  # the API may have been killed since
+        self._http = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.settings.port}", timeout=30, limits=fresh, verify=False
+        )
         self.database = Database(self.settings.database_url)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         migrate(self.settings)
@@ -130,6 +133,10 @@ class Cluster:
         """Wait until the API finds all that it needs, and every worker has said that it lives."""
         eventually(lambda: self.answer("/readyz").status_code == 200 and self.all_workers_live(), self.logs)
 
+    def answers(self) -> None:
+        """Wait until the API answers."""
+        eventually(lambda: self.answer("/healthz").status_code == 200, self.logs)
+
     def all_workers_live(self) -> bool:
         """Whether every worker that was started has said so in the database."""
         with self.database.read() as session:
@@ -139,7 +146,7 @@ class Cluster:
     def answer(self, path: str, method: str = "GET", **request: Any) -> httpx.Response:
         """What the API says, or a 599 if nobody is there."""
         try:
-            return httpx.request(method, self.url + path, timeout=30, **request)
+            return self._http.request(method, path, **request)
         except httpx.TransportError:
             return httpx.Response(599)
 
@@ -211,6 +218,7 @@ class Cluster:
         """End everything, the hard way if it must be."""
         for name in list(self.processes):
             self.kill(name)
+        self._http.close()
         self.redis.close()
         self.database.dispose()
 
