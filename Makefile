@@ -78,8 +78,15 @@ bench: $(READY) $(PEERS)/.ready ## measure everything beside its peers, and writ
 	$(BIN)/python -m bench.products
 	$(BIN)/python -m bench.http
 	$(BIN)/python -m bench.service
+	$(BIN)/python -m bench.throughput
+	$(BIN)/python -m bench.recovery
 	$(BIN)/python -m bench.upload
 	$(BIN)/python -m bench.report
+
+SECONDS := 60
+SEED := $(shell date +%s)
+chaos: $(READY) ## every fault at random over many jobs, then the proof that none was lost: make chaos SECONDS=600 SEED=1
+	$(BIN)/python -m tests.acceptance.faults.chaos --seconds $(SECONDS) --seed $(SEED)
 
 picture: $(READY) ## draw the README's learning curve anew
 	$(BIN)/python -m bench.curve
@@ -95,4 +102,4 @@ lock: $(READY) ## resolve the dependencies anew and lock them
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 
-.PHONY: help setup run demo test test-fast check fuzz-api audit key format bench picture lock
+.PHONY: help setup run demo test test-fast check fuzz-api audit key format bench chaos picture lock

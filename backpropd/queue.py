@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from queue import Empty
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.transport import TRANSPORT_ALIASES, redis
 from redis.exceptions import RedisError
 
 from backpropd.config import Settings
@@ -20,8 +23,26 @@ QUEUE = "backpropd"
 IMPATIENT = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
 
 
+class Channel(redis.Channel):
+    """Drops what is no message: whoever reaches Redis can put it there, and kombu would end the worker for it."""
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("a wake-up that nobody can read is dropped: %r", error)
+            raise Empty from error
+
+
+class Transport(redis.Transport):
+    """Kombu's way to Redis, with our channel."""
+
+    Channel = Channel
+
+
 def make_app(settings: Settings, *, impatient: bool = False) -> Celery:
     """The Celery app: one task, JSON only, no results, acknowledged early; keys and order live in SQL."""
+    TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = f"{__name__}:Transport"
     app = Celery("backpropd", broker=settings.broker_url or "memory://")
     app.conf.update(
         task_default_queue=QUEUE,

@@ -100,7 +100,7 @@ def _http(error: HTTPException) -> Response:
 
 def _system(error: OSError) -> Response:
     """What the system refuses: a full disk is mended by somebody else, and the request may come again."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return _ours(errors.Unavailable("the service's disk is full: try again later", retry_after=60))
     return _unforeseen(error)
 

@@ -77,6 +77,15 @@ class Redis:
         """`kill -9`: what the server has not written to its file yet is lost."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Hold it still: connections stay open, and nobody answers any more."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         self.stop()
         shutil.rmtree(self._home, ignore_errors=True)
@@ -110,32 +119,73 @@ def redis_server(folder: Path, *, tcp: bool = False, password: str = "") -> Iter
 SUPERUSER = "backpropd"
 
 
+class Postgres:
+    """A PostgreSQL whose log is `folder`/postgres.log: start it, kill it, start it again at the same address.
+
+    It listens on a unix socket, or with `tcp` on a free port of the loopback. `url` is that of its first database, for
+    SQLAlchemy. Unless it is `durable` it leaves out what only a power cut would show. Its data lie in a temporary
+    folder of their own and not in `folder`: PostgreSQL refuses to run as root, so root runs it as nobody, who reaches
+    neither the folders of pytest nor those below /root; and a socket's path may have about a hundred bytes.
+    """
+
+    def __init__(self, folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log = folder / "postgres.log"
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._home = Path(tempfile.mkdtemp(prefix="bp-pg-"))
+        if self._user:
+            shutil.chown(self._home, self._user)
+        port = free_port() if tcp else 5432
+        programs = _programs(self._home, self._user)
+        _init(programs, self._home, self._user, password, self._log)
+        self._command = _serve(programs, self._home, port, tcp=tcp, durable=durable)
+        self._url = _url(self._home, port, tcp=tcp, password=password)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self._url.render_as_string(hide_password=False)
+
+    def start(self) -> None:
+        """Start the server, and come back when it accepts connections."""
+        self._process = _start(self._command, self._log, self._user)
+        _wait_until(partial(_accepts, self._url), self._process, self._log)
+
+    def stop(self) -> None:
+        """Stop it at once, whoever is connected."""
+        self._end(signal.SIGINT)
+
+    def crash(self) -> None:
+        """Stop it without letting it tidy up: it recovers from its log when it starts again."""
+        self._end(signal.SIGQUIT)
+
+    def cut_connections(self) -> None:
+        """Cut every connection but this one's own."""
+        with connect(self._url) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process:
+            _end(self._process, number)
+            self._process = None
+
+
 @contextmanager
 def postgres_server(folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False) -> Iterator[str]:
-    """A running PostgreSQL; yields the URL of its first database, for SQLAlchemy. Its log is `folder`/postgres.log.
-
-    It listens on a unix socket, or with `tcp` on a free port of the loopback. Unless it is `durable` it leaves out what
-    only a power cut would show. Its data lie in a temporary folder of
-    their own and not in `folder`: PostgreSQL refuses to run as root, so root runs it as nobody, who reaches neither
-    the folders of pytest nor those below /root; and a socket's path may have about a hundred bytes.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "postgres.log"
-    user = "nobody" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="bp-pg-", ignore_cleanup_errors=True) as home:
-        place = Path(home)
-        if user:
-            shutil.chown(place, user)
-        programs = _programs(place, user)
-        _init(programs, place, user, password, log)
-        port = free_port() if tcp else 5432
-        url = _url(place, port, tcp=tcp, password=password)
-        process = _start(_serve(programs, place, port, tcp=tcp, durable=durable), log, user)
-        try:
-            _wait_until(partial(_accepts, url), process, log)
-            yield url.render_as_string(hide_password=False)
-        finally:
-            _end(process, signal.SIGINT)
+    """A running PostgreSQL; yields its URL."""
+    server = Postgres(folder, tcp=tcp, password=password, durable=durable)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.close()
 
 
 def fresh_database(server: str, name: str = "") -> str:

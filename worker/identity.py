@@ -30,11 +30,19 @@ def lives(name: str) -> bool:
 
 
 def is_there(pid: int) -> bool:
-    """Whether a process has this pid."""
+    """Whether a process has this pid, and has not ended: one that nobody has buried yet does nothing any more."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether the process has ended, and its parent has not asked how; where there is no /proc, nobody can tell."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from billiard.process import current_process
@@ -26,6 +27,7 @@ from worker.runner import Runner
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.25
+BURY_SECONDS = 1.0
 OPTIONS = (
     "--pool=prefork",
     "--without-gossip",
@@ -60,7 +62,9 @@ def _mind(app: Celery, runner: Runner) -> None:
         runner.board.enter(current_process().index)
 
     @signals.worker_ready.connect(weak=False)
-    def ready(**_: Any) -> None:
+    def ready(sender: Any, **_: Any) -> None:
+        # Celery hears of a child's death a moment before the child can be buried, and looks again after five seconds.
+        sender.hub.call_repeatedly(BURY_SECONDS, sender.pool.maintain_pool)
         threading.Thread(target=_watch, args=(app, runner, told), name="watch", daemon=True).start()
         for _place in range(runner.settings.workers):
             queue.ring(app)  # look at once for what was queued while nobody was there
@@ -89,10 +93,11 @@ def _watch(app: Celery, runner: Runner, told: threading.Event) -> None:
     os.register_at_fork(before=quiet.acquire, after_in_parent=quiet.release, after_in_child=quiet.release)
     said_at, orphans = -math.inf, False
     while not told.wait(WATCH_SECONDS):
+        orphans = runner.board.somebody_died() or orphans
         for pid in runner.board.hung(runner.settings.lease_seconds):
             log.error("the child %d gives no sign of life: it is killed", pid)
-            os.kill(pid, signal.SIGKILL)
-        orphans = runner.board.somebody_died() or orphans
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         if not orphans and time.monotonic() - said_at < runner.settings.heartbeat_seconds:
             continue
         try:

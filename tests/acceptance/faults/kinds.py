@@ -1,0 +1,75 @@
+"""Jobs of many kinds, each of a second or so: every optimizer, and whatever else a checkpoint has to remember."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+SMALL: list[dict[str, Any]] = [{"units": 16, "activation": "tanh"}]
+
+
+def _kind(
+    training: dict[str, Any],
+    hidden: list[dict[str, Any]] | None = None,
+    table: str = "digits",
+    target: str = "digit",
+    network: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    wanted = network or {"hidden": SMALL if hidden is None else hidden}
+    training = {"seed": 7, **training} if "hidden" in wanted else training
+    return {"table": table, "target": target, "network": wanted, "training": training}
+
+
+def _optimizer(name: str, epochs: int = 1000, **options: Any) -> dict[str, Any]:
+    return _kind({"optimizer": {"name": name, **options}, "epochs": epochs})
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "sgd": _optimizer("sgd"),
+    "momentum": _optimizer("sgd", learning_rate=0.01, momentum=0.9),
+    "nesterov": _optimizer("sgd", learning_rate=0.01, momentum=0.9, nesterov=True),
+    "adagrad": _optimizer("adagrad"),
+    "rmsprop": _optimizer("rmsprop", learning_rate=0.0001, momentum=0.5),
+    "adadelta": _optimizer("adadelta"),
+    "adam": _optimizer("adam", learning_rate=0.0001),
+    "amsgrad": _optimizer("adam", learning_rate=0.0001, amsgrad=True),
+    "adamw": _kind({"optimizer": {"name": "adamw", "learning_rate": 0.0001}, "weight_decay": 0.01, "epochs": 1000}),
+    "nadam": _optimizer("nadam", learning_rate=0.0001),
+    "lbfgs": _kind(
+        {"optimizer": {"name": "lbfgs", "gradient_tolerance": 0.0, "loss_tolerance": 0.0}, "l2": 1e-3, "epochs": 300}
+    ),
+    "numpy engine": _kind({"engine": "numpy", "epochs": 150}),
+    "early stopping": _kind(
+        {"optimizer": {"name": "adam", "learning_rate": 0.0002}, "epochs": 100_000,
+         "early_stopping": {"patience": 150, "start_epoch": 100}},
+    ),
+    "dropout": _kind({"epochs": 700}, [{"units": 16, "activation": "relu", "dropout": 0.3}]),
+    "batch normalization": _kind(
+        {"epochs": 600}, [{"units": 16, "activation": "relu", "normalization": "batch"}]
+    ),
+    "layer normalization": _kind(
+        {"epochs": 600}, [{"units": 16, "activation": "relu", "normalization": "layer"}]
+    ),
+    "step schedule": _kind({"schedule": {"name": "step", "every": 300, "factor": 0.5}, "epochs": 1000}),
+    "cosine with restarts": _kind(
+        {"schedule": {"name": "cosine", "period": 100, "restart_multiplier": 2}, "epochs": 1000}
+    ),
+    "one cycle after a warmup": _kind(
+        {"schedule": {"name": "one_cycle", "maximum_factor": 5.0}, "warmup_epochs": 100, "epochs": 1000}
+    ),
+    "plateau": _kind(
+        {"schedule": {"name": "reduce_on_plateau", "patience": 30, "factor": 0.7}, "epochs": 1000}
+    ),
+    "regression in float64": _kind(
+        {"epochs": 3000, "dtype": "float64", "loss": "huber"}, table="diabetes", target="progression"
+    ),
+    "perceptron": _kind({"epochs": 1000}, table="iris", target="species", network={"kind": "perceptron"}),
+}  # fmt: skip
+
+
+def request(kind: str, dataset_ids: Mapping[str, str], times: int = 1) -> dict[str, Any]:
+    """The body of `POST /v1/jobs` for a job of this kind, named after it, with so many times its epochs."""
+    wanted = KINDS[kind]
+    body = {name: wanted[name] for name in ("target", "network", "training")}
+    body["training"] = {**body["training"], "epochs": times * body["training"]["epochs"]}
+    return {"dataset_id": dataset_ids[wanted["table"]], "name": kind, **body}

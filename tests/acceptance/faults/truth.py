@@ -1,0 +1,105 @@
+"""What must be true of the database when the dust has settled, whatever was done to the processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import func, select, text
+from threadpoolctl import threadpool_limits
+
+from backpropd import learn
+from backpropd.config import Settings
+from backpropd.store.blobs import Blobs
+from backpropd.store.database import Database
+from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model, Transition
+from backpropd.store.status import MOVES, OVER, Status
+
+CURVE = ("epoch", "loss", "validation_loss", "metrics", "validation_metrics", "gradient_norm", "learning_rate")
+
+
+class Result(NamedTuple):
+    """What a job came to: its curve, its model's weights, and why it stopped."""
+
+    curve: list[dict[str, Any]]
+    sha256: str
+    stop_reason: str
+
+
+def result(database: Database, job_id: str) -> Result:
+    """What the database says that a succeeded job came to."""
+    with database.read() as session:
+        job = session.scalars(select(Job).where(Job.id == job_id)).one()
+        rows = session.scalars(select(Epoch).where(Epoch.job_number == job.number).order_by(Epoch.epoch))
+        curve = [{name: getattr(row, name) for name in CURVE} for row in rows]
+        sha256 = session.scalars(select(Model.sha256).where(Model.job_id == job_id)).one()
+        return Result(curve, sha256, job.stop_reason or "")
+
+
+def undisturbed(database: Database, settings: Settings, job_id: str) -> Result:
+    """What the same spec comes to in this process, where nobody touches it."""
+    with database.read() as session:
+        job = session.scalars(select(Job).where(Job.id == job_id)).one()
+        table = session.scalars(select(Dataset).where(Dataset.id == job.dataset_id)).one()
+    blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
+    with blobs.local_path(table.sha256) as path:
+        return _trained(json.dumps(job.spec), json.dumps(table.columns), path)
+
+
+@cache
+@threadpool_limits.wrap(limits=1)  # as a worker: a product's last bits depend on how many threads share it
+def _trained(spec: str, columns: str, path: Path) -> Result:
+    run = learn.start_run(json.loads(spec), json.loads(columns), path, None, np.zeros(1, np.int8))
+    curve = [dict(zip(CURVE, epoch, strict=False)) for burst in run.bursts() for epoch in burst]
+    return Result(curve, run.model()["sha256"], run.stop_reason or "")
+
+
+def assert_undisturbed(database: Database, settings: Settings, job_ids: Sequence[str]) -> None:
+    """Every one of these jobs succeeded, and came bit for bit to what it would have come to in peace."""
+    for job_id in job_ids:
+        found, wanted = result(database, job_id), undisturbed(database, settings, job_id)
+        assert [row["epoch"] for row in found.curve] == list(range(1, len(wanted.curve) + 1)), job_id
+        different = [both for both in zip(found.curve, wanted.curve, strict=True) if both[0] != both[1]]
+        assert not different, f"{job_id} differs in {len(different)} epochs, first in {different[0]}"
+        assert found == wanted, job_id
+
+
+def assert_sound(database: Database, settings: Settings) -> None:
+    """No job has two ends or a step that the table of moves does not have; nothing is left of what is over; the
+    epochs of every job are contiguous, every dataset has its blob, and the database is whole."""
+    with database.read() as session:
+        for job in session.scalars(select(Job)):
+            steps = session.scalars(
+                select(Transition.status).where(Transition.job_number == job.number).order_by(Transition.number)
+            ).all()
+            assert_moves(job.id, steps)
+            assert steps[-1] == job.status, job.id
+            models = session.scalars(select(Model.id).where(Model.job_id == job.id)).all()
+            assert models == ([job.model_id] if job.status == Status.SUCCEEDED else []), job.id
+            assert job.attempts == steps.count(Status.RUNNING) <= job.token, job.id
+            low, high, count = session.execute(
+                select(func.min(Epoch.epoch), func.max(Epoch.epoch), func.count()).where(Epoch.job_number == job.number)
+            ).one()
+            assert count == job.epoch == (high or 0), job.id
+            assert count == 0 or low == 1, job.id
+            if job.status in OVER:
+                assert (job.worker, job.lease_expires_at, job.request) == (None, None, None), job.id
+                assert session.get(Checkpoint, job.number) is None, job.id
+        blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
+        for sha256 in session.scalars(select(Dataset.sha256)):
+            assert blobs.holds(sha256), sha256
+        if session.get_bind().dialect.name == "sqlite":
+            assert session.scalar(text("PRAGMA integrity_check")) == "ok"
+            assert session.execute(text("PRAGMA foreign_key_check")).all() == []
+
+
+def assert_moves(job_id: str, steps: Sequence[str]) -> None:
+    """A job begins queued, goes only where it may, and has one end at most, which is its last step."""
+    assert steps[0] == Status.QUEUED, job_id
+    for before, after in pairwise(steps):
+        assert Status(after) in MOVES[Status(before)], f"{job_id}: {before} -> {after}"
