@@ -131,7 +131,8 @@ def _read(piece: memoryview, dialect: Dialect, numbers: Collection[str]) -> pa.R
     parse.newlines_in_values = False
     read.use_threads = False
     table = pa_csv.read_csv(pa.BufferReader(piece), read, parse, convert)
-    return table.combine_chunks().to_batches()[0]
+    # of a piece that is blank lines alone there is no batch
+    return next(iter(table.to_batches()), pa.RecordBatch.from_pylist([], table.schema))
 
 
 def _stream(dialect: Dialect) -> Iterator[pa.RecordBatch]:

@@ -6,13 +6,13 @@ It ends, and every child with it, when its control socket closes: with whoever a
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import socket
 import subprocess
 import sys
 import threading
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,7 @@ class _Server:
                     env=_environment(),
                     start_new_session=True,
                 )
+            Finalize(self, self._stop, exitpriority=0)  # `atexit` is not asked at the end of a server's worker
         return self._control
 
     def _stop(self) -> None:
@@ -147,4 +148,3 @@ def _environment() -> dict[str, str]:
 
 
 _server = _Server()
-atexit.register(_server._stop)

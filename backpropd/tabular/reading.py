@@ -50,9 +50,18 @@ def serve(control: socket.socket) -> None:
         _, keeper = _forked(_keep, control)
         with keeper:
             fds = socket.recv_fds(control, 1, 1)[1]
-            if not fds:
-                os.killpg(0, signal.SIGKILL)
-            _hand(keeper, fds[0])
+            if fds:
+                _hand(keeper, fds[0])
+        if not fds:
+            return _end()
+
+
+def _end() -> None:
+    """Kill whoever reads still, and go when everybody is gone: nothing is left over, and nobody to bury."""
+    os.killpg(0, signal.SIGTERM)  # keepers and this process ignore it
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 def _set_up() -> None:
@@ -93,7 +102,7 @@ def _taken(parent: socket.socket) -> socket.socket:
     """The line that comes at last; a child whose parent is gone ends."""
     fds = socket.recv_fds(parent, 1, 1)[1]
     if not fds:
-        os._exit(0)
+        raise BrokenPipeError
     return socket.socket(fileno=fds[0])
 
 
@@ -101,15 +110,19 @@ def _keep(server: socket.socket) -> None:
     """Have a child ready, hear the question, and see to it that the child takes no more than it may."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child, reader = _forked(_read, server)
-    with _taken(server) as line:
-        line.sendall(b"\n")
-        with line.makefile("rb") as questions:
-            asked = questions.read()
-        _hand(reader, os.dup(line.fileno()))
-        reader.sendall(asked)
-        reader.shutdown(socket.SHUT_WR)
-        if over := _watch(child, Confinement(**json.loads(asked)["confinement"])):
-            _say(line, {"over": over})
+    try:
+        with reader, _taken(server) as line:
+            line.sendall(b"\n")
+            with line.makefile("rb") as questions:
+                asked = questions.read()
+            _hand(reader, os.dup(line.fileno()))
+            reader.sendall(asked)
+            reader.shutdown(socket.SHUT_WR)
+            if over := _watch(child, Confinement(**json.loads(asked)["confinement"])):
+                _say(line, {"over": over})
+    finally:
+        with suppress(ChildProcessError):  # it is buried already
+            os.waitpid(child, 0)
 
 
 def _watch(child: int, most: Confinement) -> str | None:
@@ -138,6 +151,7 @@ def _resident_bytes(process: int) -> int:
 def _read(keeper: socket.socket) -> None:
     """Wait for a question, and answer it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if not select.select([keeper], [], [], LULL_SECONDS)[0]:
         _warm_up()
     with _taken(keeper) as line, keeper.makefile("rb") as questions:
