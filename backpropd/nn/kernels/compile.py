@@ -80,7 +80,6 @@ LAYER = np.dtype(
         ("fan_out", np.int64),
         ("activation", np.int64),
         ("normalization", np.int64),
-        ("by_rows", np.int64),  # what comes from below lies row by row, as it does in the data
         ("dropout", np.float64),
         # where the parameters lie in theta, -1 for none
         ("weight", np.int64),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.nn.descent import Descended, Orders, first_not_finite
-from backpropd.nn.kernels import activations, epochs, layers, losses, updates
+from backpropd.nn.kernels import activations, epochs, layers, losses, products, updates
 from backpropd.nn.kernels.compile import LANES, LAYER, SETTINGS
 from backpropd.nn.network import Batch, Network
 from backpropd.nn.optim import Optimizer
@@ -62,6 +62,7 @@ class NumbaDescent:
             np.zeros(2 * lanes, dtype),
             np.zeros(1, np.int64),
             np.zeros(2),
+            np.zeros(products.WORK, dtype),
         )
         self.gradient = np.zeros(network.parameters, dtype)
         self.kept = np.empty_like(state.theta), np.empty_like(state.slots)
@@ -121,7 +122,6 @@ def _records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
         for field, noun in (("weight", "weight"), ("bias", "bias"), ("scale", "scale"), ("running", "running_mean")):
             record[field] = places.get(f"{name}.{noun}", -1)
         fan_in = spec.units
-    records[0]["by_rows"] = records[0]["fan_in"] * records[0]["fan_out"] * lanes > layers.SMALL
     return records, size
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from backpropd.nn.kernels.compile import LANES, entry, part
 from backpropd.nn.kernels.layers import backward, forward
 from backpropd.nn.kernels.losses import loss_value, output_gradient
+from backpropd.nn.kernels.tile import VECTOR_BYTES, gather
 from backpropd.nn.kernels.updates import penalize, update
 
 WENT_WELL, INTERRUPTED, DIVERGED = range(3)
@@ -59,7 +60,7 @@ def _pass(
 
     `figures`: the mean loss over the rows, the mean norm of the batches' gradients.
     """
-    buffer, above, below, x, labels, targets, share, scratch, in_buffer, _ = work
+    buffer, above, below, x, labels, targets, share, scratch, in_buffer, _, panel = work
     output = layers[layers.size - 1]
     training = rates.size > 0
     batches = -(-order.size // batch_size)
@@ -72,14 +73,14 @@ def _pass(
         lanes = -(-n // LANES) * LANES
         in_buffer[0] = n
         inputs = x[: settings.inputs * lanes]
-        _gather(rows_of, rows, lanes, layers[0].by_rows, x, labels, targets, share)
-        forward(layers, theta, inputs, buffer, lanes, n, scratch, rng, training)
+        _gather(rows_of, rows, lanes, x, labels, targets, share)
+        forward(layers, theta, inputs, buffer, lanes, n, scratch, panel, rng, training)
         size = output.fan_out * lanes
         a, h = buffer[output.a : output.a + size], buffer[output.h : output.h + size]
         loss = loss_value(settings, a, h, labels, targets, share[:lanes], n, scratch)
         if training:
             output_gradient(settings, output.activation, a, h, labels, targets, share[:lanes], n, above[:size], scratch)
-            backward(layers, theta, inputs, buffer, above, below, gradient, lanes, n, scratch)
+            backward(layers, theta, inputs, buffer, above, below, gradient, lanes, n, scratch, panel)
             if settings.l1 > 0 or settings.l2 > 0:
                 loss += penalize(settings, layers, theta, gradient)
             norms += update(settings, layers, theta, gradient, slots, steps + number + 1, rates[number])
@@ -92,15 +93,12 @@ def _pass(
 
 
 @part
-def _gather(rows_of: Any, rows: Any, lanes: int, by_rows: int, x: Any, labels: Any, targets: Any, share: Any) -> None:
-    """The batch: x (lanes, inputs) by rows or (inputs, lanes), labels (lanes,), targets (outputs, lanes), shares."""
+def _gather(rows_of: Any, rows: Any, lanes: int, x: Any, labels: Any, targets: Any, share: Any) -> None:
+    """The batch: x (inputs, lanes), labels (lanes,), targets (outputs, lanes), shares."""
     source, source_labels, source_targets, weight = rows_of
     n = rows.size
     T = source.dtype.type
-    if by_rows:
-        _copy(source, rows, x, lanes)
-    else:
-        _lay(source, rows, x, lanes)
+    _lay(source, rows, x, lanes)
     if source_targets.shape[1]:
         _lay(source_targets, rows, targets, lanes)
     if source_labels.size:
@@ -117,29 +115,23 @@ def _gather(rows_of: Any, rows: Any, lanes: int, by_rows: int, x: Any, labels: A
 
 
 @part
-def _copy(source: Any, rows: Any, out: Any, lanes: int) -> None:
-    """Rows (n, width) stay rows (lanes, width)."""
-    n, width = rows.size, source.shape[1]
-    for i in range(n):
-        row = source[rows[i]]
-        place = out[i * width : (i + 1) * width]
-        for k in range(width):
-            place[k] = row[k]
-    out[n * width : lanes * width] = source.dtype.type(0)
-
-
-@part
 def _lay(source: Any, rows: Any, out: Any, lanes: int) -> None:
-    """Rows (n, width) become lanes (width, lanes), a few at a time, so that whole cache lines are written."""
-    n, width = rows.size, source.shape[1]
-    for start in range(0, lanes, LANES):
-        some = min(LANES, n - start)
+    """Rows (n, width) become lanes (width, lanes), those beyond n the last row once more; where they can, by squares.
+
+    The last square of a row overlaps the one before.
+    """
+    width = source.shape[1]
+    vector = VECTOR_BYTES // out.itemsize
+    if width < vector:
         for k in range(width):
-            place = out[k * lanes + start : k * lanes + start + LANES]
-            for i in range(some):
-                place[i] = source[rows[start + i], k]
-            for i in range(some, LANES):
-                place[i] = source.dtype.type(0)
+            place = out[k * lanes : (k + 1) * lanes]
+            for i in range(lanes):
+                place[i] = source[rows[min(i, rows.size - 1)], k]
+        return
+    for start in range(0, lanes, vector):
+        for k in range(0, width, vector):
+            column = min(k, width - vector)
+            gather(source, width, rows, start, column, out, column * lanes + start, lanes)  # type: ignore[call-arg]
 
 
 @part

@@ -1,8 +1,7 @@
 """Layers forwards and backwards, compiled; the twins of `nn.layers` and `nn.normalization`.
 
-Values are (units, lanes): a unit's lanes, the rows of the batch, lie side by side. Small products are loops, because
-a call of BLAS costs more than they do; all others go to BLAS, which takes the first layer's inputs row by row, as they
-are copied from the data. Lanes beyond the rows hold finite numbers that nobody reads: their gradients are zero.
+Values are (units, lanes): a unit's lanes, the rows of the batch, lie side by side. Lanes beyond the rows hold finite
+numbers that nobody reads: their gradients are zero.
 """
 
 from __future__ import annotations
@@ -13,20 +12,22 @@ import numpy as np
 
 from backpropd.nn.kernels.activations import activate, differentiate
 from backpropd.nn.kernels.compile import part
+from backpropd.nn.kernels.products import product
 
 BATCH, LAYER_WISE = 1, 2
 NORMALIZATIONS = {None: 0, "batch": BATCH, "layer": LAYER_WISE}
 EPSILON = 1e-5
 MEMORY = 0.1
 
-SMALL = 768
-"""How many multiplications are as quick in a loop as in BLAS: `python -m bench.products` measures it."""
+SMALL = 384
+"""How many multiplications are as quick in a loop as in tiles: `python -m bench.products` measures it."""
 
 
 @part
 def forward(
-    layers: Any, theta: Any, x: Any, buffer: Any, lanes: int, rows: int, scratch: Any, rng: Any, training: bool
-) -> None:
+    layers: Any, theta: Any, x: Any, buffer: Any, lanes: int, rows: int, scratch: Any, panel: Any, rng: Any,
+    training: bool,
+) -> None:  # fmt: skip
     """From the inputs x up to the outputs; in training with batch statistics and dropout."""
     below = x
     for k in range(layers.size):
@@ -34,7 +35,7 @@ def forward(
         size = layer.fan_out * lanes
         a = buffer[layer.a : layer.a + size]
         h = buffer[layer.h : layer.h + size]
-        _preactivate(layer, theta, below, a, lanes)
+        _preactivate(layer, theta, below, a, lanes, panel)
         if layer.normalization:
             _normalize(layer, theta, a, buffer, lanes, rows, scratch, training)
         activate(layer.activation, a, h, lanes, scratch)
@@ -47,7 +48,7 @@ def forward(
 @part
 def backward(
     layers: Any, theta: Any, x: Any, buffer: Any, above: Any, below: Any, gradient: Any, lanes: int, rows: int,
-    scratch: Any,
+    scratch: Any, panel: Any,
 ) -> None:  # fmt: skip
     """Stages two to four of backpropagation, from the gradient at the output layer's a, which lies in `above`.
 
@@ -59,13 +60,13 @@ def backward(
         if layer.normalization:
             _denormalize(layer, theta, gradient, at_a, buffer, lanes, rows, scratch)
         if k == 0:
-            _parameter_gradients(layer, x, at_a, gradient, lanes)
+            _parameter_gradients(layer, x, at_a, gradient, lanes, panel)
             return
         beneath = layers[k - 1]
         size = beneath.fan_out * lanes
-        _parameter_gradients(layer, buffer[beneath.output : beneath.output + size], at_a, gradient, lanes)
+        _parameter_gradients(layer, buffer[beneath.output : beneath.output + size], at_a, gradient, lanes, panel)
         at_h = below[:size]
-        _activation_gradient(layer, theta, at_a, at_h, lanes)
+        _activation_gradient(layer, theta, at_a, at_h, lanes, panel)
         if beneath.dropout > 0:
             mask = buffer[beneath.mask : beneath.mask + size]
             for i in range(size):
@@ -76,25 +77,17 @@ def backward(
 
 
 @part
-def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int) -> None:
+def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int, panel: Any) -> None:
     """a = Wᵀ h_below + b: (fan_in, fan_out)ᵀ @ (fan_in, lanes)."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = theta[layer.weight : layer.weight + fan_in * fan_out]
-    if layer.by_rows or fan_in * fan_out * lanes > SMALL:
-        if layer.by_rows:
-            np.dot(weight.reshape(fan_in, fan_out).T, below.reshape(lanes, fan_in).T, a.reshape(fan_out, lanes))
-        else:
-            np.dot(weight.reshape(fan_in, fan_out).T, below.reshape(fan_in, lanes), a.reshape(fan_out, lanes))
-        if layer.bias >= 0:
-            bias = theta[layer.bias : layer.bias + fan_out]
-            for j in range(fan_out):
-                for i in range(lanes):
-                    a[j * lanes + i] += bias[j]
-        return
     for j in range(fan_out):
         start = theta[layer.bias + j] if layer.bias >= 0 else theta.dtype.type(0)
-        for i in range(lanes):
-            a[j * lanes + i] = start
+        a[j * lanes : (j + 1) * lanes] = start
+    if fan_in * fan_out * lanes > SMALL:
+        product(weight, below, a, fan_out, fan_in, lanes, True, False, True, panel)
+        return
+    for j in range(fan_out):
         for k in range(fan_in):
             w = weight[k * fan_out + j]
             for i in range(lanes):
@@ -102,14 +95,12 @@ def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int) -> None
 
 
 @part
-def _parameter_gradients(layer: Any, below: Any, at_a: Any, gradient: Any, lanes: int) -> None:
+def _parameter_gradients(layer: Any, below: Any, at_a: Any, gradient: Any, lanes: int, panel: Any) -> None:
     """∂L/∂W = h_below ∂L/∂aᵀ: (fan_in, lanes) @ (fan_out, lanes)ᵀ, and ∂L/∂b its sum over the lanes."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = gradient[layer.weight : layer.weight + fan_in * fan_out]
-    if layer.by_rows:
-        np.dot(below.reshape(lanes, fan_in).T, at_a.reshape(fan_out, lanes).T, weight.reshape(fan_in, fan_out))
-    elif fan_in * fan_out * lanes > SMALL:
-        np.dot(below.reshape(fan_in, lanes), at_a.reshape(fan_out, lanes).T, weight.reshape(fan_in, fan_out))
+    if fan_in * fan_out * lanes > SMALL:
+        product(below, at_a, weight, fan_in, lanes, fan_out, False, True, False, panel)
     else:
         for k in range(fan_in):
             for j in range(fan_out):
@@ -126,16 +117,15 @@ def _parameter_gradients(layer: Any, below: Any, at_a: Any, gradient: Any, lanes
 
 
 @part
-def _activation_gradient(layer: Any, theta: Any, at_a: Any, at_h: Any, lanes: int) -> None:
+def _activation_gradient(layer: Any, theta: Any, at_a: Any, at_h: Any, lanes: int, panel: Any) -> None:
     """∂L/∂h_below = W ∂L/∂a: (fan_in, fan_out) @ (fan_out, lanes)."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = theta[layer.weight : layer.weight + fan_in * fan_out]
     if fan_in * fan_out * lanes > SMALL:
-        np.dot(weight.reshape(fan_in, fan_out), at_a.reshape(fan_out, lanes), at_h.reshape(fan_in, lanes))
+        product(weight, at_a, at_h, fan_in, fan_out, lanes, False, False, False, panel)
         return
     for k in range(fan_in):
-        for i in range(lanes):
-            at_h[k * lanes + i] = theta.dtype.type(0)
+        at_h[k * lanes : (k + 1) * lanes] = theta.dtype.type(0)
         for j in range(fan_out):
             w = weight[k * fan_out + j]
             for i in range(lanes):
