@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 # One more than the cores of a small machine: many tests wait for processes.
 PARALLEL := --numprocesses 3 --dist loadfile
 PEERS := .venv-peers
+FUZZ := .venv-fuzz
 
 .DEFAULT_GOAL := help
 
@@ -88,6 +89,15 @@ SEED := $(shell date +%s)
 chaos: $(READY) ## every fault at random over many jobs, then the proof that none was lost: make chaos SECONDS=600 SEED=1
 	$(BIN)/python -m tests.acceptance.faults.chaos --seconds $(SECONDS) --seed $(SEED)
 
+# Atheris has no wheel for every Python and system: an environment of its own.
+$(FUZZ)/.ready: locks/fuzz.txt
+	$(PYTHON) -m venv --clear $(FUZZ)
+	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/fuzz.txt
+	@touch $@
+
+fuzz: $(FUZZ)/.ready ## look for bytes that the reader of tables does not foresee, guided by coverage: make fuzz SECONDS=600
+	$(FUZZ)/bin/python -m tests.tabular.fuzzing -max_total_time=$(SECONDS)
+
 picture: $(READY) ## draw the README's learning curve anew
 	$(BIN)/python -m bench.curve
 
@@ -95,6 +105,7 @@ lock: $(READY) ## resolve the dependencies anew and lock them
 	$(BIN)/uv pip compile $(LOCK) --extra service --extra embedded pyproject.toml -o locks/service.txt
 	$(BIN)/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -o locks/dev.txt
 	$(BIN)/uv pip compile $(LOCK) --group peers -o locks/peers.txt
+	$(BIN)/uv pip compile $(LOCK) --group fuzz pyproject.toml -o locks/fuzz.txt
 	$(PYTHON) -m pip download --quiet --no-deps --dest $(VENV)/torch torch==2.13.0
 	$(PYTHON) -m pip hash $(VENV)/torch/torch-2.13.0* | \
 		awk '/^--hash/ { print "torch==2.13.0 \\\n    " $$0 }' >> locks/peers.txt
@@ -102,4 +113,4 @@ lock: $(READY) ## resolve the dependencies anew and lock them
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 
-.PHONY: help setup run demo test test-fast check fuzz-api audit key format bench chaos picture lock
+.PHONY: help setup run demo test test-fast check fuzz-api audit key format bench chaos fuzz picture lock

@@ -26,7 +26,8 @@ from backpropd.tabular.sniff import Dialect
 
 READERS = 2  # threads
 AHEAD = 4  # blocks that are read before they are asked for
-PIECE_BYTES = 1024 * 1024
+PIECE_BYTES = 1536 * 1024
+FIRST_BYTES = 64 * 1024  # for the guess
 WIDE = 500  # columns: beyond, what Arrow sets up for each of them would cost more in every piece than its numbers
 # Marks of a missing value, with a space on either side: `1, NA, red` is common.
 NULLS = [before + mark + after for mark in MISSING for before in ("", " ") for after in ("", " ")]
@@ -117,12 +118,19 @@ def _pieces(dialect: Dialect) -> Iterator[memoryview]:
     most = max(PIECE_BYTES, most_row_bytes(dialect))
     with dialect.text.path.open("rb", buffering=0) as file:
         file.seek(dialect.start)
+        wanted = FIRST_BYTES
         while chunk := file.read(most):
-            cut = chunk.rfind(b"\n") + 1 or chunk.rfind(b"\r") + 1 or len(chunk)
+            cut = _line_end(chunk, wanted) or _line_end(chunk, most) or len(chunk)
             if cut == most and not chunk.endswith((b"\n", b"\r")):
                 raise too_long(dialect)
             file.seek(cut - len(chunk), os.SEEK_CUR)
             yield memoryview(chunk)[:cut]
+            wanted = most
+
+
+def _line_end(chunk: bytes, most: int) -> int:
+    """Behind the last line end within so many bytes; 0 if there is none."""
+    return chunk.rfind(b"\n", 0, most) + 1 or chunk.rfind(b"\r", 0, most) + 1
 
 
 def _read(piece: memoryview, dialect: Dialect, numbers: Collection[str]) -> pa.RecordBatch:

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 
 from backpropd.tabular.numerals import MOST_WHOLE
 
-CHUNK_BYTES = 128 * 1024  # with what is made of it, this stays in a core's cache
+CHUNK_BYTES = 96 * 1024  # what is made of it stays in a core's cache, and below what the system maps anew each time
 OVERLAP = 4  # no pattern is longer than five bytes
 MANY_ZEROS = b"0" * 64  # without an exponent of three digits, a number becomes 0 only after more than 200
 
 Bytes = NDArray[np.uint8]
+Marks = NDArray[np.bool_]
 
 
 def on_leading_zeros(piece: memoryview, delimiter: str) -> bool:
     """Whether a cell seems to begin like `007`, perhaps behind spaces and a sign."""
-    edges, soft = [*b"\r\n", ord(delimiter)], [*b" \t\v\f+-"]
+    edges = _marked(b"\r\n" + delimiter.encode())
+    soft = _marked(b" \t\v\f+-")
     return any(_has_leading_zero(chunk, edges, soft) for chunk in _chunks(piece))
 
 
@@ -38,19 +40,25 @@ def on_size(block: pa.RecordBatch, piece: memoryview) -> bool:
 
 
 def _chunks(piece: memoryview) -> Iterator[Bytes]:
-    yield np.frombuffer(b"\n\n" + piece[:CHUNK_BYTES] + b"\n\n", np.uint8)
+    yield np.frombuffer(b"\n\n" + piece[: 2 * OVERLAP] + b"\n\n", np.uint8)
     letters = np.frombuffer(piece, np.uint8)
-    for start in range(CHUNK_BYTES, len(piece), CHUNK_BYTES):
-        yield letters[start - OVERLAP : start + CHUNK_BYTES]
+    for start in range(0, len(piece), CHUNK_BYTES):
+        yield letters[max(start - OVERLAP, 0) : start + CHUNK_BYTES]
 
 
-def _has_leading_zero(chunk: Bytes, edges: list[int], soft: list[int]) -> bool:
+def _marked(letters: bytes) -> Marks:
+    marks = np.zeros(256, np.bool_)
+    marks[[*letters]] = True
+    return marks
+
+
+def _has_leading_zero(chunk: Bytes, edges: Marks, soft: Marks) -> bool:
     zeros = chunk[2:-1] == ord("0")
     zeros &= _digits(chunk[3:])
     zeros &= chunk[1:-2] - np.uint8(ord(".")) > ord("9") - ord(".")  # most are within a number: `1.002`
     places = np.flatnonzero(zeros) + 2
     before, further = chunk[places - 1], chunk[places - 2]
-    return bool((np.isin(before, edges) | (np.isin(before, soft) & np.isin(further, edges + soft))).any())
+    return bool((edges[before] | (soft[before] & (edges | soft)[further])).any())
 
 
 def _has_small_exponent(chunk: Bytes) -> bool:
@@ -65,6 +73,6 @@ def _has_zeros(chunk: Bytes) -> bool:
     return bool(eights.any()) and MANY_ZEROS in chunk.tobytes()
 
 
-def _digits(letters: Bytes) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = letters - np.uint8(ord("0")) < 10
+def _digits(letters: Bytes) -> Marks:
+    found: Marks = letters - np.uint8(ord("0")) < 10
     return found

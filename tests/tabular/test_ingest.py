@@ -257,7 +257,7 @@ def test_what_stops_being_a_table_is_told_where(tmp_path: Path, data: bytes, mes
         read(tmp_path, data)
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", b"a,b\n"])
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"a,b\n", b"a,b\n\n", b"a,b\r\n\r\n\r\n"])
 def test_a_table_without_rows_is_called_empty(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(EmptyDataset):
         read(tmp_path, data)

@@ -1,0 +1,69 @@
+"""A coverage-guided fuzzer of the reader of tables: `make fuzz`, or `make fuzz SECONDS=600`. It needs atheris.
+
+Whatever the bytes, they become a table or one of our errors; and a table is the same whether its numbers were read by
+Arrow where nothing made them doubtful, or every cell by the exact rule. What is found becomes a test.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["backpropd.tabular"]):
+    from backpropd.errors import Invalid, TooLarge
+    from backpropd.tabular import TableInfo, TableLimits, doubts, first_rows, ingest
+
+LIMITS = TableLimits(rows=10_000, columns=200, cells=100_000, category_levels=50)
+CORPUS = Path(".fuzz/corpus")
+SEEDS = {
+    "words": b"a,b\n1,x\n2.5,y\n",
+    "quotes": b'a;"b;c"\n"1";"x\ny"\n',
+    "tabs": b"a\tb\r\n-1e5\tNA\r\n",
+    "utf16": "\ufeffä,b\n1,2\n".encode("utf-16-le"),
+    "latin": b"\xe4,b\n007,0x10\n",
+    "small": b"x\n0\n1e-400\n9007199254740993\n",
+    "json": b'[{"a": 1}]\n',
+}
+
+_folder = Path(tempfile.mkdtemp())
+
+
+def one(data: bytes) -> None:
+    """Read the bytes in both ways. Raises what nobody foresaw."""
+    source = _folder / "source"
+    source.write_bytes(data)
+    usual, rows = _read(source)
+    on_leading_zeros = doubts.on_leading_zeros
+    doubts.on_leading_zeros = lambda *_: True
+    try:
+        exact, exact_rows = _read(source)
+    finally:
+        doubts.on_leading_zeros = on_leading_zeros
+    assert usual == exact, (usual, exact)
+    assert rows == exact_rows, (rows, exact_rows)
+
+
+def _read(source: Path) -> tuple[TableInfo | str, list[dict[str, object]]]:
+    target = source.with_name("target")
+    try:
+        return ingest(source, target, limits=LIMITS), first_rows(target, 100)
+    except (Invalid, TooLarge) as error:
+        return error.code, []
+
+
+def main() -> None:
+    """Fuzz until libFuzzer's own options say stop."""
+    CORPUS.mkdir(parents=True, exist_ok=True)
+    for name, seed in SEEDS.items():
+        (CORPUS / name).write_bytes(seed)
+    atheris.Setup(
+        [*sys.argv, "-artifact_prefix=.fuzz/", "-max_len=1024", "-len_control=0", "-timeout=20", str(CORPUS)], one
+    )
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
