@@ -28,7 +28,7 @@ class Channel(redis.Channel):
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)  # type: ignore[no-untyped-call,unused-ignore]
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]  # kombu has no types
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("a wake-up that nobody can read is dropped: %r", error)
             raise Empty from error

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import sys
 
-from backpropd import logs
+from backpropd import blas, logs
 from backpropd.config import Settings, from_environment
 from backpropd.errors import BackpropdError
 
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 STOP_SECONDS = 3  # running requests end; an open event stream is cut, and its client comes back
 HEADER_MILLISECONDS = 10_000  # for the head of a request, and between two
 MANY = 10_240  # open files: more than this a Mac gives to nobody
@@ -43,8 +41,7 @@ def _serve(settings: Settings) -> None:
     settings.refuse_an_open_door()
     logs.set_up(settings)
     _allow_many_connections()
-    for name in ONE_THREAD:  # a request has a thread of its own: BLAS's would wait for each other, and for the workers
-        os.environ.setdefault(name, "1")
+    blas.use_one_thread()  # a request has a thread of its own: BLAS's would wait for each other, and for the workers
     Granian(
         "service.app:from_env",
         factory=True,

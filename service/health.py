@@ -10,8 +10,6 @@ from service.world import World, world
 
 routes = Routes("health")
 
-SILENT_AFTER_HEARTBEATS = 3
-
 
 @routes("GET", "/healthz", answers={200: schemas.Health})
 def healthz() -> Answer:
@@ -49,10 +47,9 @@ def _broker(here: World) -> dict[str, bool | str]:
 
 
 def _workers(here: World) -> dict[str, bool | str]:
-    within = here.settings.heartbeat_seconds * SILENT_AFTER_HEARTBEATS
     try:
         with here.database.read() as session:
-            count, slots = workers.alive(session, within)
+            count, slots = workers.alive(session, here.settings.silent_seconds)
     except errors.Unavailable as away:
         return _part(False, away.detail)
     return _part(count > 0, f"{count} with {slots} places for jobs" if count else "none was heard of lately")

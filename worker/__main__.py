@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 
-from backpropd import logs
+from backpropd import blas, logs
 from backpropd.config import Settings, from_environment
 from backpropd.errors import BackpropdError
-
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def main() -> None:
@@ -25,8 +22,7 @@ def main() -> None:
     sweep = programs.add_parser("sweep", help="take up jobs whose worker was lost, and ring for those nobody heard of")
     sweep.add_argument("--once", action="store_true", help="sweep one time and end")
     arguments = parser.parse_args()
-    for name in ONE_THREAD:  # one job, one core; BLAS reads it once, when NumPy loads, and here it has not yet
-        os.environ.setdefault(name, "1")
+    blas.use_one_thread()  # one job, one core; NumPy has not loaded yet
     try:
         settings = from_environment()
         logs.set_up(settings)

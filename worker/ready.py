@@ -7,15 +7,13 @@ from backpropd.config import Settings
 from backpropd.store import workers
 from backpropd.store.database import Database
 
-SILENT_AFTER_HEARTBEATS = 3
-
 
 def check(settings: Settings) -> None:
     """Raise `errors.Unavailable` unless the database and the broker answer and a worker was heard of lately."""
     database = Database(settings.database_url)
     try:
         with database.read() as session:
-            count, _ = workers.alive(session, settings.heartbeat_seconds * SILENT_AFTER_HEARTBEATS)
+            count, _ = workers.alive(session, settings.silent_seconds)
     finally:
         database.dispose()
     if not count:

@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from backpropd import errors
+from backpropd.blas import ONE_THREAD
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.ingest import TableInfo
 from backpropd.tabular.limits import Confinement, TableLimits
 
 GRACE = 5.0  # seconds beyond the child's own clock
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of the environment: a child sees no secret
 MIB = 2**20
 

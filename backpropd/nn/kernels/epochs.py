@@ -131,6 +131,7 @@ def _lay(source: Any, rows: Any, out: Any, lanes: int) -> None:
     for start in range(0, lanes, vector):
         for k in range(0, width, vector):
             column = min(k, width - vector)
+            # numba gives an intrinsic its first argument itself
             gather(source, width, rows, start, column, out, column * lanes + start, lanes)  # type: ignore[call-arg]
 
 

@@ -18,6 +18,7 @@ OFTEN = 8  # tiles in a row make it worth while to lay A's numbers side by side
 WORK = STEPS * (COLUMNS + ROWS)
 """How many numbers a product needs to work in."""
 
+# Where calls are suppressed below: numba itself gives an intrinsic its first argument.
 _tile, _row = tile(ROWS, VECTORS), tile(1, VECTORS)
 _thin_tile, _thin_row = tile(ROWS, 1), tile(1, 1)
 

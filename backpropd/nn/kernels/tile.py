@@ -13,6 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+# Suppressed below: numba compares an intrinsic's signature with what it compiles, so that it can have no types; and
+# gives it the typing context itself. Its own code generator has none either.
 INT, LANE = ir.IntType(64), ir.IntType(32)
 
 
@@ -38,7 +40,7 @@ def tile(rows: int, vectors: int) -> Any:
     """
 
     @intrinsic
-    def compiled(  # type: ignore[no-untyped-def]  # numba compares the signatures
+    def compiled(  # type: ignore[no-untyped-def]
         _typing, a, a_start, a_row, a_step, b, b_start, b_step, c, c_start, c_row, columns, steps, fresh
     ):
         place = types.intp
