@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,10 +15,14 @@ from embedded.signals import StopSignals
 
 @dataclass(frozen=True)
 class Patience:
-    """When to give up on a part that keeps dying. Seconds; the wait before a restart doubles from `backoff`."""
+    """When to give up on a part: after so many deaths in a row, each within `soon` of its start, for it cannot start.
+
+    One that has lived longer can, and starts again however often somebody kills it. Seconds; the wait before a restart
+    doubles from `backoff`.
+    """
 
     deaths: int = 5
-    within: float = 60.0
+    soon: float = 10.0
     backoff: float = 0.1
 
 
@@ -32,7 +35,8 @@ class _Watched:
     """A program and what has become of it."""
 
     program: Program
-    deaths: deque[float] = field(default_factory=deque)
+    deaths: int = 0
+    started_at: float = field(default_factory=time.monotonic)
     start_at: float | None = None
 
 
@@ -96,20 +100,18 @@ class Supervisor:
             program.bury()
             watched.start_at = time.monotonic() + self._mourn(watched)
         elif time.monotonic() >= watched.start_at:
-            watched.start_at = None
+            watched.start_at, watched.started_at = None, time.monotonic()
             program.start()
 
     def _mourn(self, watched: _Watched) -> float:
         """Note a death; the seconds to wait before the next start."""
-        program, deaths, now = watched.program, watched.deaths, time.monotonic()
-        deaths.append(now)
-        while now - deaths[0] > self._patience.within:
-            deaths.popleft()
+        program, lived = watched.program, time.monotonic() - watched.started_at
+        watched.deaths = 1 if lived > self._patience.soon else watched.deaths + 1
         if program.part.ready is None:
             raise _gave_up(program, describe(program.status))
-        if len(deaths) >= self._patience.deaths:
-            raise _gave_up(program, f"died {len(deaths)} times in a row and last {describe(program.status)}")
-        wait = self._patience.backoff * 2.0 ** (len(deaths) - 1)
+        if watched.deaths >= self._patience.deaths:
+            raise _gave_up(program, f"died {watched.deaths} times in a row and last {describe(program.status)}")
+        wait = self._patience.backoff * 2.0 ** (watched.deaths - 1)
         self._output.note(f"{program.part.name} {describe(program.status)}; it starts again in {wait:g} s")
         return wait
 

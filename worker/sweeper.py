@@ -61,7 +61,8 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
 
 
 def tidy(database: Database, blobs: Blobs, settings: Settings) -> None:
-    """Forget old keys and workers, and delete blobs that no dataset names."""
+    """Forget old keys and workers, and delete blobs that no dataset names and workspaces that nobody uses."""
+    blobs.tidy_scratch(ORPHAN_SECONDS)
     with database.write() as session:
         sweeps.forget_old(session, settings.idempotency_seconds, FORGET_WORKERS_SECONDS)
     for sha256 in blobs.older_than(ORPHAN_SECONDS):

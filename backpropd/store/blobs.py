@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
@@ -34,6 +34,14 @@ class Blobs:
         """A folder for files on their way in; it goes with the block."""
         with tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
+
+    def tidy_scratch(self, seconds: float) -> None:
+        """Remove what killed processes left of their workspaces: those in which nothing was written for so long."""
+        limit = time.time() - seconds
+        for place in self.scratch.iterdir():
+            with suppress(FileNotFoundError):  # another was quicker
+                if max(path.stat().st_mtime for path in (place, *place.rglob("*"))) < limit:
+                    shutil.rmtree(place)
 
     def put(self, source: Path) -> tuple[str, int]:
         """Store a file's bytes; gives their sha256 and number. The same bytes twice are one blob."""

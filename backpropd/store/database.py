@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from backpropd import errors
@@ -73,6 +74,8 @@ def _answering() -> Iterator[None]:
     """Raise `errors.Unavailable` where the database gives no answer."""
     try:
         yield
+    except NoConnection as error:
+        raise errors.Unavailable("every connection to the database is in use: try again") from error
     except (OperationalError, DBAPIError) as error:
         if isinstance(error, OperationalError) or error.connection_invalidated:
             raise errors.Unavailable(f"the database cannot answer now ({_first_line(error)}): try again") from error

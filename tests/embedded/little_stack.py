@@ -34,7 +34,7 @@ def main() -> int:
     folder = Path(sys.argv[1])
     parts = [_part(folder, **description) for description in json.loads((folder / "parts.json").read_text())]
     output = Output(sys.stdout.buffer, [part.name for part in parts])
-    supervisor = Supervisor(parts, os.environ, output, Patience(deaths=3, backoff=0.02))
+    supervisor = Supervisor(parts, os.environ, output, Patience(deaths=3, soon=0.5, backoff=0.02))
     try:
         with claimed(folder) as lock:
             supervisor.run(lambda: output.say("all ready"), keep=[lock])

@@ -102,6 +102,12 @@ def test_a_part_that_dies_is_started_again(tmp_path: Path) -> None:
     assert traced(tmp_path, "events").count("worker started") == 1
 
 
+def test_a_part_that_can_start_starts_again_however_often_it_is_killed(tmp_path: Path) -> None:
+    with supervising(tmp_path, part("api", "ready()\ntime.sleep(0.6)\nos.kill(os.getpid(), signal.SIGKILL)")) as stack:
+        eventually(lambda: traced(tmp_path, "events").count("api started") == 5)
+        assert stack.stop() == 0
+
+
 def test_a_part_that_keeps_dying_ends_the_stack_with_its_name_its_status_and_its_last_lines(tmp_path: Path) -> None:
     dies = "ready()\nprint('the cable is out')\nsys.exit(9)"
     with supervising(tmp_path, part("redis"), part("api", dies), until="died 3 times") as stack:

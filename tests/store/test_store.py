@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,19 @@ def test_workers_are_alive_while_they_are_heard_of(database: Database) -> None:
 def test_a_database_that_is_away_is_called_unavailable(tmp_path: Path) -> None:
     with pytest.raises(errors.Unavailable):
         Database(f"postgresql+psycopg://nobody@/none?host={tmp_path}").ping()
+
+
+def test_a_crowd_that_holds_every_connection_is_told_to_come_again(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'crowd.db'}")
+    pool = database.engine.pool
+    pool._timeout = 0.1  # type: ignore[attr-defined]
+    with ExitStack() as crowd:
+        for _ in range(8 + 32):
+            crowd.enter_context(database.engine.connect())
+        with pytest.raises(errors.Unavailable, match="every connection"):
+            database.ping()
+    database.ping()
+    database.dispose()
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,17 @@ def test_the_blob_of_a_deleted_dataset_goes_and_that_of_a_twin_stays(shop: Shop,
         assert path.exists() == stays
 
 
+def test_workspaces_of_processes_that_were_killed_are_removed_and_those_in_use_stay(shop: Shop) -> None:
+    left, used = (shop.blobs.scratch / name for name in ("left", "used"))
+    for place in (left, used):
+        place.mkdir()
+        (place / "upload").write_text("half of it")
+    for path in (left / "upload", left, used):  # what is written to changes its file and not its folder
+        os.utime(path, (0, 0))
+    tidy(shop.database, shop.blobs, shop.settings)
+    assert (left.exists(), used.exists()) == (False, True)
+
+
 def test_old_keys_and_silent_workers_are_forgotten(shop: Shop) -> None:
     with shop.database.write() as session:
         for key in ("old", "new"):

@@ -89,8 +89,10 @@ class Chaos:
         for key, job_id in list(self.posted.items()):
             if not job_id:
                 self.repeat(key)
-        unfinished = [job_id for job_id in self.posted.values() if job_id and self.seen_status(job_id) not in OVER]
-        for _ in range(UNFINISHED - len(unfinished)):
+        for job_id in self.unfinished():
+            if self.seen_status(job_id) == Status.PAUSED:  # the API was away when it should have been resumed
+                self.ask(job_id, "resume")
+        for _ in range(UNFINISHED - len(self.unfinished())):
             kind, times = self.chance.choice(sorted(kinds.KINDS)), self.chance.choice([1, 2, 4])
             self.repeat(f"{len(self.posted)}/{kind}/{times}")
 
@@ -107,7 +109,11 @@ class Chaos:
         return code
 
     def some_job(self) -> str:
-        return self.chance.choice([job_id for job_id in self.posted.values() if job_id] or [""])
+        """A job that is probably not over yet."""
+        return self.chance.choice(self.unfinished() or [""])
+
+    def unfinished(self) -> list[str]:
+        return [job_id for job_id in self.posted.values() if job_id and self.seen_status(job_id) not in OVER]
 
     def seen_status(self, job_id: str) -> str:
         return self.seen[job_id].status if job_id in self.seen else Status.QUEUED
