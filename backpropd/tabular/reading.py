@@ -111,16 +111,20 @@ def _keep(server: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child, reader = _forked(_read, server)
     try:
-        with reader, _taken(server) as line:
+        with _taken(server) as line:
             line.sendall(b"\n")
             with line.makefile("rb") as questions:
                 asked = questions.read()
+            if os.waitpid(child, os.WNOHANG)[0]:  # it died while it waited, which is no fault of this table
+                reader.close()
+                child, reader = _forked(_read, server, line)
             _hand(reader, os.dup(line.fileno()))
             reader.sendall(asked)
             reader.shutdown(socket.SHUT_WR)
             if over := _watch(child, Confinement(**json.loads(asked)["confinement"])):
                 _say(line, {"over": over})
     finally:
+        reader.close()
         with suppress(ChildProcessError):  # it is buried already
             os.waitpid(child, 0)
 

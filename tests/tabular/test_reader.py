@@ -89,14 +89,19 @@ def test_a_category_with_more_levels_than_the_limit_is_text(tmp_path: Path) -> N
     assert kinds == ["text", "category"]
 
 
+def wait_for_keepers(count: int) -> list[psutil.Process]:
+    until = time.monotonic() + PATIENCE
+    while len(keepers := server().children()) != count or not all(each.children() for each in keepers):
+        assert time.monotonic() < until
+    return keepers
+
+
 def test_a_child_that_dies_is_an_error_of_the_file_and_the_next_is_read(tmp_path: Path) -> None:
     read(tmp_path, "a\n1\n")
+    wait_for_keepers(1)
     with ThreadPoolExecutor(1) as beside:
         failing = beside.submit(read, tmp_path, SLOW)
-        until = time.monotonic() + PATIENCE
-        while not (tmp_path / "t.parquet").exists():
-            assert time.monotonic() < until
-        for keeper in server().children():  # the one that is at work, and the one that is ready
+        for keeper in wait_for_keepers(2):  # the one that is at work, and the one that is ready
             for child in keeper.children():
                 child.kill()
         with pytest.raises(TooLarge, match="256 MiB of memory, 60 s of computing or 60 s"):
