@@ -159,7 +159,9 @@ def write_epochs(
     if epochs:
         owner = {"job_number": claim.number, "tenant": claim.tenant}
         insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-        session.execute(insert(Epoch).on_conflict_do_nothing(), [{**owner, **epoch} for epoch in epochs])
+        rows = [{**owner, **epoch} for epoch in epochs]
+        # by the connection, for the session's way of inserting takes a microsecond and a half more a row
+        session.connection().execute(insert(Epoch).on_conflict_do_nothing(), rows)
     if checkpoint:
         epoch, data = checkpoint
         session.merge(Checkpoint(job_number=claim.number, tenant=claim.tenant, epoch=epoch, data=data, at=now()))

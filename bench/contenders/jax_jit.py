@@ -1,4 +1,4 @@
-"""JAX, compiled whole: a step a call, or an epoch a call with `lax.scan` over its batches; the better one counts."""
+"""JAX, compiled whole: a step a call, or an epoch a call with `lax.scan` over its batches."""
 
 from __future__ import annotations
 
