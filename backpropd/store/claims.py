@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from sqlalchemy import bindparam, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from backpropd import errors
-from backpropd.store import jobs, turns
+from backpropd.store import jobs, statements, turns
 from backpropd.store.ids import new_id
 from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model
 from backpropd.store.status import Status
-from backpropd.store.types import now, steady
+from backpropd.store.types import in_seconds, now, seconds_named, steady
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,10 @@ def _back_to_checkpoint(session: Session, job: Job) -> Checkpoint | None:
 
 
 def _table(session: Session, dataset_id: str) -> Table:
-    dataset = session.scalars(select(Dataset).where(Dataset.id == dataset_id)).one()
-    return Table(dataset.sha256, dataset.columns)
+    return Table(*session.execute(TABLE, {"named": dataset_id}).one())
+
+
+TABLE = select(Dataset.sha256, Dataset.columns).where(Dataset.id == bindparam("named"))
 
 
 def _warm_start(session: Session, model_id: str) -> WarmStart:
@@ -126,17 +128,32 @@ def renew(session: Session, claim: Claim, lease_seconds: float, seconds: float, 
 
     That is 'cancel', 'pause' or None. Raises `errors.LeaseLost` when another claim holds the job, or nobody does.
     """
-    held = (
-        update(Job)
-        .where(Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING)
-        .values(lease_expires_at=steady(lease_seconds), seconds=seconds, **progress)
-        .returning(Job.request)
-    )
-    row = session.execute(held, execution_options={"synchronize_session": False}).one_or_none()
+    changed = {"held_for": in_seconds(lease_seconds), "now_seconds": seconds}
+    progress = {f"now_{name}": value for name, value in progress.items()}
+    row = session.connection().execute(_renewal(*progress), _holder(claim) | changed | progress).one_or_none()
     if row is None:
-        raise errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
+        raise _lost(claim)
     request: str | None = row.request
     return request
+
+
+def _holder(claim: Claim) -> dict[str, Any]:
+    return {"held": claim.number, "held_token": claim.token}
+
+
+def _lost(claim: Claim) -> errors.LeaseLost:
+    return errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
+
+
+HELD = (Job.number == bindparam("held"), Job.token == bindparam("held_token"), Job.status == Status.RUNNING.value)
+
+
+@cache
+def _renewal(*progress: str) -> ReturningUpdate[str | None]:
+    renewed = update(Job).where(*HELD).values(lease_expires_at=steady(seconds_named("held_for")))
+    for name in ("now_seconds", *progress):
+        renewed = renewed.values({name.removeprefix("now_"): bindparam(name)})
+    return renewed.returning(Job.request)
 
 
 def write_epochs(
@@ -158,10 +175,7 @@ def write_epochs(
     request = renew(session, claim, lease_seconds, seconds, **progress)
     if epochs:
         owner = {"job_number": claim.number, "tenant": claim.tenant}
-        insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-        rows = [{**owner, **epoch} for epoch in epochs]
-        # by the connection, for the session's way of inserting takes a microsecond and a half more a row
-        session.connection().execute(insert(Epoch).on_conflict_do_nothing(), rows)
+        statements.insert_new(session, Epoch, [{**owner, **epoch} for epoch in epochs])
     if checkpoint:
         epoch, data = checkpoint
         session.merge(Checkpoint(job_number=claim.number, tenant=claim.tenant, epoch=epoch, data=data, at=now()))
@@ -171,11 +185,13 @@ def write_epochs(
 
 def _held(session: Session, claim: Claim) -> Job:
     """The job's row, locked, if this claim still holds it."""
-    query = select(Job).where(Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING)
-    job = session.scalar(query.with_for_update())
+    job = session.scalar(HOLD, _holder(claim))
     if job is None:
-        raise errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
+        raise _lost(claim)
     return job
+
+
+HOLD = select(Job).where(*HELD).with_for_update()
 
 
 def succeed(session: Session, claim: Claim, stop_reason: str, model: dict[str, Any]) -> Status:
@@ -255,9 +271,11 @@ def _cancelled(session: Session, job: Job) -> Status:
 
 def asked(session: Session, claim: Claim) -> str | None:
     """What was asked of the job, read without renewing. Raises `errors.LeaseLost`."""
-    held = (Job.number == claim.number, Job.token == claim.token, Job.status == Status.RUNNING)
-    row = session.execute(select(Job.request).where(*held)).one_or_none()
+    row = session.execute(ASKED, _holder(claim)).one_or_none()
     if row is None:
-        raise errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
+        raise _lost(claim)
     request: str | None = row.request
     return request
+
+
+ASKED = select(Job.request).where(*HELD)

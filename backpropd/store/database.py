@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
@@ -87,11 +89,10 @@ def _first_line(error: DBAPIError) -> str:
 
 
 def _postgresql(url: str) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=8,
         max_overflow=32,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error shall not quote rows
         connect_args={
             "connect_timeout": 3,
@@ -99,6 +100,19 @@ def _postgresql(url: str) -> Engine:
             **SILENT_CONNECTION,
         },
     )
+    event.listen(engine, "checkout", lambda connection, *_: _refuse_closed(connection))
+    return engine
+
+
+def _refuse_closed(connection: Any) -> None:
+    """Have the pool connect anew where the server has closed a connection: its end is there to read.
+
+    Asking the server, as a pool can, would be a round trip for every transaction. Raises `InvalidatePoolError`.
+    """
+    look = select.poll()
+    look.register(connection.fileno(), select.POLLIN)
+    if look.poll(0):
+        raise InvalidatePoolError("the server has closed this connection")
 
 
 def _sqlite(url: str, steady: Callable[[], int]) -> Engine:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import idempotency, tenants, turns
+from backpropd.store import idempotency, statements, tenants, turns
 from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Checkpoint, Dataset, Job, Model, Transition
 from backpropd.store.status import MOVES, OVER, Status
 from backpropd.store.types import now
+
+TRANSITIONS = (
+    select(Transition).where(Transition.job_number.in_(bindparam("jobs", expanding=True))).order_by(Transition.number)
+)
+RECORD = insert(Transition).values(at=now())
+FORGET = sql_delete(Checkpoint).where(Checkpoint.job_number == bindparam("job"))
 
 
 def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, priority: int = 0, **fields: Any) -> Job:
@@ -23,11 +29,11 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
 
     The rows of what it needs are locked, so that neither goes unseen. Raises `errors.NotFound` when one is gone.
     """
-    tenants.find(session, Dataset, tenant, dataset_id, load_only(Dataset.id), lock=True)
+    tenants.lock(session, Dataset, tenant, dataset_id)
     if other := fields.get("validation_dataset_id"):
-        tenants.find(session, Dataset, tenant, other, load_only(Dataset.id), lock=True)
+        tenants.lock(session, Dataset, tenant, other)
     if model := fields.get("warm_start_model_id"):
-        tenants.find(session, Model, tenant, model, load_only(Model.id), lock=True)
+        tenants.lock(session, Model, tenant, model)
     job = Job(
         id=new_id("job"),
         tenant=tenant,
@@ -43,7 +49,6 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
     session.flush()
     turns.enrol(session, tenant)
     record(session, job, "submitted")
-    session.flush()
     return job
 
 
@@ -72,15 +77,15 @@ def marks(session: Session, job_ids: Sequence[str]) -> Sequence[Row[str, str, in
 def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transition]]:
     """Each job's transitions, oldest first, by the job's number: one query for a whole page."""
     found: dict[int, list[Transition]] = {job.number: [] for job in jobs}
-    query = select(Transition).where(Transition.job_number.in_(found)).order_by(Transition.number)
-    for transition in session.scalars(query):
+    for transition in session.scalars(TRANSITIONS, {"jobs": list(found)}):
         found[transition.job_number].append(transition)
     return found
 
 
 def record(session: Session, job: Job, reason: str) -> None:
     """Write down that the job has just taken its status."""
-    session.add(Transition(job_number=job.number, tenant=job.tenant, status=job.status, at=now(), reason=reason))
+    row = {"job_number": job.number, "tenant": job.tenant, "status": job.status, "reason": reason}
+    statements.run(session, RECORD, row)
 
 
 def move(session: Session, job: Job, status: Status, reason: str) -> None:
@@ -97,7 +102,7 @@ def move(session: Session, job: Job, status: Status, reason: str) -> None:
         job.request = None
     if status in OVER:
         job.finished_at = now()
-        session.execute(sql_delete(Checkpoint).where(Checkpoint.job_number == job.number))
+        statements.run(session, FORGET, {"job": job.number})
     record(session, job, reason)
     session.flush()
 

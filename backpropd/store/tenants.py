@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.interfaces import ORMOption
 
@@ -27,9 +28,32 @@ def owned(kind: type[Owned], tenant: str) -> Select[Owned]:
 
 def find(session: Session, kind: type[Named], tenant: str, id: str, *options: ORMOption, lock: bool = False) -> Named:
     """The tenant's row of this id, locked if asked. Raises `errors.NotFound`, the same for another tenant's."""
-    query = owned(kind, tenant).where(kind.id == id).options(*options)
-    found = session.scalar(query.with_for_update() if lock else query) if AN_ID.fullmatch(id) else None
-    if found is None:
-        noun = NOUNS[kind]
-        raise errors.NotFound(f"there is no {noun} {id[:SHOWN]!r}: GET /v1/{noun}s lists yours")
-    return found
+    query = _by_id(kind, lock).options(*options) if options else _by_id(kind, lock)
+    found: Named | None = session.scalar(query, _owner(tenant, id)) if AN_ID.fullmatch(id) else None
+    return found or _missed(kind, id)
+
+
+def lock(session: Session, kind: type[Named], tenant: str, id: str) -> None:
+    """Lock the tenant's row of this id, without reading it. Raises `errors.NotFound`."""
+    if not AN_ID.fullmatch(id) or session.scalar(_lock(kind), _owner(tenant, id)) is None:
+        _missed(kind, id)
+
+
+@cache
+def _by_id(kind: Any, lock: bool) -> Select[Any]:
+    query = select(kind).where(kind.tenant == bindparam("owner"), kind.id == bindparam("named"))
+    return query.with_for_update() if lock else query
+
+
+@cache
+def _lock(kind: Any) -> Select[str]:
+    return _by_id(kind, lock=True).with_only_columns(kind.id)
+
+
+def _owner(tenant: str, id: str) -> dict[str, str]:
+    return {"owner": tenant, "named": id}
+
+
+def _missed(kind: type[Any], id: str) -> NoReturn:
+    noun = NOUNS[kind]
+    raise errors.NotFound(f"there is no {noun} {id[:SHOWN]!r}: GET /v1/{noun}s lists yours")

@@ -9,14 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
-from backpropd.store import workers
+from backpropd.store import statements, workers
 from backpropd.store.schema import Job, Turn
 from backpropd.store.status import Status
-from backpropd.store.types import now
+from backpropd.store.types import in_seconds, now, seconds_named
 
 QUEUED: ColumnElement[bool] = Job.status == Status.QUEUED.value
 LAST_JOBS = 50  # whose lengths say how long the next ones may take
@@ -25,8 +23,7 @@ ORDER = (Job.rank, Job.queued_at, Job.number)
 
 def enrol(session: Session, tenant: str) -> None:
     """Have a tenant take part in the rounds."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    session.execute(insert(Turn).values(tenant=tenant, round=0).on_conflict_do_nothing())
+    statements.insert_new(session, Turn, {"tenant": tenant, "round": 0})
 
 
 def take(session: Session, most_running: int) -> Job | None:
@@ -35,11 +32,9 @@ def take(session: Session, most_running: int) -> Job | None:
     A tenant of whose jobs `most_running` run has no turn. Two claims at the same moment may make it one more.
     """
     for tenant, current, done in session.execute(HEADS, {"most_running": most_running}).all():
-        job = session.scalar(
-            select(Job).where(QUEUED, Job.tenant == tenant).order_by(*ORDER).limit(1).with_for_update(skip_locked=True)
-        )
+        job = session.scalar(FIRST, {"whose": tenant})
         if job is not None:
-            session.execute(update(Turn).where(Turn.tenant == tenant).values(round=current + done))
+            statements.run(session, TURN, {"whose": tenant, "now": current + done})
             return job
     return None
 
@@ -64,25 +59,36 @@ def _heads() -> Select[str, int, bool]:
 
 
 HEADS = _heads()
+FIRST = (
+    select(Job)
+    .where(QUEUED, Job.tenant == bindparam("whose"))
+    .order_by(*ORDER)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+TURN = update(Turn).where(Turn.tenant == bindparam("whose")).values(round=bindparam("now"))
 
 
 def somebody_waits(session: Session, priority: int) -> bool:
     """Whether a job of at least this priority is queued."""
-    return session.scalar(select(Job.number).where(QUEUED, Job.rank <= -priority).limit(1)) is not None
+    return session.scalar(WAITING, {"most": -priority}) is not None
+
+
+WAITING = select(Job.number).where(QUEUED, Job.rank <= bindparam("most")).limit(1)
 
 
 def count_queued(session: Session, tenant: str, most: int) -> tuple[int, int]:
     """How many jobs are queued, of a tenant and in all; never more than `most` are counted."""
-
-    def count(*which: ColumnElement[bool]) -> ScalarSelect[int]:
-        return (
-            select(func.count())
-            .select_from(select(Job.number).where(QUEUED, *which).limit(most).subquery())
-            .scalar_subquery()
-        )
-
-    mine, all_ = session.execute(select(count(Job.tenant == tenant), count())).one()
+    mine, all_ = session.execute(COUNTS, {"whose": tenant, "most": most}).one()
     return mine, all_
+
+
+def _count(*which: ColumnElement[bool]) -> ScalarSelect[int]:
+    waiting = select(Job.number).where(QUEUED, *which).limit(bindparam("most")).subquery()
+    return select(func.count()).select_from(waiting).scalar_subquery()
+
+
+COUNTS = select(_count(Job.tenant == bindparam("whose")), _count())
 
 
 def outlook(session: Session, job: Job, within_seconds: float) -> tuple[int, datetime | None]:
@@ -90,20 +96,35 @@ def outlook(session: Session, job: Job, within_seconds: float) -> tuple[int, dat
 
     Nobody can while no worker lives, or before the first job has ended.
     """
-    before = (Job.queued_at < job.queued_at) | ((Job.queued_at == job.queued_at) & (Job.number < job.number))
-    mine, equal = Job.tenant == job.tenant, Job.rank == job.rank
-    last = select(Job.seconds).where(Job.finished_at.is_not(None)).order_by(Job.finished_at.desc()).limit(LAST_JOBS)
-    figures = (
-        select(func.count()).where(QUEUED, Job.rank < job.rank),
-        select(func.count()).where(QUEUED, mine, equal, before),
-        workers.places(within_seconds),
-        select(func.count()).where(Job.status == Status.RUNNING),
-        select(func.avg(last.subquery().c.seconds)),
-    )
-    urgent, own, places, running, seconds = session.execute(select(*(each.scalar_subquery() for each in figures))).one()
-    others = session.scalars(select(func.count()).where(QUEUED, ~mine, equal).group_by(Job.tenant))
+    place = {"whose": job.tenant, "rank": job.rank, "queued_at": job.queued_at, "number": job.number}
+    figures = session.execute(FIGURES, {**place, "within": in_seconds(-within_seconds)}).one()
+    urgent, own, places, running, seconds = figures
+    others = session.scalars(OTHERS, {"whose": job.tenant, "rank": job.rank})
     position = urgent + own + sum(min(count, own + 1) for count in others) + 1
     ends = position - (places - running)  # so many jobs must end before
     if places == 0 or (seconds is None and ends > 0):
         return position, None
-    return position, session.scalar(select(now(max(ends, 0) * (seconds or 0.0) / places)))
+    return position, session.scalar(START, {"after": in_seconds(max(ends, 0) * (seconds or 0.0) / places)})
+
+
+MINE, EQUAL = Job.tenant == bindparam("whose"), Job.rank == bindparam("rank")
+
+
+def _figures() -> Select[int, int, int, int, float | None]:
+    """Queued jobs that are more urgent; those of the tenant that go before; places; running jobs; the last's length."""
+    earlier, as_early = Job.queued_at < bindparam("queued_at"), Job.queued_at == bindparam("queued_at")
+    before = earlier | (as_early & (Job.number < bindparam("number")))
+    last = select(Job.seconds).where(Job.finished_at.is_not(None)).order_by(Job.finished_at.desc()).limit(LAST_JOBS)
+    figures = (
+        select(func.count()).where(QUEUED, Job.rank < bindparam("rank")),
+        select(func.count()).where(QUEUED, MINE, EQUAL, before),
+        workers.places(seconds_named("within")),
+        select(func.count()).where(Job.status == Status.RUNNING),
+        select(func.avg(last.subquery().c.seconds)),
+    )
+    return select(*(each.scalar_subquery() for each in figures))
+
+
+FIGURES = _figures()
+OTHERS = select(func.count()).where(QUEUED, ~MINE, EQUAL).group_by(Job.tenant)
+START = select(now(seconds_named("after")))

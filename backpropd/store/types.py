@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Dialect, Integer, literal
+from sqlalchemy import JSON, BigInteger, BindParameter, Dialect, Integer, bindparam, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -34,13 +34,24 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+def seconds_named(name: str) -> BindParameter[int]:
+    """A parameter for `now` and `steady`, in a statement that is made once; its values are `in_seconds(…)`."""
+    return bindparam(name, type_=BigInteger())
+
+
+def in_seconds(seconds: float) -> int:
+    """Seconds as the database counts them."""
+    return int(seconds * 1_000_000)
+
+
 class _Clock(FunctionElement[Any]):
-    """A clock of the database's, plus `seconds`."""
+    """A clock of the database's, plus `seconds`: so many, or a parameter that is given as `in_seconds` has it."""
 
     inherit_cache = True
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        super().__init__(literal(int(seconds * 1_000_000), BigInteger()))
+    def __init__(self, seconds: float | BindParameter[int] = 0.0) -> None:
+        fixed = None if isinstance(seconds, BindParameter) else literal(in_seconds(seconds), BigInteger())
+        super().__init__(seconds if fixed is None else fixed)
 
 
 class now(_Clock):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backpropd.store.schema import Dataset, Job, Model
@@ -43,10 +43,17 @@ def progress(session: Session, tenant: str) -> tuple[dict[str, int], int]:
 
 def stored_bytes(session: Session, tenant: str) -> int:
     """The bytes of a tenant's datasets and models: a look at two indexes."""
-    datasets = select(_sum(Dataset.size)).where(Dataset.tenant == tenant).scalar_subquery()
-    models = select(_sum(Model.size)).where(Model.tenant == tenant).scalar_subquery()
-    return int(session.execute(select(datasets + models)).scalar_one())
+    return int(session.execute(STORED, {"owner": tenant}).scalar_one())
 
 
 def _sum(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
     return func.coalesce(func.sum(column), 0)
+
+
+def _stored() -> Select[int]:
+    datasets = select(_sum(Dataset.size)).where(Dataset.tenant == bindparam("owner")).scalar_subquery()
+    models = select(_sum(Model.size)).where(Model.tenant == bindparam("owner")).scalar_subquery()
+    return select(datasets + models)
+
+
+STORED = _stored()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BindParameter, Select, func, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,6 @@ def alive(session: Session, within_seconds: float) -> tuple[int, int]:
     return int(count), int(slots)
 
 
-def places(within_seconds: float) -> Select[int]:
-    """A query for the places for jobs that workers have who were heard of lately."""
-    return select(func.coalesce(func.sum(Worker.slots), 0)).where(Worker.seen_at > steady(-within_seconds))
+def places(since: BindParameter[int]) -> Select[int]:
+    """A query for the places for jobs that workers have who were heard of lately: `since` so many seconds from now."""
+    return select(func.coalesce(func.sum(Worker.slots), 0)).where(Worker.seen_at > steady(since))

@@ -19,6 +19,7 @@ from backpropd.store.ids import new_id
 from backpropd.store.migrate import upgrade
 from backpropd.store.schema import Model
 from backpropd.store.types import now
+from tests.servers import fresh_database
 from tests.store.conftest import SCRIPTS, TENANT, a_dataset, a_job, an_epoch
 
 
@@ -252,3 +253,19 @@ def test_blobs_outside_a_folder_are_copied_for_reading(tmp_path: Path) -> None:
     with blobs.local_path(sha256) as path:
         assert path.read_bytes() == b"hello"
     assert not path.exists()
+
+
+def test_connections_that_the_server_has_closed_are_made_anew_unseen(postgres: str) -> None:
+    mine, other = Database(fresh_database(postgres)), Database(postgres)
+    for database in (mine, other):
+        database.ping()
+    ours = text("SELECT pg_backend_pid()")
+    with mine.read() as one, mine.read() as two:
+        closed = [one.scalar(ours), two.scalar(ours)]
+    with other.write() as session:
+        ended = [session.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}) for pid in closed]
+    assert ended == [True, True]
+    with mine.read() as one, mine.read() as two:
+        assert not {one.scalar(ours), two.scalar(ours)} & set(closed)
+    for database in (mine, other):
+        database.dispose()

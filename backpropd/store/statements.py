@@ -1,0 +1,35 @@
+"""Statements that are made once and run often: SQLAlchemy takes as long to make one as SQLite does to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, Insert
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from backpropd.store.schema import Base
+
+Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+def run(session: Session, statement: Executable, rows: Rows) -> None:
+    """Run a statement in the session's transaction, past the session: it keeps no objects of these rows.
+
+    What waits in the session is not written first.
+    """
+    session.connection().execute(statement, rows)
+
+
+def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:
+    """Insert rows; those that are there already stay as they are."""
+    run(session, _insert_new(session.get_bind().dialect.name, kind), rows)
+
+
+@cache
+def _insert_new(dialect: str, kind: type[Base]) -> Insert:
+    insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
+    return insert(kind).on_conflict_do_nothing()
