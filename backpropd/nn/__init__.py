@@ -22,7 +22,8 @@ from backpropd.nn.regularize import Regularization
 from backpropd.nn.schedules import SCHEDULES
 from backpropd.nn.state import State
 from backpropd.nn.threshold import Trace
-from backpropd.nn.train import EarlyStopping, Epoch, Training, bursts, fit
+from backpropd.nn.train import Epoch, bursts, fit
+from backpropd.nn.training import EarlyStopping, Training
 
 __all__ = [
     "ACTIVATIONS",

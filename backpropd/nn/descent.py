@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.nn.network import Batch, Network
-from backpropd.nn.optim import Optimizer
+from backpropd.nn.optim import LBFGS
 from backpropd.nn.params import Array, Layout
-from backpropd.nn.regularize import Regularization, weight_matrices
+from backpropd.nn.regularize import weight_matrices
 from backpropd.nn.state import State
+from backpropd.nn.training import Training
 
 Orders = NDArray[np.intp]
 """For each epoch the order in which it sees the rows (epochs, rows)."""
@@ -59,18 +60,17 @@ class NumpyDescent:
     def __init__(
         self,
         network: Network,
-        optimizer: Optimizer,
-        regularization: Regularization,
-        batch_size: int,
+        training: Training,
         training_set: Batch,
         validation_set: Batch | None,
         state: State,
     ) -> None:
         """A batch size of all the rows or more means full batches; the last batch of an epoch has what is left."""
         rows = len(training_set.x)
-        self.network, self.optimizer, self.regularization = network, optimizer, regularization
+        assert not isinstance(training.optimizer, LBFGS)  # noqa: S101 - for the type checker
+        self.network, self.optimizer, self.regularization = network, training.optimizer, training.regularization
         self.training_set, self.validation_set, self.state = training_set, validation_set, state
-        self.batch_size = min(batch_size, rows)
+        self.batch_size = min(training.batch_size, rows)
         self.steps_per_epoch = -(-rows // self.batch_size)
         self.gradient = np.zeros(network.parameters, state.theta.dtype)
         self.weights = weight_matrices(network.layout, state.theta)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,10 @@ from backpropd.nn.descent import Descended, Orders, Outcome, first_not_finite
 from backpropd.nn.network import Batch, Network, Spec
 from backpropd.nn.optim import LBFGS
 from backpropd.nn.params import Array
-from backpropd.nn.regularize import Regularization, weight_matrices
+from backpropd.nn.regularize import weight_matrices
 from backpropd.nn.schedules import Constant
 from backpropd.nn.state import State
-
-if TYPE_CHECKING:
-    from backpropd.nn.train import Training
+from backpropd.nn.training import Training
 
 SIGNATURE = "setulb(m,x,l,u,nbd,f,g,factr,pgtol,wa,iwa,task,lsave,isave,dsave,maxls,ln_task)"
 START, NEW_X, FG, CONVERGENCE, ABNORMAL = 0, 1, 3, 4, 8  # what the routine's `task` says, the first of its two numbers
@@ -46,14 +43,15 @@ class LbfgsDescent:
     def __init__(
         self,
         network: Network,
-        optimizer: LBFGS,
-        regularization: Regularization,
+        training: Training,
         training_set: Batch,
         validation_set: Batch | None,
         state: State,
     ) -> None:
         """`state` was started for this optimizer. Raises `JobFailed` if SciPy's routine is not the one known here."""
-        self.network, self.optimizer, self.regularization = network, optimizer, regularization
+        optimizer = training.optimizer
+        assert isinstance(optimizer, LBFGS)  # noqa: S101 - for the type checker
+        self.network, self.optimizer, self.regularization = network, optimizer, training.regularization
         self.validation_set, self.state, self.routine = validation_set, state, routine_of_scipy()
         numbers, integers = optimizer.memory(network.parameters)
         assert state.solver_numbers is not None and state.solver_integers is not None  # noqa: S101, PT018 - for the type checker

@@ -157,12 +157,13 @@ class Network:
         views = self.layout.views(theta)
         layers = []
         for index, spec in enumerate(self.spec.layers):
-            a, h = np.empty((2, rows, spec.units), theta.dtype)
+            name, shape = f"layers.{index}", (rows, spec.units)
+            a, h = np.empty(shape, theta.dtype), np.empty(shape, theta.dtype)
             layers.append(
                 Layer(
                     activation=ACTIVATIONS[spec.activation],
-                    weight=views[f"layers.{index}.weight"],
-                    bias=views.get(f"layers.{index}.bias"),
+                    weight=views[f"{name}.weight"],
+                    bias=views[f"{name}.bias"] if spec.use_bias else None,
                     normalization=_normalization(views, index, a) if spec.normalization else None,
                     dropout=spec.dropout,
                     a=a,

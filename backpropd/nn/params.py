@@ -37,8 +37,8 @@ class Layout:
     def views(self, vector: Array) -> dict[str, Array]:
         """Each parameter by name, a view of theta (size,) or of a gradient (trainable,), which ends before the rest."""
         return {
-            name: vector[place].reshape(self.shapes[name])
-            for name, place in self.slices.items()
+            name: vector[place] if len(shape) == 1 else vector[place].reshape(shape)
+            for (name, shape), place in zip(self.shapes.items(), self.slices.values(), strict=True)
             if place.stop <= len(vector)
         }
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,55 +14,17 @@ from backpropd.nn.descent import Descended, Descent, NumpyDescent, Outcome
 from backpropd.nn.kernels.descent import NumbaDescent
 from backpropd.nn.lbfgs import LbfgsDescent, refuse_for_lbfgs
 from backpropd.nn.network import Batch, Network
-from backpropd.nn.optim import LBFGS, Optimizer
+from backpropd.nn.optim import LBFGS
 from backpropd.nn.params import Array
-from backpropd.nn.regularize import Regularization
-from backpropd.nn.schedules import Constant, ReduceOnPlateau, Schedule
+from backpropd.nn.schedules import ReduceOnPlateau
 from backpropd.nn.state import State, StopReason
+from backpropd.nn.training import Training
 
 Metrics = Callable[[Array, Array], dict[str, float]]
 Clock = Callable[[], float]
 LONGEST_BURST = 256
 LAST_LOOK_ROWS = 128
 ORDERED_ROWS = 2**20  # of all the epochs of a burst: the orders are drawn ahead, eight bytes a row
-
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """Stop after `patience` epochs, none of which lowered the best loss by more than `min_delta` (Prechelt 1998).
-
-    The epochs before `start_epoch` are not looked at. With `restore_best`, theta becomes that of the epoch with the
-    lowest loss when the run ends, for whatever reason.
-    """
-
-    monitor: Literal["validation_loss", "loss"] = "validation_loss"
-    patience: int = 10
-    min_delta: float = 0.0
-    restore_best: bool = True
-    start_epoch: int = 1
-
-
-@dataclass(frozen=True)
-class Training:
-    """How to train: the optimizer, at most how many epochs, how many rows a step, and when to stop before.
-
-    `target_loss` ends the run at an epoch whose loss is no larger: the validation loss where there is a validation
-    set. `max_seconds` ends it at the first epoch that is over later than that, by the clock that `fit` is given.
-    `metrics_every` says which epochs have metrics: the first, every so many, and the last. With `path_every` theta is
-    kept every so many epochs. `LBFGS` makes one iteration an epoch, on full batches, and ends the run where it is over.
-    """
-
-    optimizer: Optimizer | LBFGS
-    epochs: int = 100
-    batch_size: int = 32
-    early_stopping: EarlyStopping | None = None
-    schedule: Schedule = field(default_factory=Constant)
-    regularization: Regularization = field(default_factory=Regularization)
-    target_loss: float | None = None
-    max_seconds: float | None = None
-    metrics_every: int = 1
-    path_every: int | None = None
-    engine: Literal["numpy", "numba"] = "numpy"
 
 
 class Epoch(NamedTuple):
@@ -166,12 +127,12 @@ class _Run:
                 state.keep_on_path()
 
     def _engine(self) -> Descent:
-        training, sets = self.training, (self.training_set, self.validation_set)
-        optimizer, regularization = training.optimizer, training.regularization
-        if isinstance(optimizer, LBFGS):
-            return LbfgsDescent(self.network, optimizer, regularization, *sets, self.state)
-        engine: type[NumpyDescent | NumbaDescent] = NumbaDescent if training.engine == "numba" else NumpyDescent
-        return engine(self.network, optimizer, regularization, training.batch_size, *sets, self.state)
+        engine: type[NumpyDescent | NumbaDescent | LbfgsDescent] = NumpyDescent
+        if isinstance(self.training.optimizer, LBFGS):
+            engine = LbfgsDescent
+        elif self.training.engine == "numba":
+            engine = NumbaDescent
+        return engine(self.network, self.training, self.training_set, self.validation_set, self.state)
 
     def bursts(self, most: int) -> Iterator[list[Epoch]]:
         """Burst after burst; an epoch that is looked at is the only one of its burst."""

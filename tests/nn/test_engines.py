@@ -17,7 +17,7 @@ from backpropd.nn.losses import LOSSES
 from backpropd.nn.metrics import classification
 from backpropd.nn.regularize import Regularization
 from backpropd.nn.schedules import Cosine, OneCycle, ReduceOnPlateau, Schedule
-from backpropd.nn.train import EarlyStopping
+from backpropd.nn.training import EarlyStopping
 
 from .data import Array, blobs, classifier, regressor
 

@@ -13,10 +13,9 @@ from backpropd.nn.descent import Descended, Orders, first_not_finite
 from backpropd.nn.kernels import activations, epochs, layers, losses, products, updates
 from backpropd.nn.kernels.compile import LANES, LAYER, SETTINGS
 from backpropd.nn.network import Batch, Network
-from backpropd.nn.optim import Optimizer
 from backpropd.nn.params import Array
-from backpropd.nn.regularize import Regularization
 from backpropd.nn.state import State
+from backpropd.nn.training import Training
 
 LEAST_BLOCK = 128  # rows of a validation set looked at together
 
@@ -30,9 +29,7 @@ class NumbaDescent:
     def __init__(
         self,
         network: Network,
-        optimizer: Optimizer,
-        regularization: Regularization,
-        batch_size: int,
+        training: Training,
         training_set: Batch,
         validation_set: Batch | None,
         state: State,
@@ -40,7 +37,7 @@ class NumbaDescent:
         """A batch size of all the rows or more means full batches; the last batch of an epoch has what is left."""
         self.network, self.state = network, state
         rows, dtype = len(training_set.x), state.theta.dtype
-        batch_size = min(batch_size, rows)
+        batch_size = min(training.batch_size, rows)
         self.steps_per_epoch = -(-rows // batch_size)
         self.has_validation = validation_set is not None
         nobody = Batch(training_set.x[:0], training_set.y[:0])
@@ -49,7 +46,7 @@ class NumbaDescent:
         block = max(batch_size, LEAST_BLOCK) if self.has_validation else batch_size
         lanes = -(-block // LANES) * LANES
         self.layers, size = _records(network, lanes)
-        self.settings = _settings(network, optimizer, regularization, batch_size)[0]
+        self.settings = _settings(network, training, batch_size)[0]
         widest = max(layer.units for layer in network.spec.layers)
         self.work = (
             np.zeros(size, dtype),
@@ -125,18 +122,18 @@ def _records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
     return records, size
 
 
-def _settings(network: Network, optimizer: Optimizer, regularization: Regularization, batch_size: int) -> NDArray[Any]:
+def _settings(network: Network, training: Training, batch_size: int) -> NDArray[Any]:
     """One record of every number that the kernels are told; what is None or not there is zero."""
     settings = np.zeros(1, SETTINGS)
     numbers: dict[str, Any] = {
         **asdict(network.loss_function),  # type: ignore[call-overload]
-        **asdict(optimizer),  # type: ignore[call-overload]
-        **asdict(regularization),
+        **asdict(training.optimizer),  # type: ignore[arg-type]
+        **asdict(training.regularization),
         "inputs": network.spec.inputs,
         "outputs": network.outputs,
         "batch_size": batch_size,
         "loss": losses.CODES[network.spec.loss],
-        "optimizer": updates.CODES[type(optimizer)],
+        "optimizer": updates.CODES[type(training.optimizer)],
     }
     for name in SETTINGS.names or ():
         settings[name] = numbers.get(name) or 0
