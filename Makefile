@@ -38,12 +38,11 @@ test: $(READY) ## run the whole test suite, with its own Redis and PostgreSQL
 test-fast: $(READY) ## run the tests that start no stack
 	$(BIN)/pytest $(PARALLEL) -m "not acceptance"
 
-check: $(READY) ## formatter, linter, strict types, import floors, fast tests
+check: $(READY) ## formatter, linter, strict types, import floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(PARALLEL) -q -m "not acceptance"
 
 fuzz-api: $(READY) ## try a running stack with thousands of good and bad requests, for some minutes
 	$(BIN)/python -m tests.service.fuzzing
