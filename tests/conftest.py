@@ -12,6 +12,17 @@ from worker.compiled import BAKED
 
 keep_machine_code(BAKED)
 
+SERVERS = {"postgres", "broker_url"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what meets a real server: the fast tests go without."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        on_postgresql = parameters is not None and "postgresql" in parameters.params.values()
+        if on_postgresql or SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("acceptance")
+
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

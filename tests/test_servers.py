@@ -14,6 +14,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from .servers import Redis, connect, fresh_database, postgres_server, redis_server
 
+pytestmark = pytest.mark.acceptance
+
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

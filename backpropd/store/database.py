@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ class Database:
         self.engine = _sqlite(url, steady) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
         self._reading = self.engine.execution_options(backpropd_writing=False)
         self._writing = self.engine.execution_options(backpropd_writing=True)
+        self._queue = threading.Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -46,8 +48,24 @@ class Database:
         Raises:
             errors.Unavailable: the database cannot be reached, or stayed busy for too long.
         """
-        with _answering(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with self._turn(), _answering(), Session(self._writing, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have this process's writers wait for each other where the database has one at a time.
+
+        SQLite would have them sleep, ever longer, and try again. Raises `errors.Unavailable` after as long as it would.
+        """
+        if self._queue is None:
+            yield
+            return
+        if not self._queue.acquire(timeout=BUSY_SECONDS):
+            raise errors.Unavailable(f"the database was busy for {BUSY_SECONDS:g} s: try again")
+        try:
+            yield
+        finally:
+            self._queue.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

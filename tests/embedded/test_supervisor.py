@@ -15,6 +15,8 @@ import pytest
 
 from .running import Running, eventually, left_over, running, traced
 
+pytestmark = pytest.mark.acceptance
+
 ROOT = Path(__file__).parents[2]
 SERVE = "ready()\ntime.sleep(600)"
 STUBBORN = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVE
