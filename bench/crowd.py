@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import selectors
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -11,6 +12,7 @@ from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
 
 EVENT = b"event: epoch"
+OK = b"HTTP/1.1 200"
 
 
 class Crowd:
@@ -59,11 +61,16 @@ def _follow(address: str, job_ids: Sequence[str], last_event_id: str, asked: Con
 
 
 def _open(address: str, job_id: str, last_event_id: str) -> socket.socket:
+    """A stream. One whose client has gone holds its place until it is written to: then this one waits."""
     where = urlsplit(address)
-    stream = socket.create_connection((where.hostname, where.port), timeout=30)
     head = f"GET /v1/jobs/{job_id}/events HTTP/1.1\r\nHost: {where.netloc}\r\nLast-Event-ID: {last_event_id}\r\n\r\n"
-    stream.sendall(head.encode())
-    return stream
+    while True:
+        stream = socket.create_connection((where.hostname, where.port), timeout=30)
+        stream.sendall(head.encode())
+        if stream.recv(len(OK)) == OK:
+            return stream
+        stream.close()
+        time.sleep(0.5)
 
 
 def _read(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> int:

@@ -26,7 +26,7 @@ ENDLESS = 9_999_999
 
 XOR: dict[str, Any] = {"network": {"hidden": [{"units": 4, "activation": "tanh"}]}}
 # An epoch takes some 20 to 50 ms.
-DIGITS: dict[str, Any] = {"network": {"hidden": [{"units": 512}, {"units": 512}]}}
+DIGITS: dict[str, Any] = {"network": {"hidden": [{"units": 256}, {"units": 256}]}}
 
 
 def main() -> None:
@@ -135,9 +135,9 @@ def _at_rest(api: _Api, client: Client) -> dict[str, float]:
     xor = client.datasets.sample("xor")
     paused = [_paused(client, xor) for _ in range(STREAMS)]
     before = api.memory()
-    with _settled(api, [paused[0]] * STREAMS):
+    with _settled(api, [paused[0]] * STREAMS, ENDLESS):
         one = api.look(SECONDS)
-    with _settled(api, paused):
+    with _settled(api, paused, ENDLESS):
         many = api.look(SECONDS)
     for job_id in paused:
         client.jobs.cancel(job_id)
@@ -179,9 +179,9 @@ def _while_training(api: _Api, client: Client) -> dict[str, float]:
 
 
 @contextmanager
-def _settled(api: _Api, job_ids: Sequence[str]) -> Iterator[Crowd]:
-    """A crowd that has seen all there was."""
-    with crowd(api.address, job_ids) as clients:
+def _settled(api: _Api, job_ids: Sequence[str], seen: int = 0) -> Iterator[Crowd]:
+    """A crowd that has seen all there was, which is nothing new after the epoch `seen`."""
+    with crowd(api.address, job_ids, f"0-{seen}") as clients:
         time.sleep(SETTLE)
         yield clients
 
