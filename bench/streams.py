@@ -1,4 +1,4 @@
-"""What many open event streams cost the API: `python -m bench.streams`, on SQLite alone."""
+"""What many open event streams cost the API: `python -m bench.streams`; `bench.throughput` has it on both databases."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as place, stack(Path(place)) as address, Client(address) as client:
         for name, figure in measure(address, client, Path(place)).items():
-            print(f"{name:52}{figure:10.3f}")
+            print(f"{name:54}{figure:10.2f}")
 
 
 def measure(address: str, client: Client, folder: Path) -> dict[str, float]:
-    """The figures of the stack in `folder`. CPU is the API's process alone, as a share of one core."""
+    """The figures of the stack in `folder`. CPU is that of the API's process alone."""
     api = _Api(address, folder)
     nobody = api.look(SECONDS)
-    found = {"streams: CPU with none open": nobody.share}
+    found = {"streams: none open, CPU % of a core": nobody.cpu}
     done = _job(client, client.datasets.sample("xor"), {"epochs": LONG}, **XOR)
     client.jobs.wait(done)
     found |= _catching_up(api, done)
@@ -52,7 +52,7 @@ def measure(address: str, client: Client, folder: Path) -> dict[str, float]:
 class Look(NamedTuple):
     """What the API did for some seconds."""
 
-    share: float  # of one core
+    cpu: float  # % of one core
     health: float  # the median answer of /healthz, in milliseconds
     memory: float  # MiB
 
@@ -73,7 +73,7 @@ class _Api:
             times.append(self.health())
             time.sleep(0.2)
         share = (self.cpu() - cpu) / (time.perf_counter() - began)
-        return Look(share, statistics.median(times) * 1000, self.memory())
+        return Look(share * 100, statistics.median(times) * 1000, self.memory())
 
     def cpu(self) -> float:
         """Seconds of a core until now."""
@@ -113,14 +113,14 @@ def _catching_up(api: _Api, done: str) -> dict[str, float]:
     alone = _events_cost(api, [done], 0, LONG)
     together = _events_cost(api, [done] * STREAMS, LONG - SHORT, STREAMS * SHORT)
     return {
-        "streams: catching up alone, CPU µs an epoch": alone.share,
-        "streams: all catching up, CPU µs an epoch": together.share,
+        "streams: catching up alone, CPU µs an epoch": alone.cpu,
+        "streams: all catching up, CPU µs an epoch": together.cpu,
         "streams: all catching up, GET /healthz p50, ms": together.health,
     }
 
 
 def _events_cost(api: _Api, job_ids: Sequence[str], after: int, events: int) -> Look:
-    """As `share`, CPU microseconds for each of so many events."""
+    """As `cpu`, microseconds of it for each of so many events."""
     cpu, health = api.cpu(), [api.health()]
     with crowd(api.address, job_ids, f"0-{after}") as clients:
         while (came := clients.events()) < events:
@@ -142,10 +142,10 @@ def _at_rest(api: _Api, client: Client) -> dict[str, float]:
     for job_id in paused:
         client.jobs.cancel(job_id)
     return {
-        "streams: at rest, CPU": one.share,
-        "streams: at rest, MiB": one.memory - before,
-        "streams: at rest, GET /healthz p50, ms": one.health,
-        "streams: of as many jobs at rest, CPU": many.share,
+        "streams: of one job at rest, CPU % of a core": one.cpu,
+        "streams: of one job at rest, MiB": one.memory - before,
+        "streams: of one job at rest, GET /healthz p50, ms": one.health,
+        "streams: of as many jobs at rest, CPU % of a core": many.cpu,
     }
 
 
@@ -171,8 +171,8 @@ def _while_training(api: _Api, client: Client) -> dict[str, float]:
     client.jobs.cancel(job_id)
     return {
         "streams: while one job trains, epochs a second": rate / STREAMS,
-        "streams: while one job trains, CPU": watched.share,
-        "streams: while one job trains, CPU µs an epoch": watched.share / rate * 1e6,
+        "streams: while one job trains, CPU % of a core": watched.cpu,
+        "streams: while one job trains, CPU µs an epoch": watched.cpu / 100 / rate * 1e6,
         "streams: while one job trains, GET /healthz p50, ms": watched.health,
         "streams: none while it trains, GET /healthz p50, ms": alone.health,
     }
