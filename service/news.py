@@ -49,8 +49,8 @@ class _Wanted(NamedTuple):
 class News:
     """Reads batches, and keeps the last ones for a moment."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, kept_seconds: float = KEPT_SECONDS) -> None:
+        self._database, self._kept_seconds = database, kept_seconds
         self._keeping = threading.Lock()
         self._kept: OrderedDict[_Wanted, tuple[float, Future[Batch]]] = OrderedDict()
 
@@ -74,7 +74,7 @@ class News:
         moment = time.monotonic()
         with self._keeping:
             since, batch = self._kept.pop(wanted, (0.0, Future[Batch]()))
-            known = moment - since < KEPT_SECONDS
+            known = moment - since < self._kept_seconds
             if not known:
                 since, batch = moment, Future[Batch]()
             self._kept[wanted] = since, batch

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from backpropd import errors
@@ -72,7 +71,7 @@ def streamed(http: FlaskClient, job_id: str, last_event_id: str = "") -> str:
 
 
 def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
-    app: Flask, http: FlaskClient, iris: str, work: Callable[[], None]
+    http: FlaskClient, iris: str, work: Callable[[], None]
 ) -> None:
     body = {"dataset_id": iris, "target": "species", "training": {"epochs": BATCH + 20}}
     job = http.post("/v1/jobs", json=body).json
@@ -94,13 +93,19 @@ def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
 
 
 def test_streams_at_the_same_place_share_what_is_read(database: Database) -> None:
-    job, news = queued(database, "us"), News(database)
+    job, news = queued(database, "us"), News(database, kept_seconds=60)
     mark = trained(database, job.tenant, 20)
     with ThreadPoolExecutor(8) as crowd:
         batches = list(crowd.map(lambda _: news.after(job.tenant, job.id, mark, START), range(8)))
     assert len({id(batch) for batch in batches}) == 1
     assert batches[0].events.count(b"event: epoch") == 20
     assert batches[0].place == (2, 20)
+
+
+def test_what_was_read_a_while_ago_is_read_again(database: Database) -> None:
+    job, news = queued(database, "us"), News(database, kept_seconds=0)
+    mark = trained(database, job.tenant, 20)
+    assert news.after(job.tenant, job.id, mark, START) is not news.after(job.tenant, job.id, mark, START)
 
 
 def test_news_of_a_job_is_never_older_than_its_mark(database: Database) -> None:
