@@ -60,8 +60,8 @@ class News:
         Raises `errors.NotFound` and `errors.Unavailable`, to all that wait for the same batch.
         """
         wanted = _Wanted(tenant, job_id, mark, place)
-        batch, somebody_reads = self._promised(wanted)
-        if not somebody_reads:
+        batch, mine = self._promised(wanted)
+        if mine:
             try:
                 batch.set_result(self._read(tenant, job_id, place))
             except BaseException as error:
@@ -70,17 +70,16 @@ class News:
         return batch.result()
 
     def _promised(self, wanted: _Wanted) -> tuple[Future[Batch], bool]:
-        """The batch, and whether somebody has read it or is about to: else the caller has to."""
+        """The batch, and whether the caller has to read it: else somebody has, or is about to."""
         moment = time.monotonic()
         with self._keeping:
-            since, batch = self._kept.pop(wanted, (0.0, Future[Batch]()))
-            known = moment - since < self._kept_seconds
-            if not known:
-                since, batch = moment, Future[Batch]()
-            self._kept[wanted] = since, batch
+            if (kept := self._kept.get(wanted)) and moment - kept[0] < self._kept_seconds:
+                return kept[1], False
+            self._kept.pop(wanted, None)  # the new one goes to the end: the first is the oldest
+            self._kept[wanted] = moment, Future[Batch]()
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-            return batch, known
+            return self._kept[wanted][1], True
 
     def _forget(self, wanted: _Wanted) -> None:
         with self._keeping:
