@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 from sqlalchemy import insert
 
 from backpropd.client import Client
@@ -24,7 +22,7 @@ from backpropd.store.ids import new_id
 from backpropd.store.migrate import upgrade
 from backpropd.store.schema import Epoch, Job
 from backpropd.store.types import now
-from bench import results
+from bench import results, streams
 from embedded.demo import stack
 from tests.servers import postgres_server
 
@@ -33,7 +31,6 @@ WAKE_UPS = 60
 QUEUED = 100_000
 CLAIMS = 200
 EPOCHS = 1_000_000
-STREAMS = 200
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 WANTED = {"sqlite": 60, "postgresql": 100}
 
@@ -51,9 +48,9 @@ def main() -> None:
             found[kind] = {**_service(kind, Path(place), url), **_queue(Path(place), url)}
         print(f"{kind}:")
         for name, figure in found[kind].items():
-            print(f"    {name:34}{figure:10.2f}")
+            print(f"    {name:54}{figure:10.2f}")
     results.write(
-        "throughput", {"jobs": TINY, "queued": QUEUED, "streams": STREAMS, "databases": found, "wanted": WANTED}
+        "throughput", {"jobs": TINY, "queued": QUEUED, "streams": streams.STREAMS, "databases": found, "wanted": WANTED}
     )
 
 
@@ -79,7 +76,7 @@ def _service(kind: str, folder: Path, url: str) -> dict[str, float]:
             "wake-up p50, ms": statistics.median(woken) * 1000,
             "wake-up p95, ms": woken[int(len(woken) * 0.95) - 1] * 1000,
         }
-        return {**figures, **_streams(address, client, dataset_id, target, folder)}
+        return {**figures, **streams.measure(address, client, folder)}
 
 
 def _post(client: Client, dataset_id: str, target: str) -> str:
@@ -108,70 +105,6 @@ def _unfinished(address: str) -> bool:
     """Whether a job is left; one row tells."""
     looks = ({"status": status, "limit": 1} for status in ("queued", "running"))
     return any(httpx.get(f"{address}/v1/jobs", params=look).json()["data"] for look in looks)
-
-
-def _streams(address: str, client: Client, dataset_id: str, target: str, folder: Path) -> dict[str, float]:
-    """What so many event streams of one paused job cost the API, in seconds of a core a second and in MiB."""
-    job_id = _post(client, dataset_id, target)
-    client.jobs.wait(job_id)
-    waiting = client.jobs.create(dataset_id, target, priority=-10, **{**SPEC, "training": {"epochs": 9_999_999}})["id"]
-    api = _api(folder)
-    idle, before = _load(api), api.memory_info().rss
-    stop = threading.Event()
-    threads = [threading.Thread(target=_listen, args=(address, waiting, stop), daemon=True) for _ in range(STREAMS)]
-    client.jobs.pause(waiting)
-    while client.jobs.get(waiting)["status"] != "paused":
-        time.sleep(0.1)
-    for thread in threads:
-        thread.start()
-    time.sleep(5)
-    open_, grown = _load(api), api.memory_info().rss - before
-    client.jobs.resume(waiting)
-    time.sleep(2)
-    busy, answered = _load(api), _answer(address)
-    client.jobs.cancel(waiting)
-    stop.set()
-    return {
-        "streams: CPU idle": idle,
-        "streams: CPU with all open": open_,
-        "streams: CPU while epochs come": busy,
-        "streams: MiB": grown / 2**20,
-        "streams: GET /healthz, ms": answered * 1000,
-    }
-
-
-def _listen(address: str, job_id: str, stop: threading.Event) -> None:
-    with httpx.stream("GET", f"{address}/v1/jobs/{job_id}/events", timeout=60) as answer:
-        assert answer.status_code == 200, answer.read()
-        for _ in answer.iter_lines():
-            if stop.is_set():
-                return
-
-
-def _api(folder: Path) -> psutil.Process:
-    """The process that answers: granian's child."""
-    data = str(folder / "data")
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        environ = process.info["environ"] or {}
-        if environ.get("BACKPROPD_DATA_DIR") == data and (process.info["cmdline"] or [])[-2:] == ["-m", "service"]:
-            children = process.children(recursive=True)
-            return max(children or [process], key=lambda each: each.memory_info().rss)
-    raise RuntimeError("the API is not there")
-
-
-def _load(process: psutil.Process, seconds: float = 5.0) -> float:
-    before = sum(process.cpu_times()[:2])
-    time.sleep(seconds)
-    return (sum(process.cpu_times()[:2]) - before) / seconds
-
-
-def _answer(address: str) -> float:
-    times = []
-    for _ in range(20):
-        began = time.perf_counter()
-        httpx.get(f"{address}/healthz")
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
 
 
 def _queue(folder: Path, url: str) -> dict[str, float]:

@@ -6,21 +6,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from backpropd.store import schema
+from backpropd.store import epochs, schema
 from backpropd.store.paging import Page
 
 Row = TypeVar("Row")
-
-EPOCH_FIELDS = (
-    "epoch",
-    "loss",
-    "validation_loss",
-    "metrics",
-    "validation_metrics",
-    "gradient_norm",
-    "learning_rate",
-    "seconds",
-)
 
 
 def dataset(row: schema.Dataset) -> dict[str, Any]:
@@ -83,9 +72,9 @@ def one_or_all(target: list[str]) -> str | list[str]:
     return target[0] if len(target) == 1 else target
 
 
-def epoch(row: schema.Epoch) -> dict[str, Any]:
-    """An epoch."""
-    return {name: getattr(row, name) for name in EPOCH_FIELDS}
+def epoch(row: Any) -> dict[str, Any]:
+    """An epoch, from a row of `epochs.FIELDS`."""
+    return dict(zip(epochs.FIELDS, row, strict=True))
 
 
 def model(row: schema.Model) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from backpropd.store.database import Database
 from service.doorbell import Doorbell
 from service.keyring import Keyring
 from service.limiter import Limiter
+from service.news import News
 from service.places import Places
 from service.watcher import Watcher
 
@@ -34,6 +35,7 @@ class World:
     celery: Celery
     doorbell: Doorbell = field(init=False)
     watcher: Watcher = field(init=False)
+    news: News = field(init=False)
     keyring: Keyring = field(init=False)
     reader: tabular.Reader = field(init=False)
     limiter: Limiter = field(init=False)
@@ -46,6 +48,7 @@ class World:
     def __post_init__(self) -> None:
         self.doorbell = Doorbell(self.celery)
         self.watcher = Watcher(self.database)
+        self.news = News(self.database)
         self.keyring = Keyring(self.database)
         self.reader = _reader(self.settings)
         broker = self.settings.broker_url if self.settings.mode == "keys" else ""  # one user has one process

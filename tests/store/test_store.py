@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backpropd import errors
-from backpropd.store import claims, datasets, epochs, idempotency, jobs, models, workers
+from backpropd.store import claims, datasets, epochs, idempotency, jobs, marks, models, workers
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database, wal_is_safe
 from backpropd.store.ids import new_id
@@ -152,6 +152,32 @@ def test_only_a_job_that_is_over_can_be_deleted(database: Database) -> None:
         jobs.delete(session, TENANT, job.id)
     with pytest.raises(errors.NotFound), database.read() as session:
         jobs.get(session, TENANT, job.id)
+
+
+def test_an_epoch_comes_back_as_it_was_written(database: Database) -> None:
+    job = a_job(database)
+    metrics = {"accuracy": 0.1, "r2": -1e-05, "whole": 3.0, "large": 1e300}
+    written = [{**an_epoch(1), "metrics": metrics, "validation_loss": 0.5}, {**an_epoch(2), "validation_metrics": {}}]
+    with database.write() as session:
+        held = claims.claim_best(session, "w", 30)
+        assert held is not None
+        claims.write_epochs(session, held, written, 30, 1.0)
+    with database.read() as session:
+        rows = epochs.after(session, job.number, 0, 10)
+        assert [dict(zip(epochs.FIELDS, row, strict=True)) for row in rows] == written
+        assert epochs.thinned(session, job.number, 10) == rows
+
+
+def test_marks_tell_what_has_changed_of_several_jobs(database: Database) -> None:
+    first, second = a_job(database), a_job(database)
+    with database.write() as session:
+        held = claims.claim_best(session, "w", 30)
+        assert held is not None
+        claims.write_epochs(session, held, [an_epoch(1)], 30, 1.0)
+    with database.glance() as connection:
+        found = {tuple(row) for row in marks.of(connection, [first.id, second.id, "job_gone"])}
+        assert marks.of(connection, []) == []
+    assert found == {(first.id, "running", held.token, 1), (second.id, "queued", 0, 0)}
 
 
 def test_a_thinned_curve_keeps_the_first_the_last_and_the_minimum(database: Database) -> None:

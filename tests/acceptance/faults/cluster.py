@@ -19,7 +19,7 @@ import psutil
 from sqlalchemy import select
 
 from backpropd.config import Settings
-from backpropd.store import jobs
+from backpropd.store import jobs, marks
 from backpropd.store.database import Database
 from backpropd.store.schema import Job, Worker
 from backpropd.store.status import OVER
@@ -96,8 +96,8 @@ class Cluster:
 
     def statuses(self, job_ids: Sequence[str]) -> list[str]:
         """Where these jobs are."""
-        with self.database.read() as session:
-            found = {row.id: row.status for row in jobs.marks(session, job_ids)}
+        with self.database.glance() as connection:
+            found = {row.id: row.status for row in marks.of(connection, job_ids)}
         return [found[job_id] for job_id in job_ids]
 
     def cancel_all(self) -> None:

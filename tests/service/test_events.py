@@ -1,0 +1,163 @@
+"""Event streams of one job: what they share, and what they must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from backpropd import errors
+from backpropd.config import Settings
+from backpropd.store import claims, jobs, sweeps
+from backpropd.store.database import Database
+from backpropd.store.schema import Job
+from backpropd.store.status import Status
+from service.news import BATCH, KEPT, News, Place
+from service.watcher import Mark, Watcher
+from tests.store.conftest import a_dataset, an_epoch
+from worker.migrate import run as migrate
+
+START = Place(0, 0)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A migrated, empty SQLite."""
+    settings = Settings(data_dir=tmp_path).with_defaults()
+    migrate(settings)
+    database = Database(settings.database_url)
+    yield database
+    database.dispose()
+
+
+def queued(database: Database, tenant: str) -> Job:
+    """A new job."""
+    spec = {"target": ["y"], "features": ["x"], "task": "regression", "network": {}, "training": {}}
+    dataset_id = a_dataset(database, tenant)
+    with database.write() as session:
+        return jobs.create(session, tenant, dataset_id=dataset_id, epochs=10, name=None, spec=spec, meta={})
+
+
+def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> Mark:
+    """Claim the next job and write so many epochs of it that took so long; gives its mark."""
+    with database.write() as session:
+        held = claims.claim_best(session, "w", -1)  # a lease that has run out: whoever comes next may take the job
+        assert held is not None
+        assert held.tenant == tenant
+        rows = [{**an_epoch(n), "seconds": seconds} for n in range(1, epochs + 1)]
+        claims.write_epochs(session, held, rows, -1, 1.0, (checkpoint, b"") if checkpoint else None)
+        return Mark("running", held.token, epochs)
+
+
+def fetched(news: News, job: Job, mark: Mark, place: Place = START) -> bytes:
+    """All that a stream at this place would send now."""
+    sent, more = b"", True
+    while more:
+        events, place, more, _ = news.after(job.tenant, job.id, mark, place)
+        sent += events
+    return sent
+
+
+def streamed(http: FlaskClient, job_id: str, last_event_id: str = "") -> str:
+    """The whole stream of a job that is over."""
+    with http.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": last_event_id}) as response:
+        return str(response.text)
+
+
+# ── the stream ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
+    http: FlaskClient, iris: str, work: Callable[[], None]
+) -> None:
+    body = {"dataset_id": iris, "target": "species", "training": {"epochs": BATCH + 20}}
+    job = http.post("/v1/jobs", json=body).json
+    assert job is not None
+    work()
+    whole = streamed(http, job["id"])
+    assert whole.startswith("retry: 1000\n\nevent: epoch\nid: 0-1\ndata: {")
+    events = whole.removeprefix("retry: 1000\n\n").split("\n\n")[:-1]
+    assert [event.split("\n")[1] for event in events] == [
+        *(f"id: 0-{epoch}" for epoch in range(1, BATCH + 21)),
+        f"id: 3-{BATCH + 20}",  # queued, running, succeeded
+    ]
+    for seen in (7, BATCH - 1, BATCH, BATCH + 20):
+        rest = streamed(http, job["id"], f"0-{seen}")
+        assert rest == "retry: 1000\n\n" + "".join(f"{event}\n\n" for event in events[seen:])
+
+
+# ── what is shared ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_streams_at_the_same_place_share_what_is_read(database: Database) -> None:
+    job, news = queued(database, "us"), News(database, kept_seconds=60)
+    mark = trained(database, job.tenant, 20)
+    with ThreadPoolExecutor(8) as crowd:
+        batches = list(crowd.map(lambda _: news.after(job.tenant, job.id, mark, START), range(8)))
+    assert len({id(batch) for batch in batches}) == 1
+    assert batches[0].events.count(b"event: epoch") == 20
+    assert batches[0].place == (2, 20)
+
+
+def test_what_was_read_a_while_ago_is_read_again(database: Database) -> None:
+    job, news = queued(database, "us"), News(database, kept_seconds=0)
+    mark = trained(database, job.tenant, 20)
+    assert news.after(job.tenant, job.id, mark, START) is not news.after(job.tenant, job.id, mark, START)
+
+
+def test_news_of_a_job_is_never_older_than_its_mark(database: Database) -> None:
+    job, news, watcher = queued(database, "us"), News(database), Watcher(database)
+    with watcher.watch(job.id):
+        before = watcher.wait(job.id, None, 5)
+        assert b"running" not in news.after(job.tenant, job.id, before, START).events
+        trained(database, job.tenant, 20)
+        running = watcher.wait(job.id, before, 5)
+    assert news.after(job.tenant, job.id, running, START).place == (2, 20)
+
+
+def test_a_shared_batch_is_shown_to_no_other_tenant(database: Database) -> None:
+    job, news = queued(database, "us"), News(database)
+    mark = trained(database, "us", 3)
+    assert fetched(news, job, mark).count(b"event: epoch") == 3
+    for _ in range(2):
+        with pytest.raises(errors.NotFound):
+            news.after("them", job.id, mark, START)
+
+
+def test_a_job_that_has_the_number_of_a_deleted_one_has_nothing_of_it(database: Database) -> None:
+    deleted, news = queued(database, "us"), News(database)
+    mark = trained(database, "us", 3)
+    assert fetched(news, deleted, mark)
+    with database.write() as session:
+        jobs.move(session, jobs.get(session, "us", deleted.id), Status.CANCELLED, "")
+        jobs.delete(session, "us", deleted.id)
+    another = queued(database, "them")
+    assert another.number == deleted.number, "SQLite takes the number again"
+    trained(database, "them", 1)
+    assert fetched(news, another, mark).count(b"event: epoch") == 1
+    with pytest.raises(errors.NotFound):
+        news.after("us", deleted.id, None, START)
+
+
+def test_epochs_that_a_killed_worker_leaves_are_not_shown_for_those_that_come_again(database: Database) -> None:
+    job, news = queued(database, "us"), News(database)
+    lost = trained(database, job.tenant, 5, seconds=1.5, checkpoint=2)
+    assert fetched(news, job, lost).count(b'"seconds":1.5') == 5
+    with database.write() as session:
+        assert sweeps.take_up_expired(session, 30, 3) == [job.id]
+    again = trained(database, job.tenant, 6, seconds=2.5)
+    assert again.token > lost.token
+    shown = fetched(news, job, again)
+    assert (shown.count(b'"seconds":1.5'), shown.count(b'"seconds":2.5')) == (2, 4)  # the checkpoint's stay
+    assert fetched(news, job, again, Place(4, 5)).count(b"event: epoch") == 1
+
+
+def test_only_so_many_batches_are_kept(database: Database) -> None:
+    job, news = queued(database, "us"), News(database)
+    mark = trained(database, job.tenant, KEPT + 9)
+    for epoch in range(KEPT + 9):
+        news.after(job.tenant, job.id, mark, Place(2, epoch))
+    assert len(news._kept) == KEPT
