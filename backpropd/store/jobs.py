@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
@@ -67,11 +67,6 @@ def list_page(
     if dataset_id is not None:
         query = query.where(Job.dataset_id == dataset_id)
     return page(session, query, Job.id, limit, cursor)
-
-
-def marks(session: Session, job_ids: Sequence[str]) -> Sequence[Row[str, str, int, int]]:
-    """The `id, status, token, epoch` of these jobs, of any tenant: what tells whether there is news of them."""
-    return session.execute(select(Job.id, Job.status, Job.token, Job.epoch).where(Job.id.in_(job_ids))).all()
 
 
 def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transition]]:
