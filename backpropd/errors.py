@@ -227,7 +227,7 @@ class RateLimited(TooMany):
 
 
 class TooManyAtOnce(TooMany):
-    """More event streams, or requests with a body, at a time than one key may have."""
+    """More event streams, requests with a body, or looks inside a model, at a time than one key may have."""
 
     code = "too_many_at_once"
 

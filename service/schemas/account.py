@@ -24,6 +24,8 @@ class Limits(Output):
     stored_bytes: int
     requests_per_minute: int
     event_streams: int
+    bodies: int
+    looks: int
 
 
 class Usage(Output):
