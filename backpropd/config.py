@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     max_waits: int = Field(default=32, ge=1)
     max_bodies: int = Field(default=256, ge=1)  # requests with a body, which a slow client may take its time to send
     max_bodies_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
+    body_bytes_per_second: int = Field(default=1024, ge=1)  # at least: a body may fall behind it for so long
+    body_grace_seconds: float = Field(default=10.0, gt=0)
     max_event_streams_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
     max_looks: int = Field(default_factory=lambda: 2 * _cores(), ge=1)  # inside models, that are computed at once
     max_looks_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults

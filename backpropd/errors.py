@@ -108,6 +108,12 @@ class TableTooLarge(TooLarge):
     code = "table_too_large"
 
 
+class RequestTimeout(BackpropdError):
+    """The request's body came more slowly than it may."""
+
+    code = "request_timeout"
+
+
 # ── what can be read and is wrong ────────────────────────────────────────────────────────────────────────────────
 
 

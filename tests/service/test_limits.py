@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,19 +155,19 @@ def test_each_key_looks_inside_so_many_models_at_a_time(
 ) -> None:
     keys = {name: key("write", tenant=name) for name in ("us", "them", "others")}
     paths = {name: f"/v1/models/{a_model(header)}/surface?points=51" for name, header in keys.items()}
-    start, answers = threading.Barrier(12), []
+    answers = []
 
     def look(name: str) -> None:
-        start.wait()
-        answers.append(locked.test_client().get(paths[name], headers=keys[name]))
+        for _ in range(7):
+            answers.append(locked.test_client().get(paths[name], headers=keys[name]))
 
     threads = [threading.Thread(target=look, args=[name]) for name in list(keys) * 4]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    found = Counter((answer.status_code, answer.json.get("code")) for answer in answers if answer.json)
-    assert set(found) == {(200, None), (429, "too_many_at_once"), (503, "unavailable")}, found
+    found = {(answer.status_code, answer.json.get("code")) for answer in answers if answer.json}
+    assert found == {(200, None), (429, "too_many_at_once"), (503, "unavailable")}
     assert all("Retry-After" in answer.headers for answer in answers if answer.status_code != 200)
     for name in keys:  # every place was given back, whatever was answered
         assert locked.test_client().get(paths[name], headers=keys[name]).status_code == 200
