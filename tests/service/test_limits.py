@@ -60,6 +60,7 @@ def test_the_limits_are_shown(http: FlaskClient) -> None:
     assert shown["requests_per_minute"] == 40
     assert shown["stored_bytes"] == 4000
     assert (shown["event_streams"], shown["bodies"], shown["looks"]) == (1, Settings().max_bodies, 1)
+    assert shown["body_bytes_per_second"] == 1024
     assert shown["running_jobs"] == Settings().max_running_jobs_per_tenant
 
 
