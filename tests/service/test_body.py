@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import BufferedReader
 from typing import Any
 
@@ -13,22 +12,9 @@ import pytest
 
 from backpropd import errors
 from service.body import Body, Pace
-from service.bridge import environ_of
 
 PACE = Pace(1000, 0.5)
 SILENCE = 8.0
-
-
-@pytest.fixture
-def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop that runs in a thread of its own."""
-    made = asyncio.new_event_loop()
-    thread = threading.Thread(target=made.run_forever)
-    thread.start()
-    yield made
-    made.call_soon_threadsafe(made.stop)
-    thread.join()
-    made.close()
 
 
 def body(loop: asyncio.AbstractEventLoop, script: Sequence[tuple[float, bytes | None]]) -> BufferedReader:
@@ -89,32 +75,3 @@ def test_the_seconds_for_which_nobody_reads_are_not_the_clients(loop: asyncio.Ab
 def test_a_body_that_breaks_off_is_not_taken_for_what_has_come(loop: asyncio.AbstractEventLoop) -> None:
     with pytest.raises(errors.Malformed, match="broke off"):
         body(loop, [(0, b"a,b\n1,2\n"), (0, None)]).read()
-
-
-def test_the_environ_has_what_the_request_has_and_no_header_passes_for_another() -> None:
-    scope = {
-        "method": "GET",
-        "raw_path": b"/v1/%c3%a9%2F%ff",
-        "path": "/v1/\xe9/\ufffd",
-        "query_string": b"a=%ff",
-        "server": ("::1", "8000"),
-        "client": ("127.0.0.1", "5000"),
-        "http_version": "1.1",
-        "scheme": "http",
-        "headers": [
-            (b"host", b"localhost"),
-            (b"content-type", b"text/csv"),
-            (b"content-length", b"3"),
-            (b"accept", b"a"),
-            (b"accept", b"b"),
-            (b"content_type", b"application/json"),
-            (b"x_request_id", b"another"),
-            (b"authorization", b"\xe9"),
-        ],
-    }
-    environ = environ_of(scope)
-    assert (environ["PATH_INFO"], environ["QUERY_STRING"]) == ("/v1/\xc3\xa9/\xff", "a=%ff")
-    assert (environ["SERVER_NAME"], environ["SERVER_PORT"], environ["REMOTE_ADDR"]) == ("::1", "8000", "127.0.0.1")
-    assert (environ["CONTENT_TYPE"], environ["CONTENT_LENGTH"]) == ("text/csv", "3")
-    assert (environ["HTTP_HOST"], environ["HTTP_ACCEPT"], environ["HTTP_AUTHORIZATION"]) == ("localhost", "a,b", "\xe9")
-    assert not {"HTTP_CONTENT_TYPE", "HTTP_X_REQUEST_ID"} & set(environ)
