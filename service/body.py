@@ -33,7 +33,9 @@ class Body(RawIOBase):
     back what it may take at the lowest pace, and never more than the grace: who was fast may not rest for long.
     """
 
-    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, pace: Pace) -> None:
+    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, pace: Pace, length: int) -> None:
+        """A body of so many bytes; of a `length` below 0 only its end will tell."""
+        self._left = length
         self._receive, self._loop, self._pace = receive, loop, pace
         self._rest, self._over = memoryview(b""), False
         self._patience = pace.grace_seconds
@@ -57,7 +59,8 @@ class Body(RawIOBase):
         if message["type"] == "http.disconnect":
             raise errors.Malformed("the body broke off: send it again")
         chunk: bytes = message.get("body", b"")
-        self._over = not message.get("more_body", False)
+        self._left -= len(chunk)
+        self._over = self._left == 0 or not message.get("more_body", False)
         earned = len(chunk) / self._pace.bytes_per_second - (time.monotonic() - began)
         self._patience = min(self._patience + earned, self._pace.grace_seconds)
         return chunk

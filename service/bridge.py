@@ -35,11 +35,15 @@ class Bridge:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         loop = asyncio.get_running_loop()
-        body = BufferedReader(Body(receive, loop, self._pace), CHUNK)
-        environ = {**environ_of(scope), "wsgi.input": body}
-        await loop.run_in_executor(self._threads, self._answer, environ, Client(receive, send, loop))
+        environ = environ_of(scope)
+        body = Body(receive, loop, self._pace, int(environ.get("CONTENT_LENGTH", -1)))
+        environ["wsgi.input"] = BufferedReader(body, CHUNK)
+        stream = Stream(receive, send, loop)
+        for message in await loop.run_in_executor(self._threads, self._answer, environ, stream):
+            await send(message)
 
-    def _answer(self, environ: dict[str, Any], client: Client) -> None:
+    def _answer(self, environ: dict[str, Any], stream: Stream) -> list[Message]:
+        """The answer, to be sent by the loop; a stream is sent from here, and nothing is left of it."""
         status, headers = 500, list[tuple[str, str]]()
 
         def start(line: str, given: list[tuple[str, str]], _: Any = None) -> Any:
@@ -48,40 +52,41 @@ class Bridge:
 
         answer = self._app(environ, start)
         try:
-            client.begin(status, headers)
+            begin = _begin(status, headers)
             if any(name.lower() == "content-length" for name, _ in headers):
-                client.take(b"".join(answer))
-            else:
-                client.follow(answer)
+                return [begin, _body(b"".join(answer))]
+            stream.follow(begin, answer)
+            return []
         finally:
             if close := getattr(answer, "close", None):
                 close()
 
 
-class Client:
-    """Whoever is answered, as a thread sees it."""
+def _begin(status: int, headers: Iterable[tuple[str, str]]) -> Message:
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return {"type": "http.response.start", "status": status, "headers": raw}
+
+
+def _body(chunk: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": more}
+
+
+class Stream:
+    """An answer whose end is not known, as a thread sends it."""
 
     def __init__(self, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop) -> None:
         self._receive, self._send, self._loop = receive, send, loop
 
-    def begin(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """The status and the headers."""
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        self._wait(self._send({"type": "http.response.start", "status": status, "headers": raw}))
-
-    def take(self, body: bytes) -> None:
-        """The whole body."""
-        self._wait(self._send({"type": "http.response.body", "body": body}))
-
-    def follow(self, chunks: Iterable[bytes]) -> None:
-        """A body whose end is not known: each chunk as it comes, while the client is there and takes them."""
+    def follow(self, begin: Message, chunks: Iterable[bytes]) -> None:
+        """Send each chunk as it comes, while the client is there and takes them."""
         gone = asyncio.run_coroutine_threadsafe(self._leaves(), self._loop)
         try:
+            self._wait(begin)
             for chunk in chunks:
                 if gone.done():
                     return
-                self._wait(self._send({"type": "http.response.body", "body": chunk, "more_body": True}))
-            self.take(b"")
+                self._wait(_body(chunk, more=True))
+            self._wait(_body(b""))
         except TimeoutError:
             return
         finally:
@@ -91,13 +96,12 @@ class Client:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    def _wait(self, sending: Awaitable[None]) -> None:
-        asyncio.run_coroutine_threadsafe(_in_time(sending), self._loop).result()
+    def _wait(self, message: Message) -> None:
+        asyncio.run_coroutine_threadsafe(self._in_time(message), self._loop).result()
 
-
-async def _in_time(sending: Awaitable[None]) -> None:
-    async with asyncio.timeout(SEND_SECONDS):
-        await sending
+    async def _in_time(self, message: Message) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._send(message)
 
 
 def environ_of(scope: Message) -> dict[str, Any]:

@@ -17,7 +17,9 @@ PACE = Pace(1000, 0.5)
 SILENCE = 8.0
 
 
-def body(loop: asyncio.AbstractEventLoop, script: Sequence[tuple[float, bytes | None]]) -> BufferedReader:
+def body(
+    loop: asyncio.AbstractEventLoop, script: Sequence[tuple[float, bytes | None]], length: int = -1
+) -> BufferedReader:
     """A body whose bytes come after so many seconds each; None is a client that leaves."""
     steps = iter(script)
 
@@ -28,7 +30,7 @@ def body(loop: asyncio.AbstractEventLoop, script: Sequence[tuple[float, bytes | 
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": chunk, "more_body": chunk != b""}
 
-    return BufferedReader(Body(receive, loop, PACE))
+    return BufferedReader(Body(receive, loop, PACE, length))
 
 
 def test_a_body_comes_as_it_was_sent_in_whatever_pieces_it_is_read(loop: asyncio.AbstractEventLoop) -> None:
@@ -39,6 +41,13 @@ def test_a_body_comes_as_it_was_sent_in_whatever_pieces_it_is_read(loop: asyncio
     assert b"".join(iter(lambda: pieces.read(777), b"")) == whole
     assert pieces.read(10) == b""
     assert body(loop, []).read(10) == b""
+
+
+def test_a_body_is_over_when_its_length_has_come(loop: asyncio.AbstractEventLoop) -> None:
+    reading = body(loop, [(0, b"abc"), (0, b"def"), (SILENCE, b"")], 6)
+    began = time.monotonic()
+    assert reading.read() == b"abcdef"
+    assert time.monotonic() - began < SILENCE / 2
 
 
 def test_a_body_above_the_pace_may_take_its_time(loop: asyncio.AbstractEventLoop) -> None:
