@@ -53,7 +53,11 @@ class Settings(BaseSettings):
     max_waits: int = Field(default=32, ge=1)
     max_bodies: int = Field(default=256, ge=1)  # requests with a body, which a slow client may take its time to send
     max_bodies_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
+    body_bytes_per_second: int = Field(default=1024, ge=1)  # at least: a body may fall behind it for so long
+    body_grace_seconds: float = Field(default=10.0, gt=0)
     max_event_streams_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
+    max_looks: int = Field(default_factory=lambda: 2 * _cores(), ge=1)  # inside models, that are computed at once
+    max_looks_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
     max_requests_per_minute: int = Field(default=0, ge=0)  # by one key; 0: see with_defaults
     event_stream_seconds: float = 300.0
     max_upload_bytes: int = 2 * 1024**3
@@ -106,6 +110,8 @@ class Settings(BaseSettings):
                 "max_bodies_per_key": self.max_bodies_per_key or (self.max_bodies if alone else 64),
                 "max_event_streams_per_key": self.max_event_streams_per_key
                 or (self.max_event_streams if alone else 32),
+                "max_looks_per_key": self.max_looks_per_key
+                or (self.max_looks if alone else max(self.max_looks // 2, 1)),
                 "max_requests_per_minute": self.max_requests_per_minute or (600_000 if alone else 30_000),
             }
         )

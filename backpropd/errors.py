@@ -108,6 +108,12 @@ class TableTooLarge(TooLarge):
     code = "table_too_large"
 
 
+class RequestTimeout(BackpropdError):
+    """The request's body came more slowly than it may."""
+
+    code = "request_timeout"
+
+
 # ── what can be read and is wrong ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -227,7 +233,7 @@ class RateLimited(TooMany):
 
 
 class TooManyAtOnce(TooMany):
-    """More event streams, or requests with a body, at a time than one key may have."""
+    """More event streams, requests with a body, or looks inside a model, at a time than one key may have."""
 
     code = "too_many_at_once"
 

@@ -1,4 +1,4 @@
-"""`python -m service [keys … | audit]`: the API under granian, a WSGI server, and what an operator does beside it."""
+"""`python -m service [keys … | audit]`: the API under granian, and what an operator does beside it."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def _serve(settings: Settings) -> None:
     Granian(
         "service.app:from_env",
         factory=True,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
         address=settings.host,
         port=settings.port,
+        websockets=False,
         workers=1,
-        blocking_threads=settings.threads,
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,
         log_access=False,

@@ -37,6 +37,9 @@ def limits() -> Answer:
         "stored_bytes": settings.max_tenant_bytes,
         "requests_per_minute": settings.max_requests_per_minute,
         "event_streams": settings.max_event_streams_per_key,
+        "bodies": settings.max_bodies_per_key,
+        "body_bytes_per_second": settings.body_bytes_per_second,
+        "looks": settings.max_looks_per_key,
     }
 
 

@@ -20,6 +20,8 @@ from service import (
     openapi,
     routing,
 )
+from service.body import Pace
+from service.bridge import Bridge
 from service.world import make_world
 
 ROUTES = [
@@ -42,9 +44,10 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def from_env() -> Flask:
-    """The app as the environment sets it: what the WSGI server calls."""
+def from_env() -> Bridge:
+    """The app as the environment sets it: what the server calls."""
     settings = from_environment()
     logs.set_up(settings)
     tabular.warm_up()
-    return create_app(settings)
+    pace = Pace(settings.body_bytes_per_second, settings.body_grace_seconds)
+    return Bridge(create_app(settings).wsgi_app, settings.threads, pace)

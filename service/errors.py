@@ -21,6 +21,7 @@ STATUSES: dict[type[errors.BackpropdError], HTTPStatus] = {
     errors.Malformed: HTTPStatus.BAD_REQUEST,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
     errors.UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -79,7 +80,9 @@ def _ours(error: errors.BackpropdError) -> Response:
 
 
 def _headers(error: errors.BackpropdError) -> dict[str, str]:
-    """When to come again, or with which key (RFC 6750)."""
+    """When to come again, or with which key (RFC 6750), or on another connection (RFC 9110, 15.5.9)."""
+    if isinstance(error, errors.RequestTimeout):
+        return {"Connection": "close"}  # what is left of the body would be taken for the next request
     if isinstance(error, errors.Later):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.MissingScope):

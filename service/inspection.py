@@ -22,6 +22,7 @@ routes = Routes("models")
     body=schemas.TraceRequest,
     answers={200: schemas.Trace},
     problems=(404,),
+    costly=True,
 )
 def trace(model_id: str, body: schemas.TraceRequest) -> Answer:
     """Trace rows forward and backward: every activation, every gradient, and one step of gradient descent."""
@@ -43,6 +44,7 @@ def trace(model_id: str, body: schemas.TraceRequest) -> Answer:
     query=schemas.SurfaceQuery,
     answers={200: schemas.Surface},
     problems=(404, 409),
+    costly=True,
 )
 def surface(model_id: str, query: schemas.SurfaceQuery) -> Answer:
     """The loss on a plane through the model's parameters, as numbers or as a picture."""

@@ -75,6 +75,7 @@ def _load(model_id: str) -> learn.Model:
     query=schemas.CurveQuery,
     answers={200: schemas.Curve},
     problems=(404,),
+    costly=True,
 )
 def curve(model_id: str, query: schemas.CurveQuery) -> Answer:
     """The output against one feature, the others held (`hold` is JSON by name, else their mean or usual value)."""
@@ -87,6 +88,7 @@ def curve(model_id: str, query: schemas.CurveQuery) -> Answer:
     query=schemas.WeightsQuery,
     answers={200: "application/octet-stream"},
     problems=(404,),
+    costly=True,
 )
 def weights(model_id: str, query: schemas.WeightsQuery) -> Answer:
     """The parameters by name: `layers.0.weight` (fan_in, fan_out), `layers.0.bias`."""

@@ -99,7 +99,7 @@ def _operation(route: Route) -> dict[str, Any]:
 def _problem_statuses(route: Route) -> set[int]:
     statuses = {*route.problems, 401, 403, 422, 429, 500, 503}
     if route.body is not None:
-        statuses |= {400, 413, 415}
+        statuses |= {400, 408, 413, 415}
     if route.headers or route.answers.get(200) == "text/event-stream":
         statuses.add(400)
     return statuses if route.path not in OPEN else {403, 422, 429, 500}

@@ -1,9 +1,11 @@
-"""Places for what holds a thread: so many in all, and so many of them for one key."""
+"""Places for what holds a thread, or a core: so many in all, and so many of them for one key."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from backpropd import errors
 
@@ -28,6 +30,15 @@ class Places:
                     f"{self._each} {self._what} at a time are the most for one key: wait until one of yours is over"
                 )
             self._taken[name] += 1
+
+    @contextmanager
+    def taken(self, name: str) -> Iterator[None]:
+        """Have a place as long as this lasts. Raises as `take` does."""
+        self.take(name)
+        try:
+            yield
+        finally:
+            self.give_back(name)
 
     def give_back(self, name: str) -> None:
         """Give a place back."""

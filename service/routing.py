@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel
 
 from service import gate
+from service.caller import caller
 from service.parsing import json_body, query
 from service.schemas import Input
 from service.world import world
@@ -37,6 +39,7 @@ class Route:
     uploads: Mapping[str, Any] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
     scope: str = "admin"
+    costly: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -63,11 +66,13 @@ class Routes:
         uploads: Mapping[str, Any] | None = None,
         headers: tuple[str, ...] = (),
         scope: str | None = None,
+        costly: bool = False,
     ) -> Callable[[View], View]:
         """Declare a view. It gets its path parameters, and `body` and `query` as models where it has them.
 
         An answer in `answers` is a schema for JSON, a media type for anything else, or None for no content. `scope` is
-        what a key must have: `read` to GET and `write` for the rest unless another is given.
+        what a key must have: `read` to GET and `write` for the rest unless another is given. What is `costly` computes
+        for long, and there are places for it.
         """
         needed = scope or ("read" if method == "GET" else "write")
 
@@ -87,6 +92,7 @@ class Routes:
                     uploads or {},
                     headers,
                     needed,
+                    costly,
                 )
             )
             return view
@@ -115,7 +121,8 @@ def _view(route: Route) -> Callable[..., Response]:
             arguments["query"] = asked
         if route.body is not None and not route.uploads:
             arguments["body"] = json_body(request, route.body, world().settings.max_json_bytes)
-        return _response(route.view(**arguments))
+        with world().looks.taken(caller().name) if route.costly else nullcontext():
+            return _response(route.view(**arguments))
 
     return call
 

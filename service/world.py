@@ -27,7 +27,7 @@ CROWDED_SECONDS = 0.5
 
 @dataclass
 class World:
-    """Settings, the database, the blobs, the broker, and the places for what holds a thread: streams and waits."""
+    """Settings, the database, the blobs, the broker, and the places for what holds a thread or a core."""
 
     settings: Settings
     database: Database
@@ -42,6 +42,7 @@ class World:
     streams: Places = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
     bodies: Places = field(init=False)
+    looks: Places = field(init=False)
     registry: CollectorRegistry = field(init=False)
     requests: Histogram = field(init=False)
 
@@ -56,6 +57,8 @@ class World:
         most = self.settings
         self.streams = Places("event streams", most.max_event_streams, most.max_event_streams_per_key)
         self.bodies = Places("requests with a body", most.max_bodies, most.max_bodies_per_key)
+        looks = "looks inside a model (surfaces, curves, traces, weights)"
+        self.looks = Places(looks, most.max_looks, most.max_looks_per_key)
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             "backpropd_request_seconds", "Requests", ["method", "route", "status"], registry=self.registry

@@ -35,6 +35,7 @@ def test_what_one_key_may_do_at_a_time_is_all_for_one_user_and_a_part_for_each_o
     one_of_many = from_environment()
     assert alone.max_event_streams_per_key == alone.max_event_streams > one_of_many.max_event_streams_per_key
     assert alone.max_bodies_per_key == alone.max_bodies > one_of_many.max_bodies_per_key
+    assert alone.max_looks_per_key == alone.max_looks > one_of_many.max_looks_per_key >= 1
     assert alone.max_requests_per_minute > one_of_many.max_requests_per_minute > 1000
     monkeypatch.setenv("BACKPROPD_MAX_REQUESTS_PER_MINUTE", "7")
     assert from_environment().max_requests_per_minute == 7

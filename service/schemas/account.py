@@ -6,7 +6,10 @@ from service.schemas.fields import Output
 
 
 class Limits(Output):
-    """The most of everything that this service takes; bytes, seconds, or a number of what the name says."""
+    """The most of everything that this service takes; bytes, seconds, or a number of what the name says.
+
+    `body_bytes_per_second` is the least: of a body, on average.
+    """
 
     upload_bytes: int
     json_bytes: int
@@ -24,6 +27,9 @@ class Limits(Output):
     stored_bytes: int
     requests_per_minute: int
     event_streams: int
+    bodies: int
+    body_bytes_per_second: int
+    looks: int
 
 
 class Usage(Output):

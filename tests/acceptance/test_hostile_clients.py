@@ -6,8 +6,9 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,14 @@ from worker.migrate import run as migrate
 pytestmark = pytest.mark.acceptance
 
 A_CARD = "4111111111111111"  # a number that no log may hold
-FEW = {"THREADS": "12", "MAX_BODIES": "6", "MAX_BODIES_PER_KEY": "3", "LOG_FORMAT": "json", "LOG_REQUESTS": "true"}
+FEW = {
+    "THREADS": "12",
+    "MAX_BODIES": "6",
+    "MAX_BODIES_PER_KEY": "3",
+    "BODY_GRACE_SECONDS": "3",
+    "LOG_FORMAT": "json",
+    "LOG_REQUESTS": "true",
+}
 JSON = b"Content-Type: application/json\r\n"
 CSV = b"Content-Type: text/csv\r\n"
 
@@ -163,6 +171,110 @@ def test_a_crowd_of_slow_clients_holds_up_nobody_else(server: Server) -> None:
             return http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
 
     eventually(there_is_room)
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """All that comes until the server closes the connection, which it must."""
+    got = b""
+    while chunk := connection.recv(65536):
+        got += chunk
+    return got
+
+
+FORM = b"Content-Type: multipart/form-data; boundary=edge\r\n"
+FORM_BEGINS = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\na,b\n'
+
+
+@pytest.mark.parametrize(
+    ("headers", "begins"),
+    [
+        (CSV + b"Content-Length: 100000\r\n", b"a,b\n"),
+        (JSON + b"Content-Length: 1000\r\n", b""),
+        (FORM + b"Content-Length: 1000\r\n", FORM_BEGINS),
+        (CSV + CHUNKED, b"4\r\na,b\n\r\n"),
+        (CSV + CHUNKED, b"4;x="),  # what a chunk may have beside it is never a body
+    ],
+)
+def test_a_body_that_does_not_come_gives_its_place_back_while_its_client_stays(
+    server: Server, headers: bytes, begins: bytes
+) -> None:
+    with ExitStack() as crowd:
+        silent = [crowd.enter_context(server.sends(server.post(headers, body=begins))) for _ in range(3)]
+        with server.http(server.key) as http:
+            eventually(lambda: http.post("/v1/datasets", json={"sample": "iris"}).status_code == 429)
+            for connection in silent:
+                answer = read_answer(connection)
+                assert answer.startswith(b"HTTP/1.1 408 ")
+                assert b"application/problem+json" in answer
+                assert b"connection: close" in answer.lower()
+                assert b'"code":"request_timeout"' in answer
+            assert http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
+
+
+def test_a_body_that_trickles_is_given_up_and_one_that_is_only_slow_is_taken(server: Server) -> None:
+    trickling = server.sends(server.post(CSV, b"Content-Length: 100000\r\n", body=b"a,b\n"))
+    lines = [b"%d,2\n" % number * 150 for number in range(10)]
+    length = b"Content-Length: %d\r\n" % (4 + sum(map(len, lines)))
+    with trickling as trickle, server.sends(server.post(CSV, length, body=b"a,b\n")) as slow:
+        for line in lines:  # five seconds of 1200 bytes each
+            time.sleep(0.5)
+            slow.sendall(line)
+            with suppress(OSError):
+                trickle.sendall(b"1")
+        assert slow.recv(100).startswith(b"HTTP/1.1 201 ")
+        with suppress(ConnectionResetError):  # a byte came after the answer
+            assert trickle.recv(100).startswith(b"HTTP/1.1 408 ")
+    eventually(lambda: any('"status": 408' in line for line in list(server.log.lines)))
+
+
+def test_an_upload_without_a_length_that_breaks_off_is_not_taken_for_what_came(server: Server) -> None:
+    with server.http(server.key) as http:
+        before = len(http.get("/v1/datasets?limit=100").json()["data"])
+        refused = sum('"status": 400' in line for line in list(server.log.lines))
+        with server.sends(server.post(CSV, CHUNKED, body=b"8\r\na,b\n1,2\n\r\n")):
+            pass
+        eventually(lambda: sum('"status": 400' in line for line in list(server.log.lines)) > refused)
+        assert len(http.get("/v1/datasets?limit=100").json()["data"]) == before
+
+
+def test_a_stream_whose_client_does_not_read_is_not_heaped_up_in_memory(tmp_path: Path) -> None:
+    app = tmp_path / "endless.py"
+    app.write_text(ENDLESS)
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "PORT": str(port)}
+    with running([sys.executable, str(app)], tmp_path, environment) as log:
+        log.wait_for("Started worker")
+        with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            connection.recv(10)
+            time.sleep(1)
+        taken = log.wait_for("chunks were taken").split()[0]
+        assert int(taken) < 1000
+        log.stop()
+
+
+ENDLESS = """
+import os
+from granian import Granian
+from granian.constants import Interfaces
+from service.body import Pace
+from service.bridge import Bridge
+
+def app(environ, start):
+    def chunks():
+        taken = 0
+        try:
+            for taken in range(10_000):
+                yield b"x" * 100_000
+        finally:
+            print(taken, "chunks were taken", flush=True)
+    start("200 OK", [("Content-Type", "text/plain")])
+    return chunks()
+
+bridge = Bridge(app, 2, Pace(1024, 10))
+if __name__ == "__main__":
+    Granian("endless:bridge", interface=Interfaces.ASGINL, port=int(os.environ["PORT"]), websockets=False).serve()
+"""
 
 
 def test_what_a_client_left_half_way_is_not_kept(server: Server) -> None:

@@ -221,9 +221,9 @@ def test_a_class_that_weighs_more_is_found_more_often(tmp_path: Path) -> None:
 
 
 def test_a_class_that_only_the_values_tell_fails_the_run_by_its_name(tmp_path: Path) -> None:
-    learner = Learner(tmp_path, "x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(30)))
-    with pytest.raises(errors.Invalid, match="class_weight names '7', and the classes are 0, 1"):
-        learner.run(learner.plan("y", class_weight={"7": 2.0}))
+    learner = Learner(tmp_path, "x,y\n" + "".join(f"{n},{2 * (n % 2)}\n" for n in range(30)))
+    with pytest.raises(errors.Invalid, match="class_weight names '1', and the classes are 0, 2"):
+        learner.run(learner.plan("y", class_weight={"1": 2.0}))
 
 
 # ── optimizers, regularization, schedules ────────────────────────────────────────────────────────────────────────
@@ -464,6 +464,16 @@ def test_a_warm_start_keeps_the_models_encoders(tmp_path: Path) -> None:
     run = second.run(second.plan("y", model=before), warm_start=before)
     assert run.model()["encoders"]["features"] == before["encoders"]["features"]
     assert run.training_set.x.max() > 100
+
+
+def test_a_warm_start_weighs_the_classes_of_its_model(tmp_path: Path) -> None:
+    first = Learner(tmp_path / "a", "x,y\n" + "".join(f"{n},{n % 3}\n" for n in range(30)))
+    second = Learner(tmp_path / "b", "x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(30)))
+    before = first.trained(first.plan("y"))
+    plan = second.plan("y", model=before, class_weight={"2": 3.0})
+    assert second.run(plan, warm_start=before).network
+    with pytest.raises(errors.Invalid, match="'3' is no class: they are 0, 1, 2"):
+        second.plan("y", model=before, class_weight={"3": 3.0})
 
 
 @pytest.mark.parametrize("optimizer", [{"name": "adam", "learning_rate": 0.01}, {**SGD, "momentum": 0.9}])

@@ -96,6 +96,35 @@ def test_what_means_nothing_is_refused_with_a_reason(
     assert [problem.pointer for problem in caught.value.problems] == [pointer]
 
 
+@pytest.mark.parametrize(
+    ("label", "reason"),
+    [
+        ("setosa", "holds numbers"),
+        ("nan", "holds numbers"),
+        ("1e999", "holds numbers"),
+        ("-1", "lies between 0 and 6"),
+        ("7", "lies between 0 and 6"),
+        ("2.5", "holds whole numbers"),
+        ("3.0", "is written '3' here"),
+        (" 3", "is written '3' here"),
+        ("-0", "is written '0' here"),
+    ],
+)
+def test_a_label_that_can_be_none_of_a_targets_numbers_cannot_weigh(learner: Learner, label: str, reason: str) -> None:
+    with pytest.raises(errors.Invalid, match=reason) as caught:
+        learner.plan("z", task="classification", class_weight={"0": 1.0, label: 2.0})
+    assert [problem.pointer for problem in caught.value.problems] == [f"/training/class_weight/{label}"]
+
+
+def test_a_label_that_may_be_one_of_a_targets_numbers_is_left_to_the_run(learner: Learner, tmp_path: Path) -> None:
+    assert learner.plan("z", task="classification", class_weight={"0": 1.0, "6": 2.0})
+    halves = Learner(tmp_path / "halves", "x,y\n" + "".join(f"{n},{0.5 * (n % 3)}\n" for n in range(30)))
+    run = halves.run(halves.plan("y", task="classification", class_weight={"0.5": 9.0}, validation_fraction=0.0))
+    weight = run.training_set.weight
+    assert weight is not None
+    assert weight[1] == pytest.approx(9 * weight[0])
+
+
 def test_labels_are_no_classes_that_could_weigh(tmp_path: Path) -> None:
     learner = Learner(tmp_path, "x,a,b\n" + "".join(f"{n},{'yn'[n % 2]},{'yn'[n // 3 % 2]}\n" for n in range(30)))
     with pytest.raises(errors.Invalid, match="several labels") as caught:

@@ -21,6 +21,7 @@ from service.app import create_app
 from service.limiter import AWAY_SECONDS, Limiter
 from tests.servers import Redis, fresh_database
 from worker.migrate import run as migrate
+from worker.runner import Runner
 
 Key = Callable[..., dict[str, str]]
 SMALL = {
@@ -34,6 +35,8 @@ SMALL = {
     "max_tenant_bytes": 4000,
     "max_requests_per_minute": 40,
     "max_event_streams_per_key": 1,
+    "max_looks": 2,
+    "max_looks_per_key": 1,
 }
 
 
@@ -56,6 +59,8 @@ def test_the_limits_are_shown(http: FlaskClient) -> None:
     assert shown["upload_bytes"] == 2000
     assert shown["requests_per_minute"] == 40
     assert shown["stored_bytes"] == 4000
+    assert (shown["event_streams"], shown["bodies"], shown["looks"]) == (1, Settings().max_bodies, 1)
+    assert shown["body_bytes_per_second"] == 1024
     assert shown["running_jobs"] == Settings().max_running_jobs_per_tenant
 
 
@@ -126,6 +131,73 @@ def test_each_key_has_its_own_event_streams(locked: Flask, key: Key) -> None:
             assert another.status_code == 200
     with http.get(path, headers=us) as stream:
         assert stream.status_code == 200
+
+
+@pytest.fixture
+def a_model(locked: Flask) -> Callable[[dict[str, str]], str]:
+    """Train a model for whoever shows this header; gives its id."""
+
+    def make(header: dict[str, str]) -> str:
+        http, world = locked.test_client(), locked.extensions["backpropd"]
+        table = b"a,b,c\n" + b"".join(b"%d,%d,%d\n" % (n, n % 7, n % 3) for n in range(100))
+        made = http.post("/v1/datasets", data=table, headers={**header, "Content-Type": "text/csv"}).json
+        assert made is not None
+        job = {"dataset_id": made["id"], "target": "c", "training": {"epochs": 2}}
+        assert http.post("/v1/jobs", json=job, headers=header).status_code == 202
+        while Runner("test", world.settings, world.database, world.blobs).run_one():
+            pass
+        return str(http.get("/v1/models", headers=header).json["data"][0]["id"])  # type: ignore[index]
+
+    return make
+
+
+def test_each_key_looks_inside_so_many_models_at_a_time(
+    locked: Flask, key: Key, a_model: Callable[[dict[str, str]], str]
+) -> None:
+    keys = {name: key("write", tenant=name) for name in ("us", "them", "others")}
+    paths = {name: f"/v1/models/{a_model(header)}/surface?points=51" for name, header in keys.items()}
+
+    def looks(names: list[str]) -> set[tuple[int, str | None]]:
+        """What is answered when each of these names asks again and again, all of them at once."""
+        answers = []
+
+        def look(name: str) -> None:
+            for _ in range(6):
+                answers.append(locked.test_client().get(paths[name], headers=keys[name]))
+
+        threads = [threading.Thread(target=look, args=[name]) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all("Retry-After" in answer.headers for answer in answers if answer.status_code != 200)
+        return {(answer.status_code, answer.json.get("code")) for answer in answers if answer.json}
+
+    fine, own_are_taken, all_are_taken = (200, None), (429, "too_many_at_once"), (503, "unavailable")
+    assert looks(["us", "us"]) == {fine, own_are_taken}
+    together = looks([*keys, *keys])
+    assert {fine, all_are_taken} <= together <= {fine, own_are_taken, all_are_taken}
+    for name in keys:  # every place was given back, whatever was answered
+        assert locked.test_client().get(paths[name], headers=keys[name]).status_code == 200
+        gone = locked.test_client().get("/v1/models/model_x/surface", headers=keys[name])
+        assert gone.status_code == 404
+
+
+@pytest.mark.parametrize("look", ["surface", "curve?feature=a", "weights", "weights?format=json", "trace"])
+def test_every_look_inside_a_model_takes_a_place(
+    locked: Flask, key: Key, a_model: Callable[[dict[str, str]], str], look: str
+) -> None:
+    http, ours = locked.test_client(), key("write")
+    path = f"/v1/models/{a_model(ours)}/{look}"
+    looks, name = locked.extensions["backpropd"].looks, ours["Authorization"].split("_")
+    ask = {"path": path, "headers": ours}
+    if look == "trace":
+        ask |= {"method": "POST", "json": {"rows": [[1, 2]]}}
+    with looks.taken(f"key_{name[2]}"):
+        refused(http.open(**ask), 429, "too_many_at_once", 1)
+        assert http.get("/v1/models", headers=ours).status_code == 200
+    for _ in range(2):
+        assert http.open(**ask).status_code == 200
 
 
 # ── the limiter ──────────────────────────────────────────────────────────────────────────────────────────────────

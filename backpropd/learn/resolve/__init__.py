@@ -64,7 +64,7 @@ def resolve(
     spec["training"] = training.resolve_training(asked, loss, parts, limits)
     network.refuse_negative_counts(spec, targets)
     training.refuse_what_means_nothing(spec)
-    training.check_class_weight(spec, targets)
+    training.check_class_weight(spec, targets, model["classes"] if model else None)
     if validation_table is not None:
         columns.check_other_table(spec, infos, validation_table.infos)
     if model is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from backpropd.learn.resolve.validation import Parts
 from backpropd.learn.spec import loss_name, network_spec, optimizer_of, schedule_of, training_of
 from backpropd.nn.lbfgs import refuse_for_lbfgs
 from backpropd.tabular import ColumnInfo
+from backpropd.tabular.table import label_of
 
 DEFAULT_BATCH = 32
 ADAMW_DECAY = 0.01
@@ -113,17 +115,45 @@ def check_lbfgs(spec: Mapping[str, Any], width: int, parts: Parts) -> None:
             raise errors.Invalid(refusal.detail, pointer="/training/optimizer") from refusal
 
 
-def check_class_weight(spec: Mapping[str, Any], targets: Sequence[ColumnInfo]) -> None:
-    """Raises `errors.Invalid` for a label that is no class, as far as the table's description tells."""
-    wanted, labels = spec["training"]["class_weight"], labels_of(targets[0])
-    if isinstance(wanted, Mapping) and labels is not None:
-        problems = [
-            Problem(f"/training/class_weight/{_escaped(label)}", f"{label!r} is no class: they are {', '.join(labels)}")
-            for label in wanted
-            if label not in labels
-        ]
-        if problems:
-            raise errors.Invalid(problems[0].detail, problems=problems[:20])
+def check_class_weight(spec: Mapping[str, Any], targets: Sequence[ColumnInfo], learned: Collection[str] | None) -> None:
+    """Raises `errors.Invalid` for labels that are no classes: not those that a model has `learned` before.
+
+    Without such a model the classes are what the table's description tells of them. The values of a column of numbers
+    are not in it: there a label is refused that cannot be one of them, and the run refuses what is left.
+    """
+    wanted = spec["training"]["class_weight"]
+    if not isinstance(wanted, Mapping):
+        return
+    classes = labels_of(targets[0]) if learned is None else learned
+    problems = [
+        Problem(f"/training/class_weight/{_escaped(label)}", f"{label!r} is no class: {why}")
+        for label in wanted
+        if (why := _why_no_number(label, targets[0]) if classes is None else _why_no_word(label, classes))
+    ]
+    if problems:
+        raise errors.Invalid(problems[0].detail, problems=problems[:20])
+
+
+def _why_no_word(label: str, classes: Collection[str]) -> str | None:
+    return None if label in classes else f"they are {', '.join(sorted(classes)[:20])}"
+
+
+def _why_no_number(label: str, info: ColumnInfo) -> str | None:
+    """Why a label cannot be one of a column's numbers; None if it can."""
+    try:
+        value = float(label)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        return f"the target {info.name!r} holds numbers"
+    if label != label_of(value):
+        return f"this number is written {label_of(value)!r} here"
+    low, high = info.statistics["min"], info.statistics["max"]
+    if not low <= value <= high:
+        return f"the target {info.name!r} lies between {label_of(low)} and {label_of(high)}"
+    if info.statistics["whole"] and not value.is_integer():
+        return f"the target {info.name!r} holds whole numbers"
+    return None
 
 
 def _escaped(step: str) -> str:
