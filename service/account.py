@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import asdict
 
 from sqlalchemy.orm import Session
@@ -14,6 +16,8 @@ from service.routing import Answer, Routes
 from service.world import world
 
 routes = Routes("account")
+
+FRESH_SECONDS = 1.0
 
 
 @routes("GET", "/v1/limits", answers={200: schemas.Limits})
@@ -48,6 +52,17 @@ def read_usage() -> Answer:
     """What this tenant has used: what its datasets, jobs and models come to now."""
     with world().database.read() as session:
         return asdict(usage.of(session, tenant()))
+
+
+def refuse_when_over(session: Session) -> None:
+    """Raise `errors.StorageFull` if there are too many bytes already; a second later at most.
+
+    To count them is a look at every model of the tenant's: not for each of many jobs a second.
+    """
+    had_room, moment = world().had_room, time.monotonic()
+    if moment - had_room.get(tenant(), -math.inf) > FRESH_SECONDS:
+        refuse_when_full(session, 0)
+        had_room[tenant()] = moment
 
 
 def refuse_when_full(session: Session, more: int) -> None:

@@ -21,7 +21,7 @@ from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
 from backpropd.store.schema import Epoch, Job
 from backpropd.store.status import OVER, Status
 from service import events, rendering, schemas
-from service.account import refuse_when_full
+from service.account import refuse_when_over
 from service.caller import record, tenant
 from service.idempotency import key_of
 from service.routing import Answer, Routes
@@ -91,7 +91,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         if made_before:
             return _shown(session, jobs.get(session, tenant(), made_before))
         _refuse_when_queued(session, here.settings)
-        refuse_when_full(session, 0)
+        refuse_when_over(session)
         job = jobs.create(
             session,
             tenant(),

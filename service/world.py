@@ -41,6 +41,7 @@ class World:
     limiter: Limiter = field(init=False)
     streams: Places = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
+    had_room: dict[str, float] = field(default_factory=dict)  # tenants, and when they last had
     bodies: Places = field(init=False)
     looks: Places = field(init=False)
     registry: CollectorRegistry = field(init=False)

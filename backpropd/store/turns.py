@@ -7,9 +7,10 @@ tenant's jobs the one that has waited longest: however many jobs one tenant queu
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from backpropd.store import statements, workers
 from backpropd.store.schema import Job, Turn
@@ -42,19 +43,23 @@ def take(session: Session, most_running: int) -> Job | None:
 def _heads() -> Select[str, int, bool]:
     """The tenants that wait and may run more, the next first; the current round, and whether they had a turn in it.
 
-    A look at the index for each tenant, however long the queue.
+    A look at the index for each tenant, however long the queue: each column of its first job is looked up by itself,
+    for a join would leave it to PostgreSQL's guess of how many tenants there are whether it reads all jobs instead.
     """
-    of_tenant = select(Job.number).where(QUEUED, Job.tenant == Turn.tenant)
-    first = of_tenant.order_by(*ORDER).limit(1).correlate(Turn).scalar_subquery()
+
+    def first(column: InstrumentedAttribute[Any]) -> ScalarSelect[Any]:
+        of_tenant = select(column).where(QUEUED, Job.tenant == Turn.tenant)
+        return of_tenant.order_by(*ORDER).limit(1).correlate(Turn).scalar_subquery()
+
     current = select(func.max(aliased(Turn).round)).scalar_subquery()
     done = (Turn.round >= current).label("done")
     theirs = aliased(Job)
     running = select(func.count()).where(theirs.status == Status.RUNNING.value, theirs.tenant == Turn.tenant)
     return (
         select(Turn.tenant, current.label("current"), done)
-        .join(Job, Job.number == first)
+        .where(first(Job.number).is_not(None))
         .where(running.correlate(Turn).scalar_subquery() < bindparam("most_running"))
-        .order_by(Job.rank, done, Job.queued_at, Job.number)
+        .order_by(first(Job.rank), done, first(Job.queued_at), first(Job.number))
     )
 
 
