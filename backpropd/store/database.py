@@ -114,7 +114,9 @@ def _postgresql(url: str) -> Engine:
         hide_parameters=True,  # an error shall not quote rows
         connect_args={
             "connect_timeout": 3,
-            "options": "-c statement_timeout=60000 -c lock_timeout=15000",
+            # Every query of ours has its index; a plan that was made while a table was small must not go on reading it
+            # whole until somebody looks at its statistics.
+            "options": "-c statement_timeout=60000 -c lock_timeout=15000 -c enable_seqscan=off",
             **SILENT_CONNECTION,
         },
     )
