@@ -20,6 +20,7 @@ from backpropd.store.types import now
 TRANSITIONS = (
     select(Transition).where(Transition.job_number.in_(bindparam("jobs", expanding=True))).order_by(Transition.number)
 )
+NEW = insert(Job).values(status=Status.QUEUED.value, created_at=now(), queued_at=now()).returning(Job)
 RECORD = insert(Transition).values(at=now())
 FORGET = sql_delete(Checkpoint).where(Checkpoint.job_number == bindparam("job"))
 
@@ -34,19 +35,8 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
         tenants.lock(session, Dataset, tenant, other)
     if model := fields.get("warm_start_model_id"):
         tenants.lock(session, Model, tenant, model)
-    job = Job(
-        id=new_id("job"),
-        tenant=tenant,
-        status=Status.QUEUED,
-        dataset_id=dataset_id,
-        epochs=epochs,
-        rank=-priority,
-        created_at=now(),
-        queued_at=now(),
-        **fields,
-    )
-    session.add(job)
-    session.flush()
+    row = {"id": new_id("job"), "tenant": tenant, "dataset_id": dataset_id, "epochs": epochs, "rank": -priority}
+    job = session.scalars(NEW, {**row, **fields}).one()
     turns.enrol(session, tenant)
     record(session, job, "submitted")
     return job

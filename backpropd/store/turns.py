@@ -6,10 +6,10 @@ tenant's jobs the one that has waited longest: however many jobs one tenant queu
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, case, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from backpropd.store import statements, workers
@@ -103,33 +103,38 @@ def outlook(session: Session, job: Job, within_seconds: float) -> tuple[int, dat
     """
     place = {"whose": job.tenant, "rank": job.rank, "queued_at": job.queued_at, "number": job.number}
     figures = session.execute(FIGURES, {**place, "within": in_seconds(-within_seconds)}).one()
-    urgent, own, places, running, seconds = figures
-    others = session.scalars(OTHERS, {"whose": job.tenant, "rank": job.rank})
-    position = urgent + own + sum(min(count, own + 1) for count in others) + 1
+    moment, urgent, own, others, places, running, seconds = figures
+    position = urgent + own + int(others) + 1
     ends = position - (places - running)  # so many jobs must end before
     if places == 0 or (seconds is None and ends > 0):
         return position, None
-    return position, session.scalar(START, {"after": in_seconds(max(ends, 0) * (seconds or 0.0) / places)})
+    return position, moment + timedelta(seconds=max(ends, 0) * (seconds or 0.0) / places)
 
 
 MINE, EQUAL = Job.tenant == bindparam("whose"), Job.rank == bindparam("rank")
 
 
-def _figures() -> Select[int, int, int, int, float | None]:
-    """Queued jobs that are more urgent; those of the tenant that go before; places; running jobs; the last's length."""
+def _figures() -> Select[datetime, int, int, int, int, int, float | None]:
+    """The figures of `outlook`.
+
+    The time; queued jobs that are more urgent; those of the tenant that go before; as many of each other tenant, and
+    one more; places; running jobs; the last's length.
+    """
     earlier, as_early = Job.queued_at < bindparam("queued_at"), Job.queued_at == bindparam("queued_at")
     before = earlier | (as_early & (Job.number < bindparam("number")))
+    own = select(func.count()).where(QUEUED, MINE, EQUAL, before).scalar_subquery()
+    theirs = select(func.count().label("jobs")).where(QUEUED, ~MINE, EQUAL).group_by(Job.tenant).subquery().c.jobs
     last = select(Job.seconds).where(Job.finished_at.is_not(None)).order_by(Job.finished_at.desc()).limit(LAST_JOBS)
     figures = (
+        now(),
         select(func.count()).where(QUEUED, Job.rank < bindparam("rank")),
-        select(func.count()).where(QUEUED, MINE, EQUAL, before),
+        own,
+        select(func.coalesce(func.sum(case((theirs > own, own + 1), else_=theirs)), 0)),
         workers.places(seconds_named("within")),
         select(func.count()).where(Job.status == Status.RUNNING),
         select(func.avg(last.subquery().c.seconds)),
     )
-    return select(*(each.scalar_subquery() for each in figures))
+    return select(*(each.scalar_subquery() if isinstance(each, Select) else each for each in figures))
 
 
 FIGURES = _figures()
-OTHERS = select(func.count()).where(QUEUED, ~MINE, EQUAL).group_by(Job.tenant)
-START = select(now(seconds_named("after")))
