@@ -64,9 +64,11 @@ def _heads() -> Select[str, int, bool]:
 
 
 HEADS = _heads()
+# The tenant is looked up so that PostgreSQL does not see its name: of one that is new to its statistics it would think
+# that it has no jobs, and read and sort all of them.
 FIRST = (
     select(Job)
-    .where(QUEUED, Job.tenant == bindparam("whose"))
+    .where(QUEUED, Job.tenant == select(Turn.tenant).where(Turn.tenant == bindparam("whose")).scalar_subquery())
     .order_by(*ORDER)
     .limit(1)
     .with_for_update(skip_locked=True)
