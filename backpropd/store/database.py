@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import select
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,7 @@ def _postgresql(url: str) -> Engine:
         url,
         pool_size=8,
         max_overflow=32,
+        json_deserializer=partial(json.loads, parse_int=_whole),
         hide_parameters=True,  # an error shall not quote rows
         connect_args={
             "connect_timeout": 3,
@@ -122,6 +125,12 @@ def _postgresql(url: str) -> Engine:
     )
     event.listen(engine, "checkout", lambda connection, *_: _refuse_closed(connection))
     return engine
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number of JSON as it was given: PostgreSQL writes 1e300 out, and an integer of ours has 64 bits."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(digits)
 
 
 def _refuse_closed(connection: Any) -> None:
