@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from backpropd import errors
+from backpropd.store import statements
 from backpropd.store.schema import IdempotencyKey
 from backpropd.store.types import now
 
@@ -27,9 +26,8 @@ def made_before(
         IdempotencyKey.key == key,
     )
     session.execute(sql_delete(IdempotencyKey).where(*owner, IdempotencyKey.created_at < now(-life_seconds)))
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     row = {"tenant": tenant, "route": route, "key": key, "request_sha256": request_sha256, "made_id": ""}
-    reserve = insert(IdempotencyKey).values(**row, created_at=now()).on_conflict_do_nothing()
+    reserve = statements.inserting_new(session, IdempotencyKey).values(**row, created_at=now())
     if session.execute(reserve.returning(IdempotencyKey.number)).first() is not None:
         return None
     known = session.scalars(select(IdempotencyKey).where(*owner)).one()

@@ -26,10 +26,15 @@ def run(session: Session, statement: Executable, rows: Rows) -> None:
 
 def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:
     """Insert rows; those that are there already stay as they are."""
-    run(session, _insert_new(session.get_bind().dialect.name, kind), rows)
+    run(session, inserting_new(session, kind), rows)
+
+
+def inserting_new(session: Session, kind: type[Base]) -> Insert:
+    """The statement that does it, in the session's dialect."""
+    return _inserting_new(session.get_bind().dialect.name, kind)
 
 
 @cache
-def _insert_new(dialect: str, kind: type[Base]) -> Insert:
+def _inserting_new(dialect: str, kind: type[Base]) -> Insert:
     insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
     return insert(kind).on_conflict_do_nothing()

@@ -127,7 +127,7 @@ def _settings(network: Network, training: Training, batch_size: int) -> NDArray[
     settings = np.zeros(1, SETTINGS)
     numbers: dict[str, Any] = {
         **asdict(network.loss_function),  # type: ignore[call-overload]
-        **asdict(training.optimizer),  # type: ignore[arg-type]
+        **asdict(training.optimizer),  # type: ignore[arg-type]  # each is a dataclass
         **asdict(training.regularization),
         "inputs": network.spec.inputs,
         "outputs": network.outputs,
