@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import RawIOBase
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,11 @@ class Body(RawIOBase):
     def _next(self) -> bytes:
         began = time.monotonic()
         message = asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result()
+        if message is None:
+            raise errors.RequestTimeout(
+                f"the body came at less than {self._pace.bytes_per_second} bytes a second for more than "
+                f"{self._pace.grace_seconds:g} seconds: send it again, and faster"
+            )
         if message["type"] == "http.disconnect":
             raise errors.Malformed("the body broke off: send it again")
         chunk: bytes = message.get("body", b"")
@@ -65,12 +71,8 @@ class Body(RawIOBase):
         self._patience = min(self._patience + earned, self._pace.grace_seconds)
         return chunk
 
-    async def _wait(self) -> dict[str, Any]:
-        try:
+    async def _wait(self) -> dict[str, Any] | None:
+        with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 return await self._receive()
-        except TimeoutError as late:
-            raise errors.RequestTimeout(
-                f"the body came at less than {self._pace.bytes_per_second} bytes a second for more than "
-                f"{self._pace.grace_seconds:g} seconds: send it again, and faster"
-            ) from late
+        return None

@@ -75,6 +75,12 @@ class Server:
         return got
 
 
+def somebody_listens(port: int) -> bool:
+    with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
@@ -88,7 +94,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     environment = {**os.environ, **own, **{f"BACKPROPD_{name}": value for name, value in FEW.items()}}
     command = [sys.executable, "-m", "service"]
     with running(command, Path(__file__).parents[2], environment) as log:
-        log.wait_for("Started worker")
+        eventually(lambda: somebody_listens(port))
         yield Server(port, log, *texts)
         assert log.stop() == 0
 
@@ -243,7 +249,7 @@ def test_a_stream_whose_client_does_not_read_is_not_heaped_up_in_memory(tmp_path
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "PORT": str(port)}
     with running([sys.executable, str(app)], tmp_path, environment) as log:
-        log.wait_for("Started worker")
+        eventually(lambda: somebody_listens(port))
         with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             connection.recv(10)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Sequence
 from io import BufferedReader
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 from backpropd import errors
 from service.body import Body, Pace
+from tests.embedded.running import eventually
 
 PACE = Pace(1000, 0.5)
 SILENCE = 8.0
@@ -70,6 +73,20 @@ def test_a_body_that_falls_behind_the_pace_is_given_up(
     with pytest.raises(errors.RequestTimeout, match=r"less than 1000 bytes a second for more than 0\.5 seconds"):
         body(loop, script).read()
     assert 0.4 < time.monotonic() - began < 5
+
+
+def test_a_body_that_is_given_up_lets_go_of_its_connection(loop: asyncio.AbstractEventLoop) -> None:
+    """The server closes a connection whose body nobody has read when nothing refers to it any more."""
+    gc.disable()
+    try:
+        reading = body(loop, [(SILENCE, b"x")])
+        given_up = weakref.ref(reading.raw)
+        with pytest.raises(errors.RequestTimeout):
+            reading.read()
+        del reading
+        eventually(lambda: given_up() is None)
+    finally:
+        gc.enable()
 
 
 def test_the_seconds_for_which_nobody_reads_are_not_the_clients(loop: asyncio.AbstractEventLoop) -> None:

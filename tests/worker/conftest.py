@@ -17,6 +17,7 @@ from backpropd.store import datasets, epochs, jobs, models
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from backpropd.store.schema import Checkpoint, Job
+from worker import lease
 from worker.migrate import run as migrate
 from worker.runner import Runner
 
@@ -130,8 +131,9 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    """A shop of its own."""
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    """A shop of its own, whose workers hear at once what is asked of their job, however fast they train."""
+    monkeypatch.setattr(lease, "LISTEN_SECONDS", 0.02)
     made = Shop(tmp_path)
     yield made
     made.database.dispose()

@@ -207,12 +207,12 @@ def test_a_job_whose_turn_is_over_goes_behind_those_that_wait_and_goes_on_bit_fo
     shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
 ) -> None:
     long = shop.post(epochs=LONG)
-    impatient = shop.runner(settings=shop.settings.model_copy(update={"turn_seconds": 0.0}))
-    with shop.training(impatient, long):
-        short = shop.post()
-    assert shop.job(long).status == "queued"
+    impatient = shop.settings.model_copy(update={"turn_seconds": 0.0})
+    short: list[str] = []
+    assert shop.runner(settings=impatient, blobs=BlobsThatCall(shop, lambda: short.append(shop.post()))).run_one()
+    assert (shop.job(long).status, 0 < shop.job(long).epoch < LONG) == ("queued", True)
     assert shop.runner().run_one()
-    assert (shop.job(short).status, shop.job(long).status) == ("succeeded", "queued")
+    assert (shop.job(short[0]).status, shop.job(long).status) == ("succeeded", "queued")
     assert shop.runner("second").run_one()
     assert "its turn is over, and others wait" in shop.reasons(long)
     assert (shop.curve(long), shop.sha256_of_the_model(long)) == undisturbed
