@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 TASK = "worker.tasks.run_next"
 QUEUE = "backpropd"
+MOST_WAKE_UPS = 16  # that wait: an idle worker takes one up within milliseconds
 
 
 # Somebody waits for the answer while the doorbell rings: one try, for the sweeper will ring again.
@@ -69,13 +70,22 @@ def make_app(settings: Settings, *, impatient: bool = False) -> Celery:
 
 
 def ring(app: Celery) -> bool:
-    """Wake one idle worker. False, after a line in the log, when the broker is away: the sweeper rings again."""
+    """Wake one idle worker. False, after a line in the log, when the broker is away: the sweeper rings again.
+
+    While many wake-ups lie there, no more are added: nobody is idle, and whoever takes one up looks for all jobs.
+    """
     try:
-        app.send_task(TASK, retry=False, ignore_result=True, queue=QUEUE)
+        with app.producer_or_acquire() as producer:
+            if _lying_there(producer.channel) < MOST_WAKE_UPS:
+                app.send_task(TASK, producer=producer, retry=False, ignore_result=True, queue=QUEUE)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("the doorbell is out of order (%s): the sweeper will ring for this job", error)
         return False
     return True
+
+
+def _lying_there(channel: Any) -> int:
+    return int(channel.client.llen(QUEUE)) if isinstance(channel, Channel) else 0
 
 
 def ping(app: Celery) -> bool:

@@ -96,15 +96,16 @@ def _tiny(address: str, dataset_id: str, target: str) -> float:
         clients = [open_.enter_context(Client(address)) for _ in range(POSTERS)]
         began = time.perf_counter()
         list(pool.map(lambda n: _post(clients[n % POSTERS], dataset_id, target), range(TINY)))
-        while _unfinished(address):
+        http = open_.enter_context(httpx.Client(base_url=address))
+        while _unfinished(http):
             time.sleep(0.1)
         return TINY / (time.perf_counter() - began)
 
 
-def _unfinished(address: str) -> bool:
+def _unfinished(http: httpx.Client) -> bool:
     """Whether a job is left; one row tells."""
     looks = ({"status": status, "limit": 1} for status in ("queued", "running"))
-    return any(httpx.get(f"{address}/v1/jobs", params=look).json()["data"] for look in looks)
+    return any(http.get("/v1/jobs", params=look).json()["data"] for look in looks)
 
 
 def _queue(folder: Path, url: str) -> dict[str, float]:

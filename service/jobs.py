@@ -18,7 +18,7 @@ from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.formulas import harmless_row
 from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
-from backpropd.store.schema import Job
+from backpropd.store.schema import Job, Transition
 from backpropd.store.status import OVER, Status
 from service import events, rendering, schemas
 from service.account import refuse_when_over
@@ -107,7 +107,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         bind_contextvars(job_id=job.id)
         if key:
             idempotency.fill(session, tenant(), ROUTE, key, job.id)
-        shown = _shown(session, job)
+        shown = _shown(session, job, jobs.first_transition(job))
     here.doorbell.press()
     return shown
 
@@ -126,9 +126,9 @@ def _fingerprint(body: schemas.JobRequest) -> str:
     return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
 
 
-def _shown(session: Session, job: Job) -> dict[str, Any]:
-    """One job, with its place in the queue if it waits there."""
-    shown = _render(session, [job])[0]
+def _shown(session: Session, job: Job, only: Transition | None = None) -> dict[str, Any]:
+    """One job, with its place in the queue if it waits there; its transitions are read unless it has this one `only`."""
+    shown = rendering.job(job, [only]) if only else _render(session, [job])[0]
     if job.status == Status.QUEUED:
         shown["queue"] = rendering.place(turns.outlook(session, job, world().settings.lease_seconds))
     return shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 
 from limits import RateLimitItemPerMinute
@@ -26,7 +27,7 @@ class Limiter:
 
     def __init__(self, broker_url: str, most: int) -> None:
         self._most = RateLimitItemPerMinute(most, namespace="backpropd")
-        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._own = FixedWindowRateLimiter(_memory())
         self._shared = _shared(broker_url)
         self._away_until = 0.0
 
@@ -50,6 +51,21 @@ class Limiter:
                 f"{self._most.amount} requests a minute are the most that one key may make: wait for the next minute",
                 retry_after=max(math.ceil(left), 1),
             )
+
+
+def _memory() -> MemoryStorage:
+    """Counts of this process. Nothing clears them away: that would start a thread a request, and they are few."""
+    storage = MemoryStorage()
+    storage.timer = _Cleared(0.0, lambda: None)
+    return storage
+
+
+class _Cleared(threading.Timer):
+    """Looks as if it were about to clear away."""
+
+    def is_alive(self) -> bool:
+        """It says so."""
+        return True
 
 
 def _shared(broker_url: str) -> FixedWindowRateLimiter | None:

@@ -51,6 +51,13 @@ class Journal:
         """Write the epochs that wait, in one transaction under the fence."""
         self._write(None, patient=True)
 
+    def succeed(self, reason: str, model: dict[str, Any]) -> str:
+        """Write the epochs that wait, the model and the job's end, all in one transaction. Raises `claims.Asked`."""
+        lease = self.lease
+        return lease.write(
+            lambda session: claims.succeed(session, lease.claim, reason, model, self.pending, lease.seconds)
+        )
+
     def close(self, end: Callable[[Session], str], *, checkpoint: bool) -> str:
         """Write the epochs that wait, a checkpoint if one is wanted, and the job's end, all in one transaction."""
         kept = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._moved() else None

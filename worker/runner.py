@@ -79,8 +79,7 @@ class Runner:
                 if lease.request:
                     break
             if run.stop_reason is not None and lease.request not in ("cancel", "pause", "lost"):
-                reason, model = run.stop_reason, run.model()
-                return journal.close(lambda session: claims.succeed(session, claim, reason, model), checkpoint=False)
+                return journal.succeed(run.stop_reason, run.model())
         except claims.Asked as asked:
             lease.hear(asked.request)
         except errors.BackpropdError:

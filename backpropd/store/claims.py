@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Label, bindparam, func, insert, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from backpropd import errors
+from backpropd.store import epochs as curves
 from backpropd.store import jobs, statements, turns
 from backpropd.store.ids import new_id
 from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model
@@ -75,40 +76,61 @@ def claim_best(session: Session, worker: str, lease_seconds: float, most_running
     past the last checkpoint, all in this transaction, so that the epochs of a job are contiguous whatever happened to
     the worker before.
     """
-    job = turns.take(session, most_running)
-    if job is None:
+    for tenant, turn in turns.waiting(session, most_running):
+        taking = {"whose": tenant, "claimant": worker, "held_for": in_seconds(lease_seconds)}
+        if job := session.connection().execute(TAKE, taking).one_or_none():
+            turns.note(session, tenant, turn)
+            break
+    else:
         return None
-    job.token += 1
-    job.attempts += 1
-    job.worker = worker
-    job.lease_expires_at = steady(lease_seconds)
-    job.started_at = job.started_at or now()
-    checkpoint = _back_to_checkpoint(session, job) if job.attempts > 1 else None
-    jobs.move(session, job, Status.RUNNING, f"claimed by {worker}, attempt {job.attempts}")
-    dataset = _table(session, job.dataset_id)
+    jobs.record(session, job.number, tenant, Status.RUNNING, f"claimed by {worker}, attempt {job.attempts}")
     return Claim(
         number=job.number,
         job_id=job.id,
-        tenant=job.tenant,
+        tenant=tenant,
         name=job.name,
         token=job.token,
         attempt=job.attempts,
-        priority=job.priority,
+        priority=-job.rank,
         seconds=job.seconds,
         spec=job.spec,
-        dataset_sha256=dataset.sha256,
-        columns=dataset.columns,
-        checkpoint=checkpoint.data if checkpoint else None,
+        dataset_sha256=job.sha256,
+        columns=job.columns,
+        checkpoint=_back_to_checkpoint(session, job.number) if job.attempts > 1 else None,
         validation=_table(session, job.validation_dataset_id) if job.validation_dataset_id else None,
         warm_start=_warm_start(session, job.warm_start_model_id) if job.warm_start_model_id else None,
     )
 
 
-def _back_to_checkpoint(session: Session, job: Job) -> Checkpoint | None:
-    checkpoint = session.get(Checkpoint, job.number)
-    job.epoch = checkpoint.epoch if checkpoint else 0
-    session.execute(sql_delete(Epoch).where(Epoch.job_number == job.number, Epoch.epoch > job.epoch))
-    return checkpoint
+def _of_its_dataset(column: InstrumentedAttribute[Any]) -> Label[Any]:
+    return select(column).where(Dataset.id == Job.dataset_id).correlate(Job).scalar_subquery().label(column.key)
+
+
+TAKE = (
+    update(Job)
+    .where(Job.number == turns.FIRST)
+    .values(
+        status=Status.RUNNING.value,
+        token=Job.token + 1,
+        attempts=Job.attempts + 1,
+        worker=bindparam("claimant"),
+        lease_expires_at=steady(seconds_named("held_for")),
+        started_at=func.coalesce(Job.started_at, now()),
+    )
+    .returning(
+        *(Job.number, Job.id, Job.name, Job.token, Job.attempts, Job.rank, Job.seconds, Job.spec),
+        *(Job.validation_dataset_id, Job.warm_start_model_id),
+        *(_of_its_dataset(Dataset.sha256), _of_its_dataset(Dataset.columns)),
+    )
+)
+
+
+def _back_to_checkpoint(session: Session, number: int) -> bytes | None:
+    checkpoint = session.get(Checkpoint, number)
+    epoch = checkpoint.epoch if checkpoint else 0
+    statements.run(session, update(Job).where(Job.number == number).values(epoch=epoch), {})
+    statements.run(session, sql_delete(Epoch).where(Epoch.job_number == number, Epoch.epoch > epoch), {})
+    return checkpoint.data if checkpoint else None
 
 
 def _table(session: Session, dataset_id: str) -> Table:
@@ -174,8 +196,7 @@ def write_epochs(
         progress["losses"] = 0
     request = renew(session, claim, lease_seconds, seconds, **progress)
     if epochs:
-        owner = {"job_number": claim.number, "tenant": claim.tenant}
-        statements.insert_new(session, Epoch, [{**owner, **epoch} for epoch in epochs])
+        curves.add(session, claim.number, claim.tenant, epochs)
     if checkpoint:
         epoch, data = checkpoint
         session.merge(Checkpoint(job_number=claim.number, tenant=claim.tenant, epoch=epoch, data=data, at=now()))
@@ -194,24 +215,54 @@ def _held(session: Session, claim: Claim) -> Job:
 HOLD = select(Job).where(*HELD).with_for_update()
 
 
-def succeed(session: Session, claim: Claim, stop_reason: str, model: dict[str, Any]) -> Status:
-    """The last transaction of a good run: the model and `succeeded` together.
+def succeed(
+    session: Session,
+    claim: Claim,
+    stop_reason: str,
+    model: dict[str, Any],
+    epochs: Sequence[dict[str, Any]] = (),
+    seconds: float | None = None,
+) -> Status:
+    """The last transaction of a good run: the epochs that were not written yet, the model and `succeeded` together.
 
-    A cancel that was acknowledged before wins: then the job ends `cancelled` and no model is made. Raises `Asked` for a
-    pause: it needs a checkpoint, and the job ends when it is resumed.
+    `seconds` is how long the job was held in all. A cancel that was acknowledged before wins: then the job ends
+    `cancelled` and no model is made. Raises `Asked` for a pause: it needs a checkpoint, and the job ends when it is
+    resumed.
     """
-    job = _held(session, claim)
-    if job.request == "cancel":
+    made = {"id": new_id("model"), "tenant": claim.tenant, "job_id": claim.job_id, "name": claim.name, **model}
+    end = {**_holder(claim), "made": made["id"], "why": stop_reason, "held_seconds": seconds}
+    end["last"] = epochs[-1]["epoch"] if epochs else None
+    ended = session.connection().execute(SUCCEED, end).one_or_none() is not None
+    job = None if ended else _held(session, claim)
+    if job and job.request != "cancel":
+        raise Asked(str(job.request))
+    if epochs:
+        curves.add(session, claim.number, claim.tenant, epochs)
+    if job:
+        job.epoch = max(job.epoch, end["last"] or 0)
         return _cancelled(session, job)
-    if job.request is not None:
-        raise Asked(job.request)
-    made = Model(id=new_id("model"), tenant=job.tenant, job_id=job.id, name=job.name, created_at=now(), **model)
-    session.add(made)
-    session.flush()
-    job.model_id = made.id
-    job.stop_reason = stop_reason
-    jobs.move(session, job, Status.SUCCEEDED, stop_reason)
+    statements.run(session, MADE, statements.by_column(Model, made))
+    jobs.forget_checkpoint(session, claim.number)
+    jobs.record(session, claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)
     return Status.SUCCEEDED
+
+
+SUCCEED = (
+    update(Job)
+    .where(*HELD, Job.request.is_(None))
+    .values(
+        status=Status.SUCCEEDED.value,
+        model_id=bindparam("made"),
+        stop_reason=bindparam("why"),
+        epoch=func.coalesce(bindparam("last", type_=Job.epoch.type), Job.epoch),
+        seconds=func.coalesce(bindparam("held_seconds", type_=Job.seconds.type), Job.seconds),
+        finished_at=now(),
+        lease_expires_at=None,
+        worker=None,
+    )
+    .returning(Job.number)
+)
+MADE = insert(Model).values(created_at=now())
 
 
 def fail(session: Session, claim: Claim, code: str, detail: str) -> Status:

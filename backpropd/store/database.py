@@ -39,7 +39,9 @@ class Database:
         """`steady` gives the microseconds that SQLite's leases go by; PostgreSQL has a clock of its own."""
         self.url = url
         self.engine = _sqlite(url, steady) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
-        self._reading = self.engine.execution_options(backpropd_writing=False)
+        # PostgreSQL has a snapshot for each statement anyhow: what only reads need not begin and end a transaction.
+        alone = {"isolation_level": "AUTOCOMMIT"} if self.engine.dialect.name == "postgresql" else {}
+        self._reading = self.engine.execution_options(backpropd_writing=False, **alone)
         self._writing = self.engine.execution_options(backpropd_writing=True)
         self._queue = threading.Lock() if self.engine.dialect.name == "sqlite" else None
 
@@ -119,7 +121,7 @@ def _postgresql(url: str) -> Engine:
             "connect_timeout": 3,
             # Every query of ours has its index; a plan that was made while a table was small must not go on reading it
             # whole until somebody looks at its statistics.
-            "options": "-c statement_timeout=60000 -c lock_timeout=15000 -c enable_seqscan=off",
+            "options": "-c statement_timeout=60000 -c lock_timeout=15000 -c enable_seqscan=off -c plan_cache_mode=force_generic_plan",
             **SILENT_CONNECTION,
         },
     )

@@ -41,7 +41,7 @@ def delete(session: Session, tenant: str, dataset_id: str) -> str:
 
     Raises `errors.Conflict` while a job that is not over was given it, `errors.NotFound`.
     """
-    dataset = get(session, tenant, dataset_id)
+    dataset = tenants.find(session, Dataset, tenant, dataset_id, lock=True)
     given = or_(Job.dataset_id == dataset_id, Job.validation_dataset_id == dataset_id)
     needed = select(exists().where(given, Job.status.not_in(OVER)))
     if session.scalar(needed):

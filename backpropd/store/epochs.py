@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from backpropd.store import statements
 from backpropd.store.schema import Epoch
 from backpropd.store.types import JsonText
 
@@ -23,6 +25,25 @@ _ROWS = sa.select(
     Epoch.seconds,
 ).order_by(Epoch.epoch)
 FIELDS = tuple(_ROWS.selected_columns.keys())
+# One parameter for all rows: PostgreSQL takes them several times as fast as one by one. JSON and not JSONB, which would
+# make each number a decimal on the way.
+_ADD = sa.text(
+    "INSERT INTO epochs (job_number, tenant, epoch, loss, validation_loss, metrics, validation_metrics, "
+    "gradient_norm, learning_rate, seconds) "
+    "SELECT :job, :tenant, row.* FROM json_to_recordset(CAST(:rows AS json)) AS row (epoch integer, loss float8, "
+    "validation_loss float8, metrics jsonb, validation_metrics jsonb, gradient_norm float8, learning_rate float8, "
+    "seconds float8) ON CONFLICT DO NOTHING"
+)
+
+
+def add(session: Session, job_number: int, tenant: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Write epochs, dicts of `FIELDS`; those that are there already stay as they are."""
+    if session.get_bind().dialect.name == "postgresql":
+        owner = {"job": job_number, "tenant": tenant}
+        statements.run(session, _ADD, {**owner, "rows": json.dumps(rows, allow_nan=False)})
+    else:
+        owned = [{"job_number": job_number, "tenant": tenant, **row} for row in rows]
+        statements.insert_new(session, Epoch, owned)
 
 
 def after(session: Session, job_number: int, epoch: int, limit: int) -> Sequence[Any]:

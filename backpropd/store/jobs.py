@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, inspect, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
@@ -17,11 +17,16 @@ from backpropd.store.schema import Checkpoint, Dataset, Job, Model, Transition
 from backpropd.store.status import MOVES, OVER, Status
 from backpropd.store.types import now
 
+SUBMITTED = "submitted"
 TRANSITIONS = (
     select(Transition).where(Transition.job_number.in_(bindparam("jobs", expanding=True))).order_by(Transition.number)
 )
-NEW = insert(Job).values(status=Status.QUEUED.value, created_at=now(), queued_at=now()).returning(Job)
+NEW = insert(Job).values(created_at=now(), queued_at=now())
+NEW = NEW.returning(Job.number, Job.created_at, Job.queued_at, turns.ENROLLED.label("enrolled"))
+# What the table gives a new row, for the object that stands for it: reading it back would take longer than writing it.
+DEFAULTS = {each.key: each.columns[0].default.arg for each in inspect(Job).column_attrs if each.columns[0].default}
 RECORD = insert(Transition).values(at=now())
+RECORD_OF_NEW = insert(Transition).values(status=Status.QUEUED.value, reason=SUBMITTED)
 FORGET = sql_delete(Checkpoint).where(Checkpoint.job_number == bindparam("job"))
 
 
@@ -36,10 +41,12 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
     if model := fields.get("warm_start_model_id"):
         tenants.lock(session, Model, tenant, model)
     row = {"id": new_id("job"), "tenant": tenant, "dataset_id": dataset_id, "epochs": epochs, "rank": -priority}
-    job = session.scalars(NEW, {**row, **fields}).one()
-    turns.enrol(session, tenant)
-    record(session, job, "submitted")
-    return job
+    row |= {"status": Status.QUEUED.value, **fields}
+    made = session.connection().execute(NEW, {**statements.by_column(Job, row), "whose": tenant}).one()
+    if not made.enrolled:
+        turns.enrol(session, tenant)
+    statements.run(session, RECORD_OF_NEW, {"job_number": made.number, "tenant": tenant, "at": made.created_at})
+    return Job(**{**DEFAULTS, **row}, number=made.number, created_at=made.created_at, queued_at=made.queued_at)
 
 
 def get(session: Session, tenant: str, job_id: str, *, lock: bool = False) -> Job:
@@ -67,10 +74,20 @@ def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transit
     return found
 
 
-def record(session: Session, job: Job, reason: str) -> None:
-    """Write down that the job has just taken its status."""
-    row = {"job_number": job.number, "tenant": job.tenant, "status": job.status, "reason": reason}
+def first_transition(job: Job) -> Transition:
+    """What `create` wrote down of a job that it has just made."""
+    return Transition(status=Status.QUEUED, at=job.created_at, reason=SUBMITTED)
+
+
+def record(session: Session, number: int, tenant: str, status: Status, reason: str) -> None:
+    """Write down that a job has just taken a status."""
+    row = {"job_number": number, "tenant": tenant, "status": status.value, "reason": reason}
     statements.run(session, RECORD, row)
+
+
+def forget_checkpoint(session: Session, number: int) -> None:
+    """Drop the checkpoint of a job that is over."""
+    statements.run(session, FORGET, {"job": number})
 
 
 def move(session: Session, job: Job, status: Status, reason: str) -> None:
@@ -87,8 +104,8 @@ def move(session: Session, job: Job, status: Status, reason: str) -> None:
         job.request = None
     if status in OVER:
         job.finished_at = now()
-        statements.run(session, FORGET, {"job": job.number})
-    record(session, job, reason)
+        forget_checkpoint(session, job.number)
+    record(session, job.number, job.tenant, status, reason)
     session.flush()
 
 

@@ -29,7 +29,7 @@ def delete(session: Session, tenant: str, model_id: str) -> None:
 
     Raises `errors.Conflict` while a job that is not over goes on from it, `errors.NotFound`.
     """
-    model = get(session, tenant, model_id)
+    model = tenants.find(session, Model, tenant, model_id, lock=True)
     needed = select(exists().where(Job.warm_start_model_id == model_id, Job.status.not_in(OVER)))
     if session.scalar(needed):
         raise errors.Conflict("a job that is not over goes on from this model: wait for it, or cancel it, then delete")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Insert
+from sqlalchemy import Executable, Insert, inspect
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -32,6 +32,17 @@ def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:
 def inserting_new(session: Session, kind: type[Base]) -> Insert:
     """The statement that does it, in the session's dialect."""
     return _inserting_new(session.get_bind().dialect.name, kind)
+
+
+def by_column(kind: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row by the names of its columns, as `run` wants it, from one by the names of the attributes."""
+    names = _columns(kind)
+    return {names.get(name, name): value for name, value in row.items()}
+
+
+@cache
+def _columns(kind: type[Base]) -> dict[str, str]:
+    return {each.key: each.columns[0].name for each in inspect(kind).column_attrs}
 
 
 @cache

@@ -34,7 +34,7 @@ def find(session: Session, kind: type[Named], tenant: str, id: str, *options: OR
 
 
 def lock(session: Session, kind: type[Named], tenant: str, id: str) -> None:
-    """Lock the tenant's row of this id, without reading it. Raises `errors.NotFound`."""
+    """Have the tenant's row of this id stay, without reading it; others may do so, too. Raises `errors.NotFound`."""
     if not AN_ID.fullmatch(id) or session.scalar(_lock(kind), _owner(tenant, id)) is None:
         _missed(kind, id)
 
@@ -47,7 +47,7 @@ def _by_id(kind: Any, lock: bool) -> Select[Any]:
 
 @cache
 def _lock(kind: Any) -> Select[str]:
-    return _by_id(kind, lock=True).with_only_columns(kind.id)
+    return _by_id(kind, lock=False).with_only_columns(kind.id).with_for_update(read=True, key_share=True)
 
 
 def _owner(tenant: str, id: str) -> dict[str, str]:

@@ -22,22 +22,26 @@ LAST_JOBS = 50  # whose lengths say how long the next ones may take
 ORDER = (Job.rank, Job.queued_at, Job.number)
 
 
+ENROLLED = select(Turn.tenant).where(Turn.tenant == bindparam("whose")).exists()
+
+
 def enrol(session: Session, tenant: str) -> None:
-    """Have a tenant take part in the rounds."""
+    """Have a tenant take part in the rounds, from now on."""
     statements.insert_new(session, Turn, {"tenant": tenant, "round": 0})
 
 
-def take(session: Session, most_running: int) -> Job | None:
-    """The job whose turn it is, its row locked, and the turn noted; None when nobody waits.
+def waiting(session: Session, most_running: int) -> list[tuple[str, int]]:
+    """The tenants that wait, the next first, and the round in which a turn of theirs would be.
 
     A tenant of whose jobs `most_running` run has no turn. Two claims at the same moment may make it one more.
     """
-    for tenant, current, done in session.execute(HEADS, {"most_running": most_running}).all():
-        job = session.scalar(FIRST, {"whose": tenant})
-        if job is not None:
-            statements.run(session, TURN, {"whose": tenant, "now": current + done})
-            return job
-    return None
+    rows = session.connection().execute(HEADS, {"most_running": most_running})
+    return [(tenant, current + done) for tenant, current, done in rows]
+
+
+def note(session: Session, tenant: str, turn: int) -> None:
+    """Note that a tenant had its turn in this round."""
+    statements.run(session, TURN, {"whose": tenant, "now": turn})
 
 
 def _heads() -> Select[str, int, bool]:
@@ -64,14 +68,17 @@ def _heads() -> Select[str, int, bool]:
 
 
 HEADS = _heads()
-# The tenant is looked up so that PostgreSQL does not see its name: of one that is new to its statistics it would think
+# The number of the job of the tenant `whose` that goes first, its row locked, past those that others lock just now. The
+# tenant is looked up so that PostgreSQL does not see its name: of one that is new to its statistics it would think
 # that it has no jobs, and read and sort all of them.
 FIRST = (
-    select(Job)
+    select(Job.number)
     .where(QUEUED, Job.tenant == select(Turn.tenant).where(Turn.tenant == bindparam("whose")).scalar_subquery())
     .order_by(*ORDER)
     .limit(1)
     .with_for_update(skip_locked=True)
+    .correlate(None)
+    .scalar_subquery()
 )
 TURN = update(Turn).where(Turn.tenant == bindparam("whose")).values(round=bindparam("now"))
 

@@ -115,12 +115,14 @@ def test_success_writes_the_model_and_the_status_together(database: Database) ->
     job = a_job(database)
     held = claimed(database)
     with database.write() as session:
-        assert claims.succeed(session, held, "epochs", MODEL) == "succeeded"
+        assert claims.succeed(session, held, "epochs", MODEL, [an_epoch(1), an_epoch(2)], 1.5) == "succeeded"
     with database.read() as session:
         done = jobs.get(session, TENANT, job.id)
+        assert [row.epoch for row in epochs.after(session, done.number, 0, 10)] == [1, 2]
         steps = [step.status for step in jobs.transitions(session, [done])[done.number]]
     assert done.model_id is not None
     assert done.finished_at is not None
+    assert (done.epoch, done.seconds) == (2, 1.5)
     assert steps == ["queued", "running", "succeeded"]
 
 
@@ -131,7 +133,10 @@ def test_an_acknowledged_cancel_never_ends_succeeded(database: Database) -> None
         jobs.cancel(session, TENANT, job.id)
     with database.write() as session:
         assert claims.renew(session, held, 30, 1.0) == "cancel"
-        assert claims.succeed(session, held, "epochs", MODEL) == "cancelled"
+        assert claims.succeed(session, held, "epochs", MODEL, [an_epoch(1)]) == "cancelled"
+    with database.read() as session:
+        over = jobs.get(session, TENANT, job.id)
+        assert (over.epoch, over.model_id, len(epochs.after(session, over.number, 0, 10))) == (1, None, 1)
     with pytest.raises(errors.Conflict, match="is cancelled"), database.write() as session:
         jobs.cancel(session, TENANT, job.id)
 

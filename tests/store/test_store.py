@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -166,6 +167,17 @@ def test_an_epoch_comes_back_as_it_was_written(database: Database) -> None:
         rows = epochs.after(session, job.number, 0, 10)
         assert [dict(zip(epochs.FIELDS, row, strict=True)) for row in rows] == written
         assert epochs.thinned(session, job.number, 10) == rows
+
+
+def test_losses_come_back_bit_for_bit_and_epochs_that_are_there_stay(database: Database) -> None:
+    job = a_job(database)
+    losses = [5e-324, 2.2250738585072014e-308, 0.1, 2 / 3, 1e22, 1.7976931348623157e308]
+    with database.write() as session:
+        epochs.add(session, job.number, TENANT, [an_epoch(n, loss) for n, loss in enumerate(losses, 1)])
+        epochs.add(session, job.number, TENANT, [an_epoch(2, 7.0)])
+    with database.read() as session:
+        found = [row.loss for row in epochs.after(session, job.number, 0, 10)]
+    assert struct.pack("6d", *found) == struct.pack("6d", *losses)
 
 
 def test_marks_tell_what_has_changed_of_several_jobs(database: Database) -> None:
