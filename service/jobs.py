@@ -47,12 +47,12 @@ def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     """Queue a training job, or with `dry_run` only say what it would become."""
     here = world()
     with here.database.read() as session:
-        dataset = datasets.get(session, tenant(), body.dataset_id)
+        dataset = datasets.table(session, tenant(), body.dataset_id)
         others = _others(session, body.training)
     limits = learn.Limits(here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes)
     plan = learn.resolve(body.wanted(), dataset.columns, dataset.rows, limits, **others)
     if query.dry_run:
-        return {"dataset_id": dataset.id, **rendering.spec(plan.spec), "cost": plan.cost}
+        return {"dataset_id": body.dataset_id, **rendering.spec(plan.spec), "cost": plan.cost}
     shown = _queue(body, plan.spec)
     return shown, 202, {"Location": f"/v1/jobs/{shown['id']}"}
 
@@ -62,7 +62,7 @@ def _others(session: Session, training: schemas.Training) -> dict[str, Any]:
     validation_table = model = None
     if dataset_id := training.validation_dataset_id:
         with _pointing("/training/validation_dataset_id"):
-            other = datasets.get(session, tenant(), dataset_id)
+            other = datasets.table(session, tenant(), dataset_id)
         validation_table = learn.TableInfo(other.columns, other.rows)
     if model_id := training.warm_start_model_id:
         with _pointing("/training/warm_start_model_id"):
@@ -127,7 +127,7 @@ def _fingerprint(body: schemas.JobRequest) -> str:
 
 
 def _shown(session: Session, job: Job, only: Transition | None = None) -> dict[str, Any]:
-    """One job, with its place in the queue if it waits there; its transitions are read unless it has this one `only`."""
+    """One job with its transitions, which are read unless it has this one `only`, and its place in the queue if any."""
     shown = rendering.job(job, [only]) if only else _render(session, [job])[0]
     if job.status == Status.QUEUED:
         shown["queue"] = rendering.place(turns.outlook(session, job, world().settings.lease_seconds))

@@ -78,7 +78,7 @@ def claim_best(session: Session, worker: str, lease_seconds: float, most_running
     """
     for tenant, turn in turns.waiting(session, most_running):
         taking = {"whose": tenant, "claimant": worker, "held_for": in_seconds(lease_seconds)}
-        if job := session.connection().execute(TAKE, taking).one_or_none():
+        if job := statements.run(session, TAKE, taking).one_or_none():
             turns.note(session, tenant, turn)
             break
     else:
@@ -134,7 +134,7 @@ def _back_to_checkpoint(session: Session, number: int) -> bytes | None:
 
 
 def _table(session: Session, dataset_id: str) -> Table:
-    return Table(*session.execute(TABLE, {"named": dataset_id}).one())
+    return Table(*statements.run(session, TABLE, {"named": dataset_id}).one())
 
 
 TABLE = select(Dataset.sha256, Dataset.columns).where(Dataset.id == bindparam("named"))
@@ -152,7 +152,7 @@ def renew(session: Session, claim: Claim, lease_seconds: float, seconds: float, 
     """
     changed = {"held_for": in_seconds(lease_seconds), "now_seconds": seconds}
     progress = {f"now_{name}": value for name, value in progress.items()}
-    row = session.connection().execute(_renewal(*progress), _holder(claim) | changed | progress).one_or_none()
+    row = statements.run(session, _renewal(*progress), _holder(claim) | changed | progress).one_or_none()
     if row is None:
         raise _lost(claim)
     request: str | None = row.request
@@ -232,7 +232,7 @@ def succeed(
     made = {"id": new_id("model"), "tenant": claim.tenant, "job_id": claim.job_id, "name": claim.name, **model}
     end = {**_holder(claim), "made": made["id"], "why": stop_reason, "held_seconds": seconds}
     end["last"] = epochs[-1]["epoch"] if epochs else None
-    ended = session.connection().execute(SUCCEED, end).one_or_none() is not None
+    ended = statements.run(session, SUCCEED, end).one_or_none() is not None
     job = None if ended else _held(session, claim)
     if job and job.request != "cancel":
         raise Asked(str(job.request))
@@ -322,7 +322,7 @@ def _cancelled(session: Session, job: Job) -> Status:
 
 def asked(session: Session, claim: Claim) -> str | None:
     """What was asked of the job, read without renewing. Raises `errors.LeaseLost`."""
-    row = session.execute(ASKED, _holder(claim)).one_or_none()
+    row = statements.run(session, ASKED, _holder(claim)).one_or_none()
     if row is None:
         raise _lost(claim)
     request: str | None = row.request

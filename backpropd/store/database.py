@@ -25,6 +25,14 @@ except ImportError:
     import sqlite3
 
 BUSY_SECONDS = 15.0
+# Every query of ours has its index, whatever figures it is asked with: a plan need not be made for each, and one
+# that was made while a table was small must not go on reading it whole until somebody looks at its statistics.
+SERVER_SETTINGS = {
+    "statement_timeout": 60_000,
+    "lock_timeout": 15_000,
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 SILENT_CONNECTION = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
@@ -119,9 +127,7 @@ def _postgresql(url: str) -> Engine:
         hide_parameters=True,  # an error shall not quote rows
         connect_args={
             "connect_timeout": 3,
-            # Every query of ours has its index; a plan that was made while a table was small must not go on reading it
-            # whole until somebody looks at its statistics.
-            "options": "-c statement_timeout=60000 -c lock_timeout=15000 -c enable_seqscan=off -c plan_cache_mode=force_generic_plan",
+            "options": " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items()),
             **SILENT_CONNECTION,
         },
     )

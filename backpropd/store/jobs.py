@@ -42,7 +42,7 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
         tenants.lock(session, Model, tenant, model)
     row = {"id": new_id("job"), "tenant": tenant, "dataset_id": dataset_id, "epochs": epochs, "rank": -priority}
     row |= {"status": Status.QUEUED.value, **fields}
-    made = session.connection().execute(NEW, {**statements.by_column(Job, row), "whose": tenant}).one()
+    made = statements.run(session, NEW, {**statements.by_column(Job, row), "whose": tenant}).one()
     if not made.enrolled:
         turns.enrol(session, tenant)
     statements.run(session, RECORD_OF_NEW, {"job_number": made.number, "tenant": tenant, "at": made.created_at})

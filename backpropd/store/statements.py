@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Insert, inspect
+from sqlalchemy import CursorResult, Executable, Insert, inspect
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -16,12 +16,12 @@ from backpropd.store.schema import Base
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
-def run(session: Session, statement: Executable, rows: Rows) -> None:
-    """Run a statement in the session's transaction, past the session: it keeps no objects of these rows.
+def run(session: Session, statement: Executable, rows: Rows) -> CursorResult[*tuple[Any, ...]]:
+    """Run a statement of columns in the session's transaction, past the session, which takes as long again.
 
     What waits in the session is not written first.
     """
-    session.connection().execute(statement, rows)
+    return session.connection().execute(statement, rows)
 
 
 def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:

@@ -35,7 +35,7 @@ def waiting(session: Session, most_running: int) -> list[tuple[str, int]]:
 
     A tenant of whose jobs `most_running` run has no turn. Two claims at the same moment may make it one more.
     """
-    rows = session.connection().execute(HEADS, {"most_running": most_running})
+    rows = statements.run(session, HEADS, {"most_running": most_running})
     return [(tenant, current + done) for tenant, current, done in rows]
 
 
@@ -85,7 +85,7 @@ TURN = update(Turn).where(Turn.tenant == bindparam("whose")).values(round=bindpa
 
 def somebody_waits(session: Session, priority: int) -> bool:
     """Whether a job of at least this priority is queued."""
-    return session.scalar(WAITING, {"most": -priority}) is not None
+    return statements.run(session, WAITING, {"most": -priority}).first() is not None
 
 
 WAITING = select(Job.number).where(QUEUED, Job.rank <= bindparam("most")).limit(1)
@@ -93,7 +93,7 @@ WAITING = select(Job.number).where(QUEUED, Job.rank <= bindparam("most")).limit(
 
 def count_queued(session: Session, tenant: str, most: int) -> tuple[int, int]:
     """How many jobs are queued, of a tenant and in all; never more than `most` are counted."""
-    mine, all_ = session.execute(COUNTS, {"whose": tenant, "most": most}).one()
+    mine, all_ = statements.run(session, COUNTS, {"whose": tenant, "most": most}).one()
     return mine, all_
 
 
@@ -111,7 +111,7 @@ def outlook(session: Session, job: Job, within_seconds: float) -> tuple[int, dat
     Nobody can while no worker lives, or before the first job has ended.
     """
     place = {"whose": job.tenant, "rank": job.rank, "queued_at": job.queued_at, "number": job.number}
-    figures = session.execute(FIGURES, {**place, "within": in_seconds(-within_seconds)}).one()
+    figures = statements.run(session, FIGURES, {**place, "within": in_seconds(-within_seconds)}).one()
     moment, urgent, own, others, places, running, seconds = figures
     position = urgent + own + int(others) + 1
     ends = position - (places - running)  # so many jobs must end before

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from backpropd.store import statements
 from backpropd.store.schema import Dataset, Job, Model
 
 
@@ -43,7 +44,7 @@ def progress(session: Session, tenant: str) -> tuple[dict[str, int], int]:
 
 def stored_bytes(session: Session, tenant: str) -> int:
     """The bytes of a tenant's datasets and models: a look at two indexes."""
-    return int(session.execute(STORED, {"owner": tenant}).scalar_one())
+    return int(statements.run(session, STORED, {"owner": tenant}).scalar_one())
 
 
 def _sum(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
