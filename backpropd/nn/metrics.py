@@ -120,16 +120,14 @@ def multi_label(h: Array, y: Array, weight: Array | None = None) -> dict[str, fl
     has. So `accuracy` is 1 minus the Hamming loss.
     """
     answer, true = h >= 0.5, y >= 0.5
-    hits, actual, spared, negative = (_means(kind, weight) for kind in (answer & true, true, ~(answer | true), ~true))
-    precision, recall, f1 = _rates(hits, _means(answer, weight), actual)
+    kinds = np.concatenate([answer & true, true, answer, ~(answer | true), ~true], axis=1)
+    hits, actual, answered, spared, negative = _means(kinds, weight).reshape(5, -1)
+    precision, recall, f1 = _rates(hits, answered, actual)
     balanced = (recall + spared / np.maximum(negative, TINY)) / ((actual > 0) + 1.0 * (negative > 0))
+    averaged = np.stack([hits + spared, balanced, precision, recall, f1]).mean(axis=1).tolist()
     areas = [roc_auc(score, positive, weight) for score, positive in zip(h.T, true.T, strict=True)]
     return {
-        "accuracy": accuracy(h, y, weight),
-        "balanced_accuracy": float(balanced.mean()),
-        "precision": float(precision.mean()),
-        "recall": float(recall.mean()),
-        "f1": float(f1.mean()),
+        **dict(zip(("accuracy", "balanced_accuracy", "precision", "recall", "f1"), averaged, strict=True)),
         **_mean_area(areas),
         "log_loss": _log_loss(np.where(true, h, 1 - h), weight),
     }

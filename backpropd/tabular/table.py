@@ -45,7 +45,8 @@ class _OnDisk(Mapping[str, Column]):
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self._path, self._names = path, list(dict.fromkeys(names))
         self._held: dict[str, Column] = {}
-        self.rows: int = pq.read_metadata(path).num_rows
+        self._footer = pq.read_metadata(path)
+        self.rows: int = self._footer.num_rows
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._held:
@@ -62,7 +63,7 @@ class _OnDisk(Mapping[str, Column]):
     def _read(self, name: str) -> dict[str, Column]:
         place, count = self._names.index(name), max(VALUES_AT_ONCE // max(self.rows, 1), 1)
         names = self._names[place : place + count]
-        with pq.ParquetFile(self._path) as file:
+        with pq.ParquetFile(self._path, metadata=self._footer) as file:
             kinds = {name: file.schema_arrow.field(name).type for name in names}
             numbers = {name: np.empty(self.rows) for name, kind in kinds.items() if pa.types.is_floating(kind)}
             words: dict[str, list[pa.Array]] = {name: [] for name in names if name not in numbers}
