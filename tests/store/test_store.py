@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -167,6 +168,32 @@ def test_an_epoch_comes_back_as_it_was_written(database: Database) -> None:
         rows = epochs.after(session, job.number, 0, 10)
         assert [dict(zip(epochs.FIELDS, row, strict=True)) for row in rows] == written
         assert epochs.thinned(session, job.number, 10) == rows
+
+
+@pytest.mark.parametrize("posted", ["dataset", "model"])
+def test_what_a_job_is_being_posted_for_is_not_deleted(database: Database, posted: str) -> None:
+    dataset_id = a_dataset(database)
+    with database.write() as session:
+        session.add(a_model())
+    named = threading.Event()
+
+    def post() -> str:
+        fields = {"epochs": 1, "name": None, "spec": {}, "meta": {}, "warm_start_model_id": "model_1"}
+        with database.write() as session:
+            job = jobs.create(session, TENANT, dataset_id=dataset_id, **fields)
+            named.set()
+            time.sleep(0.5)  # the deletion begins meanwhile
+            return job.id
+
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(post)
+        assert named.wait(10)
+        with pytest.raises(errors.Conflict), database.write() as session:
+            if posted == "dataset":
+                datasets.delete(session, TENANT, dataset_id)
+            else:
+                models.delete(session, TENANT, "model_1")
+        assert job.result()
 
 
 def test_losses_come_back_bit_for_bit_and_epochs_that_are_there_stay(database: Database) -> None:
