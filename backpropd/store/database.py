@@ -25,6 +25,7 @@ except ImportError:
     import sqlite3
 
 BUSY_SECONDS = 15.0
+BUSY_LOOK_SECONDS = 0.001
 # Every query of ours has its index, whatever figures it is asked with: a plan need not be made for each, and one
 # that was made while a table was small must not go on reading it whole until somebody looks at its statistics.
 SERVER_SETTINGS = {
@@ -73,7 +74,7 @@ class Database:
             yield
             return
         if not self._queue.acquire(timeout=BUSY_SECONDS):
-            raise errors.Unavailable(f"the database was busy for {BUSY_SECONDS:g} s: try again")
+            raise _busy()
         try:
             yield
         finally:
@@ -181,8 +182,37 @@ def _configure_sqlite(connection: sqlite3.Connection, steady: Callable[[], int])
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that reads and then writes gets SQLITE_BUSY at once, whatever the timeout: a writer takes
     # its lock before its first read.
-    writing = connection.get_execution_options().get("backpropd_writing", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if connection.get_execution_options().get("backpropd_writing", True):
+        _begin_to_write(connection.connection.driver_connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_to_write(connection: Any) -> None:
+    """Begin when no other process writes.
+
+    SQLite itself would sleep ever longer, up to a tenth of a second, while others take the lock again and again. Raises
+    `errors.Unavailable` after `BUSY_SECONDS`.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise errors.Unavailable(f"the database cannot answer now ({error}): try again") from error
+                if time.monotonic() > until:
+                    raise _busy() from error
+            time.sleep(BUSY_LOOK_SECONDS)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
+
+
+def _busy() -> errors.Unavailable:
+    return errors.Unavailable(f"the database was busy for {BUSY_SECONDS:g} s: try again")
 
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sqlalchemy import text
@@ -170,9 +171,10 @@ def test_an_epoch_comes_back_as_it_was_written(database: Database) -> None:
         assert epochs.thinned(session, job.number, 10) == rows
 
 
-@pytest.mark.parametrize("posted", ["dataset", "model"])
-def test_what_a_job_is_being_posted_for_is_not_deleted(database: Database, posted: str) -> None:
+@pytest.mark.parametrize("kind", [datasets, models])
+def test_what_a_job_is_being_posted_for_is_not_deleted(database: Database, kind: ModuleType) -> None:
     dataset_id = a_dataset(database)
+    needed = {datasets: dataset_id, models: "model_1"}[kind]
     with database.write() as session:
         session.add(a_model())
     named = threading.Event()
@@ -189,10 +191,7 @@ def test_what_a_job_is_being_posted_for_is_not_deleted(database: Database, poste
         job = pool.submit(post)
         assert named.wait(10)
         with pytest.raises(errors.Conflict), database.write() as session:
-            if posted == "dataset":
-                datasets.delete(session, TENANT, dataset_id)
-            else:
-                models.delete(session, TENANT, "model_1")
+            kind.delete(session, TENANT, needed)
         assert job.result()
 
 
