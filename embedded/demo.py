@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 SAMPLE = Path(__file__).parent.parent / "backpropd" / "tabular" / "samples" / "breast_cancer.csv"
 TARGET = "diagnosis"
 
