@@ -230,8 +230,8 @@ def succeed(
     resumed.
     """
     made = {"id": new_id("model"), "tenant": claim.tenant, "job_id": claim.job_id, "name": claim.name, **model}
-    end = {**_holder(claim), "made": made["id"], "why": stop_reason, "held_seconds": seconds}
-    end["last"] = epochs[-1]["epoch"] if epochs else None
+    last = epochs[-1]["epoch"] if epochs else None
+    end = {**_holder(claim), "made": made["id"], "why": stop_reason, "last": last, "held_seconds": seconds}
     ended = statements.run(session, SUCCEED, end).one_or_none() is not None
     job = None if ended else _held(session, claim)
     if job and job.request != "cancel":
@@ -239,7 +239,7 @@ def succeed(
     if epochs:
         curves.add(session, claim.number, claim.tenant, epochs)
     if job:
-        job.epoch = max(job.epoch, end["last"] or 0)
+        job.epoch = last or job.epoch
         return _cancelled(session, job)
     statements.run(session, MADE, statements.by_column(Model, made))
     jobs.forget_checkpoint(session, claim.number)
