@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 PARALLEL := --numprocesses 3 --dist loadfile
 PEERS := .venv-peers
 FUZZ := .venv-fuzz
+# Where it is set, as in many containers, every process compiles all that it imports anew: seconds for each of them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 
@@ -19,7 +21,7 @@ $(READY): locks/bootstrap.txt locks/dev.txt pyproject.toml
 		{ echo "backpropd needs Python 3.11 or later; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/bootstrap.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes locks/bootstrap.txt locks/dev.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes locks/bootstrap.txt locks/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m worker compile
 	@touch $@

@@ -24,7 +24,8 @@ class Part:
     """A program to run. Times are seconds.
 
     `ready` says whether the next part may start. A part without it does its work and ends, with status 0, before the
-    next one starts. `advice` goes into the message if the stack has to give up on this part.
+    next one starts. One that starts `beside` the part before it waits for what that one waits for, and no longer.
+    `advice` goes into the message if the stack has to give up on this part.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Part:
     ready: Callable[[], bool] | None = None
     ready_within: float = 60.0
     grace: float = 4.0
+    beside: bool = False
     advice: str = ""
 
 

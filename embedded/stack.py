@@ -1,4 +1,4 @@
-"""The parts of the stack, in the order in which they start: migrations, Redis, API, worker, sweeper."""
+"""The parts of the stack: migrations, then Redis, then the API, the worker and the sweeper, all at once."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def _readiness(settings: Settings, api: Address, environment: Mapping[str, str])
 def _programs(api: Address, ready: Callable[[], bool]) -> list[Part]:
     return [
         Part("api", _python("service"), lambda: api.answers("/healthz"), grace=_GRACE),
-        Part("worker", _python("worker", "run"), ready, ready_within=_WORKER_READY, grace=_WORKER_GRACE),
-        Part("sweeper", _python("worker", "sweep"), ready, grace=_GRACE),
+        Part("worker", _python("worker", "run"), ready, ready_within=_WORKER_READY, grace=_WORKER_GRACE, beside=True),
+        Part("sweeper", _python("worker", "sweep"), lambda: True, grace=_GRACE, beside=True),
     ]
 
 

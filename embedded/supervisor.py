@@ -1,4 +1,4 @@
-"""The supervisor: starts parts in order, each behind its readiness check, watches them, stops them in reverse."""
+"""The supervisor: starts parts in order, behind their readiness checks, watches them, stops them in reverse."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ class Supervisor:
         self._patience = patience or Patience()
         self._signals = StopSignals()
         self._watched: list[_Watched] = []
+        self._awaited: list[Program] = []
 
     def run(self, announce: Callable[[], None], keep: Sequence[int] = ()) -> None:
         """Start all parts, `announce`, and watch them until a signal comes. Nothing of theirs is left afterwards.
@@ -66,7 +67,10 @@ class Supervisor:
         with self._signals, Guard(keep) as guard:
             try:
                 for part in self._parts:
-                    self._bring_up(Program(part, self._environment, self._output, guard))
+                    if not part.beside:
+                        self._wait_for_all()
+                    self._start(Program(part, self._environment, self._output, guard))
+                self._wait_for_all()
                 announce()
                 while True:
                     self._watch()
@@ -76,14 +80,22 @@ class Supervisor:
                 for watched in reversed(self._watched):
                     watched.program.stop(self._signals.hurry)
 
-    def _bring_up(self, program: Program) -> None:
+    def _start(self, program: Program) -> None:
         self._watched.append(_Watched(program))
+        self._awaited.append(program)
         program.start()
-        deadline = time.monotonic() + program.part.ready_within
-        while not program.is_ready:
-            if time.monotonic() > deadline:
+
+    def _wait_for_all(self) -> None:
+        """Wait until every part that has started is ready, each no longer than it may take."""
+        began = time.monotonic()
+        while self._awaited:
+            program = self._awaited[0]
+            if program.is_ready:
+                self._awaited.pop(0)
+            elif time.monotonic() > began + program.part.ready_within:
                 raise _gave_up(program, f"was not ready within {program.part.ready_within:g} s")
-            self._watch()
+            else:
+                self._watch()
 
     def _watch(self) -> None:
         time.sleep(TICK)

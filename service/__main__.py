@@ -18,19 +18,21 @@ OUR_LOGS = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers
 
 def main() -> None:
     """Serve until SIGTERM, or do what an operator asks for."""
-    from service import operator
-
-    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
-    operator.add_commands(parser.add_subparsers(dest="program"))
-    arguments = parser.parse_args()
     try:
-        settings = from_environment()
-        if arguments.program is not None:
-            operator.run(settings, arguments)
+        if sys.argv[1:]:
+            _operate()
         else:
-            _serve(settings)
+            _serve(from_environment())
     except BackpropdError as error:
         sys.exit(f"{error.code}: {error.detail}")
+
+
+def _operate() -> None:
+    from service import operator  # the database comes with it, which the server's own process does without
+
+    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    operator.add_commands(parser.add_subparsers(required=True))
+    operator.run(from_environment(), parser.parse_args())
 
 
 def _serve(settings: Settings) -> None:

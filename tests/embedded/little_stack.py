@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from backpropd.errors import BackpropdError
 from embedded.folder import claimed
@@ -44,12 +45,10 @@ def main() -> int:
     return 0
 
 
-def _part(
-    folder: Path, *, name: str, code: str, once: bool = False, grace: float = 4, ready_within: float = 20
-) -> Part:
+def _part(folder: Path, *, name: str, code: str, once: bool = False, ready_within: float = 20, **settings: Any) -> Part:
     ready: Callable[[], bool] = (folder / f"{name}.ready").exists
     command = [sys.executable, "-I", "-S", "-c", PRELUDE + code, name, str(folder)]
-    return Part(name, command, None if once else ready, ready_within, grace, advice=f"(advice about {name})")
+    return Part(name, command, None if once else ready, ready_within, advice=f"(advice about {name})", **settings)
 
 
 if __name__ == "__main__":

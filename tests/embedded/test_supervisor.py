@@ -60,6 +60,15 @@ def test_parts_start_in_order_each_behind_its_readiness_and_stop_in_the_reverse_
     assert traced(tmp_path, "events") == [*began, "c stopped", "b stopped", "a stopped"]
 
 
+def test_a_part_beside_another_does_not_wait_for_it_and_the_next_one_waits_for_both(tmp_path: Path) -> None:
+    waits = "while not (folder / 'b.ready').exists(): time.sleep(0.01)\n" + SERVE
+    with supervising(tmp_path, part("a", waits), part("b", beside=True), part("c")) as stack:
+        assert stack.stop() == 0
+    events = traced(tmp_path, "events")
+    assert events[events.index("b ready") :][:4] == ["b ready", "a ready", "c started", "c ready"]
+    assert events[-3:] == ["c stopped", "b stopped", "a stopped"]
+
+
 def test_a_part_is_stopped_only_when_the_one_after_it_has_ended(tmp_path: Path) -> None:
     with supervising(tmp_path, part("broker"), part("worker", SLOW_TO_STOP)) as stack:
         stack.stop()

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from backpropd.config import Settings
 from backpropd.store import keys
 from service.app import create_app
-from worker.migrate import run as migrate
+from tests.migrated import migrate
 from worker.runner import Runner
 
 

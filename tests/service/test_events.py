@@ -17,8 +17,8 @@ from backpropd.store.schema import Job
 from backpropd.store.status import Status
 from service.news import BATCH, KEPT, News, Place
 from service.watcher import Mark, Watcher
+from tests.migrated import migrate
 from tests.store.conftest import a_dataset, an_epoch
-from worker.migrate import run as migrate
 
 START = Place(0, 0)
 

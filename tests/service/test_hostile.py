@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from backpropd.config import Settings
 from service.app import ROUTES, create_app
 from service.json import read_json
+from tests.migrated import migrate
 from tests.servers import fresh_database
-from worker.migrate import run as migrate
 
 DEEP = 10_000
 RTL = "invoice\u202efdp.exe"

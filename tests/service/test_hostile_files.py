@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 
 from backpropd.config import Settings
 from service.app import create_app
-from worker.migrate import run as migrate
+from tests.migrated import migrate
 
 MIB = 2**20
 MOST_GROWTH = 50 * MIB

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 
 from backpropd.config import Settings
 from service.app import create_app
-from worker.migrate import run as migrate
+from tests.migrated import migrate
 
 Work = Callable[[], None]
 

@@ -19,8 +19,8 @@ from backpropd.config import Settings
 from backpropd.store import datasets
 from service.app import create_app
 from service.limiter import AWAY_SECONDS, Limiter
+from tests.migrated import migrate
 from tests.servers import Redis, fresh_database
-from worker.migrate import run as migrate
 from worker.runner import Runner
 
 Key = Callable[..., dict[str, str]]

@@ -15,8 +15,8 @@ from werkzeug.serving import make_server
 from backpropd.config import Settings
 from backpropd.store import keys, workers
 from service.app import create_app
+from tests.migrated import migrate
 from tests.service.fuzzing import faults
-from worker.migrate import run as migrate
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from backpropd.store import datasets, jobs
 from backpropd.store.database import Database
 from backpropd.store.migrate import upgrade
 from backpropd.store.schema import Job
+from tests.migrated import sqlite
 from tests.servers import fresh_database
 
 SCRIPTS = Path(__file__).parent.parent.parent / "migrations"
@@ -20,11 +21,11 @@ TENANT = "local"
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A migrated, empty database."""
-    url = f"sqlite:///{tmp_path / 'test.db'}"
     if request.param == "postgresql":
-        url = fresh_database(request.getfixturevalue("postgres"))
-    database = Database(url)
-    upgrade(database, SCRIPTS)
+        database = Database(fresh_database(request.getfixturevalue("postgres")))
+        upgrade(database, SCRIPTS)
+    else:
+        database = Database(sqlite(tmp_path / "test.db"))
     yield database
     database.dispose()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,13 @@ from backpropd import errors
 from backpropd.store import claims, jobs, sweeps
 from backpropd.store.claims import Asked, Claim
 from backpropd.store.database import Database
-from backpropd.store.migrate import upgrade
 from backpropd.store.schema import Checkpoint, Epoch, Job, Model, Transition
 from backpropd.store.status import MOVES, OVER, Status
-from tests.store.conftest import SCRIPTS, TENANT, a_dataset, a_job, an_epoch
+from tests.migrated import sqlite
+from tests.store.conftest import TENANT, a_dataset, a_job, an_epoch
 from tests.store.test_claims import MODEL
 
 LEASE, MAX_LOSSES, MOST_JOBS = 30.0, 3, 4
-
-
-@cache
-def _migrated() -> bytes:
-    """An empty database that is migrated, as a file's bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "template.db"
-        database = Database(f"sqlite:///{path}")
-        upgrade(database, SCRIPTS)
-        database.dispose()
-        return path.read_bytes()
 
 
 class Protocol(RuleBasedStateMachine):
@@ -52,9 +40,7 @@ class Protocol(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.now = 10**12
-        path = Path(self.folder.name) / "protocol.db"
-        path.write_bytes(_migrated())
-        self.database = Database(f"sqlite:///{path}", lambda: self.now)
+        self.database = Database(sqlite(Path(self.folder.name) / "protocol.db"), lambda: self.now)
         self.dataset_id = a_dataset(self.database)
         self.jobs: list[str] = []
         self.tokens: dict[str, int] = {}

@@ -17,8 +17,8 @@ from backpropd.store import datasets, epochs, jobs, models
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from backpropd.store.schema import Checkpoint, Job
+from tests.migrated import migrate
 from worker import lease
-from worker.migrate import run as migrate
 from worker.runner import Runner
 
 TENANT = "local"

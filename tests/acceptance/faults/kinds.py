@@ -1,4 +1,4 @@
-"""Jobs of many kinds, each of a second or so: every optimizer, and whatever else a checkpoint has to remember."""
+"""Jobs of many kinds, each of half a second or so: every optimizer, and whatever else a checkpoint has to remember."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _kind(
     return {"table": table, "target": target, "network": wanted, "training": training}
 
 
-def _optimizer(name: str, epochs: int = 1000, **options: Any) -> dict[str, Any]:
+def _optimizer(name: str, epochs: int = 500, **options: Any) -> dict[str, Any]:
     return _kind({"optimizer": {"name": name, **options}, "epochs": epochs})
 
 
@@ -33,37 +33,37 @@ KINDS: dict[str, dict[str, Any]] = {
     "adadelta": _optimizer("adadelta"),
     "adam": _optimizer("adam", learning_rate=0.0001),
     "amsgrad": _optimizer("adam", learning_rate=0.0001, amsgrad=True),
-    "adamw": _kind({"optimizer": {"name": "adamw", "learning_rate": 0.0001}, "weight_decay": 0.01, "epochs": 1000}),
+    "adamw": _kind({"optimizer": {"name": "adamw", "learning_rate": 0.0001}, "weight_decay": 0.01, "epochs": 500}),
     "nadam": _optimizer("nadam", learning_rate=0.0001),
     "lbfgs": _kind(
-        {"optimizer": {"name": "lbfgs", "gradient_tolerance": 0.0, "loss_tolerance": 0.0}, "l2": 1e-3, "epochs": 300}
+        {"optimizer": {"name": "lbfgs", "gradient_tolerance": 0.0, "loss_tolerance": 0.0}, "l2": 1e-3, "epochs": 150}
     ),
-    "numpy engine": _kind({"engine": "numpy", "epochs": 150}),
+    "numpy engine": _kind({"engine": "numpy", "epochs": 80}),
     "early stopping": _kind(
         {"optimizer": {"name": "adam", "learning_rate": 0.0002}, "epochs": 100_000,
-         "early_stopping": {"patience": 150, "start_epoch": 100}},
+         "early_stopping": {"patience": 80, "start_epoch": 50}},
     ),
-    "dropout": _kind({"epochs": 700}, [{"units": 16, "activation": "relu", "dropout": 0.3}]),
+    "dropout": _kind({"epochs": 350}, [{"units": 16, "activation": "relu", "dropout": 0.3}]),
     "batch normalization": _kind(
-        {"epochs": 600}, [{"units": 16, "activation": "relu", "normalization": "batch"}]
+        {"epochs": 300}, [{"units": 16, "activation": "relu", "normalization": "batch"}]
     ),
     "layer normalization": _kind(
-        {"epochs": 600}, [{"units": 16, "activation": "relu", "normalization": "layer"}]
+        {"epochs": 300}, [{"units": 16, "activation": "relu", "normalization": "layer"}]
     ),
-    "step schedule": _kind({"schedule": {"name": "step", "every": 300, "factor": 0.5}, "epochs": 1000}),
+    "step schedule": _kind({"schedule": {"name": "step", "every": 150, "factor": 0.5}, "epochs": 500}),
     "cosine with restarts": _kind(
-        {"schedule": {"name": "cosine", "period": 100, "restart_multiplier": 2}, "epochs": 1000}
+        {"schedule": {"name": "cosine", "period": 50, "restart_multiplier": 2}, "epochs": 500}
     ),
     "one cycle after a warmup": _kind(
-        {"schedule": {"name": "one_cycle", "maximum_factor": 5.0}, "warmup_epochs": 100, "epochs": 1000}
+        {"schedule": {"name": "one_cycle", "maximum_factor": 5.0}, "warmup_epochs": 50, "epochs": 500}
     ),
     "plateau": _kind(
-        {"schedule": {"name": "reduce_on_plateau", "patience": 30, "factor": 0.7}, "epochs": 1000}
+        {"schedule": {"name": "reduce_on_plateau", "patience": 30, "factor": 0.7}, "epochs": 500}
     ),
     "regression in float64": _kind(
-        {"epochs": 3000, "dtype": "float64", "loss": "huber"}, table="diabetes", target="progression"
+        {"epochs": 1500, "dtype": "float64", "loss": "huber"}, table="diabetes", target="progression"
     ),
-    "perceptron": _kind({"epochs": 1000}, table="iris", target="species", network={"kind": "perceptron"}),
+    "perceptron": _kind({"epochs": 500}, table="iris", target="species", network={"kind": "perceptron"}),
 }  # fmt: skip
 
 
