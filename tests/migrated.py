@@ -13,8 +13,12 @@ from worker.migrate import run
 
 
 def migrate(settings: Settings) -> None:
-    """What `python -m worker migrate` does to a SQLite that is not there yet."""
-    _place(settings).write_bytes(_migrated())
+    """What `python -m worker migrate` does, sooner where a SQLite is not there yet."""
+    place = _place(settings)
+    if settings.database_url.startswith("sqlite") and not place.exists():
+        place.write_bytes(_migrated())
+    else:
+        run(settings)
 
 
 def sqlite(path: Path) -> str:

@@ -20,9 +20,9 @@ from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from backpropd.store.schema import Job
 from backpropd.store.types import steady
+from tests.migrated import migrate
 from tests.worker.conftest import ENDLESS, LONG, TENANT, Shop, wait_until
 from worker.board import Board
-from worker.migrate import run as migrate
 from worker.runner import Runner
 from worker.tasks import train_until_none_is_left
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,17 @@ class Cluster:
     def freeze(self, name: str) -> None:
         """Hold a part and all its processes still, as a machine that is suspended."""
         os.killpg(self.processes[name].pid, signal.SIGSTOP)
+
+    def freeze_between_writes(self, name: str) -> None:
+        """As `freeze`, at a moment when the part does not write: SQLite's lock would be held still with it."""
+        while True:
+            self.freeze(name)
+            with closing(sqlite3.connect(str(self.database.engine.url.database), timeout=0.5)) as connection:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError:
+                    self.thaw(name)
 
     def thaw(self, name: str) -> None:
         """Let a part go on; none that is held still is no error."""

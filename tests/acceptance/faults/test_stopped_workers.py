@@ -19,7 +19,7 @@ def test_a_worker_that_wakes_after_its_lease_drops_the_job_and_changes_nothing(h
     here.running(job_id, 50)
     holder = here.holder(job_id)
     token = here.job(job_id).token
-    here.freeze(holder)
+    here.freeze_between_writes(holder)
     eventually(lambda: here.job(job_id).token > token and here.job(job_id).status == "running", here.logs)
     here.thaw(holder)
     here.over([job_id])
@@ -32,7 +32,7 @@ def test_a_worker_that_wakes_when_its_job_is_over_makes_no_second_end(here: Clus
     (job_id,) = here.post("dropout", times=4)
     here.running(job_id, 20)
     holder = here.holder(job_id)
-    here.freeze(holder)
+    here.freeze_between_writes(holder)
     here.over([job_id])
     reasons = here.reasons(job_id)
     here.thaw(holder)
