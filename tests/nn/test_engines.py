@@ -13,6 +13,7 @@ import pytest
 from backpropd.errors import Diverged
 from backpropd.nn import SGD, Adam, Batch, Epoch, LayerSpec, Network, Spec, State, Training, bursts, fit, optim
 from backpropd.nn.activations import ACTIVATIONS, OUTPUT_ONLY
+from backpropd.nn.kernels.updates import NEAR
 from backpropd.nn.losses import LOSSES
 from backpropd.nn.metrics import classification
 from backpropd.nn.regularize import Regularization
@@ -99,6 +100,13 @@ OPTIMIZERS = [
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_every_optimizer(optimizer: optim.Optimizer, dtype: str) -> None:
     agree(classifier(6, dtype=dtype), Training(optimizer, 20, 10))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_more_parameters_than_take_their_step_at_a_time(optimizer: optim.Optimizer) -> None:
+    network = classifier(120, 300, dtype="float64")
+    assert network.parameters > 2 * NEAR
+    agree(network, Training(optimizer, 3, 10))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from backpropd.nn.kernels.products import WORK, product
 
 # rows and columns that fill tiles, or do not; more steps and columns than a panel has
-SHAPES = [(1, 16, 16), (8, 32, 64), (9, 16, 32), (30, 64, 48), (10, 528, 272), (70, 1040, 16)]
+SHAPES = [(1, 16, 16), (8, 32, 64), (9, 16, 32), (30, 64, 48), (10, 528, 272), (39, 528, 272), (70, 1040, 16)]
 
 
 @numba.njit(error_model="numpy")

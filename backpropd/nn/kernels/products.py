@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from backpropd.nn.kernels.compile import part
-from backpropd.nn.kernels.tile import ROWS, VECTOR_BYTES, VECTORS, lift, tile, turn
+from backpropd.nn.kernels.tile import LIFTED, ROWS, VECTOR_BYTES, VECTORS, lift, tile, turn
 
 STEPS = 512  # of a sum at a time, and so many
 COLUMNS = 256  # of B: a panel of them stays in the second cache
 IN_PLACE = 2**16  # numbers of B are near enough to be read where they lie
 OFTEN = 8  # tiles in a row make it worth while to lay A's numbers side by side
 
-WORK = STEPS * (COLUMNS + ROWS)
+WORK = STEPS * (COLUMNS + LIFTED)
 """How many numbers a product needs to work in."""
 
 # Where calls are suppressed below: numba itself gives an intrinsic its first argument.
@@ -46,13 +46,15 @@ def product(
                     _lay_turned(b[left * p + first :], p, steps, columns, work, width, vector)
                 else:
                     _lay(b[first * n + left :], n, steps, columns, work, width)
-            j = 0
+            j, lifted = 0, work[STEPS * COLUMNS :]
+            whole = m // LIFTED * LIFTED if a_turned and columns >= OFTEN * width else 0
             while j < m:
                 rows = ROWS if j + ROWS <= m else 1
                 strip, start, strip_row, strip_step = a, j * a_row + first * a_step, a_row, a_step
-                if a_turned and rows == ROWS and columns >= OFTEN * width:
-                    strip, start, strip_row, strip_step = work[STEPS * COLUMNS :], 0, 1, ROWS
-                    lift(a, first * m + j, m, steps, strip)  # type: ignore[call-arg]
+                if j < whole:
+                    if j % LIFTED == 0:
+                        lift(a, first * m + j, m, steps, lifted)  # type: ignore[call-arg]
+                    strip, start, strip_row, strip_step = lifted, j % LIFTED * steps, 1, ROWS
                 _band(
                     strip, start, strip_row, strip_step, source, apart, step, c, j * n + left, n,
                     rows, steps, columns, first == 0 and not onto, width, vector,

@@ -29,6 +29,7 @@ def _registers() -> tuple[int, int, int]:
 
 
 VECTOR_BYTES, ROWS, VECTORS = _registers()
+LIFTED = 16  # numbers of a row, a line of the cache: of rows that lie a power of two apart few stay there together
 
 
 def tile(rows: int, vectors: int) -> Any:
@@ -87,7 +88,7 @@ def tile(rows: int, vectors: int) -> Any:
 
 @intrinsic
 def lift(_typing, a, start, row, rows, out):  # type: ignore[no-untyped-def]
-    """The first ROWS numbers of `rows` rows that lie `row` apart, to lie together."""
+    """The first LIFTED numbers of `rows` rows that lie `row` apart, of each row ROWS of them together."""
     place = types.intp
     signature = types.void(a, place, place, place, out)
 
@@ -97,8 +98,10 @@ def lift(_typing, a, start, row, rows, out):  # type: ignore[no-untyped-def]
         vector = ir.VectorType(context.get_value_type(signature.args[0].dtype), ROWS)
         with cgutils.for_range(builder, rows) as loop:
             there = builder.add(start, builder.mul(loop.index, row))
-            numbers = _load(builder, builder.gep(pointer[0], [there]), vector)
-            _store(builder, numbers, builder.gep(pointer[4], [builder.mul(loop.index, INT(ROWS))]))
+            for first in range(0, LIFTED, ROWS):
+                numbers = _load(builder, builder.gep(pointer[0], [builder.add(there, INT(first))]), vector)
+                here = builder.add(builder.mul(rows, INT(first)), builder.mul(loop.index, INT(ROWS)))
+                _store(builder, numbers, builder.gep(pointer[4], [here]))
         return context.get_dummy_value()
 
     return signature, code

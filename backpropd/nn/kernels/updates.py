@@ -19,6 +19,9 @@ CODES: dict[type, int] = {
     optim.Nadam: NADAM,
 }
 
+NEAR = 2**14
+"""Parameters that take their step while their gradient, which was just looked at, still lies in the second cache."""
+
 
 @part
 def penalize(settings: Any, layers: Any, theta: Any, gradient: Any) -> float:
@@ -43,21 +46,33 @@ def penalize(settings: Any, layers: Any, theta: Any, gradient: Any) -> float:
 def update(settings: Any, layers: Any, theta: Any, gradient: Any, slots: Any, steps: int, rate: float) -> float:
     """One step in place, number `steps` from 1; gives the L2 norm of the gradient as it came."""
     T = theta.dtype.type
-    square = T(0)
-    for i in range(gradient.size):
-        square += gradient[i] * gradient[i]
-    norm = math.sqrt(square)
-    if settings.clip_value > 0 or settings.clip_norm > 0:
-        _clip(settings, gradient, norm)
     if settings.weight_decay > 0:
         kept = T(1 - rate * settings.weight_decay)
         for k in range(layers.size):
             for i in range(layers[k].weight, layers[k].weight + layers[k].fan_in * layers[k].fan_out):
                 theta[i] *= kept
-    step(settings, theta[: gradient.size], gradient, slots, steps, rate)
+    clips = settings.clip_value > 0 or settings.clip_norm > 0
+    together = gradient.size if clips or settings.optimizer == NADAM else NEAR
+    norm = square = 0.0
+    for start in range(0, gradient.size, together):
+        some = gradient[start : start + together]
+        square += _square(some)
+        norm = math.sqrt(square)
+        if clips:
+            _clip(settings, gradient, norm)
+        step(settings, theta, some, slots, start, steps, rate)
     if settings.max_norm > 0:
         _hold(settings, layers, theta)
     return norm
+
+
+@part
+def _square(numbers: Any) -> Any:
+    """Σ x²."""
+    total = numbers.dtype.type(0)
+    for i in range(numbers.size):
+        total += numbers[i] * numbers[i]
+    return total
 
 
 @part
@@ -95,31 +110,32 @@ def _hold(settings: Any, layers: Any, theta: Any) -> None:
 
 
 @part
-def step(settings: Any, theta: Any, gradient: Any, slots: Any, steps: int, rate: float) -> None:
-    """The optimizer's own rule."""
+def step(settings: Any, theta: Any, gradient: Any, slots: Any, start: int, steps: int, rate: float) -> None:
+    """The optimizer's own rule, for as many parameters as `gradient` has, from `start` on."""
+    these = slice(start, start + gradient.size)
     if settings.optimizer == SGD:
-        _sgd(settings, theta, gradient, slots, rate)
+        _sgd(settings, theta[these], gradient, slots, these, rate)
     elif settings.optimizer == ADAM:
-        _adam(settings, theta, gradient, slots, steps, rate)
+        _adam(settings, theta[these], gradient, slots, these, steps, rate)
     elif settings.optimizer == ADAGRAD:
-        _adagrad(settings, theta, gradient, slots[0], rate)
+        _adagrad(settings, theta[these], gradient, slots[0][these], rate)
     elif settings.optimizer == RMSPROP:
-        _rmsprop(settings, theta, gradient, slots, rate)
+        _rmsprop(settings, theta[these], gradient, slots, these, rate)
     elif settings.optimizer == ADADELTA:
-        _adadelta(settings, theta, gradient, slots[0], slots[1], rate)
+        _adadelta(settings, theta[these], gradient, slots[0][these], slots[1][these], rate)
     else:
-        _nadam(settings, theta, gradient, slots[0], slots[1], steps, rate)
+        _nadam(settings, theta[these], gradient, slots[0][these], slots[1][these], steps, rate)
 
 
 @part
-def _sgd(settings: Any, theta: Any, gradient: Any, slots: Any, rate: float) -> None:
+def _sgd(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, rate: float) -> None:
     T = theta.dtype.type
     eta, mu = T(rate), T(settings.momentum)
     if settings.momentum == 0:
         for i in range(theta.size):
             theta[i] -= eta * gradient[i]
         return
-    velocity = slots[0]
+    velocity = slots[0][these]
     if settings.nesterov:
         for i in range(theta.size):
             velocity[i] = mu * velocity[i] - eta * gradient[i]
@@ -131,16 +147,16 @@ def _sgd(settings: Any, theta: Any, gradient: Any, slots: Any, rate: float) -> N
 
 
 @part
-def _adam(settings: Any, theta: Any, gradient: Any, slots: Any, steps: int, rate: float) -> None:
+def _adam(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, steps: int, rate: float) -> None:
     T = theta.dtype.type
     beta1, beta2 = T(settings.beta1), T(settings.beta2)
     fresh1, fresh2 = T(1 - settings.beta1), T(1 - settings.beta2)
     eta = T(rate / (1 - settings.beta1**steps))
     root = T(1 / math.sqrt(1 - settings.beta2**steps))
     epsilon = T(settings.epsilon)
-    m, v = slots[0], slots[1]
+    m, v = slots[0][these], slots[1][these]
     if settings.amsgrad:
-        largest = slots[2]
+        largest = slots[2][these]
         for i in range(theta.size):
             m[i] = beta1 * m[i] + fresh1 * gradient[i]
             v[i] = beta2 * v[i] + fresh2 * gradient[i] * gradient[i]
@@ -163,15 +179,15 @@ def _adagrad(settings: Any, theta: Any, gradient: Any, total: Any, rate: float) 
 
 
 @part
-def _rmsprop(settings: Any, theta: Any, gradient: Any, slots: Any, rate: float) -> None:
+def _rmsprop(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, rate: float) -> None:
     T = theta.dtype.type
     eta, epsilon, alpha, fresh = T(rate), T(settings.epsilon), T(settings.alpha), T(1 - settings.alpha)
-    mean = slots[0]
+    mean = slots[0][these]
     for i in range(theta.size):
         mean[i] = alpha * mean[i] + fresh * gradient[i] * gradient[i]
         gradient[i] = eta * gradient[i] / (T(math.sqrt(mean[i])) + epsilon)
     if settings.momentum > 0:
-        velocity, mu = slots[1], T(settings.momentum)
+        velocity, mu = slots[1][these], T(settings.momentum)
         for i in range(theta.size):
             velocity[i] = mu * velocity[i] - gradient[i]
             theta[i] += velocity[i]
