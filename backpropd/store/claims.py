@@ -257,8 +257,7 @@ SUCCEED = (
         epoch=func.coalesce(bindparam("last", type_=Job.epoch.type), Job.epoch),
         seconds=func.coalesce(bindparam("held_seconds", type_=Job.seconds.type), Job.seconds),
         finished_at=now(),
-        lease_expires_at=None,
-        worker=None,
+        **jobs.LET_GO,
     )
     .returning(Job.number)
 )

@@ -27,6 +27,8 @@ NEW = NEW.returning(Job.number, Job.created_at, Job.queued_at, turns.ENROLLED.la
 DEFAULTS = {each.key: each.columns[0].default.arg for each in inspect(Job).column_attrs if each.columns[0].default}
 RECORD = insert(Transition).values(at=now())
 RECORD_OF_NEW = insert(Transition).values(status=Status.QUEUED.value, reason=SUBMITTED)
+# What it says of its worker when nobody holds it.
+LET_GO: dict[str, None] = {"lease_expires_at": None, "worker": None, "request": None}
 FORGET = sql_delete(Checkpoint).where(Checkpoint.job_number == bindparam("job"))
 
 
@@ -99,9 +101,8 @@ def move(session: Session, job: Job, status: Status, reason: str) -> None:
         raise errors.Conflict(f"the job is {job.status}, and from there it cannot become {status}")
     job.status = status
     if status is not Status.RUNNING:
-        job.lease_expires_at = None
-        job.worker = None
-        job.request = None
+        for name, nothing in LET_GO.items():
+            setattr(job, name, nothing)
     if status in OVER:
         job.finished_at = now()
         forget_checkpoint(session, job.number)
