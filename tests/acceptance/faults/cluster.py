@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -161,14 +160,29 @@ class Cluster:
 
     def freeze_between_writes(self, name: str) -> None:
         """As `freeze`, at a moment when the part does not write: SQLite's lock would be held still with it."""
-        while True:
+        self.freeze(name)
+        while not self._can_write():
+            self.thaw(name)
+            time.sleep(0.05)
             self.freeze(name)
-            with closing(sqlite3.connect(str(self.database.engine.url.database), timeout=0.5)) as connection:
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                    return
-                except sqlite3.OperationalError:
-                    self.thaw(name)
+
+    def _can_write(self) -> bool:
+        """Whether SQLite's lock is free soon.
+
+        Asked with a connection of our own: another SQLite in this process would take the locks of this one away, for
+        the system drops all that a process has on a file when it closes it once.
+        """
+        connection = self.database.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=500")
+            cursor.execute("BEGIN IMMEDIATE")
+        except self.database.engine.dialect.loaded_dbapi.OperationalError:
+            return False
+        else:
+            return True
+        finally:
+            connection.close()  # and what it began is rolled back
 
     def thaw(self, name: str) -> None:
         """Let a part go on; none that is held still is no error."""
