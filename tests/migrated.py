@@ -16,7 +16,7 @@ def migrate(settings: Settings) -> None:
     """What `python -m worker migrate` does, sooner where a SQLite is not there yet."""
     place = _place(settings)
     if settings.database_url.startswith("sqlite") and not place.exists():
-        place.write_bytes(_migrated())
+        sqlite(place)
     else:
         run(settings)
 
