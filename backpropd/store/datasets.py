@@ -38,7 +38,7 @@ def table(session: Session, tenant: str, dataset_id: str) -> Row[Any]:
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Dataset]:
     """A page of the tenant's datasets, newest first."""
-    return page(session, tenants.owned(Dataset, tenant), Dataset.id, limit, cursor)
+    return page(session, Dataset, {Dataset.tenant: tenant}, limit, cursor)
 
 
 def delete(session: Session, tenant: str, dataset_id: str) -> str:

@@ -60,12 +60,9 @@ def list_page(
     session: Session, tenant: str, limit: int, cursor: str | None, status: str | None, dataset_id: str | None
 ) -> Page[Job]:
     """A page of the tenant's jobs, newest first, narrowed by status and dataset where given."""
-    query = tenants.owned(Job, tenant)
-    if status is not None:
-        query = query.where(Job.status == status)
-    if dataset_id is not None:
-        query = query.where(Job.dataset_id == dataset_id)
-    return page(session, query, Job.id, limit, cursor)
+    of = {Job.tenant: tenant} | ({Job.status: status} if status is not None else {})
+    narrowed = [Job.dataset_id == dataset_id] if dataset_id is not None else []
+    return page(session, Job, of, limit, cursor, *narrowed)
 
 
 def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transition]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from backpropd.store.schema import ApiKey, Dataset, Job, Model
 
 Row = TypeVar("Row")
+Listed = TypeVar("Listed", ApiKey, Dataset, Job, Model)
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,21 @@ class Page(Generic[Row]):
 
 
 def page(
-    session: Session, query: Select[Row], key: ColumnElement[Any] | Any, limit: int, cursor: str | None
-) -> Page[Row]:
-    """The `limit` newest rows of `query` that come after `cursor` in the order of `key`, an id."""
-    if cursor is not None:
-        query = query.where(key < cursor)
-    rows = session.scalars(query.order_by(key.desc()).limit(limit + 1)).all()
-    more = len(rows) > limit
-    return Page(rows[:limit], getattr(rows[limit - 1], str(key.key)) if more else None)
+    session: Session,
+    kind: type[Listed],
+    of: Mapping[InstrumentedAttribute[str], str],
+    limit: int,
+    cursor: str | None,
+    *narrowed: ColumnElement[bool],
+) -> Page[Listed]:
+    """The `limit` newest rows whose columns `of` have these values, and whose id comes before `cursor`.
+
+    `of` and the id, in their order, are the columns of an index. They are asked for as a range of it, not as
+    equalities: of a tenant that PostgreSQL takes for a large one it would go through everybody's rows instead, by id.
+    """
+    values: tuple[str, ...] = tuple(of.values())
+    start, index = tuple_(*of), tuple_(*of, kind.id)
+    query = select(kind).where(start >= values, *narrowed).order_by(*(each.desc() for each in (*of, kind.id)))
+    query = query.where(start <= values if cursor is None else index < (*values, cursor))
+    rows = session.scalars(query.limit(limit + 1)).all()
+    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)

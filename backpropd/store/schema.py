@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, literal_column, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from backpropd.store.status import Status
 from backpropd.store.types import BigInt, Instant, Json
 
 
@@ -43,6 +44,12 @@ class Dataset(Base):
     created_at: Mapped[datetime]
 
 
+def _of_status(status: Status, name: str, *columns: str) -> Index:
+    """An index of the jobs of one status alone: however many others there are, it is small, and a planner sees it."""
+    where = text(f"status = '{status.value}'")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 class Job(Base):
     """One training job. `number` is its short key and its age; `id` is its name outside.
 
@@ -56,9 +63,11 @@ class Job(Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("ix_jobs_queue", "status", "tenant", "rank", "queued_at", "number"),
+        _of_status(Status.QUEUED, "ix_jobs_queue", "tenant", "rank", "queued_at", "number"),
+        _of_status(Status.RUNNING, "ix_jobs_running", "tenant"),
         Index("ix_jobs_finished", "finished_at"),
-        Index("ix_jobs_tenant", "tenant", "number"),
+        Index("ix_jobs_tenant", "tenant", "id"),
+        Index("ix_jobs_status", "tenant", "status", "id"),
         Index("ix_jobs_dataset", "dataset_id"),
         Index("ix_jobs_validation_dataset", "validation_dataset_id"),
         Index("ix_jobs_warm_start_model", "warm_start_model_id"),
@@ -97,6 +106,14 @@ class Job(Base):
     def priority(self) -> int:
         """How urgent its owner says that it is, from -10 to 10."""
         return -self.rank
+
+
+def _is(status: Status) -> ColumnElement[bool]:
+    """Whether a job has this status, which stands in the statement: a parameter would hide it from the planner."""
+    return Job.status == literal_column(f"'{status.value}'")
+
+
+QUEUED, RUNNING = _is(Status.QUEUED), _is(Status.RUNNING)
 
 
 class Turn(Base):

@@ -9,7 +9,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
 from backpropd.store import claims, jobs, workers
-from backpropd.store.schema import IdempotencyKey, Job, Worker
+from backpropd.store.schema import QUEUED, RUNNING, IdempotencyKey, Job, Worker
 from backpropd.store.status import Status
 from backpropd.store.types import now, steady
 
@@ -25,7 +25,7 @@ def take_up_expired(session: Session, lease_seconds: float, max_losses: int) -> 
 
 def take_up_dead(session: Session, lives: Callable[[str], bool], max_losses: int) -> list[str]:
     """Take the jobs of workers that are known to live no more, without waiting for their leases. Gives their ids."""
-    held = session.execute(select(Job.number, Job.token, Job.worker).where(Job.status == Status.RUNNING))
+    held = session.execute(select(Job.number, Job.token, Job.worker).where(RUNNING))
     dead = [(number, token) for number, token, worker in held if worker and not lives(worker)]
     return _take_up(session, tuple_(Job.number, Job.token).in_(dead), "{worker} died", max_losses) if dead else []
 
@@ -33,7 +33,7 @@ def take_up_dead(session: Session, lives: Callable[[str], bool], max_losses: int
 def _take_up(session: Session, which: ColumnElement[bool], reason: str, max_losses: int) -> list[str]:
     """Return these running jobs to the queue; give up on those that lost too many workers without any progress."""
     lost = session.scalars(
-        select(Job).where(Job.status == Status.RUNNING, which).order_by(Job.number).with_for_update(skip_locked=True)
+        select(Job).where(RUNNING, which).order_by(Job.number).with_for_update(skip_locked=True)
     ).all()
     for job in lost:
         _lose(session, job, reason.format(worker=job.worker), max_losses)
@@ -60,9 +60,9 @@ def _lose(session: Session, job: Job, reason: str, max_losses: int) -> None:
 def places_to_fill(session: Session, within_seconds: float) -> int:
     """How many queued jobs could run at once on the places of living workers that are free."""
     _, slots = workers.alive(session, within_seconds)
-    running = session.scalar(select(func.count()).where(Job.status == Status.RUNNING)) or 0
+    running = session.scalar(select(func.count()).where(RUNNING)) or 0
     free = max(slots - running, 0)
-    return len(session.scalars(select(Job.number).where(Job.status == Status.QUEUED).limit(free)).all())
+    return len(session.scalars(select(Job.number).where(QUEUED).limit(free)).all())
 
 
 def forget_old(session: Session, idempotency_seconds: float, worker_seconds: float) -> None:
@@ -75,9 +75,3 @@ def forget_old(session: Session, idempotency_seconds: float, worker_seconds: flo
         sql_delete(Worker).where(Worker.seen_at < steady(-worker_seconds)),
         execution_options={"synchronize_session": False},
     )
-
-
-def queue_depth(session: Session) -> dict[str, int]:
-    """How many jobs have each status."""
-    rows = session.execute(select(Job.status, func.count()).group_by(Job.status)).all()
-    return {row[0]: row[1] for row in rows}

@@ -13,11 +13,9 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, case, fun
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from backpropd.store import statements, workers
-from backpropd.store.schema import Job, Turn
-from backpropd.store.status import Status
+from backpropd.store.schema import QUEUED, RUNNING, Job, Turn
 from backpropd.store.types import in_seconds, now, seconds_named
 
-QUEUED: ColumnElement[bool] = Job.status == Status.QUEUED.value
 LAST_JOBS = 50  # whose lengths say how long the next ones may take
 ORDER = (Job.rank, Job.queued_at, Job.number)
 
@@ -57,8 +55,7 @@ def _heads() -> Select[str, int, bool]:
 
     current = select(func.max(aliased(Turn).round)).scalar_subquery()
     done = (Turn.round >= current).label("done")
-    theirs = aliased(Job)
-    running = select(func.count()).where(theirs.status == Status.RUNNING.value, theirs.tenant == Turn.tenant)
+    running = select(func.count()).where(RUNNING, Job.tenant == Turn.tenant)
     return (
         select(Turn.tenant, current.label("current"), done)
         .where(first(Job.number).is_not(None))
@@ -140,7 +137,7 @@ def _figures() -> Select[datetime, int, int, int, int, int, float | None]:
         own,
         select(func.coalesce(func.sum(case((theirs > own, own + 1), else_=theirs)), 0)),
         workers.places(seconds_named("within")),
-        select(func.count()).where(Job.status == Status.RUNNING),
+        select(func.count()).where(RUNNING),
         select(func.avg(last.subquery().c.seconds)),
     )
     return select(*(each.scalar_subquery() if isinstance(each, Select) else each for each in figures))

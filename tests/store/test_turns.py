@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from backpropd.store import claims, jobs, turns, workers
 from backpropd.store.database import Database
-from backpropd.store.ids import new_id
 from backpropd.store.schema import Job
 from backpropd.store.types import now
 from tests.store.conftest import TENANT, a_dataset, a_job
@@ -96,18 +95,6 @@ def test_queued_jobs_are_counted_up_to_a_limit(database: Database) -> None:
     assert counts == [(3, 4), (2, 2), (0, 4)]
 
 
-def test_a_claim_looks_at_the_index_alone_however_long_the_queue(database: Database) -> None:
-    dataset_id = a_dataset(database)
-    job = a_job(database, dataset_id=dataset_id)
-    with database.write() as session:
-        fixed = {"tenant": TENANT, "status": "queued", "dataset_id": dataset_id, "spec": {}, "meta": {}, "epochs": 1}
-        rows = [{"id": new_id("job"), **fixed} for _ in range(20_000)]
-        session.execute(insert(Job).values(created_at=now(), queued_at=now()), rows)
-    assert taken(database, {job.id: "first"}, 1) == ["first"]
-    plan = _plan(database)
-    assert "ix_jobs_queue" in plan, plan
-
-
 def test_a_tenant_runs_no_more_jobs_at_once_than_it_may(database: Database) -> None:
     names = posted(database, "aaab")
     order = []
@@ -116,10 +103,3 @@ def test_a_tenant_runs_no_more_jobs_at_once_than_it_may(database: Database) -> N
             claim = claims.claim_best(session, "w", 30, most_running=2)
             order.append(names[claim.job_id] if claim else None)
     assert order == ["a1", "b4", "a2", None]
-
-
-def _plan(database: Database) -> str:
-    with database.read() as session:
-        explain = "EXPLAIN QUERY PLAN " if session.get_bind().dialect.name == "sqlite" else "EXPLAIN "
-        query = turns.HEADS.params(most_running=1).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
-        return "\n".join(str(row) for row in session.connection().exec_driver_sql(explain + str(query)))

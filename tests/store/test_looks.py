@@ -1,0 +1,82 @@
+"""What claims and lists read of a large table: little, even while the database's statistics are of another time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+
+from backpropd.store import claims, jobs, turns
+from backpropd.store.database import Database
+from backpropd.store.ids import new_id
+from backpropd.store.schema import Job
+from backpropd.store.status import Status
+from backpropd.store.types import now
+from tests.store.conftest import TENANT, a_dataset, a_job
+
+MANY = 10_000
+LITTLE = 3_000  # rows and index entries on PostgreSQL, steps of SQLite's machine: a page of jobs takes some 700
+
+
+@pytest.fixture
+def crowded(database: Database) -> Database:
+    """Jobs of TENANT that have ended, seen by ANALYZE; then one that is queued, and very many of another tenant."""
+    add(database, TENANT, 400, status="succeeded")
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+    add(database, "many", MANY, status="queued")
+    a_job(database, dataset_id=a_dataset(database))
+    return database
+
+
+def add(database: Database, tenant: str, count: int, **fields: Any) -> None:
+    a_job(database, tenant=tenant, dataset_id=a_dataset(database, tenant))
+    with database.write() as session:
+        fixed = {"tenant": tenant, "dataset_id": "dataset_1", "spec": {}, "meta": {}, "epochs": 1, **fields}
+        rows = [{"id": new_id("job"), **fixed} for _ in range(count)]
+        session.execute(insert(Job).values(created_at=now(), queued_at=now()), rows)
+
+
+def read_by(session: Any, action: Callable[[], object]) -> int:
+    """How many rows and entries of indexes PostgreSQL read for it in this transaction; or the steps SQLite took."""
+    if session.get_bind().dialect.name == "postgresql":
+        before = read_so_far(session)
+        action()
+        return read_so_far(session) - before
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 10
+        return 0
+
+    connection = session.connection().connection.driver_connection
+    connection.set_progress_handler(step, 10)
+    try:
+        action()
+    finally:
+        connection.set_progress_handler(None, 0)
+    return steps
+
+
+def read_so_far(session: Any) -> int:
+    counted = text(
+        "SELECT sum(pg_stat_get_xact_tuples_returned(oid) + pg_stat_get_xact_tuples_fetched(oid)) FROM pg_class "
+        "WHERE oid = 'jobs'::regclass OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'jobs'::regclass)"
+    )
+    return int(session.scalar(counted))
+
+
+def test_claims_counts_and_pages_read_little_whatever_the_statistics_say(crowded: Database) -> None:
+    read = {}
+    with crowded.write() as session:
+        read["claim"] = read_by(session, lambda: claims.claim_best(session, "w", 30))
+        read["count"] = read_by(session, lambda: turns.count_queued(session, TENANT, 10))
+        for tenant, status, start in product((TENANT, "many", "nobody"), (None, *Status), (None, new_id("job"))):
+            page = partial(jobs.list_page, session, tenant, 10, start, status, None)
+            read[tenant, status, start] = read_by(session, page)
+    assert {look: much for look, much in read.items() if much > LITTLE} == {}
