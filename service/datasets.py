@@ -13,6 +13,7 @@ from werkzeug.formparser import FormDataParser
 
 from backpropd import errors, tabular
 from backpropd.store import datasets, idempotency
+from backpropd.store.ids import new_id
 from backpropd.store.schema import Dataset
 from service import rendering, schemas
 from service.account import refuse_when_full
@@ -130,14 +131,14 @@ def _save(read: Callable[[int], bytes], target: Path) -> None:
 def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: str) -> Dataset:
     """Parse the file, store its Parquet form, and only then write the row that names it."""
     here = world()
-    key = key_of(request)
+    key, dataset_id = key_of(request), new_id("ds")
     table = folder / "table.parquet"
     info = here.reader.read(source, table, delimiter)
     sha256, size = here.blobs.put(table)
     with here.database.write() as session:
         fingerprint = hashlib.sha256(f"{sha256} {sample} {name}".encode()).hexdigest()
         made_before = key and idempotency.made_before(
-            session, tenant(), ROUTE, key, fingerprint, here.settings.idempotency_seconds
+            session, tenant(), ROUTE, key, fingerprint, here.settings.idempotency_seconds, dataset_id
         )
         if made_before:
             return datasets.get(session, tenant(), made_before)
@@ -145,9 +146,10 @@ def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: 
         datasets.hold_blob(session, sha256)
         if not here.blobs.holds(sha256):  # the sweeper took it for an orphan, of earlier and equal bytes
             here.blobs.put(table)
-        dataset = datasets.create(
+        return datasets.create(
             session,
             tenant(),
+            id=dataset_id,
             name=name,
             format=info.format,
             rows=info.rows,
@@ -155,9 +157,6 @@ def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: 
             sha256=sha256,
             columns=[column.to_json() for column in info.columns],
         )
-        if key:
-            idempotency.fill(session, tenant(), ROUTE, key, dataset.id)
-    return dataset
 
 
 @routes("GET", "/v1/datasets", query=schemas.PageQuery, answers={200: schemas.DatasetPage})

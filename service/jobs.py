@@ -18,6 +18,7 @@ from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.formulas import harmless_row
 from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
+from backpropd.store.ids import new_id
 from backpropd.store.schema import Job, Transition
 from backpropd.store.status import OVER, Status
 from service import events, rendering, schemas
@@ -83,10 +84,10 @@ def _pointing(pointer: str) -> Iterator[None]:
 def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
     """Commit the job first, ring the doorbell second."""
     here = world()
-    key = key_of(request)
+    key, job_id = key_of(request), new_id("job")
     with here.database.write() as session:
         made_before = key and idempotency.made_before(
-            session, tenant(), ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds
+            session, tenant(), ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds, job_id
         )
         if made_before:
             return _shown(session, jobs.get(session, tenant(), made_before))
@@ -95,6 +96,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         job = jobs.create(
             session,
             tenant(),
+            id=job_id,
             dataset_id=body.dataset_id,
             epochs=spec["training"]["epochs"],
             name=body.name,
@@ -104,9 +106,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             spec=spec,
             meta=body.metadata,
         )
-        bind_contextvars(job_id=job.id)
-        if key:
-            idempotency.fill(session, tenant(), ROUTE, key, job.id)
+        bind_contextvars(job_id=job_id)
         shown = _shown(session, job, jobs.first_transition(job))
     here.doorbell.press()
     return shown

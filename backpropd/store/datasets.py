@@ -18,8 +18,8 @@ from backpropd.store.types import now
 
 
 def create(session: Session, tenant: str, **fields: Any) -> Dataset:
-    """Add a dataset: `name, format, rows, size (bytes), sha256, columns`."""
-    dataset = Dataset(id=new_id("ds"), tenant=tenant, created_at=now(), **fields)
+    """Add a dataset: `name, format, rows, size (bytes), sha256, columns`, and its `id` if it has one already."""
+    dataset = Dataset(**{"id": new_id("ds"), "tenant": tenant, "created_at": now(), **fields})
     session.add(dataset)
     session.flush()
     session.refresh(dataset)

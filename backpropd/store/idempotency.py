@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from sqlalchemy import bindparam, select
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from backpropd import errors
 from backpropd.store import statements
 from backpropd.store.schema import IdempotencyKey
-from backpropd.store.types import now
+from backpropd.store.types import in_seconds, now, seconds_named
 
 
 def made_before(
-    session: Session, tenant: str, route: str, key: str, request_sha256: str, life_seconds: float
+    session: Session, tenant: str, route: str, key: str, request_sha256: str, life_seconds: float, new_id: str
 ) -> str | None:
-    """The id that this key's request made, or None after reserving the key for the caller's transaction.
+    """The id that this key's request made; or None, and the key stands for `new_id`, which the caller is to make now.
 
-    A concurrent request with the same key waits here until the first one's transaction ends; the caller must then
-    `fill` the key before it commits. Raises `errors.IdempotencyMismatch` if the key came with another request.
+    A concurrent request with the same key waits here until the first one's transaction ends. Raises
+    `errors.IdempotencyMismatch` if the key came with another request.
     """
-    owner = (
-        IdempotencyKey.tenant == tenant,
-        IdempotencyKey.route == route,
-        IdempotencyKey.key == key,
-    )
-    session.execute(sql_delete(IdempotencyKey).where(*owner, IdempotencyKey.created_at < now(-life_seconds)))
-    row = {"tenant": tenant, "route": route, "key": key, "request_sha256": request_sha256, "made_id": ""}
-    reserve = statements.inserting_new(session, IdempotencyKey).values(**row, created_at=now())
-    if session.execute(reserve.returning(IdempotencyKey.number)).first() is not None:
+    owner = {"tenant": tenant, "route": route, "key": key}
+    row = {**owner, "request_sha256": request_sha256, "made_id": new_id, "ago": in_seconds(-life_seconds)}
+    if statements.run(session, _taking(session.get_bind().dialect.name), row).first() is not None:
         return None
-    known = session.scalars(select(IdempotencyKey).where(*owner)).one()
+    known = statements.run(session, KNOWN, {f"whose_{name}": value for name, value in owner.items()}).one()
     if known.request_sha256 != request_sha256:
         raise errors.IdempotencyMismatch(
             "this Idempotency-Key was used with another request: send a new key with a new request"
         )
-    return known.made_id
+    made: str = known.made_id
+    return made
 
 
-def fill(session: Session, tenant: str, route: str, key: str, made_id: str) -> None:
-    """Write down what the reserved key's request made."""
-    query = select(IdempotencyKey).where(
-        IdempotencyKey.tenant == tenant, IdempotencyKey.route == route, IdempotencyKey.key == key
-    )
-    session.scalars(query).one().made_id = made_id
+@cache
+def _taking(dialect: str) -> ReturningInsert[int]:
+    """Write the key down, over an older one whose life is past; gives no row for one that lives."""
+    taking = statements.INSERTS[dialect](IdempotencyKey).values(created_at=now())
+    anew = {name: taking.excluded[name] for name in ("request_sha256", "made_id", "created_at")}
+    past = IdempotencyKey.created_at < now(seconds_named("ago"))
+    return taking.on_conflict_do_update(index_elements=OWNER, set_=anew, where=past).returning(IdempotencyKey.number)
+
+
+OWNER = (IdempotencyKey.tenant, IdempotencyKey.route, IdempotencyKey.key)
+KNOWN = select(IdempotencyKey.request_sha256, IdempotencyKey.made_id)
+KNOWN = KNOWN.where(*(column == bindparam(f"whose_{column.key}") for column in OWNER))
 
 
 def forget(session: Session, tenant: str, made_id: str) -> None:

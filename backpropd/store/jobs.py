@@ -33,7 +33,7 @@ FORGET = sql_delete(Checkpoint).where(Checkpoint.job_number == bindparam("job"))
 
 
 def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, priority: int = 0, **fields: Any) -> Job:
-    """Add a queued job: `name, spec, meta`, and its `validation_dataset_id, warm_start_model_id` if any.
+    """Add a queued job: `name, spec, meta`, and its `id, validation_dataset_id, warm_start_model_id` if any.
 
     The rows of what it needs are locked, so that neither goes unseen. Raises `errors.NotFound` when one is gone.
     """

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import CursorResult, Executable, Insert, inspect
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from backpropd.store.schema import Base
 
+# Those that know of conflicts.
+INSERTS: dict[str, Callable[[type[Base]], sqlite.Insert | postgresql.Insert]]
+INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -26,12 +28,7 @@ def run(session: Session, statement: Executable, rows: Rows) -> CursorResult[*tu
 
 def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:
     """Insert rows; those that are there already stay as they are."""
-    run(session, inserting_new(session, kind), rows)
-
-
-def inserting_new(session: Session, kind: type[Base]) -> Insert:
-    """The statement that does it, in the session's dialect."""
-    return _inserting_new(session.get_bind().dialect.name, kind)
+    run(session, _inserting_new(session.get_bind().dialect.name, kind), rows)
 
 
 def by_column(kind: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,5 +44,4 @@ def _columns(kind: type[Base]) -> dict[str, str]:
 
 @cache
 def _inserting_new(dialect: str, kind: type[Base]) -> Insert:
-    insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
-    return insert(kind).on_conflict_do_nothing()
+    return INSERTS[dialect](kind).on_conflict_do_nothing()

@@ -234,15 +234,16 @@ def test_a_thinned_curve_keeps_the_first_the_last_and_the_minimum(database: Data
 
 
 def test_an_idempotency_key_gives_what_the_first_request_made(database: Database) -> None:
-    with database.write() as session:
-        assert idempotency.made_before(session, TENANT, "r", "k", "hash", 60) is None
-        idempotency.fill(session, TENANT, "r", "k", "job_1")
-    with database.write() as session:
-        assert idempotency.made_before(session, TENANT, "r", "k", "hash", 60) == "job_1"
-    with pytest.raises(errors.IdempotencyMismatch), database.write() as session:
-        idempotency.made_before(session, TENANT, "r", "k", "another", 60)
-    with database.write() as session:  # the key's life is over
-        assert idempotency.made_before(session, TENANT, "r", "k", "another", -1) is None
+    def asked(fingerprint: str, new_id: str, life: float = 60) -> str | None:
+        with database.write() as session:
+            return idempotency.made_before(session, TENANT, "r", "k", fingerprint, life, new_id)
+
+    assert asked("hash", "job_1") is None
+    assert asked("hash", "job_2") == "job_1"
+    with pytest.raises(errors.IdempotencyMismatch):
+        asked("another", "job_3")
+    assert asked("another", "job_4", life=-1) is None  # the key's life was over, and it begins anew
+    assert asked("another", "job_5") == "job_4"
 
 
 def test_workers_are_alive_while_they_are_heard_of(database: Database) -> None:

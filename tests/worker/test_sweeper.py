@@ -165,7 +165,7 @@ def test_workspaces_of_processes_that_were_killed_are_removed_and_those_in_use_s
 def test_old_keys_and_silent_workers_are_forgotten(shop: Shop) -> None:
     with shop.database.write() as session:
         for key in ("old", "new"):
-            idempotency.made_before(session, TENANT, "POST /v1/jobs", key, "0", 60)
+            idempotency.made_before(session, TENANT, "POST /v1/jobs", key, "0", 60, "job_1")
             workers.seen(session, key, 1)
         session.flush()
         long_ago = now(-shop.settings.idempotency_seconds - 1)
