@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import bind_contextvars
 
 from backpropd import errors, learn
-from backpropd.config import Settings
 from backpropd.formulas import harmless_row
 from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
+from backpropd.store.database import Database
 from backpropd.store.ids import new_id
 from backpropd.store.schema import Job, Transition
 from backpropd.store.status import OVER, Status
@@ -47,29 +47,28 @@ WARM_START_FIELDS = ("task", "network", "features", "target", "classes", "encode
 def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     """Queue a training job, or with `dry_run` only say what it would become."""
     here = world()
-    with here.database.read() as session:
-        dataset = datasets.table(session, tenant(), body.dataset_id)
-        others = _others(session, body.training)
+    with here.database.glance() as connection:
+        dataset = datasets.table(connection, tenant(), body.dataset_id)
     limits = learn.Limits(here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes)
-    plan = learn.resolve(body.wanted(), dataset.columns, dataset.rows, limits, **others)
+    plan = learn.resolve(body.wanted(), dataset.columns, dataset.rows, limits, **_others(here.database, body.training))
     if query.dry_run:
         return {"dataset_id": body.dataset_id, **rendering.spec(plan.spec), "cost": plan.cost}
     shown = _queue(body, plan.spec)
     return shown, 202, {"Location": f"/v1/jobs/{shown['id']}"}
 
 
-def _others(session: Session, training: schemas.Training) -> dict[str, Any]:
+def _others(database: Database, training: schemas.Training) -> dict[str, Any]:
     """What a job names beside its dataset, described. Raises `errors.NotFound` with its pointer."""
-    validation_table = model = None
+    described: dict[str, Any] = {}
     if dataset_id := training.validation_dataset_id:
-        with _pointing("/training/validation_dataset_id"):
-            other = datasets.table(session, tenant(), dataset_id)
-        validation_table = learn.TableInfo(other.columns, other.rows)
+        with database.glance() as connection, _pointing("/training/validation_dataset_id"):
+            other = datasets.table(connection, tenant(), dataset_id)
+        described["validation_table"] = learn.TableInfo(other.columns, other.rows)
     if model_id := training.warm_start_model_id:
-        with _pointing("/training/warm_start_model_id"):
+        with database.read() as session, _pointing("/training/warm_start_model_id"):
             row = models.get(session, tenant(), model_id)
-        model = {name: getattr(row, name) for name in WARM_START_FIELDS}
-    return {"validation_table": validation_table, "model": model}
+        described["model"] = {name: getattr(row, name) for name in WARM_START_FIELDS}
+    return described
 
 
 @contextmanager
@@ -91,7 +90,6 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         )
         if made_before:
             return _shown(session, jobs.get(session, tenant(), made_before))
-        _refuse_when_queued(session, here.settings)
         refuse_when_over(session)
         job = jobs.create(
             session,
@@ -101,6 +99,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             epochs=spec["training"]["epochs"],
             name=body.name,
             priority=body.priority,
+            room=jobs.Room(here.settings.max_queued_jobs_per_tenant, here.settings.max_queued_jobs),
             validation_dataset_id=body.training.validation_dataset_id,
             warm_start_model_id=body.training.warm_start_model_id,
             spec=spec,
@@ -110,15 +109,6 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         shown = _shown(session, job, jobs.first_transition(job))
     here.doorbell.press()
     return shown
-
-
-def _refuse_when_queued(session: Session, settings: Settings) -> None:
-    """Raises `errors.QueueFull`."""
-    own, all_ = settings.max_queued_jobs_per_tenant, settings.max_queued_jobs
-    mine, in_all = turns.count_queued(session, tenant(), max(own, all_))
-    if mine >= own or in_all >= all_:
-        which = f"{own} jobs of yours" if mine >= own else f"{all_} jobs of all tenants together"
-        raise errors.QueueFull(f"{which} are queued, the most that are taken: post again when some are done")
 
 
 def _fingerprint(body: schemas.JobRequest) -> str:

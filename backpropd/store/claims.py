@@ -232,7 +232,7 @@ def succeed(
     made = {"id": new_id("model"), "tenant": claim.tenant, "job_id": claim.job_id, "name": claim.name, **model}
     last = epochs[-1]["epoch"] if epochs else None
     end = {**_holder(claim), "made": made["id"], "why": stop_reason, "last": last, "held_seconds": seconds}
-    ended = statements.run(session, SUCCEED, end).one_or_none() is not None
+    ended = statements.run(session, SUCCEED, end).one_or_none()
     job = None if ended else _held(session, claim)
     if job and job.request != "cancel":
         raise Asked(str(job.request))
@@ -242,7 +242,8 @@ def succeed(
         job.epoch = last or job.epoch
         return _cancelled(session, job)
     statements.run(session, MADE, statements.by_column(Model, made))
-    jobs.forget_checkpoint(session, claim.number)
+    if ended and ended.checkpointed:
+        jobs.forget_checkpoint(session, claim.number)
     jobs.record(session, claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)
     return Status.SUCCEEDED
 
@@ -259,7 +260,7 @@ SUCCEED = (
         finished_at=now(),
         **jobs.LET_GO,
     )
-    .returning(Job.number)
+    .returning(select(Checkpoint.epoch).where(Checkpoint.job_number == Job.number).exists().label("checkpointed"))
 )
 MADE = insert(Model).values(created_at=now())
 

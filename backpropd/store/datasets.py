@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, exists, func, or_, select
+from sqlalchemy import Connection, Row, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
@@ -31,7 +31,7 @@ def get(session: Session, tenant: str, dataset_id: str) -> Dataset:
     return tenants.find(session, Dataset, tenant, dataset_id)
 
 
-def table(session: Session, tenant: str, dataset_id: str) -> Row[Any]:
+def table(session: Session | Connection, tenant: str, dataset_id: str) -> Row[Any]:
     """The `columns` and the number of `rows` of the tenant's dataset of this id. Raises `errors.NotFound`."""
     return tenants.look(session, Dataset, tenant, dataset_id, Dataset.columns, Dataset.rows)
 

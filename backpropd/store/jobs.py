@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, inspect, select
 from sqlalchemy import delete as sql_delete
@@ -32,16 +32,37 @@ LET_GO: dict[str, None] = {"lease_expires_at": None, "worker": None, "request": 
 FORGET = sql_delete(Checkpoint).where(Checkpoint.job_number == bindparam("job"))
 
 
-def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, priority: int = 0, **fields: Any) -> Job:
+class Room(NamedTuple):
+    """How many jobs may be queued: a tenant's own, and those of all."""
+
+    own: int
+    all: int
+
+
+ENDLESS = Room(2**31 - 1, 2**31 - 1)
+
+
+def create(
+    session: Session,
+    tenant: str,
+    *,
+    dataset_id: str,
+    epochs: int,
+    priority: int = 0,
+    room: Room = ENDLESS,
+    **fields: Any,
+) -> Job:
     """Add a queued job: `name, spec, meta`, and its `id, validation_dataset_id, warm_start_model_id` if any.
 
-    The rows of what it needs are locked, so that neither goes unseen. Raises `errors.NotFound` when one is gone.
+    The rows of what it needs are locked, so that neither goes unseen. Raises `errors.NotFound` when one is gone, and
+    `errors.QueueFull` when there is no room for it.
     """
-    tenants.lock(session, Dataset, tenant, dataset_id)
+    queued = tenants.look(session, Dataset, tenant, dataset_id, *turns.COUNTS, keep=True, whose=tenant, most=max(room))
+    _refuse_when_full(queued.own, queued.all, room)
     if other := fields.get("validation_dataset_id"):
-        tenants.lock(session, Dataset, tenant, other)
+        tenants.look(session, Dataset, tenant, other, Dataset.id, keep=True)
     if model := fields.get("warm_start_model_id"):
-        tenants.lock(session, Model, tenant, model)
+        tenants.look(session, Model, tenant, model, Model.id, keep=True)
     row = {"id": new_id("job"), "tenant": tenant, "dataset_id": dataset_id, "epochs": epochs, "rank": -priority}
     row |= {"status": Status.QUEUED.value, **fields}
     made = statements.run(session, NEW, {**statements.by_column(Job, row), "whose": tenant}).one()
@@ -49,6 +70,12 @@ def create(session: Session, tenant: str, *, dataset_id: str, epochs: int, prior
         turns.enrol(session, tenant)
     statements.run(session, RECORD_OF_NEW, {"job_number": made.number, "tenant": tenant, "at": made.created_at})
     return Job(**{**DEFAULTS, **row}, number=made.number, created_at=made.created_at, queued_at=made.queued_at)
+
+
+def _refuse_when_full(own: int, in_all: int, room: Room) -> None:
+    if own >= room.own or in_all >= room.all:
+        which = f"{room.own} jobs of yours" if own >= room.own else f"{room.all} jobs of all tenants together"
+        raise errors.QueueFull(f"{which} are queued, the most that are taken: post again when some are done")
 
 
 def get(session: Session, tenant: str, job_id: str, *, lock: bool = False) -> Job:

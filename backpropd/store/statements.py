@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Executable, Insert, inspect
+from sqlalchemy import Connection, CursorResult, Executable, Insert, inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,12 +18,13 @@ INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
-def run(session: Session, statement: Executable, rows: Rows) -> CursorResult[*tuple[Any, ...]]:
+def run(session: Session | Connection, statement: Executable, rows: Rows) -> CursorResult[*tuple[Any, ...]]:
     """Run a statement of columns in the session's transaction, past the session, which takes as long again.
 
     What waits in the session is not written first.
     """
-    return session.connection().execute(statement, rows)
+    connection = session.connection() if isinstance(session, Session) else session
+    return connection.execute(statement, rows)
 
 
 def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:

@@ -88,18 +88,13 @@ def somebody_waits(session: Session, priority: int) -> bool:
 WAITING = select(Job.number).where(QUEUED, Job.rank <= bindparam("most")).limit(1)
 
 
-def count_queued(session: Session, tenant: str, most: int) -> tuple[int, int]:
-    """How many jobs are queued, of a tenant and in all; never more than `most` are counted."""
-    mine, all_ = statements.run(session, COUNTS, {"whose": tenant, "most": most}).one()
-    return mine, all_
-
-
 def _count(*which: ColumnElement[bool]) -> ScalarSelect[int]:
     waiting = select(Job.number).where(QUEUED, *which).limit(bindparam("most")).subquery()
     return select(func.count()).select_from(waiting).scalar_subquery()
 
 
-COUNTS = select(_count(Job.tenant == bindparam("whose")), _count())
+# How many jobs of the tenant `whose` are queued, and of all tenants; never more than `most` are counted.
+COUNTS = _count(Job.tenant == bindparam("whose")).label("own"), _count().label("all")
 
 
 def outlook(session: Session, job: Job, within_seconds: float) -> tuple[int, datetime | None]:

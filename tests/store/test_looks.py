@@ -8,9 +8,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 
-from backpropd.store import claims, jobs, turns
+from backpropd.store import claims, jobs, statements, turns
 from backpropd.store.database import Database
 from backpropd.store.ids import new_id
 from backpropd.store.schema import Job
@@ -72,10 +72,10 @@ def read_so_far(session: Any) -> int:
 
 
 def test_claims_counts_and_pages_read_little_whatever_the_statistics_say(crowded: Database) -> None:
-    read = {}
+    read, counts = {}, select(*turns.COUNTS)
     with crowded.write() as session:
         read["claim"] = read_by(session, lambda: claims.claim_best(session, "w", 30))
-        read["count"] = read_by(session, lambda: turns.count_queued(session, TENANT, 10))
+        read["count"] = read_by(session, lambda: statements.run(session, counts, {"whose": TENANT, "most": 10}))
         for tenant, status, start in product((TENANT, "many", "nobody"), (None, *Status), (None, new_id("job"))):
             page = partial(jobs.list_page, session, tenant, 10, start, status, None)
             read[tenant, status, start] = read_by(session, page)

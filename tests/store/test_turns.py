@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
+from backpropd import errors
 from backpropd.store import claims, jobs, turns, workers
 from backpropd.store.database import Database
 from backpropd.store.schema import Job
@@ -88,11 +89,23 @@ def test_a_job_is_told_when_it_may_start(database: Database) -> None:
     assert (outlook(second), outlook(third)) == ((1, 0), (2, 20))
 
 
-def test_queued_jobs_are_counted_up_to_a_limit(database: Database) -> None:
+def test_a_job_is_taken_while_there_is_room_for_its_tenant_and_for_all(database: Database) -> None:
     posted(database, "aaab")
-    with database.read() as session:
-        counts = [turns.count_queued(session, tenant, most) for tenant, most in (("a", 9), ("a", 2), ("c", 9))]
-    assert counts == [(3, 4), (2, 2), (0, 4)]
+    dataset_ids = {tenant: a_dataset(database, tenant) for tenant in "abc"}
+
+    def refusal(tenant: str, own: int, in_all: int) -> str | None:
+        """What is said to one more job, which is taken back."""
+        about = {"dataset_id": dataset_ids[tenant], "epochs": 1, "name": None, "spec": {}, "meta": {}}
+        try:
+            with database.write() as session:
+                jobs.create(session, tenant, room=jobs.Room(own, in_all), **about)
+                session.rollback()
+        except errors.QueueFull as full:
+            return full.detail.split(" are")[0]
+        return None
+
+    assert [refusal("a", 3, 9), refusal("a", 4, 9), refusal("b", 2, 9)] == ["3 jobs of yours", None, None]
+    assert [refusal("c", 1, 4), refusal("c", 1, 5)] == ["4 jobs of all tenants together", None]
 
 
 def test_a_tenant_runs_no_more_jobs_at_once_than_it_may(database: Database) -> None:
