@@ -106,7 +106,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             meta=body.metadata,
         )
         bind_contextvars(job_id=job_id)
-        shown = _shown(session, job, jobs.first_transition(job))
+        shown = _shown(session, job, jobs.submitted(job))
     here.doorbell.press()
     return shown
 

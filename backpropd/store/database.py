@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import select
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
 from backpropd import errors
+from backpropd.store.types import json_text
 
 try:  # a newer SQLite than Python's, where there is a wheel of it
     from pysqlite3 import dbapi2 as sqlite3
@@ -34,6 +34,8 @@ SERVER_SETTINGS = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",
 }
+# PostgreSQL writes 1e300 out: what is no integer of 64 bits is read as the float that it was.
+AS_JSON: dict[str, Any] = {"json_serializer": json_text, "json_deserializer": orjson.loads}
 SILENT_CONNECTION = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
@@ -124,7 +126,7 @@ def _postgresql(url: str) -> Engine:
         url,
         pool_size=8,
         max_overflow=32,
-        json_deserializer=partial(json.loads, parse_int=_whole),
+        **AS_JSON,
         hide_parameters=True,  # an error shall not quote rows
         connect_args={
             "connect_timeout": 3,
@@ -134,12 +136,6 @@ def _postgresql(url: str) -> Engine:
     )
     event.listen(engine, "checkout", lambda connection, *_: _refuse_closed(connection))
     return engine
-
-
-def _whole(digits: str) -> int | float:
-    """A whole number of JSON as it was given: PostgreSQL writes 1e300 out, and an integer of ours has 64 bits."""
-    number = int(digits)
-    return number if -(2**63) <= number < 2**64 else float(digits)
 
 
 def _refuse_closed(connection: Any) -> None:
@@ -162,6 +158,7 @@ def _sqlite(url: str, steady: Callable[[], int]) -> Engine:
         module=sqlite3,
         pool_size=8,
         max_overflow=32,
+        **AS_JSON,
         hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )

@@ -17,7 +17,6 @@ from backpropd.store.schema import Checkpoint, Dataset, Job, Model, Transition
 from backpropd.store.status import MOVES, OVER, Status
 from backpropd.store.types import now
 
-SUBMITTED = "submitted"
 TRANSITIONS = (
     select(Transition).where(Transition.job_number.in_(bindparam("jobs", expanding=True))).order_by(Transition.number)
 )
@@ -26,7 +25,6 @@ NEW = NEW.returning(Job.number, Job.created_at, Job.queued_at, turns.ENROLLED.la
 # What the table gives a new row, for the object that stands for it: reading it back would take longer than writing it.
 DEFAULTS = {each.key: each.columns[0].default.arg for each in inspect(Job).column_attrs if each.columns[0].default}
 RECORD = insert(Transition).values(at=now())
-RECORD_OF_NEW = insert(Transition).values(status=Status.QUEUED.value, reason=SUBMITTED)
 # What it says of its worker when nobody holds it.
 LET_GO: dict[str, None] = {"lease_expires_at": None, "worker": None, "request": None}
 FORGET = sql_delete(Checkpoint).where(Checkpoint.job_number == bindparam("job"))
@@ -68,7 +66,6 @@ def create(
     made = statements.run(session, NEW, {**statements.by_column(Job, row), "whose": tenant}).one()
     if not made.enrolled:
         turns.enrol(session, tenant)
-    statements.run(session, RECORD_OF_NEW, {"job_number": made.number, "tenant": tenant, "at": made.created_at})
     return Job(**{**DEFAULTS, **row}, number=made.number, created_at=made.created_at, queued_at=made.queued_at)
 
 
@@ -94,15 +91,15 @@ def list_page(
 
 def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transition]]:
     """Each job's transitions, oldest first, by the job's number: one query for a whole page."""
-    found: dict[int, list[Transition]] = {job.number: [] for job in jobs}
+    found = {job.number: [submitted(job)] for job in jobs}
     for transition in session.scalars(TRANSITIONS, {"jobs": list(found)}):
         found[transition.job_number].append(transition)
     return found
 
 
-def first_transition(job: Job) -> Transition:
-    """What `create` wrote down of a job that it has just made."""
-    return Transition(status=Status.QUEUED, at=job.created_at, reason=SUBMITTED)
+def submitted(job: Job) -> Transition:
+    """A job's first transition, of which its own row tells all."""
+    return Transition(status=Status.QUEUED, at=job.created_at, reason="submitted")
 
 
 def record(session: Session, number: int, tenant: str, status: Status, reason: str) -> None:

@@ -126,7 +126,7 @@ class Turn(Base):
 
 
 class Transition(Base):
-    """One step in a job's life: which status it took, when, and why."""
+    """One step in a job's life, after it was submitted: which status it took, when, and why."""
 
     __tablename__ = "transitions"
 

@@ -18,7 +18,7 @@ from backpropd import errors
 from backpropd.store import claims, jobs, sweeps
 from backpropd.store.claims import Asked, Claim
 from backpropd.store.database import Database
-from backpropd.store.schema import Checkpoint, Epoch, Job, Model, Transition
+from backpropd.store.schema import Checkpoint, Epoch, Job, Model
 from backpropd.store.status import MOVES, OVER, Status
 from tests.migrated import sqlite
 from tests.store.conftest import TENANT, a_dataset, a_job, an_epoch
@@ -140,9 +140,7 @@ class Protocol(RuleBasedStateMachine):
         assert job.token >= self.tokens.get(job.id, 0)
         self.tokens[job.id] = job.token
         assert self.ends.setdefault(job.id, job.status) == job.status if job.status in OVER else job.id not in self.ends
-        steps = session.scalars(
-            select(Transition.status).where(Transition.job_number == job.number).order_by(Transition.number)
-        ).all()
+        steps = [each.status for each in jobs.transitions(session, [job])[job.number]]
         assert steps[0] == Status.QUEUED
         assert steps[-1] == job.status
         assert all(Status(after) in MOVES[Status(before)] for before, after in pairwise(steps))

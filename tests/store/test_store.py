@@ -6,13 +6,14 @@ import os
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from backpropd import errors
 from backpropd.store import claims, datasets, epochs, idempotency, jobs, marks, models, workers
@@ -53,23 +54,42 @@ def test_the_migrations_make_the_tables_that_the_code_declares(database: Databas
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_a_model_of_before_reports_has_none(database: Database) -> None:
+@contextmanager
+def of_before(database: Database, revision: str) -> Iterator[Connection]:
+    """The database as it was at this revision; it is brought up to date at the end."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+        yield connection
+    upgrade(database, SCRIPTS)
+
+
+def test_a_job_of_before_is_submitted_once(database: Database) -> None:
+    job = a_job(database)
+    with database.write() as session:
+        claims.claim_best(session, "w", 30)
+    with of_before(database, "0005") as connection:
+        listed = connection.execute(text("SELECT status, reason FROM transitions ORDER BY number")).all()
+    assert [status for status, _ in listed] == ["queued", "running"]
+    with database.read() as session:
+        steps = jobs.transitions(session, [job])[job.number]
+    assert [(step.status, step.reason) for step in steps] == listed
+
+
+def test_a_model_of_before_reports_has_none(database: Database) -> None:
     fields = {
         "id": "model_1", "tenant": TENANT, "job_id": "job_1", "task": "regression", "network": "{}", "features": "[]",
         "target": "[]", "parameters": 1, "metrics": "{}", "encoders": "{}", "weights": b"w", "bytes": 1, "sha256": "0",
         "created_at": 1,
     }  # fmt: skip
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
+    with of_before(database, "0001") as connection:
         columns, places = ", ".join(fields), ", ".join(f":{name}" for name in fields)
         connection.execute(text(f"INSERT INTO models ({columns}) VALUES ({places})"), fields)
-    upgrade(database, SCRIPTS)
     with database.read() as session:
         model = models.get(session, TENANT, "model_1", Model.weights, Model.report, Model.training_state)
         assert (model.weights, model.report, model.training_state) == (b"w", None, None)

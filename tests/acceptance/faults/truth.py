@@ -15,9 +15,10 @@ from threadpoolctl import threadpool_limits
 
 from backpropd import learn
 from backpropd.config import Settings
+from backpropd.store import jobs
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
-from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model, Transition
+from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model
 from backpropd.store.status import MOVES, OVER, Status
 
 CURVE = ("epoch", "loss", "validation_loss", "metrics", "validation_metrics", "gradient_norm", "learning_rate")
@@ -74,9 +75,7 @@ def assert_sound(database: Database, settings: Settings) -> None:
     epochs of every job are contiguous, every dataset has its blob, and the database is whole."""
     with database.read() as session:
         for job in session.scalars(select(Job)):
-            steps = session.scalars(
-                select(Transition.status).where(Transition.job_number == job.number).order_by(Transition.number)
-            ).all()
+            steps = [each.status for each in jobs.transitions(session, [job])[job.number]]
             assert_moves(job.id, steps)
             assert steps[-1] == job.status, job.id
             models = session.scalars(select(Model.id).where(Model.job_id == job.id)).all()

@@ -1,0 +1,19 @@
+"""a job's row is its first transition"""
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("DELETE FROM transitions WHERE status = 'queued' AND reason = 'submitted'")
+
+
+def downgrade() -> None:
+    op.execute(  # they are read in the order of their numbers, and these come first
+        "INSERT INTO transitions (number, job_number, tenant, status, at, reason) "
+        "SELECT -number, number, tenant, 'queued', created_at, 'submitted' FROM jobs"
+    )
