@@ -131,11 +131,12 @@ def _save(read: Callable[[int], bytes], target: Path) -> None:
 def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: str) -> Dataset:
     """Parse the file, store its Parquet form, and only then write the row that names it."""
     here = world()
-    key, dataset_id = key_of(request), new_id("ds")
+    key = key_of(request)
     table = folder / "table.parquet"
     info = here.reader.read(source, table, delimiter)
     sha256, size = here.blobs.put(table)
     with here.database.write() as session:
+        dataset_id = new_id("ds")
         fingerprint = hashlib.sha256(f"{sha256} {sample} {name}".encode()).hexdigest()
         made_before = key and idempotency.made_before(
             session, tenant(), ROUTE, key, fingerprint, here.settings.idempotency_seconds, dataset_id

@@ -19,7 +19,7 @@ from backpropd.formulas import harmless_row
 from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
 from backpropd.store.database import Database
 from backpropd.store.ids import new_id
-from backpropd.store.schema import Job, Transition
+from backpropd.store.schema import Job
 from backpropd.store.status import OVER, Status
 from service import events, rendering, schemas
 from service.account import refuse_when_over
@@ -83,8 +83,9 @@ def _pointing(pointer: str) -> Iterator[None]:
 def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
     """Commit the job first, ring the doorbell second."""
     here = world()
-    key, job_id = key_of(request), new_id("job")
+    key = key_of(request)
     with here.database.write() as session:
+        job_id = new_id("job")
         made_before = key and idempotency.made_before(
             session, tenant(), ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds, job_id
         )
@@ -106,7 +107,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             meta=body.metadata,
         )
         bind_contextvars(job_id=job_id)
-        shown = _shown(session, job, jobs.submitted(job))
+        shown = _shown(session, job, new=True)
     here.doorbell.press()
     return shown
 
@@ -116,9 +117,9 @@ def _fingerprint(body: schemas.JobRequest) -> str:
     return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
 
 
-def _shown(session: Session, job: Job, only: Transition | None = None) -> dict[str, Any]:
-    """One job with its transitions, which are read unless it has this one `only`, and its place in the queue if any."""
-    shown = rendering.job(job, [only]) if only else _render(session, [job])[0]
+def _shown(session: Session, job: Job, *, new: bool = False) -> dict[str, Any]:
+    """One job with its transitions, which are read unless it is `new`, and its place in the queue if any."""
+    shown = rendering.job(job, [jobs.submitted(job)]) if new else _render(session, [job])[0]
     if job.status == Status.QUEUED:
         shown["queue"] = rendering.place(turns.outlook(session, job, world().settings.lease_seconds))
     return shown

@@ -31,6 +31,7 @@ class Journal:
         self.epoch_began = self.flushed_at = self.checkpointed_at = time.monotonic()
         self.checkpointed_epoch = run.epoch
         self.checkpoint_every = settings.checkpoint_seconds
+        self.checkpointed = lease.claim.checkpoint is not None  # or may be: a write may have succeeded unheard
 
     def add(self, burst: list[Epoch]) -> None:
         """Take epochs that have just ended, which share their time evenly, and write to SQL when it is time.
@@ -53,10 +54,13 @@ class Journal:
 
     def succeed(self, reason: str, model: dict[str, Any]) -> str:
         """Write the epochs that wait, the model and the job's end, all in one transaction. Raises `claims.Asked`."""
-        lease = self.lease
-        return lease.write(
-            lambda session: claims.succeed(session, lease.claim, reason, model, self.pending, lease.seconds)
-        )
+        held, kept = self.lease.claim, self.checkpointed
+
+        def end(session: Session) -> str:
+            seconds = self.lease.seconds
+            return claims.succeed(session, held, reason, model, self.pending, seconds, checkpointed=kept)
+
+        return self.lease.write(end)
 
     def close(self, end: Callable[[Session], str], *, checkpoint: bool) -> str:
         """Write the epochs that wait, a checkpoint if one is wanted, and the job's end, all in one transaction."""
@@ -83,6 +87,7 @@ class Journal:
     def _write(self, kept: tuple[int, bytes] | None, patient: bool) -> bool:
         """Write what waits, however often it takes if `patient`; False if it could not be written now."""
         write = self.lease.write if patient else self.lease.try_to_write
+        self.checkpointed = self.checkpointed or kept is not None
         self.flushed_at = time.monotonic()
         try:
             self.lease.hear(write(lambda session: self._put(session, kept)))

@@ -16,7 +16,7 @@ from backpropd import errors
 from backpropd.store import epochs as curves
 from backpropd.store import jobs, statements, turns
 from backpropd.store.ids import new_id
-from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model
+from backpropd.store.schema import RUNNING, Checkpoint, Dataset, Epoch, Job, Model
 from backpropd.store.status import Status
 from backpropd.store.types import in_seconds, now, seconds_named, steady
 
@@ -167,7 +167,7 @@ def _lost(claim: Claim) -> errors.LeaseLost:
     return errors.LeaseLost(f"job {claim.job_id} is no longer held with token {claim.token}")
 
 
-HELD = (Job.number == bindparam("held"), Job.token == bindparam("held_token"), Job.status == Status.RUNNING.value)
+HELD = (Job.number == bindparam("held"), Job.token == bindparam("held_token"), RUNNING)
 
 
 @cache
@@ -222,17 +222,19 @@ def succeed(
     model: dict[str, Any],
     epochs: Sequence[dict[str, Any]] = (),
     seconds: float | None = None,
+    *,
+    checkpointed: bool = True,
 ) -> Status:
     """The last transaction of a good run: the epochs that were not written yet, the model and `succeeded` together.
 
-    `seconds` is how long the job was held in all. A cancel that was acknowledged before wins: then the job ends
-    `cancelled` and no model is made. Raises `Asked` for a pause: it needs a checkpoint, and the job ends when it is
-    resumed.
+    `seconds` is how long the job was held in all; `checkpointed` says whether there may be a checkpoint to drop. A
+    cancel that was acknowledged before wins: then the job ends `cancelled` and no model is made. Raises `Asked` for a
+    pause: it needs a checkpoint, and the job ends when it is resumed.
     """
     made = {"id": new_id("model"), "tenant": claim.tenant, "job_id": claim.job_id, "name": claim.name, **model}
     last = epochs[-1]["epoch"] if epochs else None
     end = {**_holder(claim), "made": made["id"], "why": stop_reason, "last": last, "held_seconds": seconds}
-    ended = statements.run(session, SUCCEED, end).one_or_none()
+    ended = statements.run(session, SUCCEED, end).one_or_none() is not None
     job = None if ended else _held(session, claim)
     if job and job.request != "cancel":
         raise Asked(str(job.request))
@@ -242,7 +244,7 @@ def succeed(
         job.epoch = last or job.epoch
         return _cancelled(session, job)
     statements.run(session, MADE, statements.by_column(Model, made))
-    if ended and ended.checkpointed:
+    if checkpointed:
         jobs.forget_checkpoint(session, claim.number)
     jobs.record(session, claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)
     return Status.SUCCEEDED
@@ -260,7 +262,7 @@ SUCCEED = (
         finished_at=now(),
         **jobs.LET_GO,
     )
-    .returning(select(Checkpoint.epoch).where(Checkpoint.job_number == Job.number).exists().label("checkpointed"))
+    .returning(Job.number)
 )
 MADE = insert(Model).values(created_at=now())
 

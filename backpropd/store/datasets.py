@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, or_, select
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
@@ -38,7 +38,7 @@ def table(session: Session | Connection, tenant: str, dataset_id: str) -> Row[An
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Dataset]:
     """A page of the tenant's datasets, newest first."""
-    return page(session, Dataset, {Dataset.tenant: tenant}, limit, cursor)
+    return page(session, Dataset, tenant, limit, cursor)
 
 
 def delete(session: Session, tenant: str, dataset_id: str) -> str:
@@ -47,7 +47,7 @@ def delete(session: Session, tenant: str, dataset_id: str) -> str:
     Raises `errors.Conflict` while a job that is not over was given it, `errors.NotFound`.
     """
     dataset = tenants.find(session, Dataset, tenant, dataset_id, lock=True)
-    given = or_(Job.dataset_id == dataset_id, Job.validation_dataset_id == dataset_id)
+    given = or_(and_(Job.tenant == tenant, Job.dataset_id == dataset_id), Job.validation_dataset_id == dataset_id)
     needed = select(exists().where(given, Job.status.not_in(OVER)))
     if session.scalar(needed):
         raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")

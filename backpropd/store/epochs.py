@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from backpropd.store import statements
 from backpropd.store.schema import Epoch
-from backpropd.store.types import JsonText
+from backpropd.store.types import JsonText, json_text
 
 # Columns: an entity of the ORM takes several times as long to make, and a curve may have a million.
 _ROWS = sa.select(
@@ -40,7 +39,7 @@ def add(session: Session, job_number: int, tenant: str, rows: Sequence[dict[str,
     """Write epochs, dicts of `FIELDS`; those that are there already stay as they are."""
     if session.get_bind().dialect.name == "postgresql":
         owner = {"job": job_number, "tenant": tenant}
-        statements.run(session, _ADD, {**owner, "rows": json.dumps(rows, allow_nan=False)})
+        statements.run(session, _ADD, {**owner, "rows": json_text(rows)})
     else:
         owned = [{"job_number": job_number, "tenant": tenant, **row} for row in rows]
         statements.insert_new(session, Epoch, owned)

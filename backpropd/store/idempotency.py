@@ -16,18 +16,18 @@ from backpropd.store.types import in_seconds, now, seconds_named
 
 
 def made_before(
-    session: Session, tenant: str, route: str, key: str, request_sha256: str, life_seconds: float, new_id: str
+    session: Session, tenant: str, route: str, key: str, request_sha256: str, life_seconds: float, made_id: str
 ) -> str | None:
-    """The id that this key's request made; or None, and the key stands for `new_id`, which the caller is to make now.
+    """The id that this key's request made; or None, and the key stands for `made_id`, which the caller is to make now.
 
     A concurrent request with the same key waits here until the first one's transaction ends. Raises
     `errors.IdempotencyMismatch` if the key came with another request.
     """
     owner = {"tenant": tenant, "route": route, "key": key}
-    row = {**owner, "request_sha256": request_sha256, "made_id": new_id, "ago": in_seconds(-life_seconds)}
+    row = {**owner, "request_sha256": request_sha256, "made_id": made_id, "ago": in_seconds(-life_seconds)}
     if statements.run(session, _taking(session.get_bind().dialect.name), row).first() is not None:
         return None
-    known = statements.run(session, KNOWN, {f"whose_{name}": value for name, value in owner.items()}).one()
+    known = statements.run(session, KNOWN, owner).one()
     if known.request_sha256 != request_sha256:
         raise errors.IdempotencyMismatch(
             "this Idempotency-Key was used with another request: send a new key with a new request"
@@ -47,7 +47,7 @@ def _taking(dialect: str) -> ReturningInsert[int]:
 
 OWNER = (IdempotencyKey.tenant, IdempotencyKey.route, IdempotencyKey.key)
 KNOWN = select(IdempotencyKey.request_sha256, IdempotencyKey.made_id)
-KNOWN = KNOWN.where(*(column == bindparam(f"whose_{column.key}") for column in OWNER))
+KNOWN = KNOWN.where(*(column == bindparam(column.key) for column in OWNER))
 
 
 def forget(session: Session, tenant: str, made_id: str) -> None:

@@ -84,9 +84,10 @@ def list_page(
     session: Session, tenant: str, limit: int, cursor: str | None, status: str | None, dataset_id: str | None
 ) -> Page[Job]:
     """A page of the tenant's jobs, newest first, narrowed by status and dataset where given."""
-    of = {Job.tenant: tenant} | ({Job.status: status} if status is not None else {})
-    narrowed = [Job.dataset_id == dataset_id] if dataset_id is not None else []
-    return page(session, Job, of, limit, cursor, *narrowed)
+    if dataset_id is not None:
+        narrowed = [Job.status == status] if status is not None else []
+        return page(session, Job, tenant, limit, cursor, {Job.dataset_id: dataset_id}, *narrowed)
+    return page(session, Job, tenant, limit, cursor, {Job.status: status} if status is not None else None)
 
 
 def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transition]]:

@@ -62,7 +62,7 @@ def get(session: Session, tenant: str, key_id: str) -> ApiKey:
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[ApiKey]:
     """A page of the tenant's keys, newest first."""
-    return page(session, ApiKey, {ApiKey.tenant: tenant}, limit, cursor)
+    return page(session, ApiKey, tenant, limit, cursor)
 
 
 def rotate(session: Session, tenant: str, key_id: str, overlap_seconds: float) -> tuple[ApiKey, str]:

@@ -21,7 +21,7 @@ def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttr
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Model]:
     """A page of the tenant's models, newest first."""
-    return page(session, Model, {Model.tenant: tenant}, limit, cursor)
+    return page(session, Model, tenant, limit, cursor)
 
 
 def delete(session: Session, tenant: str, model_id: str) -> None:

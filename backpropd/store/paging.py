@@ -9,10 +9,9 @@ from typing import Generic, TypeVar
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from backpropd.store.schema import ApiKey, Dataset, Job, Model
+from backpropd.store.tenants import Named
 
 Row = TypeVar("Row")
-Listed = TypeVar("Listed", ApiKey, Dataset, Job, Model)
 
 
 @dataclass(frozen=True)
@@ -25,20 +24,22 @@ class Page(Generic[Row]):
 
 def page(
     session: Session,
-    kind: type[Listed],
-    of: Mapping[InstrumentedAttribute[str], str],
+    kind: type[Named],
+    tenant: str,
     limit: int,
     cursor: str | None,
+    of: Mapping[InstrumentedAttribute[str], str] | None = None,
     *narrowed: ColumnElement[bool],
-) -> Page[Listed]:
-    """The `limit` newest rows whose columns `of` have these values, and whose id comes before `cursor`.
+) -> Page[Named]:
+    """The tenant's `limit` newest rows whose columns `of` have these values, and whose id comes before `cursor`.
 
-    `of` and the id, in their order, are the columns of an index. They are asked for as a range of it, not as
-    equalities: of a tenant that PostgreSQL takes for a large one it would go through everybody's rows instead, by id.
+    The tenant, `of` and the id, in their order, are the columns of an index. They are asked for as a range of it, not
+    as equalities: of a tenant that PostgreSQL takes for a large one it would go through everybody's rows, by id.
     """
-    values: tuple[str, ...] = tuple(of.values())
-    start, index = tuple_(*of), tuple_(*of, kind.id)
-    query = select(kind).where(start >= values, *narrowed).order_by(*(each.desc() for each in (*of, kind.id)))
+    first: dict[InstrumentedAttribute[str], str] = {kind.tenant: tenant, **(of or {})}
+    values: tuple[str, ...] = tuple(first.values())
+    start, index = tuple_(*first), tuple_(*first, kind.id)
+    query = select(kind).where(start >= values, *narrowed).order_by(*(each.desc() for each in (*first, kind.id)))
     query = query.where(start <= values if cursor is None else index < (*values, cursor))
     rows = session.scalars(query.limit(limit + 1)).all()
     return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)

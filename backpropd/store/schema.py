@@ -68,7 +68,7 @@ class Job(Base):
         Index("ix_jobs_finished", "finished_at"),
         Index("ix_jobs_tenant", "tenant", "id"),
         Index("ix_jobs_status", "tenant", "status", "id"),
-        Index("ix_jobs_dataset", "dataset_id"),
+        Index("ix_jobs_dataset", "tenant", "dataset_id", "id"),
         Index("ix_jobs_validation_dataset", "validation_dataset_id"),
         Index("ix_jobs_warm_start_model", "warm_start_model_id"),
     )

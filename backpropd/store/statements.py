@@ -19,9 +19,9 @@ Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 def run(session: Session | Connection, statement: Executable, rows: Rows) -> CursorResult[*tuple[Any, ...]]:
-    """Run a statement of columns in the session's transaction, past the session, which takes as long again.
+    """Run a statement of columns in the transaction of a session, past the session itself, or of a connection.
 
-    What waits in the session is not written first.
+    A session takes as long again. What waits in it is not written first.
     """
     connection = session.connection() if isinstance(session, Session) else session
     return connection.execute(statement, rows)

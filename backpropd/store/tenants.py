@@ -1,4 +1,4 @@
-"""What a tenant may see: the one place where rows are narrowed to those that somebody owns."""
+"""What a tenant may see: here, and for lists in `paging`, rows are narrowed to those that somebody owns."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ def in_seconds(seconds: float) -> int:
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON: a tenth of the time that the standard library takes."""
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    """A value as JSON, in a tenth of the time that the standard library takes. What is no number becomes null."""
+    return orjson.dumps(value).decode()
 
 
 class JsonText(TypeDecorator[Any]):

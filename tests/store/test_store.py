@@ -266,6 +266,32 @@ def test_an_idempotency_key_gives_what_the_first_request_made(database: Database
     assert asked("another", "job_5") == "job_4"
 
 
+def test_of_many_requests_at_once_with_one_key_one_makes_it(database: Database) -> None:
+    """Also where the key's life was over, and where the first of them fails."""
+
+    def ask(number: int, life: float = 60) -> str:
+        with database.write() as session:
+            made = idempotency.made_before(session, TENANT, "r", "k", "hash", life, f"job_{number}")
+            time.sleep(0.02)
+            if number == 0:
+                raise errors.QueueFull("it has come too early")
+            return made or f"job_{number}"
+
+    def at_once(numbers: range, life: float) -> set[str]:
+        with ThreadPoolExecutor(len(numbers)) as pool:
+            asked = [pool.submit(ask, number, life) for number in numbers]
+        return {each.result() for each in asked if not isinstance(each.exception(), errors.QueueFull)}
+
+    with pytest.raises(errors.QueueFull):
+        ask(0)
+    first = at_once(range(8), 60)
+    assert len(first) == 1
+    time.sleep(0.5)
+    second = at_once(range(10, 18), 0.4)
+    assert len(second) == 1
+    assert second.isdisjoint(first)
+
+
 def test_workers_are_alive_while_they_are_heard_of(database: Database) -> None:
     with database.write() as session:
         workers.seen(session, "w", 3)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from backpropd import errors
@@ -18,7 +18,7 @@ from backpropd.config import Settings
 from backpropd.store import jobs, sweeps
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
-from backpropd.store.schema import Job
+from backpropd.store.schema import Checkpoint, Job
 from backpropd.store.types import steady
 from tests.migrated import migrate
 from tests.worker.conftest import ENDLESS, LONG, TENANT, Shop, wait_until
@@ -288,6 +288,28 @@ def test_a_worker_trains_on_while_the_database_is_away_and_loses_nothing(
     database.dispose()
     assert (shop.job(job_id).status, shop.job(job_id).attempts) == ("succeeded", 1)
     assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
+
+
+class Deaf(Database):
+    """A database whose answer is lost on the way whenever a job that runs has a checkpoint."""
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            yield session
+            running = select(Checkpoint.epoch).join(Job, Job.number == Checkpoint.job_number)
+            lost = session.scalar(running.where(Job.status == "running")) is not None
+        if lost:
+            raise errors.Unavailable("the answer was lost")
+
+
+def test_a_checkpoint_whose_writing_went_unheard_is_dropped_at_the_end(shop: Shop) -> None:
+    job_id = shop.post(epochs=LONG // 5)
+    database = Deaf(shop.settings.database_url)
+    with shop.training(shop.runner(database=database), job_id):
+        wait_until(lambda: shop.checkpointed(job_id) is not None)
+    database.dispose()
+    assert (shop.job(job_id).status, shop.checkpointed(job_id)) == ("succeeded", None)
 
 
 def test_a_worker_drops_its_job_when_the_database_stays_away(shop: Shop) -> None:

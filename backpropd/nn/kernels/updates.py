@@ -53,17 +53,16 @@ def update(settings: Any, layers: Any, theta: Any, gradient: Any, slots: Any, st
                 theta[i] *= kept
     clips = settings.clip_value > 0 or settings.clip_norm > 0
     together = gradient.size if clips or settings.optimizer == NADAM else NEAR
-    norm = square = 0.0
+    square = 0.0
     for start in range(0, gradient.size, together):
         some = gradient[start : start + together]
         square += _square(some)
-        norm = math.sqrt(square)
         if clips:
-            _clip(settings, gradient, norm)
+            _clip(settings, gradient, math.sqrt(square))
         step(settings, theta, some, slots, start, steps, rate)
     if settings.max_norm > 0:
         _hold(settings, layers, theta)
-    return norm
+    return math.sqrt(square)
 
 
 @part
