@@ -1,4 +1,4 @@
-"""What a tenant may see: here, and for lists in `paging`, rows are narrowed to those that somebody owns."""
+"""What a tenant may see: one row of its own, by its id. Lists of its rows are made in `paging`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,13 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from backpropd import errors
 from backpropd.store import statements
-from backpropd.store.schema import ApiKey, Audit, Dataset, Job, Model
+from backpropd.store.schema import ApiKey, Dataset, Job, Model
 
-Owned = TypeVar("Owned", ApiKey, Audit, Dataset, Job, Model)
 Named = TypeVar("Named", ApiKey, Dataset, Job, Model)
 
 NOUNS: dict[type[Any], str] = {ApiKey: "key", Dataset: "dataset", Job: "job", Model: "model"}
 AN_ID = re.compile(r"[a-z]+_[0-9a-z]{1,40}")
 SHOWN = 64  # characters of what is no id
-
-
-def owned(kind: type[Owned], tenant: str) -> Select[Owned]:
-    """The tenant's rows of this kind."""
-    return select(kind).where(kind.tenant == tenant)
 
 
 def find(session: Session, kind: type[Named], tenant: str, id: str, *options: ORMOption, lock: bool = False) -> Named:

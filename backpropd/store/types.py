@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,9 +46,12 @@ def in_seconds(seconds: float) -> int:
     return int(seconds * 1_000_000)
 
 
+_STRICT = json.JSONEncoder(allow_nan=False)
+
+
 def json_text(value: Any) -> str:
-    """A value as JSON, in a tenth of the time that the standard library takes. What is no number becomes null."""
-    return orjson.dumps(value).decode()
+    """A value as JSON. Raises `ValueError` for NaN and infinities, of which orjson would silently make null."""
+    return _STRICT.encode(value)
 
 
 class JsonText(TypeDecorator[Any]):

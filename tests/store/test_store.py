@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import StatementError
 
 from backpropd import errors
 from backpropd.store import claims, datasets, epochs, idempotency, jobs, marks, models, workers
@@ -251,6 +252,13 @@ def test_a_thinned_curve_keeps_the_first_the_last_and_the_minimum(database: Data
     assert kept[-1] == 1000
     assert 777 in kept
     assert 45 <= len(kept) <= 50
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_what_is_no_number_is_refused_and_not_made_null(database: Database, number: float) -> None:
+    job = a_job(database)
+    with pytest.raises((ValueError, StatementError), match="JSON compliant"), database.write() as session:
+        epochs.add(session, job.number, TENANT, [{**an_epoch(1), "metrics": {"accuracy": number}}])
 
 
 def test_an_idempotency_key_gives_what_the_first_request_made(database: Database) -> None:
