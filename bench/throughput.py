@@ -115,7 +115,7 @@ def _queue(folder: Path, url: str) -> dict[str, float]:
     with database.write() as session:
         about = {"name": "d", "format": "csv", "rows": 1, "size": 1, "sha256": "00", "columns": []}
         dataset_id = datasets.create(session, "many", **about).id
-        first = jobs.create(session, "many", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={})
+        first = jobs.create(session, "many", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={}).job
         fixed = {"status": "queued", "dataset_id": dataset_id, "spec": {}, "meta": {}, "epochs": 1}
         many = [{"id": new_id("job"), "tenant": "many", **fixed} for _ in range(QUEUED)]
         session.execute(insert(Job).values(created_at=now(), queued_at=now()), many)

@@ -92,7 +92,7 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         if made_before:
             return _shown(session, jobs.get(session, tenant(), made_before))
         refuse_when_over(session)
-        job = jobs.create(
+        queued = jobs.create(
             session,
             tenant(),
             id=job_id,
@@ -101,15 +101,16 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             name=body.name,
             priority=body.priority,
             room=jobs.Room(here.settings.max_queued_jobs_per_tenant, here.settings.max_queued_jobs),
+            within_seconds=here.settings.lease_seconds,
             validation_dataset_id=body.training.validation_dataset_id,
             warm_start_model_id=body.training.warm_start_model_id,
             spec=spec,
             meta=body.metadata,
         )
         bind_contextvars(job_id=job_id)
-        shown = _shown(session, job, new=True)
     here.doorbell.press()
-    return shown
+    shown = rendering.job(queued.job, [jobs.submitted(queued.job)])
+    return {**shown, "queue": rendering.place(queued.outlook)}
 
 
 def _fingerprint(body: schemas.JobRequest) -> str:
@@ -117,9 +118,9 @@ def _fingerprint(body: schemas.JobRequest) -> str:
     return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
 
 
-def _shown(session: Session, job: Job, *, new: bool = False) -> dict[str, Any]:
-    """One job with its transitions, which are read unless it is `new`, and its place in the queue if any."""
-    shown = rendering.job(job, [jobs.submitted(job)]) if new else _render(session, [job])[0]
+def _shown(session: Session, job: Job) -> dict[str, Any]:
+    """One job with its transitions, and its place in the queue if any."""
+    (shown,) = _render(session, [job])
     if job.status == Status.QUEUED:
         shown["queue"] = rendering.place(turns.outlook(session, job, world().settings.lease_seconds))
     return shown

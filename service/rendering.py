@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any, TypeVar
 
 from backpropd.store import epochs, schema
 from backpropd.store.paging import Page
+from backpropd.store.turns import Outlook
 
 Row = TypeVar("Row")
 
@@ -50,10 +50,9 @@ def job(row: schema.Job, transitions: Iterable[schema.Transition]) -> dict[str, 
     }
 
 
-def place(outlook: tuple[int, datetime | None]) -> dict[str, Any]:
+def place(outlook: Outlook) -> dict[str, Any]:
     """A queued job's place in the queue."""
-    position, starts = outlook
-    return {"position": position, "estimated_start_at": starts}
+    return {"position": outlook.position, "estimated_start_at": outlook.starts}
 
 
 def spec(resolved: dict[str, Any]) -> dict[str, Any]:

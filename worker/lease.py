@@ -1,15 +1,13 @@
-"""A lease being kept: a thread that renews it, listens for what is asked of the job, and fences itself in time."""
+"""A lease being kept: renewed, with an ear for what is asked of the job, and fenced in time."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TypeVar
 
 import numpy as np
@@ -21,22 +19,22 @@ from backpropd.store import claims, turns
 from backpropd.store.claims import Claim
 from backpropd.store.database import Database
 from worker.board import Board
+from worker.keeper import Keeper
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-LISTEN_SECONDS = 0.5
 AGAIN_SECONDS = 0.25  # between two tries to write while the database is away
 # Between two bursts training obeys at once. Where it does not, in the middle of a huge batch or while it reads its
-# table, the lease's thread carries out what was asked; and ends a process that goes on for nothing.
+# table, the keeper's thread carries out what was asked; and ends a process that goes on for nothing.
 PATIENCE = {"cancel": 1.0, "pause": 1.0, "deadline": 1.0, "hand_back": 5.0, "turn_over": 5.0}
 STUCK_SECONDS = 10.0
 OVERTIME_SECONDS = 10.0  # past `max_seconds`, for the epoch under way to end
 
 
 class Lease:
-    """Keeps one claim alive while its block runs.
+    """One claim, kept alive while a worker trains its job.
 
     `request` is what training must stop for: 'cancel', 'pause', 'deadline', 'hand_back', 'turn_over' or 'lost'.
     `interrupt` is an array of one int8 that training looks at between two batches; it is set together with `request`.
@@ -49,20 +47,16 @@ class Lease:
         self._began = self._renewed_at = time.monotonic()
         self._heard_at = 0.0
         self._deadline = self._began + settings.max_job_seconds - claim.seconds
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
-    def __enter__(self) -> Lease:
+    @contextmanager
+    def kept(self, keeper: Keeper) -> Iterator[Lease]:
+        """Have the keeper look after it while the block runs."""
         self.board.beat()
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-        self.board.rest()
+        try:
+            with keeper.keeping(self._look):
+                yield self
+        finally:
+            self.board.rest()
 
     @property
     def seconds(self) -> float:
@@ -106,16 +100,15 @@ class Lease:
         yield
         self._renewed_at = max(self._renewed_at, began)
 
-    def _keep(self) -> None:
-        while not self._over.wait(LISTEN_SECONDS):
-            try:
-                self._beat()
-            except errors.LeaseLost:
-                self.hear("lost")
-            except errors.Unavailable as away:
-                log.warning("%s: no heartbeat: %s", self.claim.job_id, away)
-            if self.request is not None:
-                self._insist()
+    def _look(self) -> None:
+        try:
+            self._beat()
+        except errors.LeaseLost:
+            self.hear("lost")
+        except errors.Unavailable as away:
+            log.warning("%s: no heartbeat: %s", self.claim.job_id, away)
+        if self.request is not None:
+            self._insist()
 
     def _beat(self) -> None:
         self.check()

@@ -16,6 +16,7 @@ from backpropd.store.claims import Claim
 from backpropd.store.database import Database
 from worker.board import Board
 from worker.journal import Journal
+from worker.keeper import Keeper
 from worker.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Runner:
     database: Database
     blobs: Blobs
     board: Board = field(default_factory=lambda: Board(1))
+    keeper: Keeper = field(default_factory=Keeper)
 
     def run_one(self) -> bool:
         """Claim the best queued job and see it to an end, or hand it back. False when there was none to claim."""
@@ -42,7 +44,7 @@ class Runner:
             return False
         with (
             bound_contextvars(job_id=claim.job_id, tenant=claim.tenant),
-            Lease(claim, self.database, self.settings, self.board) as lease,
+            Lease(claim, self.database, self.settings, self.board).kept(self.keeper) as lease,
         ):
             log.info("%s claimed (attempt %d)", claim.job_id, claim.attempt)
             try:

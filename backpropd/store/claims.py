@@ -79,7 +79,8 @@ def claim_best(session: Session, worker: str, lease_seconds: float, most_running
     for tenant, turn in turns.waiting(session, most_running):
         taking = {"whose": tenant, "claimant": worker, "held_for": in_seconds(lease_seconds)}
         if job := statements.run(session, TAKE, taking).one_or_none():
-            turns.note(session, tenant, turn)
+            if turn is not None:
+                turns.note(session, tenant, turn)
             break
     else:
         return None

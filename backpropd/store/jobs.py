@@ -15,7 +15,7 @@ from backpropd.store.ids import new_id
 from backpropd.store.paging import Page, page
 from backpropd.store.schema import Checkpoint, Dataset, Job, Model, Transition
 from backpropd.store.status import MOVES, OVER, Status
-from backpropd.store.types import now
+from backpropd.store.types import in_seconds, now
 
 TRANSITIONS = (
     select(Transition).where(Transition.job_number.in_(bindparam("jobs", expanding=True))).order_by(Transition.number)
@@ -40,6 +40,13 @@ class Room(NamedTuple):
 ENDLESS = Room(2**31 - 1, 2**31 - 1)
 
 
+class Queued(NamedTuple):
+    """A job that has just been queued, and what it can look forward to."""
+
+    job: Job
+    outlook: turns.Outlook
+
+
 def create(
     session: Session,
     tenant: str,
@@ -48,15 +55,18 @@ def create(
     epochs: int,
     priority: int = 0,
     room: Room = ENDLESS,
+    within_seconds: float = 30.0,
     **fields: Any,
-) -> Job:
+) -> Queued:
     """Add a queued job: `name, spec, meta`, and its `id, validation_dataset_id, warm_start_model_id` if any.
 
-    The rows of what it needs are locked, so that neither goes unseen. Raises `errors.NotFound` when one is gone, and
-    `errors.QueueFull` when there is no room for it.
+    The rows of what it needs are locked, so that neither goes unseen. Workers count for its outlook that were heard of
+    `within_seconds`. Raises `errors.NotFound` when something is gone, and `errors.QueueFull` when there is no room.
     """
-    queued = tenants.look(session, Dataset, tenant, dataset_id, *turns.COUNTS, keep=True, whose=tenant, most=max(room))
-    _refuse_when_full(queued.own, queued.all, room)
+    figures = (*turns.COUNTS, *turns.FIGURES_OF_NEXT)
+    place = {"whose": tenant, "rank": -priority, "within": in_seconds(-within_seconds), "most": max(room)}
+    queue = tenants.look(session, Dataset, tenant, dataset_id, *figures, keep=True, **place)
+    _refuse_when_full(queue.own, queue.all, room)
     if other := fields.get("validation_dataset_id"):
         tenants.look(session, Dataset, tenant, other, Dataset.id, keep=True)
     if model := fields.get("warm_start_model_id"):
@@ -66,7 +76,8 @@ def create(
     made = statements.run(session, NEW, {**statements.by_column(Job, row), "whose": tenant}).one()
     if not made.enrolled:
         turns.enrol(session, tenant)
-    return Job(**{**DEFAULTS, **row}, number=made.number, created_at=made.created_at, queued_at=made.queued_at)
+    job = Job(**{**DEFAULTS, **row}, number=made.number, created_at=made.created_at, queued_at=made.queued_at)
+    return Queued(job, turns.foretold(queue))
 
 
 def _refuse_when_full(own: int, in_all: int, room: Room) -> None:

@@ -7,9 +7,9 @@ tenant's jobs the one that has waited longest: however many jobs one tenant queu
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Label, Row, ScalarSelect, Select, bindparam, case, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from backpropd.store import statements, workers
@@ -28,13 +28,18 @@ def enrol(session: Session, tenant: str) -> None:
     statements.insert_new(session, Turn, {"tenant": tenant, "round": 0})
 
 
-def waiting(session: Session, most_running: int) -> list[tuple[str, int]]:
+def waiting(session: Session, most_running: int) -> list[tuple[str, int | None]]:
     """The tenants that wait, the next first, and the round in which a turn of theirs would be.
 
-    A tenant of whose jobs `most_running` run has no turn. Two claims at the same moment may make it one more.
+    That is None for one that is a round ahead of everybody as it is: another turn puts it no further back. A tenant of
+    whose jobs `most_running` run has no turn. Two claims at the same moment may make it one more.
     """
     rows = statements.run(session, HEADS, {"most_running": most_running})
-    return [(tenant, current + done) for tenant, current, done in rows]
+    # New tenants stand in round 0, and nobody is ahead of them there.
+    return [
+        (tenant, None if done and abreast == 1 and current else current + done)
+        for tenant, current, done, abreast in rows
+    ]
 
 
 def note(session: Session, tenant: str, turn: int) -> None:
@@ -42,8 +47,10 @@ def note(session: Session, tenant: str, turn: int) -> None:
     statements.run(session, TURN, {"whose": tenant, "now": turn})
 
 
-def _heads() -> Select[str, int, bool]:
-    """The tenants that wait and may run more, the next first; the current round, and whether they had a turn in it.
+def _heads() -> Select[str, int, bool, int]:
+    """The tenants that wait and may run more, the next first.
+
+    With them the current round, whether they had a turn in it, and how many did.
 
     A look at the index for each tenant, however long the queue: each column of its first job is looked up by itself,
     for a join would leave it to PostgreSQL's guess of how many tenants there are whether it reads all jobs instead.
@@ -53,11 +60,13 @@ def _heads() -> Select[str, int, bool]:
         of_tenant = select(column).where(QUEUED, Job.tenant == Turn.tenant)
         return of_tenant.order_by(*ORDER).limit(1).correlate(Turn).scalar_subquery()
 
+    anybody = aliased(Turn)
     current = select(func.max(aliased(Turn).round)).scalar_subquery()
+    abreast = select(func.count()).where(anybody.round == current).scalar_subquery()
     done = (Turn.round >= current).label("done")
     running = select(func.count()).where(RUNNING, Job.tenant == Turn.tenant)
     return (
-        select(Turn.tenant, current.label("current"), done)
+        select(Turn.tenant, current.label("current"), done, abreast)
         .where(first(Job.number).is_not(None))
         .where(running.correlate(Turn).scalar_subquery() < bindparam("most_running"))
         .order_by(first(Job.rank), done, first(Job.queued_at), first(Job.number))
@@ -97,45 +106,61 @@ def _count(*which: ColumnElement[bool]) -> ScalarSelect[int]:
 COUNTS = _count(Job.tenant == bindparam("whose")).label("own"), _count().label("all")
 
 
-def outlook(session: Session, job: Job, within_seconds: float) -> tuple[int, datetime | None]:
-    """A queued job's position, from 1, and when it may start, going by the last jobs' lengths; None if nobody can tell.
+class Outlook(NamedTuple):
+    """A queued job's position, from 1, and when it may start; None if nobody can tell."""
 
-    Nobody can while no worker lives, or before the first job has ended.
+    position: int
+    starts: datetime | None
+
+
+def outlook(session: Session, job: Job, within_seconds: float) -> Outlook:
+    """What a queued job can look forward to, going by the last jobs' lengths.
+
+    Nobody can tell when it starts while no worker was heard of `within_seconds`, or before the first job has ended.
     """
     place = {"whose": job.tenant, "rank": job.rank, "queued_at": job.queued_at, "number": job.number}
-    figures = statements.run(session, FIGURES, {**place, "within": in_seconds(-within_seconds)}).one()
-    moment, urgent, own, others, places, running, seconds = figures
-    position = urgent + own + int(others) + 1
-    ends = position - (places - running)  # so many jobs must end before
-    if places == 0 or (seconds is None and ends > 0):
-        return position, None
-    return position, moment + timedelta(seconds=max(ends, 0) * (seconds or 0.0) / places)
+    return foretold(statements.run(session, FIGURES, {**place, "within": in_seconds(-within_seconds)}).one())
+
+
+def foretold(figures: Row[Any]) -> Outlook:
+    """The outlook that these figures of `FIGURES` or `FIGURES_OF_NEXT` give."""
+    position = figures.urgent + figures.before + int(figures.others) + 1
+    ends = position - (figures.places - figures.running)  # so many jobs must end before
+    if figures.places == 0 or (figures.seconds is None and ends > 0):
+        return Outlook(position, None)
+    wait = max(ends, 0) * (figures.seconds or 0.0) / figures.places
+    return Outlook(position, figures.moment + timedelta(seconds=wait))
 
 
 MINE, EQUAL = Job.tenant == bindparam("whose"), Job.rank == bindparam("rank")
 
 
-def _figures() -> Select[datetime, int, int, int, int, int, float | None]:
-    """The figures of `outlook`.
+def _figures(*earlier: ColumnElement[bool]) -> tuple[Label[Any], ...]:
+    """The figures of an outlook, for a job of the tenant `whose` before which those of its own go that are `earlier`.
 
     The time; queued jobs that are more urgent; those of the tenant that go before; as many of each other tenant, and
     one more; places; running jobs; the last's length.
     """
-    earlier, as_early = Job.queued_at < bindparam("queued_at"), Job.queued_at == bindparam("queued_at")
-    before = earlier | (as_early & (Job.number < bindparam("number")))
-    own = select(func.count()).where(QUEUED, MINE, EQUAL, before).scalar_subquery()
+    before = select(func.count()).where(QUEUED, MINE, EQUAL, *earlier).scalar_subquery()
     theirs = select(func.count().label("jobs")).where(QUEUED, ~MINE, EQUAL).group_by(Job.tenant).subquery().c.jobs
+    others = func.coalesce(func.sum(case((theirs > before, before + 1), else_=theirs)), 0)
     last = select(Job.seconds).where(Job.finished_at.is_not(None)).order_by(Job.finished_at.desc()).limit(LAST_JOBS)
-    figures = (
-        now(),
-        select(func.count()).where(QUEUED, Job.rank < bindparam("rank")),
-        own,
-        select(func.coalesce(func.sum(case((theirs > own, own + 1), else_=theirs)), 0)),
-        workers.places(seconds_named("within")),
-        select(func.count()).where(RUNNING),
-        select(func.avg(last.subquery().c.seconds)),
+    return (
+        now().label("moment"),
+        select(func.count()).where(QUEUED, Job.rank < bindparam("rank")).label("urgent"),
+        before.label("before"),
+        select(others).label("others"),
+        workers.places(seconds_named("within")).label("places"),
+        select(func.count()).where(RUNNING).label("running"),
+        select(func.avg(last.subquery().c.seconds)).label("seconds"),
     )
-    return select(*(each.scalar_subquery() if isinstance(each, Select) else each for each in figures))
 
 
-FIGURES = _figures()
+def _queued_earlier() -> ColumnElement[bool]:
+    earlier, as_early = Job.queued_at < bindparam("queued_at"), Job.queued_at == bindparam("queued_at")
+    return earlier | (as_early & (Job.number < bindparam("number")))
+
+
+FIGURES = select(*_figures(_queued_earlier()))
+# Those of the job that a tenant queues next: all of its own go before.
+FIGURES_OF_NEXT = _figures()

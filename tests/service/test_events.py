@@ -38,7 +38,7 @@ def queued(database: Database, tenant: str) -> Job:
     spec = {"target": ["y"], "features": ["x"], "task": "regression", "network": {}, "training": {}}
     dataset_id = a_dataset(database, tenant)
     with database.write() as session:
-        return jobs.create(session, tenant, dataset_id=dataset_id, epochs=10, name=None, spec=spec, meta={})
+        return jobs.create(session, tenant, dataset_id=dataset_id, epochs=10, name=None, spec=spec, meta={}).job
 
 
 def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> Mark:

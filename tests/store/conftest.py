@@ -43,7 +43,7 @@ def a_job(database: Database, *, priority: int = 0, dataset_id: str | None = Non
     with database.write() as session:
         return jobs.create(
             session, tenant, dataset_id=dataset_id, epochs=10, name=None, priority=priority, spec={}, meta={}
-        )
+        ).job
 
 
 def an_epoch(number: int, loss: float = 1.0) -> dict[str, object]:

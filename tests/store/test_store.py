@@ -103,7 +103,7 @@ def test_what_a_job_names_stays_while_it_needs_it(database: Database) -> None:
     with database.write() as session:
         needs = {"validation_dataset_id": other, "warm_start_model_id": "model_1"}
         fields = {"epochs": 1, "name": None, "priority": 0, "spec": {}, "meta": {}}
-        job = jobs.create(session, TENANT, dataset_id=first, **fields, **needs)
+        job = jobs.create(session, TENANT, dataset_id=first, **fields, **needs).job
         with pytest.raises(errors.NotFound, match="no model 'model_2'"):
             jobs.create(session, TENANT, dataset_id=first, **fields, warm_start_model_id="model_2")
     with database.read() as session:
@@ -203,7 +203,7 @@ def test_what_a_job_is_being_posted_for_is_not_deleted(database: Database, kind:
     def post() -> str:
         fields = {"epochs": 1, "name": None, "spec": {}, "meta": {}, "warm_start_model_id": "model_1"}
         with database.write() as session:
-            job = jobs.create(session, TENANT, dataset_id=dataset_id, **fields)
+            job = jobs.create(session, TENANT, dataset_id=dataset_id, **fields).job
             named.set()
             time.sleep(0.5)  # the deletion begins meanwhile
             return job.id

@@ -69,6 +69,18 @@ def test_a_job_is_told_its_position(database: Database) -> None:
     assert max(places.values()) == len(places)
 
 
+def test_a_job_is_told_the_same_when_it_is_posted_as_when_it_is_read(database: Database) -> None:
+    posted(database, "aaabbc")
+    posted(database, "b", priority=1)
+    dataset_id = a_dataset(database, "b")
+    with database.write() as session:
+        workers.seen(session, "w", 9)
+    with database.write() as session:
+        new = jobs.create(session, "b", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={})
+        read = turns.outlook(session, new.job, 30)
+    assert (new.outlook.position, new.outlook.starts is None) == (read.position, read.starts is None) == (8, False)
+
+
 def test_a_job_is_told_when_it_may_start(database: Database) -> None:
     dataset_id = a_dataset(database)
     first, second, third = (a_job(database, dataset_id=dataset_id).id for _ in range(3))

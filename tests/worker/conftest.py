@@ -18,7 +18,7 @@ from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from backpropd.store.schema import Checkpoint, Job
 from tests.migrated import migrate
-from worker import lease
+from worker import keeper
 from worker.runner import Runner
 
 TENANT = "local"
@@ -72,7 +72,7 @@ class Shop:
         plan = learn.resolve({**wanted, "training": settings}, self.columns, self.info.rows, limits)
         about: dict[str, Any] = {"name": None, "priority": priority, "meta": {}, "spec": plan.spec, "epochs": epochs}
         with self.database.write() as session:
-            return jobs.create(session, TENANT, dataset_id=self.dataset_id, **about).id
+            return jobs.create(session, TENANT, dataset_id=self.dataset_id, **about).job.id
 
     def runner(self, name: str = "first", **changes: Any) -> Runner:
         """A worker's runner."""
@@ -133,7 +133,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A shop of its own, whose workers hear at once what is asked of their job, however fast they train."""
-    monkeypatch.setattr(lease, "LISTEN_SECONDS", 0.02)
+    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.02)
     made = Shop(tmp_path)
     yield made
     made.database.dispose()

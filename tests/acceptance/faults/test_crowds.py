@@ -103,4 +103,4 @@ def a_crowd(here: Cluster, like: str, count: int) -> list[str]:
         names = ("name", "format", "rows", "size", "sha256", "columns")
         own = datasets.create(session, "crowd", **{name: getattr(table, name) for name in names})
         about = {"dataset_id": own.id, "epochs": job.epochs, "name": None, "spec": job.spec, "meta": {}}
-        return [jobs.create(session, "crowd", **about).id for _ in range(count)]
+        return [jobs.create(session, "crowd", **about).job.id for _ in range(count)]
