@@ -13,6 +13,7 @@ from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.nn import Epoch
 from backpropd.store import claims
+from backpropd.store.claims import Claim
 from worker.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,19 @@ class Journal:
         """Write the epochs that wait, in one transaction under the fence."""
         self._write(None, patient=True)
 
-    def succeed(self, reason: str, model: dict[str, Any]) -> str:
-        """Write the epochs that wait, the model and the job's end, all in one transaction. Raises `claims.Asked`."""
+    def succeed(
+        self, reason: str, model: dict[str, Any], then: Callable[[Session], Claim | None]
+    ) -> tuple[str, Claim | None]:
+        """Write the epochs that wait, the model and the job's end, and `then` claim, all in one transaction.
+
+        Gives what the job ended as, and the claim if there was one. Raises `claims.Asked`.
+        """
         held, kept = self.lease.claim, self.checkpointed
 
-        def end(session: Session) -> str:
+        def end(session: Session) -> tuple[str, Claim | None]:
             seconds = self.lease.seconds
-            return claims.succeed(session, held, reason, model, self.pending, seconds, checkpointed=kept)
+            status = claims.succeed(session, held, reason, model, self.pending, seconds, checkpointed=kept)
+            return status, then(session)
 
         return self.lease.write(end)
 

@@ -50,8 +50,10 @@ class Lease:
 
     @contextmanager
     def kept(self, keeper: Keeper) -> Iterator[Lease]:
-        """Have the keeper look after it while the block runs."""
+        """Have the keeper look after it while the block runs; in a process that stops, it is handed back at once."""
         self.board.beat()
+        if self.board.stopping():
+            self.hear("hand_back")
         try:
             with keeper.keeping(self._look):
                 yield self

@@ -6,6 +6,7 @@ import logging
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 
+from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from backpropd import errors, learn
@@ -32,14 +33,17 @@ class Runner:
     blobs: Blobs
     board: Board = field(default_factory=lambda: Board(1))
     keeper: Keeper = field(default_factory=Keeper)
+    _next: Claim | None = None
 
     def run_one(self) -> bool:
-        """Claim the best queued job and see it to an end, or hand it back. False when there was none to claim."""
-        if self.board.stopping():
-            return False
-        with self.database.write() as session:
-            most = self.settings.max_running_jobs_per_tenant
-            claim = claims.claim_best(session, self.name, self.settings.lease_seconds, most)
+        """Claim the best queued job and see it to an end, or hand it back. False when there was none to claim.
+
+        A job that succeeds takes the next one along in its last transaction: one commit for both.
+        """
+        claim, self._next = self._next, None
+        if claim is None and not self.board.stopping():
+            with self.database.write() as session:
+                claim = self._claim(session)
         if claim is None:
             return False
         with (
@@ -54,6 +58,12 @@ class Runner:
             else:
                 log.info("%s %s", claim.job_id, status)
         return True
+
+    def _claim(self, session: Session) -> Claim | None:
+        if self.board.stopping():
+            return None
+        most = self.settings.max_running_jobs_per_tenant
+        return claims.claim_best(session, self.name, self.settings.lease_seconds, most)
 
     def _run(self, claim: Claim, lease: Lease) -> str:
         try:
@@ -81,7 +91,8 @@ class Runner:
                 if lease.request:
                     break
             if run.stop_reason is not None and lease.request not in ("cancel", "pause", "lost"):
-                return journal.succeed(run.stop_reason, run.model())
+                status, self._next = journal.succeed(run.stop_reason, run.model(), self._claim)
+                return status
         except claims.Asked as asked:
             lease.hear(asked.request)
         except errors.BackpropdError:

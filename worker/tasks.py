@@ -27,7 +27,7 @@ def register(app: Celery, runner: Runner) -> None:
 def train_until_none_is_left(runner: Runner) -> None:
     """Claim and train, one job after the other; while the database is away, wait for it rather than lose the news."""
     more = True
-    while more and not runner.board.stopping():
+    while more:  # of a process that stops the runner claims no more, but hands back what it has
         try:
             more = runner.run_one()
         except Unavailable as away:

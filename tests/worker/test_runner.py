@@ -130,6 +130,29 @@ def test_a_stopping_process_hands_its_job_back_and_another_goes_on_bit_for_bit(
     assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
 
 
+def test_a_job_that_succeeds_takes_the_next_one_along(shop: Shop) -> None:
+    first, second = shop.post(), shop.post()
+    runner = shop.runner()
+    assert runner.run_one()
+    assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "running")
+    assert (runner.run_one(), runner.run_one()) == (True, False)
+    assert shop.statuses(second) == ["queued", "running", "succeeded"]
+
+
+def test_a_process_that_stops_hands_back_the_job_that_was_taken_along(
+    shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    shop.post()
+    job_id = shop.post(epochs=LONG)
+    stopping = shop.runner(board=Board(1))
+    assert stopping.run_one()
+    stopping.board.stop()
+    train_until_none_is_left(stopping)
+    assert (shop.job(job_id).status, shop.job(job_id).losses) == ("queued", 0)
+    assert shop.runner("second").run_one()
+    assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
+
+
 def test_a_worker_that_lost_its_lease_drops_the_job_and_writes_nothing_more(
     shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
 ) -> None:
@@ -211,9 +234,10 @@ def test_a_job_whose_turn_is_over_goes_behind_those_that_wait_and_goes_on_bit_fo
     short: list[str] = []
     assert shop.runner(settings=impatient, blobs=BlobsThatCall(shop, lambda: short.append(shop.post()))).run_one()
     assert (shop.job(long).status, 0 < shop.job(long).epoch < LONG) == ("queued", True)
-    assert shop.runner().run_one()
-    assert (shop.job(short[0]).status, shop.job(long).status) == ("succeeded", "queued")
-    assert shop.runner("second").run_one()
+    runner = shop.runner()
+    assert runner.run_one()
+    assert (shop.job(short[0]).status, shop.job(long).status) == ("succeeded", "running")
+    assert runner.run_one()
     assert "its turn is over, and others wait" in shop.reasons(long)
     assert (shop.curve(long), shop.sha256_of_the_model(long)) == undisturbed
 
