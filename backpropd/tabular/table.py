@@ -43,10 +43,10 @@ class _OnDisk(Mapping[str, Column]):
     """Columns of a Parquet file, read when they are asked for: a few neighbours at a time, and only those are held."""
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
-        self._path, self._names = path, list(dict.fromkeys(names))
+        self._file = pq.ParquetFile(pa.OSFile(str(path)))
+        self._names = list(dict.fromkeys(names))
         self._held: dict[str, Column] = {}
-        self._footer = pq.read_metadata(path)
-        self.rows: int = self._footer.num_rows
+        self.rows: int = self._file.metadata.num_rows
 
     def __getitem__(self, name: str) -> Column:
         if name not in self._held:
@@ -63,17 +63,16 @@ class _OnDisk(Mapping[str, Column]):
     def _read(self, name: str) -> dict[str, Column]:
         place, count = self._names.index(name), max(VALUES_AT_ONCE // max(self.rows, 1), 1)
         names = self._names[place : place + count]
-        with pq.ParquetFile(self._path, metadata=self._footer) as file:
-            kinds = {name: file.schema_arrow.field(name).type for name in names}
-            numbers = {name: np.empty(self.rows) for name, kind in kinds.items() if pa.types.is_floating(kind)}
-            words: dict[str, list[pa.Array]] = {name: [] for name in names if name not in numbers}
-            start = 0
-            for batch in file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
-                for name, column in numbers.items():
-                    column[start : start + len(batch)] = batch.column(name).to_numpy(zero_copy_only=False)
-                for name, parts in words.items():
-                    parts.append(batch.column(name))
-                start += len(batch)
+        schema = self._file.schema_arrow
+        numbers = {name: np.empty(self.rows) for name in names if pa.types.is_floating(schema.field(name).type)}
+        words: dict[str, list[pa.Array]] = {name: [] for name in names if name not in numbers}
+        start = 0
+        for batch in self._file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+            for name, column in numbers.items():
+                column[start : start + len(batch)] = batch.column(name).to_numpy(zero_copy_only=False)
+            for name, parts in words.items():
+                parts.append(batch.column(name))
+            start += len(batch)
         return {name: numbers[name] if name in numbers else _words(words.pop(name)) for name in names}
 
 
