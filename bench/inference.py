@@ -12,7 +12,7 @@ WANTED = 20
 
 def main() -> None:
     """Print the microseconds for every workload's network, and keep them."""
-    print(f"one row through Network.predict, µs; wanted: at most {WANTED}")
+    print(f"one row through Network.predictor, µs; wanted: at most {WANTED}")
     with contenders({"predict": ("core", OURS)}) as started:
         rows = {each.name: medians(started, each, ROUNDS)["predict"] * 1e6 for each in WORKLOADS}
     for name, microseconds in rows.items():

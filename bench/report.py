@@ -106,7 +106,7 @@ def _inference() -> str:
     rows = [[name, _judged(f"{each:.1f}", each <= found["wanted"])] for name, each in found["microseconds"].items()]
     return f"""## Prediction of one row
 
-`Network.predict` of one row, in microseconds (wanted: at most {found["wanted"]}):
+`Network.predictor` on one row, in microseconds (wanted: at most {found["wanted"]}):
 
 {_table(["network", "µs"], rows)}"""
 

@@ -32,7 +32,7 @@ class Journal:
         self.epoch_began = self.flushed_at = self.checkpointed_at = time.monotonic()
         self.checkpointed_epoch = run.epoch
         self.checkpoint_every = settings.checkpoint_seconds
-        self.checkpointed = lease.claim.checkpoint is not None  # or may be: a write may have succeeded unheard
+        self.checkpointed = lease.claim.checkpointed  # or may be: a write may have succeeded unheard
 
     def add(self, burst: list[Epoch]) -> None:
         """Take epochs that have just ended, which share their time evenly, and write to SQL when it is time.

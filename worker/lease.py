@@ -80,9 +80,22 @@ class Lease:
 
         Raises `errors.LeaseLost` when the worker's own deadline has come before the database has.
         """
+        return self._patiently(lambda: self.try_to_write(change))
+
+    def read(self, look: Callable[[Session], Result]) -> Result:
+        """Look, with the patience of `write`."""
+
+        def looking() -> Result:
+            self.check()
+            with self.database.read() as session:
+                return look(session)
+
+        return self._patiently(looking)
+
+    def _patiently(self, do: Callable[[], Result]) -> Result:
         while True:
             try:
-                return self.try_to_write(change)
+                return do()
             except errors.Unavailable as away:
                 log.warning("%s: the database is away: %s", self.claim.job_id, away)
                 time.sleep(AGAIN_SECONDS)

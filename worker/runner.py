@@ -33,7 +33,7 @@ class Runner:
     blobs: Blobs
     board: Board = field(default_factory=lambda: Board(1))
     keeper: Keeper = field(default_factory=Keeper)
-    _next: Claim | None = None
+    _next: Claim | None = field(default=None, init=False)
 
     def run_one(self) -> bool:
         """Claim the best queued job and see it to an end, or hand it back. False when there was none to claim.
@@ -103,6 +103,9 @@ class Runner:
 
     def _run_of(self, claim: Claim, lease: Lease) -> learn.AnyRun:
         """The run, its tables read."""
+        start = claims.Start()
+        if claim.checkpointed or claim.warm_start_model_id:
+            start = lease.read(lambda session: claims.start_of(session, claim))
         with ExitStack() as files:
             path = files.enter_context(self.blobs.local_path(claim.dataset_sha256))
             validation = None
@@ -113,8 +116,8 @@ class Runner:
                 claim.spec,
                 claim.columns,
                 path,
-                claim.checkpoint,
+                start.checkpoint,
                 lease.interrupt,
                 validation=validation,
-                warm_start=asdict(claim.warm_start) if claim.warm_start else None,
+                warm_start=asdict(start.warm_start) if start.warm_start else None,
             )

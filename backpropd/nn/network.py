@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -206,6 +206,22 @@ class Network:
         for rows, output in self._blocks(theta, x):
             outputs[rows] = output.h
         return outputs
+
+    def predictor(self, theta: Array, rows: int = 1) -> Callable[[Array], Array]:
+        """`predict` for so many rows at a time, over buffers made once: of one row, half the time. For one thread.
+
+        It follows what becomes of `theta`, and the next call overwrites the outputs h (rows, outputs). Raises `Invalid`
+        if x has another shape.
+        """
+        layers = self.layers(theta, rows)
+
+        @np.errstate(all="ignore")
+        def predict(x: Array) -> Array:
+            if len(x) != rows:
+                raise Invalid(f"x has {len(x)} rows: this predicts {rows} at a time")
+            return forward(layers, self._rows(x))
+
+        return predict
 
     @np.errstate(all="ignore")
     def evaluate(self, theta: Array, batch: Batch) -> tuple[float, Array]:

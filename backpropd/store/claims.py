@@ -39,10 +39,19 @@ class WarmStart:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What a worker was given: the job's spec, where its data lie, where to go on from, and its token.
+class Start:
+    """What a job goes on from: its last checkpoint, and the model that its spec names; None where there is none."""
 
-    `validation` is a dataset of its own to validate on; `seconds` is how long workers have held the job before.
+    checkpoint: bytes | None = None
+    warm_start: WarmStart | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a worker was given: the job's spec, where its data lie, and its token. What it goes on from is read later.
+
+    `validation` is a dataset of its own to validate on; `seconds` is how long workers have held the job before;
+    `checkpointed` says whether it has a checkpoint.
     """
 
     number: int
@@ -56,9 +65,9 @@ class Claim:
     spec: dict[str, Any]
     dataset_sha256: str
     columns: list[Any]
-    checkpoint: bytes | None
     validation: Table | None
-    warm_start: WarmStart | None
+    checkpointed: bool
+    warm_start_model_id: str | None
 
 
 class Asked(Exception):
@@ -97,9 +106,9 @@ def claim_best(session: Session, worker: str, lease_seconds: float, most_running
         spec=job.spec,
         dataset_sha256=job.sha256,
         columns=job.columns,
-        checkpoint=_back_to_checkpoint(session, job.number) if job.attempts > 1 else None,
         validation=_table(session, job.validation_dataset_id) if job.validation_dataset_id else None,
-        warm_start=_warm_start(session, job.warm_start_model_id) if job.warm_start_model_id else None,
+        checkpointed=job.attempts > 1 and _back_to_checkpoint(session, job.number),
+        warm_start_model_id=job.warm_start_model_id,
     )
 
 
@@ -126,12 +135,12 @@ TAKE = (
 )
 
 
-def _back_to_checkpoint(session: Session, number: int) -> bytes | None:
-    checkpoint = session.get(Checkpoint, number)
-    epoch = checkpoint.epoch if checkpoint else 0
+def _back_to_checkpoint(session: Session, number: int) -> bool:
+    checkpoint = session.scalar(select(Checkpoint.epoch).where(Checkpoint.job_number == number))
+    epoch = checkpoint or 0
     statements.run(session, update(Job).where(Job.number == number).values(epoch=epoch), {})
     statements.run(session, sql_delete(Epoch).where(Epoch.job_number == number, Epoch.epoch > epoch), {})
-    return checkpoint.data if checkpoint else None
+    return checkpoint is not None
 
 
 def _table(session: Session, dataset_id: str) -> Table:
@@ -141,9 +150,14 @@ def _table(session: Session, dataset_id: str) -> Table:
 TABLE = select(Dataset.sha256, Dataset.columns).where(Dataset.id == bindparam("named"))
 
 
-def _warm_start(session: Session, model_id: str) -> WarmStart:
-    columns = (Model.encoders, Model.weights, Model.training_state)
-    return WarmStart(*session.execute(select(*columns).where(Model.id == model_id)).one())
+def start_of(session: Session, claim: Claim) -> Start:
+    """What a claimed job goes on from. It may be large: a claim would hold SQLite's lock while it is read."""
+    checkpoint = select(Checkpoint.data).where(Checkpoint.job_number == claim.number)
+    model = select(Model.encoders, Model.weights, Model.training_state).where(Model.id == claim.warm_start_model_id)
+    return Start(
+        session.scalar(checkpoint) if claim.checkpointed else None,
+        WarmStart(*session.execute(model).one()) if claim.warm_start_model_id else None,
+    )
 
 
 def renew(session: Session, claim: Claim, lease_seconds: float, seconds: float, **progress: Any) -> str | None:

@@ -47,14 +47,14 @@ def train(engine: Literal["numba", "numpy"], workload: Workload) -> Callable[[],
 
 
 def predict(workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """`Network.predict` of one row, as often as asked."""
+    """`Network.predictor` for one row, as often as asked."""
     network = network_of(workload)
     theta = network.initialize(np.random.default_rng(0))
-    row = data(workload)[0][:1]
+    row, predict = data(workload)[0][:1], network.predictor(theta)
 
     def run(times: int) -> None:
         for _ in range(times):
-            network.predict(theta, row)
+            predict(row)
 
     return lambda: run
 

@@ -114,7 +114,8 @@ def test_what_a_job_names_stays_while_it_needs_it(database: Database) -> None:
         claim = claims.claim_best(session, "w", 30)
     assert claim is not None
     assert claim.validation == claims.Table("00", [])
-    assert claim.warm_start == claims.WarmStart({"spec": {}}, b"w", b"state")
+    with database.read() as session:
+        assert claims.start_of(session, claim).warm_start == claims.WarmStart({"spec": {}}, b"w", b"state")
     with database.write() as session:
         claims.fail(session, claim, "code", "detail")
         datasets.delete(session, TENANT, other)
