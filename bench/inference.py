@@ -8,15 +8,19 @@ from bench.turns import OURS, contenders, medians
 from bench.workloads import WORKLOADS
 
 WANTED = 20
+WAYS = ("predictor", "predict")
 
 
 def main() -> None:
     """Print the microseconds for every workload's network, and keep them."""
-    print(f"one row through Network.predictor, µs; wanted: at most {WANTED}")
-    with contenders({"predict": ("core", OURS)}) as started:
-        rows = {each.name: medians(started, each, ROUNDS)["predict"] * 1e6 for each in WORKLOADS}
-    for name, microseconds in rows.items():
-        print(f"{name:22}{microseconds:10.1f}")
+    print(f"one row, µs; wanted: at most {WANTED}")
+    print(f"{'':22}" + "".join(f"{way:>12}" for way in WAYS))
+    rows = {}
+    with contenders(dict.fromkeys(WAYS, ("core", OURS))) as started:
+        for each in WORKLOADS:
+            found = medians(started, each, ROUNDS)
+            rows[each.name] = {way: found[way] * 1e6 for way in WAYS}
+            print(f"{each.name:22}" + "".join(f"{microseconds:12.1f}" for microseconds in rows[each.name].values()))
     results.write("inference", {"wanted": WANTED, "microseconds": rows})
 
 

@@ -18,11 +18,12 @@ set_up(Settings(log_format="%s"))
 log = logging.getLogger("some.where")
 with bound_contextvars(job_id="job_1", tenant="us"):
     log.info("%%s claimed", "job_1", extra={"attempt": 2})
+row = "".join(["secret", " ", "row"])  # not as it stands here: of what fails the log shows the line of code
 try:
     try:
-        int("secret row")
+        int(row)
     except ValueError as error:
-        raise RuntimeError("of a row") from error
+        raise RuntimeError(f"of a {row}") from error
 except RuntimeError:
     log.exception("it failed")
 """
@@ -53,4 +54,4 @@ def test_of_an_error_the_log_has_its_place_and_what_it_came_from_and_not_what_wa
     assert "builtins.RuntimeError" in text
     assert "builtins.ValueError" in text
     assert "in <module>" in text
-    assert "of a row" not in text
+    assert "secret row" not in text

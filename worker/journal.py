@@ -13,7 +13,6 @@ from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.nn import Epoch
 from backpropd.store import claims
-from backpropd.store.claims import Claim
 from worker.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -54,20 +53,26 @@ class Journal:
         self._write(None, patient=True)
 
     def succeed(
-        self, reason: str, model: dict[str, Any], then: Callable[[Session], Claim | None]
-    ) -> tuple[str, Claim | None]:
+        self, reason: str, model: dict[str, Any], then: Callable[[Session], Lease | None]
+    ) -> tuple[str, Lease | None]:
         """Write the epochs that wait, the model and the job's end, and `then` claim, all in one transaction.
 
-        Gives what the job ended as, and the claim if there was one. Raises `claims.Asked`.
+        Gives what the job ended as, and the next one's lease if there was one. Where that transaction fails, whatever
+        it was, the job ends without another. Raises `claims.Asked`.
         """
         held, kept = self.lease.claim, self.checkpointed
 
-        def end(session: Session) -> tuple[str, Claim | None]:
+        def end(session: Session) -> str:
             seconds = self.lease.seconds
-            status = claims.succeed(session, held, reason, model, self.pending, seconds, checkpointed=kept)
-            return status, then(session)
+            return claims.succeed(session, held, reason, model, self.pending, seconds, checkpointed=kept)
 
-        return self.lease.write(end)
+        try:
+            return self.lease.try_to_write(lambda session: (end(session), then(session)))
+        except (claims.Asked, errors.LeaseLost):
+            raise
+        except Exception as error:
+            log.warning("%s does not take the next job along: %r", held.job_id, error)
+        return self.lease.write(end), None
 
     def close(self, end: Callable[[Session], str], *, checkpoint: bool) -> str:
         """Write the epochs that wait, a checkpoint if one is wanted, and the job's end, all in one transaction."""

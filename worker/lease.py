@@ -40,23 +40,22 @@ class Lease:
     `interrupt` is an array of one int8 that training looks at between two batches; it is set together with `request`.
     """
 
-    def __init__(self, claim: Claim, database: Database, settings: Settings, board: Board) -> None:
+    def __init__(self, claim: Claim, since: float, database: Database, settings: Settings, board: Board) -> None:
+        """`since` is a moment (monotonic) before the claim was made: the lease is not older than that."""
         self.claim, self.database, self.settings, self.board = claim, database, settings, board
         self.request: str | None = None
         self.interrupt = np.zeros(1, np.int8)
-        self._began = self._renewed_at = time.monotonic()
+        self._began = self._renewed_at = since
         self._heard_at = 0.0
         self._deadline = self._began + settings.max_job_seconds - claim.seconds
 
     @contextmanager
-    def kept(self, keeper: Keeper) -> Iterator[Lease]:
-        """Have the keeper look after it while the block runs; in a process that stops, it is handed back at once."""
+    def kept(self, keeper: Keeper) -> Iterator[None]:
+        """Have the keeper look after it while the block runs."""
         self.board.beat()
-        if self.board.stopping():
-            self.hear("hand_back")
         try:
             with keeper.keeping(self._look):
-                yield self
+                yield
         finally:
             self.board.rest()
 

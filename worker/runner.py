@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 
@@ -33,23 +34,21 @@ class Runner:
     blobs: Blobs
     board: Board = field(default_factory=lambda: Board(1))
     keeper: Keeper = field(default_factory=Keeper)
-    _next: Claim | None = field(default=None, init=False)
+    _next: Lease | None = field(default=None, init=False)
 
     def run_one(self) -> bool:
         """Claim the best queued job and see it to an end, or hand it back. False when there was none to claim.
 
         A job that succeeds takes the next one along in its last transaction: one commit for both.
         """
-        claim, self._next = self._next, None
-        if claim is None and not self.board.stopping():
+        lease, self._next = self._next, None
+        if lease is None and not self.board.stopping():
             with self.database.write() as session:
-                claim = self._claim(session)
-        if claim is None:
+                lease = self._claim(session)
+        if lease is None:
             return False
-        with (
-            bound_contextvars(job_id=claim.job_id, tenant=claim.tenant),
-            Lease(claim, self.database, self.settings, self.board).kept(self.keeper) as lease,
-        ):
+        claim = lease.claim
+        with bound_contextvars(job_id=claim.job_id, tenant=claim.tenant), lease.kept(self.keeper):
             log.info("%s claimed (attempt %d)", claim.job_id, claim.attempt)
             try:
                 status = self._run(claim, lease)
@@ -59,11 +58,12 @@ class Runner:
                 log.info("%s %s", claim.job_id, status)
         return True
 
-    def _claim(self, session: Session) -> Claim | None:
+    def _claim(self, session: Session) -> Lease | None:
         if self.board.stopping():
             return None
-        most = self.settings.max_running_jobs_per_tenant
-        return claims.claim_best(session, self.name, self.settings.lease_seconds, most)
+        since, most = time.monotonic(), self.settings.max_running_jobs_per_tenant
+        claim = claims.claim_best(session, self.name, self.settings.lease_seconds, most)
+        return Lease(claim, since, self.database, self.settings, self.board) if claim else None
 
     def _run(self, claim: Claim, lease: Lease) -> str:
         try:
@@ -81,6 +81,9 @@ class Runner:
         return lease.write(lambda session: claims.fail(session, claim, code, detail))
 
     def _train(self, claim: Claim, lease: Lease) -> str:
+        if self.board.stopping():  # it was taken along just before
+            lease.hear("hand_back")
+            return lease.write(lease.carry_out)
         run = self._run_of(claim, lease)
         if (most := claim.spec["training"].get("max_seconds")) is not None:
             lease.end_within(most)

@@ -217,9 +217,10 @@ class Network:
 
         @np.errstate(all="ignore")
         def predict(x: Array) -> Array:
+            x = self._rows(x)
             if len(x) != rows:
                 raise Invalid(f"x has {len(x)} rows: this predicts {rows} at a time")
-            return forward(layers, self._rows(x))
+            return forward(layers, x)
 
         return predict
 

@@ -136,11 +136,10 @@ TAKE = (
 
 
 def _back_to_checkpoint(session: Session, number: int) -> bool:
-    checkpoint = session.scalar(select(Checkpoint.epoch).where(Checkpoint.job_number == number))
-    epoch = checkpoint or 0
-    statements.run(session, update(Job).where(Job.number == number).values(epoch=epoch), {})
-    statements.run(session, sql_delete(Epoch).where(Epoch.job_number == number, Epoch.epoch > epoch), {})
-    return checkpoint is not None
+    epoch = session.scalar(select(Checkpoint.epoch).where(Checkpoint.job_number == number))
+    statements.run(session, update(Job).where(Job.number == number).values(epoch=epoch or 0), {})
+    statements.run(session, sql_delete(Epoch).where(Epoch.job_number == number, Epoch.epoch > (epoch or 0)), {})
+    return epoch is not None
 
 
 def _table(session: Session, dataset_id: str) -> Table:

@@ -31,8 +31,9 @@ def enrol(session: Session, tenant: str) -> None:
 def waiting(session: Session, most_running: int) -> list[tuple[str, int | None]]:
     """The tenants that wait, the next first, and the round in which a turn of theirs would be.
 
-    That is None for one that is a round ahead of everybody as it is: another turn puts it no further back. A tenant of
-    whose jobs `most_running` run has no turn. Two claims at the same moment may make it one more.
+    That is None for one that is a round ahead of everybody as it is: another turn puts it no further back, but for a
+    claim at the same moment. A tenant of whose jobs `most_running` run has no turn; two such claims may make it one
+    more.
     """
     rows = statements.run(session, HEADS, {"most_running": most_running})
     # New tenants stand in round 0, and nobody is ahead of them there.

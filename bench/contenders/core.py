@@ -46,11 +46,12 @@ def train(engine: Literal["numba", "numpy"], workload: Workload) -> Callable[[],
     return start
 
 
-def predict(workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """`Network.predictor` for one row, as often as asked."""
+def predict(way: Literal["predict", "predictor"], workload: Workload) -> Callable[[], Callable[[int], object]]:
+    """One row through `Network.predict`, or through a `Network.predictor` that is kept, as often as asked."""
     network = network_of(workload)
     theta = network.initialize(np.random.default_rng(0))
-    row, predict = data(workload)[0][:1], network.predictor(theta)
+    row = data(workload)[0][:1]
+    predict = network.predictor(theta) if way == "predictor" else partial(network.predict, theta)
 
     def run(times: int) -> None:
         for _ in range(times):
@@ -59,4 +60,9 @@ def predict(workload: Workload) -> Callable[[], Callable[[int], object]]:
     return lambda: run
 
 
-CONTENDERS = {"compiled": partial(train, "numba"), "numpy": partial(train, "numpy"), "predict": predict}
+CONTENDERS = {
+    "compiled": partial(train, "numba"),
+    "numpy": partial(train, "numpy"),
+    "predict": partial(predict, "predict"),
+    "predictor": partial(predict, "predictor"),
+}

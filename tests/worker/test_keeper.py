@@ -23,7 +23,9 @@ def keepers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "keeper"]
 
 
-def test_one_thread_serves_one_job_after_the_other_and_ends_with_the_last() -> None:
+def test_one_thread_serves_one_job_after_the_other_and_ends_with_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait_until(lambda: not keepers())
+    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.2)  # long enough for the next job to come
     kept, seen = Keeper(), set[tuple[int, int]]()
     for job in range(3):
         looks = [threading.Event(), threading.Event()]
@@ -34,7 +36,7 @@ def test_one_thread_serves_one_job_after_the_other_and_ends_with_the_last() -> N
 
         with kept.keeping(look):
             assert all(each.wait(10) for each in looks)
-        assert len(keepers()) == 1
+    assert len({thread for _, thread in seen}) == 1
     assert {job for job, _ in seen} == {0, 1, 2}
     wait_until(lambda: not keepers())
 

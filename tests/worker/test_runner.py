@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.config import Settings
-from backpropd.store import jobs, sweeps
+from backpropd.store import claims, jobs, sweeps
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from backpropd.store.schema import Checkpoint, Job
@@ -25,6 +25,25 @@ from tests.worker.conftest import ENDLESS, LONG, TENANT, Shop, wait_until
 from worker.board import Board
 from worker.runner import Runner
 from worker.tasks import train_until_none_is_left
+
+CHECKPOINTED = select(Job.number).join(Checkpoint, Job.number == Checkpoint.job_number).where(Job.status == "running")
+SUCCEEDED = select(Job.number).where(Job.status == "succeeded")
+
+
+class Deaf(Database):
+    """A database whose answers are lost on the way while there are such jobs."""
+
+    def __init__(self, shop: Shop, jobs: Select[int]) -> None:
+        super().__init__(shop.settings.database_url)
+        self.jobs = jobs
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            yield session
+            lost = session.scalar(self.jobs.limit(1)) is not None
+        if lost:
+            raise errors.Unavailable("the answer was lost")
 
 
 class BlobsThatCall(Blobs):
@@ -137,6 +156,45 @@ def test_a_job_that_succeeds_takes_the_next_one_along(shop: Shop) -> None:
     assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "running")
     assert (runner.run_one(), runner.run_one()) == (True, False)
     assert shop.statuses(second) == ["queued", "running", "succeeded"]
+
+
+def test_a_job_succeeds_though_the_next_one_cannot_be_claimed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = shop.post(), shop.post()
+    runner = shop.runner()
+    claim_best = claims.claim_best
+
+    def claim_the_first(*about: Any) -> Any:
+        if shop.job(first).status == "queued":
+            return claim_best(*about)
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(claims, "claim_best", claim_the_first)
+        assert runner.run_one()
+    assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "queued")
+    assert (runner.run_one(), shop.job(second).status) == (True, "succeeded")
+
+
+def test_a_tenant_that_may_run_one_job_takes_its_next_along(shop: Shop) -> None:
+    first, second = shop.post(), shop.post()
+    runner = shop.runner(settings=shop.settings.model_copy(update={"max_running_jobs_per_tenant": 1}))
+    assert runner.run_one()
+    assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "running")
+    assert not shop.runner("second", settings=runner.settings).run_one()
+    assert runner.run_one()
+
+
+def test_of_an_end_that_went_unheard_the_job_taken_along_is_taken_up_again(shop: Shop) -> None:
+    first, second = shop.post(), shop.post()
+    database = Deaf(shop, SUCCEEDED)
+    assert shop.runner(database=database).run_one()
+    database.dispose()
+    assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "running")
+    with shop.database.write() as session:
+        session.execute(update(Job).where(Job.id == second).values(lease_expires_at=steady(-1)))
+        assert sweeps.take_up_expired(session, 30, 3) == [second]
+    train_until_none_is_left(shop.runner("second"))
+    assert shop.curve(first) == shop.curve(second)
 
 
 def test_a_process_that_stops_hands_back_the_job_that_was_taken_along(
@@ -314,22 +372,9 @@ def test_a_worker_trains_on_while_the_database_is_away_and_loses_nothing(
     assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
 
 
-class Deaf(Database):
-    """A database whose answer is lost on the way whenever a job that runs has a checkpoint."""
-
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        with super().write() as session:
-            yield session
-            running = select(Checkpoint.epoch).join(Job, Job.number == Checkpoint.job_number)
-            lost = session.scalar(running.where(Job.status == "running")) is not None
-        if lost:
-            raise errors.Unavailable("the answer was lost")
-
-
 def test_a_checkpoint_whose_writing_went_unheard_is_dropped_at_the_end(shop: Shop) -> None:
     job_id = shop.post(epochs=LONG // 5)
-    database = Deaf(shop.settings.database_url)
+    database = Deaf(shop, CHECKPOINTED)
     with shop.training(shop.runner(database=database), job_id):
         wait_until(lambda: shop.checkpointed(job_id) is not None)
     database.dispose()
