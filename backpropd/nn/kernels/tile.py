@@ -98,6 +98,7 @@ def lift(_typing, a, start, row, rows, out):  # type: ignore[no-untyped-def]
         vector = ir.VectorType(context.get_value_type(signature.args[0].dtype), ROWS)
         with cgutils.for_range(builder, rows) as loop:
             there = builder.add(start, builder.mul(loop.index, row))
+            _prefetch(builder, builder.gep(pointer[0], [builder.add(there, INT(LIFTED))]))
             for first in range(0, LIFTED, ROWS):
                 numbers = _load(builder, builder.gep(pointer[0], [builder.add(there, INT(first))]), vector)
                 here = builder.add(builder.mul(rows, INT(first)), builder.mul(loop.index, INT(ROWS)))
@@ -193,6 +194,14 @@ def _store(builder: Any, value: Any, pointer: Any, mask: Any = None) -> None:
         return
     arguments = [value, pointer, LANE(4), mask]
     builder.call(_intrinsic(builder, "masked.store", ir.VoidType(), arguments, suffix=".p0"), arguments)
+
+
+def _prefetch(builder: Any, pointer: Any) -> None:
+    """Have the line of the cache come near in which this place lies."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, LANE, LANE, LANE])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+    builder.call(function, [builder.bitcast(pointer, byte), LANE(0), LANE(2), LANE(1)])
 
 
 def _first(builder: Any, count: Any, vector: ir.VectorType) -> Any:
