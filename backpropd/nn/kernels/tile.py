@@ -197,7 +197,7 @@ def _store(builder: Any, value: Any, pointer: Any, mask: Any = None) -> None:
 
 
 def _prefetch(builder: Any, pointer: Any) -> None:
-    """Have the line of the cache come near in which this place lies."""
+    """Have the line of the cache come near in which this place lies: of data, to be read, into the second cache."""
     byte = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte, LANE, LANE, LANE])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
