@@ -17,6 +17,7 @@ from sqlalchemy import insert
 
 from backpropd.client import Client
 from backpropd.store import claims, datasets, epochs, jobs
+from backpropd.store.claims import Claimant
 from backpropd.store.database import Database
 from backpropd.store.ids import new_id
 from backpropd.store.migrate import upgrade
@@ -135,7 +136,7 @@ def _queue(folder: Path, url: str) -> dict[str, float]:
 
 def _claim(database: Database) -> None:
     with database.write() as session:
-        assert claims.claim_best(session, "bench", 30)
+        assert claims.claim_best(session, Claimant("bench", 30))
 
 
 def _write_curve(database: Database, number: int) -> None:

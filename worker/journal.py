@@ -53,26 +53,26 @@ class Journal:
         self._write(None, patient=True)
 
     def succeed(
-        self, reason: str, model: dict[str, Any], then: Callable[[Session], Lease | None]
-    ) -> tuple[str, Lease | None]:
-        """Write the epochs that wait, the model and the job's end, and `then` claim, all in one transaction.
+        self, reason: str, model: dict[str, Any], claimant: claims.Claimant | None
+    ) -> tuple[str, claims.Claim | None]:
+        """Write the epochs that wait, the model and the job's end, and claim the next job, all in one transaction.
 
-        Gives what the job ended as, and the next one's lease if there was one. Where that transaction fails, whatever
-        it was, the job ends without another. Raises `claims.Asked`.
+        Gives what the job ended as, and the claim if there was one to make and a `claimant`. Where that transaction
+        fails, whatever it was, the job ends without another. Raises `claims.Asked`.
         """
         held, kept = self.lease.claim, self.checkpointed
 
-        def end(session: Session) -> str:
-            seconds = self.lease.seconds
-            return claims.succeed(session, held, reason, model, self.pending, seconds, checkpointed=kept)
+        def end(session: Session, then_for: claims.Claimant | None = None) -> tuple[str, claims.Claim | None]:
+            about = held, reason, model, self.pending, self.lease.seconds
+            return claims.succeed(session, *about, checkpointed=kept, then_for=then_for)
 
         try:
-            return self.lease.try_to_write(lambda session: (end(session), then(session)))
+            return self.lease.try_to_write(lambda session: end(session, claimant))
         except (claims.Asked, errors.LeaseLost):
             raise
         except Exception as error:
             log.warning("%s does not take the next job along: %r", held.job_id, error)
-        return self.lease.write(end), None
+        return self.lease.write(end)
 
     def close(self, end: Callable[[Session], str], *, checkpoint: bool) -> str:
         """Write the epochs that wait, a checkpoint if one is wanted, and the job's end, all in one transaction."""

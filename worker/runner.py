@@ -7,7 +7,6 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from backpropd import errors, learn
@@ -42,9 +41,10 @@ class Runner:
         A job that succeeds takes the next one along in its last transaction: one commit for both.
         """
         lease, self._next = self._next, None
-        if lease is None and not self.board.stopping():
+        since = time.monotonic()
+        if lease is None and (claimant := self._claimant()):
             with self.database.write() as session:
-                lease = self._claim(session)
+                lease = self._lease(claims.claim_best(session, claimant), since)
         if lease is None:
             return False
         claim = lease.claim
@@ -58,11 +58,12 @@ class Runner:
                 log.info("%s %s", claim.job_id, status)
         return True
 
-    def _claim(self, session: Session) -> Lease | None:
+    def _claimant(self) -> claims.Claimant | None:
         if self.board.stopping():
             return None
-        since, most = time.monotonic(), self.settings.max_running_jobs_per_tenant
-        claim = claims.claim_best(session, self.name, self.settings.lease_seconds, most)
+        return claims.Claimant(self.name, self.settings.lease_seconds, self.settings.max_running_jobs_per_tenant)
+
+    def _lease(self, claim: Claim | None, since: float) -> Lease | None:
         return Lease(claim, since, self.database, self.settings, self.board) if claim else None
 
     def _run(self, claim: Claim, lease: Lease) -> str:
@@ -94,7 +95,9 @@ class Runner:
                 if lease.request:
                     break
             if run.stop_reason is not None and lease.request not in ("cancel", "pause", "lost"):
-                status, self._next = journal.succeed(run.stop_reason, run.model(), self._claim)
+                model, since = run.model(), time.monotonic()
+                status, then = journal.succeed(run.stop_reason, model, self._claimant())
+                self._next = self._lease(then, since)
                 return status
         except claims.Asked as asked:
             lease.hear(asked.request)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Label, bindparam, func, insert, select, update
+from sqlalchemy import Label, Row, ScalarSelect, bindparam, func, insert, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -78,26 +78,40 @@ class Asked(Exception):
         self.request = request
 
 
-def claim_best(session: Session, worker: str, lease_seconds: float, most_running: int = 2**31 - 1) -> Claim | None:
+class Claimant(NamedTuple):
+    """Who claims, for how long, and how many jobs of a tenant may run at once: one with so many must wait."""
+
+    worker: str
+    lease_seconds: float
+    most_running: int = 2**31 - 1
+
+
+def claim_best(session: Session, claimant: Claimant) -> Claim | None:
     """Take the best queued job: the highest priority, then a tenant that waits for its turn, then the oldest.
 
-    A tenant of whose jobs `most_running` run must wait. Sets the lease and the fencing token and removes the epochs
-    past the last checkpoint, all in this transaction, so that the epochs of a job are contiguous whatever happened to
-    the worker before.
+    Sets the lease and the fencing token and removes the epochs past the last checkpoint, all in this transaction, so
+    that the epochs of a job are contiguous whatever happened to the worker before.
     """
-    for tenant, turn in turns.waiting(session, most_running):
-        taking = {"whose": tenant, "claimant": worker, "held_for": in_seconds(lease_seconds)}
-        if job := statements.run(session, TAKE, taking).one_or_none():
-            if turn is not None:
-                turns.note(session, tenant, turn)
-            break
-    else:
+    claim = _take(session, claimant)
+    if claim:
+        jobs.record(session, _claimed(claim, claimant.worker))
+    return claim
+
+
+def _claimed(claim: Claim, worker: str) -> jobs.Step:
+    reason = f"claimed by {worker}, attempt {claim.attempt}"
+    return jobs.Step(claim.number, claim.tenant, Status.RUNNING, reason)
+
+
+def _take(session: Session, claimant: Claimant) -> Claim | None:
+    job = _first_job(session, claimant)
+    if job is None:
         return None
-    jobs.record(session, job.number, tenant, Status.RUNNING, f"claimed by {worker}, attempt {job.attempts}")
+    turns.note(session, job)
     return Claim(
         number=job.number,
         job_id=job.id,
-        tenant=tenant,
+        tenant=job.tenant,
         name=job.name,
         token=job.token,
         attempt=job.attempts,
@@ -112,27 +126,42 @@ def claim_best(session: Session, worker: str, lease_seconds: float, most_running
     )
 
 
+def _first_job(session: Session, claimant: Claimant) -> Row[Any] | None:
+    taking = {"claimant": claimant.worker, "held_for": in_seconds(claimant.lease_seconds)}
+    most = {"most_running": claimant.most_running}
+    if job := statements.run(session, TAKE, taking | most).one_or_none():
+        return job
+    for tenant in turns.waiting(session, claimant.most_running):  # those of the first may be locked, each by another
+        if job := statements.run(session, TAKE_OF_ONE, taking | {"whose": tenant}).one_or_none():
+            return job
+    return None
+
+
 def _of_its_dataset(column: InstrumentedAttribute[Any]) -> Label[Any]:
     return select(column).where(Dataset.id == Job.dataset_id).correlate(Job).scalar_subquery().label(column.key)
 
 
-TAKE = (
-    update(Job)
-    .where(Job.number == turns.FIRST)
-    .values(
-        status=Status.RUNNING.value,
-        token=Job.token + 1,
-        attempts=Job.attempts + 1,
-        worker=bindparam("claimant"),
-        lease_expires_at=steady(seconds_named("held_for")),
-        started_at=func.coalesce(Job.started_at, now()),
+def _taking(first: ScalarSelect[int]) -> ReturningUpdate[Any]:
+    return (
+        update(Job)
+        .where(Job.number == first)
+        .values(
+            status=Status.RUNNING.value,
+            token=Job.token + 1,
+            attempts=Job.attempts + 1,
+            worker=bindparam("claimant"),
+            lease_expires_at=steady(seconds_named("held_for")),
+            started_at=func.coalesce(Job.started_at, now()),
+        )
+        .returning(
+            *(Job.number, Job.id, Job.tenant, Job.name, Job.token, Job.attempts, Job.rank, Job.seconds, Job.spec),
+            *(Job.validation_dataset_id, Job.warm_start_model_id),
+            *(_of_its_dataset(Dataset.sha256), _of_its_dataset(Dataset.columns), *turns.STANDING),
+        )
     )
-    .returning(
-        *(Job.number, Job.id, Job.name, Job.token, Job.attempts, Job.rank, Job.seconds, Job.spec),
-        *(Job.validation_dataset_id, Job.warm_start_model_id),
-        *(_of_its_dataset(Dataset.sha256), _of_its_dataset(Dataset.columns)),
-    )
-)
+
+
+TAKE, TAKE_OF_ONE = _taking(turns.FIRST), _taking(turns.FIRST_OF_ONE)
 
 
 def _back_to_checkpoint(session: Session, number: int) -> bool:
@@ -238,12 +267,13 @@ def succeed(
     seconds: float | None = None,
     *,
     checkpointed: bool = True,
-) -> Status:
+    then_for: Claimant | None = None,
+) -> tuple[Status, Claim | None]:
     """The last transaction of a good run: the epochs that were not written yet, the model and `succeeded` together.
 
-    `seconds` is how long the job was held in all; `checkpointed` says whether there may be a checkpoint to drop. A
-    cancel that was acknowledged before wins: then the job ends `cancelled` and no model is made. Raises `Asked` for a
-    pause: it needs a checkpoint, and the job ends when it is resumed.
+    `seconds` is how long the job was held in all; `checkpointed` says whether there may be a checkpoint to drop. With
+    `then_for` the next job is claimed, too. A cancel that was acknowledged before wins: then the job ends `cancelled`
+    and no model is made. Raises `Asked` for a pause: it needs a checkpoint, and the job ends when it is resumed.
     """
     made = {"id": new_id("model"), "tenant": claim.tenant, "job_id": claim.job_id, "name": claim.name, **model}
     last = epochs[-1]["epoch"] if epochs else None
@@ -256,12 +286,16 @@ def succeed(
         curves.add(session, claim.number, claim.tenant, epochs)
     if job:
         job.epoch = last or job.epoch
-        return _cancelled(session, job)
+        return _cancelled(session, job), None
     statements.run(session, MADE, statements.by_column(Model, made))
     if checkpointed:
         jobs.forget_checkpoint(session, claim.number)
-    jobs.record(session, claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)
-    return Status.SUCCEEDED
+    steps = [jobs.Step(claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)]
+    then = _take(session, then_for) if then_for else None
+    if then_for and then:
+        steps.append(_claimed(then, then_for.worker))
+    jobs.record(session, *steps)
+    return Status.SUCCEEDED, then
 
 
 SUCCEED = (

@@ -63,7 +63,7 @@ class Database:
         Raises:
             errors.Unavailable: the database cannot be reached, or stayed busy for too long.
         """
-        with self._turn(), _answering(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with self._turn(), _answering(), self._writing.begin() as connection, _session(connection) as session:
             yield session
 
     @contextmanager
@@ -85,7 +85,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that only reads."""
-        with _answering(), Session(self._reading, expire_on_commit=False) as session, session.begin():
+        with self.glance() as connection, _session(connection) as session:
             yield session
 
     @contextmanager
@@ -102,6 +102,17 @@ class Database:
     def dispose(self) -> None:
         """Close every connection: at the end, and in a child after a fork."""
         self.engine.dispose()
+
+
+@contextmanager
+def _session(connection: Connection) -> Iterator[Session]:
+    """A session in the connection's transaction, which ends as the connection says.
+
+    One that begins its own takes as long as two statements do, for whatever is run past it.
+    """
+    with Session(connection, expire_on_commit=False) as session:
+        yield session
+        session.flush()
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, inspect, select
+from sqlalchemy import Insert, bindparam, insert, inspect, select, union_all
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
@@ -24,7 +25,6 @@ NEW = insert(Job).values(created_at=now(), queued_at=now())
 NEW = NEW.returning(Job.number, Job.created_at, Job.queued_at, turns.ENROLLED.label("enrolled"))
 # What the table gives a new row, for the object that stands for it: reading it back would take longer than writing it.
 DEFAULTS = {each.key: each.columns[0].default.arg for each in inspect(Job).column_attrs if each.columns[0].default}
-RECORD = insert(Transition).values(at=now())
 # What it says of its worker when nobody holds it.
 LET_GO: dict[str, None] = {"lease_expires_at": None, "worker": None, "request": None}
 FORGET = sql_delete(Checkpoint).where(Checkpoint.job_number == bindparam("job"))
@@ -114,10 +114,27 @@ def submitted(job: Job) -> Transition:
     return Transition(status=Status.QUEUED, at=job.created_at, reason="submitted")
 
 
-def record(session: Session, number: int, tenant: str, status: Status, reason: str) -> None:
-    """Write down that a job has just taken a status."""
-    row = {"job_number": number, "tenant": tenant, "status": status.value, "reason": reason}
-    statements.run(session, RECORD, row)
+class Step(NamedTuple):
+    """That a job takes a status, and why."""
+
+    job_number: int
+    tenant: str
+    status: Status
+    reason: str
+
+
+def record(session: Session, *steps: Step) -> None:
+    """Write down the steps that jobs have just taken, in this order and in one statement."""
+    values = {f"{name}_{place}": value for place, step in enumerate(steps) for name, value in step._asdict().items()}
+    statements.run(session, _recording(len(steps)), values)
+
+
+@cache
+def _recording(steps: int) -> Insert:
+    columns = [Transition.__table__.c[name] for name in Step._fields]
+    rows = (select(*(bindparam(f"{each.name}_{n}", type_=each.type) for each in columns), now()) for n in range(steps))
+    # From a union, for SQLAlchemy would compile several rows of values anew each time.
+    return insert(Transition).from_select([*Step._fields, Transition.at.key], union_all(*rows))
 
 
 def forget_checkpoint(session: Session, number: int) -> None:
@@ -139,7 +156,7 @@ def move(session: Session, job: Job, status: Status, reason: str) -> None:
     if status in OVER:
         job.finished_at = now()
         forget_checkpoint(session, job.number)
-    record(session, job.number, job.tenant, status, reason)
+    record(session, Step(job.number, job.tenant, status, reason))
     session.flush()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Executable, Insert, inspect
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,11 +19,11 @@ Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 def run(session: Session | Connection, statement: Executable, rows: Rows) -> CursorResult[*tuple[Any, ...]]:
-    """Run a statement of columns in the transaction of a session, past the session itself, or of a connection.
+    """Run a statement of columns in the transaction of a `Database`'s session, past the session itself.
 
-    A session takes as long again. What waits in it is not written first.
+    A session takes as long again. What waits in it is not written first. A connection does as well.
     """
-    connection = session.connection() if isinstance(session, Session) else session
+    connection = cast(Connection, session.bind) if isinstance(session, Session) else session
     return connection.execute(statement, rows)
 
 

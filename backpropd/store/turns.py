@@ -6,6 +6,7 @@ tenant's jobs the one that has waited longest: however many jobs one tenant queu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -28,30 +29,27 @@ def enrol(session: Session, tenant: str) -> None:
     statements.insert_new(session, Turn, {"tenant": tenant, "round": 0})
 
 
-def waiting(session: Session, most_running: int) -> list[tuple[str, int | None]]:
-    """The tenants that wait, the next first, and the round in which a turn of theirs would be.
+def waiting(session: Session, most_running: int) -> Sequence[str]:
+    """The tenants that wait, the next first.
 
-    That is None for one that is a round ahead of everybody as it is: another turn puts it no further back, but for a
-    claim at the same moment. A tenant of whose jobs `most_running` run has no turn; two such claims may make it one
-    more.
+    A tenant of whose jobs `most_running` run has no turn; two such claims may make it one more.
     """
-    rows = statements.run(session, HEADS, {"most_running": most_running})
-    # New tenants stand in round 0, and nobody is ahead of them there.
-    return [
-        (tenant, None if done and abreast == 1 and current else current + done)
-        for tenant, current, done, abreast in rows
-    ]
+    return [tenant for (tenant,) in statements.run(session, HEADS, {"most_running": most_running})]
 
 
-def note(session: Session, tenant: str, turn: int) -> None:
-    """Note that a tenant had its turn in this round."""
-    statements.run(session, TURN, {"whose": tenant, "now": turn})
+def note(session: Session, job: Row[Any]) -> None:
+    """Note that the tenant of a job that was taken had its turn; the row has what `STANDING` says of it."""
+    # New tenants stand in round 0, and nobody is ahead of them there. One that is a round ahead of everybody as it is
+    # stays there: another turn puts it no further back, but for a claim at the same moment.
+    if not (job.done and job.abreast == 1 and job.current):
+        statements.run(session, TURN, {"whose": job.tenant, "now": job.current + job.done})
 
 
-def _heads() -> Select[str, int, bool, int]:
+CURRENT = select(func.max(aliased(Turn).round)).scalar_subquery()
+
+
+def _heads() -> Select[str]:
     """The tenants that wait and may run more, the next first.
-
-    With them the current round, whether they had a turn in it, and how many did.
 
     A look at the index for each tenant, however long the queue: each column of its first job is looked up by itself,
     for a join would leave it to PostgreSQL's guess of how many tenants there are whether it reads all jobs instead.
@@ -61,32 +59,39 @@ def _heads() -> Select[str, int, bool, int]:
         of_tenant = select(column).where(QUEUED, Job.tenant == Turn.tenant)
         return of_tenant.order_by(*ORDER).limit(1).correlate(Turn).scalar_subquery()
 
-    anybody = aliased(Turn)
-    current = select(func.max(aliased(Turn).round)).scalar_subquery()
-    abreast = select(func.count()).where(anybody.round == current).scalar_subquery()
-    done = (Turn.round >= current).label("done")
     running = select(func.count()).where(RUNNING, Job.tenant == Turn.tenant)
     return (
-        select(Turn.tenant, current.label("current"), done, abreast)
+        select(Turn.tenant)
         .where(first(Job.number).is_not(None))
         .where(running.correlate(Turn).scalar_subquery() < bindparam("most_running"))
-        .order_by(first(Job.rank), done, first(Job.queued_at), first(Job.number))
+        .order_by(first(Job.rank), Turn.round >= CURRENT, first(Job.queued_at), first(Job.number))
     )
 
 
+def _standing() -> tuple[Label[Any], ...]:
+    """Of a job's tenant, beside the job: the current round, whether it had a turn in it, and how many tenants did."""
+    anybody = aliased(Turn)
+    # Under names that a job has not: beside what SQLite returns, SQLAlchemy writes no table before a column.
+    own = select(Turn.tenant.label("who"), Turn.round.label("last")).subquery()
+    done = select(own.c.last >= CURRENT).where(own.c.who == Job.tenant).correlate(Job)
+    abreast = select(func.count()).where(anybody.round == CURRENT)
+    return CURRENT.label("current"), done.scalar_subquery().label("done"), abreast.scalar_subquery().label("abreast")
+
+
+def _first(whose: Select[str]) -> ScalarSelect[int]:
+    """The number of the job of a tenant that goes first, its row locked, past those that others lock just now.
+
+    The tenant is looked up so that PostgreSQL does not see its name: of one that is new to its statistics it would
+    think that it has no jobs, and read and sort all of them.
+    """
+    of_tenant = select(Job.number).where(QUEUED, Job.tenant == whose.scalar_subquery()).order_by(*ORDER).limit(1)
+    return of_tenant.with_for_update(skip_locked=True).correlate(None).scalar_subquery()
+
+
 HEADS = _heads()
-# The number of the job of the tenant `whose` that goes first, its row locked, past those that others lock just now. The
-# tenant is looked up so that PostgreSQL does not see its name: of one that is new to its statistics it would think
-# that it has no jobs, and read and sort all of them.
-FIRST = (
-    select(Job.number)
-    .where(QUEUED, Job.tenant == select(Turn.tenant).where(Turn.tenant == bindparam("whose")).scalar_subquery())
-    .order_by(*ORDER)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-    .correlate(None)
-    .scalar_subquery()
-)
+STANDING = _standing()
+FIRST = _first(HEADS.limit(1))
+FIRST_OF_ONE = _first(select(Turn.tenant).where(Turn.tenant == bindparam("whose")))
 TURN = update(Turn).where(Turn.tenant == bindparam("whose")).values(round=bindparam("now"))
 
 

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from backpropd import errors
 from backpropd.config import Settings
 from backpropd.store import claims, jobs, sweeps
+from backpropd.store.claims import Claimant
 from backpropd.store.database import Database
 from backpropd.store.schema import Job
 from backpropd.store.status import Status
@@ -44,7 +45,9 @@ def queued(database: Database, tenant: str) -> Job:
 def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> Mark:
     """Claim the next job and write so many epochs of it that took so long; gives its mark."""
     with database.write() as session:
-        held = claims.claim_best(session, "w", -1)  # a lease that has run out: whoever comes next may take the job
+        held = claims.claim_best(
+            session, Claimant("w", -1)
+        )  # a lease that has run out: whoever comes next may take the job
         assert held is not None
         assert held.tenant == tenant
         rows = [{**an_epoch(n), "seconds": seconds} for n in range(1, epochs + 1)]

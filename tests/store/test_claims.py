@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from backpropd import errors
 from backpropd.store import claims, epochs, jobs, sweeps
-from backpropd.store.claims import Claim
+from backpropd.store.claims import Claim, Claimant
 from backpropd.store.database import Database
 from backpropd.store.schema import Job
 from backpropd.store.types import steady
@@ -34,7 +34,7 @@ MODEL: dict[str, Any] = {
 
 def claim(database: Database, seconds: float = 30.0) -> Claim | None:
     with database.write() as session:
-        return claims.claim_best(session, "w1", seconds)
+        return claims.claim_best(session, Claimant("w1", seconds))
 
 
 def claimed(database: Database, seconds: float = 30.0) -> Claim:
@@ -116,7 +116,7 @@ def test_success_writes_the_model_and_the_status_together(database: Database) ->
     job = a_job(database)
     held = claimed(database)
     with database.write() as session:
-        assert claims.succeed(session, held, "epochs", MODEL, [an_epoch(1), an_epoch(2)], 1.5) == "succeeded"
+        assert claims.succeed(session, held, "epochs", MODEL, [an_epoch(1), an_epoch(2)], 1.5) == ("succeeded", None)
     with database.read() as session:
         done = jobs.get(session, TENANT, job.id)
         assert [row.epoch for row in epochs.after(session, done.number, 0, 10)] == [1, 2]
@@ -134,7 +134,7 @@ def test_an_acknowledged_cancel_never_ends_succeeded(database: Database) -> None
         jobs.cancel(session, TENANT, job.id)
     with database.write() as session:
         assert claims.renew(session, held, 30, 1.0) == "cancel"
-        assert claims.succeed(session, held, "epochs", MODEL, [an_epoch(1)]) == "cancelled"
+        assert claims.succeed(session, held, "epochs", MODEL, [an_epoch(1)]) == ("cancelled", None)
     with database.read() as session:
         over = jobs.get(session, TENANT, job.id)
         assert (over.epoch, over.model_id, len(epochs.after(session, over.number, 0, 10))) == (1, None, 1)

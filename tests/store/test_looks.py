@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from backpropd.store import claims, jobs, statements, turns
+from backpropd.store.claims import Claimant
 from backpropd.store.database import Database
 from backpropd.store.ids import new_id
 from backpropd.store.schema import Job
@@ -74,7 +75,7 @@ def read_so_far(session: Any) -> int:
 def test_claims_counts_and_pages_read_little_whatever_the_statistics_say(crowded: Database) -> None:
     read, counts = {}, select(*turns.COUNTS)
     with crowded.write() as session:
-        read["claim"] = read_by(session, lambda: claims.claim_best(session, "w", 30))
+        read["claim"] = read_by(session, lambda: claims.claim_best(session, Claimant("w", 30)))
         read["count"] = read_by(session, lambda: statements.run(session, counts, {"whose": TENANT, "most": 10}))
         looks = product((TENANT, "many", "nobody"), (None, *Status), (None, new_id("job")), (None, "dataset_1", "few"))
         for tenant, status, start, dataset in looks:

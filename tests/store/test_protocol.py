@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.store import claims, jobs, sweeps
-from backpropd.store.claims import Asked, Claim
+from backpropd.store.claims import Asked, Claim, Claimant
 from backpropd.store.database import Database
 from backpropd.store.schema import Checkpoint, Epoch, Job, Model
 from backpropd.store.status import MOVES, OVER, Status
@@ -62,10 +62,8 @@ class Protocol(RuleBasedStateMachine):
     @rule(target=held)
     def claim(self) -> Any:
         with self.database.write() as session:
-            claim = claims.claim_best(session, f"worker {self.now}", LEASE)
-        if claim is not None:
-            assert claim.token > self.tokens.get(claim.job_id, 0)
-        return claim
+            claim = claims.claim_best(session, self._claimant())
+        return self._risen(claim)
 
     @rule(claim=held, count=st.integers(0, 3), checkpoint=st.booleans())
     def train(self, claim: Claim | None, count: int, checkpoint: bool) -> None:
@@ -81,9 +79,13 @@ class Protocol(RuleBasedStateMachine):
     def renew(self, claim: Claim | None) -> None:
         self._fenced(claim, lambda session, claim: claims.renew(session, claim, LEASE, 1.0))
 
-    @rule(claim=consumes(held))
-    def succeed(self, claim: Claim | None) -> None:
-        self._fenced(claim, lambda session, claim: claims.succeed(session, claim, "epochs", MODEL))
+    @rule(target=held, claim=consumes(held), alone=st.booleans())
+    def succeed(self, claim: Claim | None, alone: bool) -> Any:
+        then = None if alone else self._claimant()
+        ended = self._fenced(
+            claim, lambda session, claim: claims.succeed(session, claim, "epochs", MODEL, then_for=then)
+        )
+        return self._risen(ended[1]) if ended else None
 
     @rule(claim=consumes(held))
     def fail(self, claim: Claim | None) -> None:
@@ -156,22 +158,31 @@ class Protocol(RuleBasedStateMachine):
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _fenced(self, claim: Claim | None, change: Callable[[Session, Claim], object]) -> None:
-        """A write takes place if the claim still holds the job, and not otherwise."""
+    def _claimant(self) -> Claimant:
+        return Claimant(f"worker {self.now}", LEASE)
+
+    def _risen(self, claim: Claim | None) -> Claim | None:
+        assert claim is None or claim.token > self.tokens.get(claim.job_id, 0)
+        return claim
+
+    def _fenced(self, claim: Claim | None, change: Callable[[Session, Claim], Any]) -> Any:
+        """A write takes place if the claim still holds the job, and not otherwise. Gives what it gave."""
         if claim is None:
-            return
+            return None
         with self.database.read() as session:
             job = self._job(session, claim.job_id)
             holds = job.status == Status.RUNNING and job.token == claim.token
         try:
             with self.database.write() as session:
-                change(session, claim)
+                done = change(session, claim)
         except errors.LeaseLost:
             assert not holds
         except Asked:
             assert holds
         else:
             assert holds
+            return done
+        return None
 
     def _job(self, session: Session, job_id: str) -> Job:
         return session.scalars(select(Job).where(Job.id == job_id)).one()

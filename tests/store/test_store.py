@@ -19,6 +19,7 @@ from sqlalchemy.exc import StatementError
 from backpropd import errors
 from backpropd.store import claims, datasets, epochs, idempotency, jobs, marks, models, workers
 from backpropd.store.blobs import Blobs
+from backpropd.store.claims import Claimant
 from backpropd.store.database import Database, wal_is_safe
 from backpropd.store.ids import new_id
 from backpropd.store.migrate import upgrade
@@ -73,7 +74,7 @@ def of_before(database: Database, revision: str) -> Iterator[Connection]:
 def test_a_job_of_before_is_submitted_once(database: Database) -> None:
     job = a_job(database)
     with database.write() as session:
-        claims.claim_best(session, "w", 30)
+        claims.claim_best(session, Claimant("w", 30))
     with of_before(database, "0005") as connection:
         listed = connection.execute(text("SELECT status, reason FROM transitions ORDER BY number")).all()
     assert [status for status, _ in listed] == ["queued", "running"]
@@ -111,7 +112,7 @@ def test_what_a_job_names_stays_while_it_needs_it(database: Database) -> None:
             with pytest.raises(errors.Conflict):
                 delete(session, TENANT, id)
     with database.write() as session:
-        claim = claims.claim_best(session, "w", 30)
+        claim = claims.claim_best(session, Claimant("w", 30))
     assert claim is not None
     assert claim.validation == claims.Table("00", [])
     with database.read() as session:
@@ -184,7 +185,7 @@ def test_an_epoch_comes_back_as_it_was_written(database: Database) -> None:
     metrics = {"accuracy": 0.1, "r2": -1e-05, "whole": 3.0, "large": 1e300}
     written = [{**an_epoch(1), "metrics": metrics, "validation_loss": 0.5}, {**an_epoch(2), "validation_metrics": {}}]
     with database.write() as session:
-        held = claims.claim_best(session, "w", 30)
+        held = claims.claim_best(session, Claimant("w", 30))
         assert held is not None
         claims.write_epochs(session, held, written, 30, 1.0)
     with database.read() as session:
@@ -231,7 +232,7 @@ def test_losses_come_back_bit_for_bit_and_epochs_that_are_there_stay(database: D
 def test_marks_tell_what_has_changed_of_several_jobs(database: Database) -> None:
     first, second = a_job(database), a_job(database)
     with database.write() as session:
-        held = claims.claim_best(session, "w", 30)
+        held = claims.claim_best(session, Claimant("w", 30))
         assert held is not None
         claims.write_epochs(session, held, [an_epoch(1)], 30, 1.0)
     with database.glance() as connection:
@@ -243,7 +244,7 @@ def test_marks_tell_what_has_changed_of_several_jobs(database: Database) -> None
 def test_a_thinned_curve_keeps_the_first_the_last_and_the_minimum(database: Database) -> None:
     job = a_job(database)
     with database.write() as session:
-        held = claims.claim_best(session, "w", 30)
+        held = claims.claim_best(session, Claimant("w", 30))
         assert held is not None
         rows = [an_epoch(n, loss=0.1 if n == 777 else 1.0 + n) for n in range(1, 1001)]
         claims.write_epochs(session, held, rows, 30, 1.0)

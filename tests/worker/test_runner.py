@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.config import Settings
-from backpropd.store import claims, jobs, sweeps
+from backpropd.store import jobs, sweeps, turns
 from backpropd.store.blobs import Blobs
 from backpropd.store.database import Database
 from backpropd.store.schema import Checkpoint, Job
@@ -161,15 +161,15 @@ def test_a_job_that_succeeds_takes_the_next_one_along(shop: Shop) -> None:
 def test_a_job_succeeds_though_the_next_one_cannot_be_claimed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = shop.post(), shop.post()
     runner = shop.runner()
-    claim_best = claims.claim_best
+    note = turns.note
 
-    def claim_the_first(*about: Any) -> Any:
-        if shop.job(first).status == "queued":
-            return claim_best(*about)
-        raise MemoryError
+    def note_the_first(session: Session, job: Any) -> None:
+        if job.id != first:
+            raise MemoryError
+        note(session, job)
 
     with monkeypatch.context() as patched:
-        patched.setattr(claims, "claim_best", claim_the_first)
+        patched.setattr(turns, "note", note_the_first)
         assert runner.run_one()
     assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "queued")
     assert (runner.run_one(), shop.job(second).status) == (True, "succeeded")

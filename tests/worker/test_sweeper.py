@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from backpropd import queue
 from backpropd.store import claims, datasets, idempotency, jobs, workers
+from backpropd.store.claims import Claimant
 from backpropd.store.schema import IdempotencyKey, Job, Worker
 from backpropd.store.types import now, steady
 from tests.worker.conftest import TENANT, Shop
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 def claim(shop: Shop) -> None:
     with shop.database.write() as session:
-        assert claims.claim_best(session, "somebody", 30)
+        assert claims.claim_best(session, Claimant("somebody", 30))
 
 
 def lose_every_worker(shop: Shop) -> None:
@@ -85,7 +86,7 @@ def test_the_job_of_a_process_that_is_dead_is_taken_up_without_waiting_for_its_l
     ended.wait()
     for worker in (f"{machine()}/1/{ended.pid}", f"elsewhere/1/{ended.pid}"):
         with shop.database.write() as session:
-            assert claims.claim_best(session, worker, 30)
+            assert claims.claim_best(session, Claimant(worker, 30))
     swept(shop)
     assert (shop.job(job_id).status, shop.job(other).status) == ("queued", "running")
 
