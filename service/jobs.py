@@ -16,8 +16,7 @@ from structlog.contextvars import bind_contextvars
 
 from backpropd import errors, learn
 from backpropd.formulas import harmless_row
-from backpropd.store import datasets, epochs, idempotency, jobs, models, turns
-from backpropd.store.database import Database
+from backpropd.store import epochs, idempotency, jobs, models, turns
 from backpropd.store.ids import new_id
 from backpropd.store.schema import Job
 from backpropd.store.status import OVER, Status
@@ -27,7 +26,7 @@ from service.caller import record, tenant
 from service.idempotency import key_of
 from service.routing import Answer, Routes
 from service.watcher import UNSEEN
-from service.world import world
+from service.world import World, world
 
 routes = Routes("jobs")
 
@@ -47,25 +46,25 @@ WARM_START_FIELDS = ("task", "network", "features", "target", "classes", "encode
 def create(body: schemas.JobRequest, query: schemas.DryRunQuery) -> Answer:
     """Queue a training job, or with `dry_run` only say what it would become."""
     here = world()
-    with here.database.glance() as connection:
-        dataset = datasets.table(connection, tenant(), body.dataset_id)
+    look = here.tables.read if query.dry_run else here.tables.get
+    dataset = look(tenant(), body.dataset_id)
     limits = learn.Limits(here.settings.max_epochs, here.settings.max_parameters, here.settings.worker_memory_bytes)
-    plan = learn.resolve(body.wanted(), dataset.columns, dataset.rows, limits, **_others(here.database, body.training))
+    plan = learn.resolve(body.wanted(), dataset.columns, dataset.rows, limits, **_others(here, body.training))
     if query.dry_run:
         return {"dataset_id": body.dataset_id, **rendering.spec(plan.spec), "cost": plan.cost}
     shown = _queue(body, plan.spec)
     return shown, 202, {"Location": f"/v1/jobs/{shown['id']}"}
 
 
-def _others(database: Database, training: schemas.Training) -> dict[str, Any]:
+def _others(here: World, training: schemas.Training) -> dict[str, Any]:
     """What a job names beside its dataset, described. Raises `errors.NotFound` with its pointer."""
     described: dict[str, Any] = {}
     if dataset_id := training.validation_dataset_id:
-        with database.glance() as connection, _pointing("/training/validation_dataset_id"):
-            other = datasets.table(connection, tenant(), dataset_id)
+        with _pointing("/training/validation_dataset_id"):
+            other = here.tables.read(tenant(), dataset_id)
         described["validation_table"] = learn.TableInfo(other.columns, other.rows)
     if model_id := training.warm_start_model_id:
-        with database.read() as session, _pointing("/training/warm_start_model_id"):
+        with here.database.read() as session, _pointing("/training/warm_start_model_id"):
             row = models.get(session, tenant(), model_id)
         described["model"] = {name: getattr(row, name) for name in WARM_START_FIELDS}
     return described

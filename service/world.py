@@ -20,6 +20,7 @@ from service.keyring import Keyring
 from service.limiter import Limiter
 from service.news import News
 from service.places import Places
+from service.tables import Tables
 from service.watcher import Watcher
 
 CROWDED_SECONDS = 0.5
@@ -35,6 +36,7 @@ class World:
     celery: Celery
     doorbell: Doorbell = field(init=False)
     watcher: Watcher = field(init=False)
+    tables: Tables = field(init=False)
     news: News = field(init=False)
     keyring: Keyring = field(init=False)
     reader: tabular.Reader = field(init=False)
@@ -50,6 +52,7 @@ class World:
     def __post_init__(self) -> None:
         self.doorbell = Doorbell(self.celery)
         self.watcher = Watcher(self.database)
+        self.tables = Tables(self.database)
         self.news = News(self.database)
         self.keyring = Keyring(self.database)
         self.reader = _reader(self.settings)

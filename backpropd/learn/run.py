@@ -43,6 +43,7 @@ class Run:
         Of a model `encoders`, `weights` and `training_state` are needed, as the store keeps them.
         """
         self.spec, self.interrupt, self.clock = spec, interrupt, clock
+        self._last: nn.Epoch | None = None
         splitting, training = np.random.SeedSequence(spec["training"]["seed"]).spawn(2)
         before = Model.load(warm_start["encoders"], warm_start["weights"]) if warm_start else None
         encoders, self.training_set, self.validation_set = data.prepare(
@@ -88,7 +89,9 @@ class Run:
 
     def bursts(self) -> Iterator[list[nn.Epoch]]:
         """The same epochs, several at a time where nothing must be looked at in between. Raises `errors.Diverged`."""
-        return nn.bursts(*self._what_to_fit(), **self._how_to_fit())
+        for burst in nn.bursts(*self._what_to_fit(), **self._how_to_fit()):
+            self._last = burst[-1]
+            yield burst
 
     def _what_to_fit(self) -> tuple[nn.Network, Batch, Batch | None, nn.Training, nn.State]:
         return self.network, self.training_set, self.validation_set, self.training, self.state
@@ -107,9 +110,10 @@ class Run:
         model = Model(self.spec, so_far.encoder, so_far.target, so_far.columns, theta)
         weights = model.weights()
         held_out, report = None, None
+        of_training_set, of_validation_set = self._last_metrics()
         if self.validation_set:
-            held_out, report = self._measured("validation", self.validation_set)
-        metrics, of_training = self._measured("training", self.training_set)
+            held_out, report = self._measured("validation", self.validation_set, of_validation_set)
+        metrics, of_training = self._measured("training", self.training_set, of_training_set)
         return {
             "task": self.spec["task"],
             "network": self.spec["network"],
@@ -128,15 +132,24 @@ class Run:
             "training_state": self._training_state(),
         }
 
-    def _measured(self, part: str, batch: Batch) -> tuple[dict[str, float], dict[str, Any] | None]:
-        """The figures of a part, and its report if it is the one to report on."""
+    def _last_metrics(self) -> tuple[dict[str, float] | None, dict[str, float] | None]:
+        """The metrics of both sets, if the last epoch has them and they are those of the theta that is kept."""
+        last = self._last
+        if last is None or last.stop_reason is None or self.state.best_theta is not None:
+            return None, None
+        return last.metrics, last.validation_metrics
+
+    def _measured(
+        self, part: str, batch: Batch, known: dict[str, float] | None
+    ) -> tuple[dict[str, float], dict[str, Any] | None]:
+        """The figures of a part, and its report if it is the one to report on; its metrics if they are not known."""
         loss, h = self.network.evaluate(self.state.theta, self.network.batch(*batch))
         if not np.isfinite(loss):
             raise errors.Diverged(
                 f"the loss of the {part} rows is not finite after the last epoch: lower the learning_rate",
                 epoch=self.state.epoch,
             )
-        figures = {"loss": float(loss), **metrics_for(self.model_so_far)(h, batch.y)}
+        figures = {"loss": float(loss), **(known or metrics_for(self.model_so_far)(h, batch.y))}
         if part == "training" and self.validation_set:
             return figures, None
         return figures, {"part": part, **report_for(self.model_so_far, h, batch.y)}

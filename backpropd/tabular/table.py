@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from backpropd.tabular.numerals import NUMBER
 SHOWN = 20  # problems in one error
 VALUES_AT_ONCE = 2**21  # of a file: 16 MiB of numbers
 BATCH_ROWS = 2**16  # decoded at a time on the way there
+SMALL_BYTES, SMALL_CELLS, SMALL_KEPT = 2**15, 2**14, 64  # of tables that are kept: 8 MiB in all
 
 Rows = NDArray[np.intp] | slice
 
@@ -85,7 +87,13 @@ class Table:
 
     @classmethod
     def read(cls, path: Path, names: Sequence[str]) -> Table:
-        """These columns of a Parquet file that `ingest` wrote: read when they are asked for, best in this order."""
+        """These columns of a Parquet file that `ingest` wrote: read when they are asked for, best in this order.
+
+        Those of a small one are kept, for many jobs may train on it.
+        """
+        about = path.stat()
+        if about.st_size <= SMALL_BYTES and (kept := _small(path, about.st_ino, about.st_mtime_ns, tuple(names))):
+            return kept
         columns = _OnDisk(path, names)
         return cls(columns, columns.rows)
 
@@ -118,6 +126,18 @@ class Table:
     def take(self, rows: NDArray[np.intp], names: Sequence[str]) -> Table:
         """These rows of these columns, in memory."""
         return Table({name: self.columns[name][rows] for name in names}, len(rows))
+
+
+@lru_cache(maxsize=SMALL_KEPT)
+def _small(path: Path, _inode: int, _written: int, names: tuple[str, ...]) -> Table | None:
+    """A small table in memory, not to be written to; None for one that only its file makes small."""
+    columns = _OnDisk(path, names)
+    if columns.rows * len(columns) > SMALL_CELLS:
+        return None
+    kept = dict(columns)
+    for column in kept.values():
+        (column.codes if isinstance(column, Words) else column).setflags(write=False)
+    return Table(kept, columns.rows)
 
 
 def _words(parts: list[pa.Array]) -> Words:

@@ -101,6 +101,27 @@ def test_a_run_from_a_checkpoint_equals_the_undisturbed_one_bit_for_bit(
     assert resumed.model() == whole.model()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"validation_fraction": 0.25},
+        {"early_stopping": {"monitor": "validation_loss", "patience": 50, "min_delta": 0.0, "restore_best": True}},
+    ],
+)
+def test_a_model_has_the_same_figures_whether_its_last_epoch_is_remembered_or_not(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    learner = Learner(tmp_path, sample="wine")
+    plan = learner.plan("cultivar", optimizer={"name": "sgd", "learning_rate": 8.0, "momentum": 0.9}, **changes)
+    run = learner.run(plan)
+    (*_, (*_, last)) = run.bursts()
+    made = run.model()
+    assert made == learner.run(plan, run.checkpoint()).model()
+    kept = {name: made["metrics"][name] for name in last.metrics}
+    assert (kept == last.metrics) == ("early_stopping" not in changes)
+
+
 def test_predictions_after_loading_are_those_before(tmp_path: Path) -> None:
     learner = Learner(tmp_path, MIXED)
     made = learner.trained(learner.plan(["y", "number"], task="regression", features=["c", "late"]))

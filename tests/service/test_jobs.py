@@ -87,6 +87,15 @@ def test_a_dry_run_makes_nothing(http: FlaskClient, iris: str) -> None:
     assert http.get("/v1/jobs").json["data"] == []  # type: ignore[index]
 
 
+def test_no_job_is_posted_or_planned_on_a_dataset_that_was_deleted_since(http: FlaskClient, iris: str) -> None:
+    job = post(http, iris)
+    http.post(f"/v1/jobs/{job['id']}/cancel")
+    http.delete(f"/v1/datasets/{iris}")
+    body = {"dataset_id": iris, "target": "species"}
+    answers = [http.post(f"/v1/jobs{query}", json=body) for query in ("", "?dry_run=true")]
+    assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(404, "not_found")] * 2  # type: ignore[index]
+
+
 def test_a_job_ends_with_its_epochs_and_a_model_that_predicts(http: FlaskClient, iris: str, work: Work) -> None:
     job = post(http, iris, training={"epochs": 40, "seed": 1})
     work()

@@ -20,6 +20,7 @@ from backpropd.tabular.blocks import Blocks
 from backpropd.tabular.columns import MISSING
 from backpropd.tabular.doubts import CHUNK_BYTES
 from backpropd.tabular.numerals import NUMBER, numbers_in
+from backpropd.tabular.table import SMALL_BYTES
 
 
 def read(folder: Path, data: bytes | str) -> tuple[TableInfo, Path]:
@@ -271,6 +272,28 @@ def test_statistics_are_those_of_numpy_over_many_blocks(tmp_path: Path) -> None:
     assert figures["mean"] == pytest.approx(x.mean())
     assert figures["std"] == pytest.approx(x.std())
     assert np.array_equal(Table.read(path, ["x"]).columns["x"], x)  # type: ignore[arg-type]
+
+
+def test_a_small_table_is_read_once_and_anew_when_its_file_is_another(tmp_path: Path) -> None:
+    _, path = read(tmp_path, "x,w\n1,a\n2,b\n")
+    table = Table.read(path, ["x", "w"])
+    assert Table.read(path, ["x", "w"]) is table
+    for column in (table.columns["x"], table.columns["w"].codes):  # type: ignore[union-attr]
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = 0  # type: ignore[index]
+    read(tmp_path, "x,w\n3,a\n4,b\n")
+    assert Table.read(path, ["x", "w"]).columns["x"].tolist() == [3, 4]  # type: ignore[union-attr]
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        Table.read(path, ["x", "w"])
+
+
+def test_a_long_table_is_not_kept_though_its_file_is_small(tmp_path: Path) -> None:
+    _, path = read(tmp_path, "w\n" + "a\n" * 50_000)
+    assert path.stat().st_size < SMALL_BYTES
+    tables = [Table.read(path, ["w"]) for _ in range(2)]
+    assert tables[0] is not tables[1]
+    assert [len(table.columns["w"].codes) for table in tables] == [50_000] * 2  # type: ignore[union-attr]
 
 
 # Cells with a letter in front, so that none is missing or a number, and every kind is of words.
