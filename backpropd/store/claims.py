@@ -290,9 +290,8 @@ def succeed(
     statements.run(session, MADE, statements.by_column(Model, made))
     if checkpointed:
         jobs.forget_checkpoint(session, claim.number)
-    steps = [jobs.Step(claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)]
-    then = _take(session, then_for) if then_for else None
-    if then_for and then:
+    steps, then = [jobs.Step(claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)], None
+    if then_for and (then := _take(session, then_for)):
         steps.append(_claimed(then, then_for.worker))
     jobs.record(session, *steps)
     return Status.SUCCEEDED, then

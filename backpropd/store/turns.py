@@ -6,7 +6,6 @@ tenant's jobs the one that has waited longest: however many jobs one tenant queu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ def enrol(session: Session, tenant: str) -> None:
     statements.insert_new(session, Turn, {"tenant": tenant, "round": 0})
 
 
-def waiting(session: Session, most_running: int) -> Sequence[str]:
+def waiting(session: Session, most_running: int) -> list[str]:
     """The tenants that wait, the next first.
 
     A tenant of whose jobs `most_running` run has no turn; two such claims may make it one more.
@@ -70,11 +69,10 @@ def _heads() -> Select[str]:
 
 def _standing() -> tuple[Label[Any], ...]:
     """Of a job's tenant, beside the job: the current round, whether it had a turn in it, and how many tenants did."""
-    anybody = aliased(Turn)
     # Under names that a job has not: beside what SQLite returns, SQLAlchemy writes no table before a column.
     own = select(Turn.tenant.label("who"), Turn.round.label("last")).subquery()
     done = select(own.c.last >= CURRENT).where(own.c.who == Job.tenant).correlate(Job)
-    abreast = select(func.count()).where(anybody.round == CURRENT)
+    abreast = select(func.count()).where(Turn.round == CURRENT)
     return CURRENT.label("current"), done.scalar_subquery().label("done"), abreast.scalar_subquery().label("abreast")
 
 

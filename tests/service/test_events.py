@@ -45,9 +45,8 @@ def queued(database: Database, tenant: str) -> Job:
 def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> Mark:
     """Claim the next job and write so many epochs of it that took so long; gives its mark."""
     with database.write() as session:
-        held = claims.claim_best(
-            session, Claimant("w", -1)
-        )  # a lease that has run out: whoever comes next may take the job
+        # a lease that has run out: whoever comes next may take the job
+        held = claims.claim_best(session, Claimant("w", -1))
         assert held is not None
         assert held.tenant == tenant
         rows = [{**an_epoch(n), "seconds": seconds} for n in range(1, epochs + 1)]

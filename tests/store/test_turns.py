@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import update
 
 from backpropd import errors
@@ -120,6 +121,17 @@ def test_a_job_is_taken_while_there_is_room_for_its_tenant_and_for_all(database:
 
     assert [refusal("a", 3, 9), refusal("a", 4, 9), refusal("b", 2, 9)] == ["3 jobs of yours", None, None]
     assert [refusal("c", 1, 4), refusal("c", 1, 5)] == ["4 jobs of all tenants together", None]
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_past_a_tenant_whose_jobs_are_locked_the_next_one_is_taken(database: Database) -> None:
+    names = posted(database, "ab")
+    with database.write() as session, database.write() as other:
+        claim = claims.claim_best(session, Claimant("w", 30))
+        assert claim is not None
+        assert names[claim.job_id] == "a1"
+        assert taken(database, names, 1) == ["b2"]
+        assert claims.claim_best(other, Claimant("w", 30)) is None
 
 
 def test_a_tenant_runs_no_more_jobs_at_once_than_it_may(database: Database) -> None:
