@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+SMALL = 16 * 1024  # bytes: so many come in one piece
+BODY_IS_HERE = "backpropd.body_is_here"  # in a request's environ: nobody has to wait for the body any more
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Body(RawIOBase):
         self._left = length
         self._receive, self._loop, self._pace = receive, loop, pace
         self._rest, self._over = memoryview(b""), False
+        self._received: tuple[Message | None, float] | None = None
         self._patience = pace.grace_seconds
 
     def readable(self) -> bool:
@@ -54,9 +59,19 @@ class Body(RawIOBase):
         target[:size], self._rest = self._rest[:size], self._rest[size:]
         return size
 
+    async def begin(self) -> bool:
+        """Receive a small body in the loop itself; True if it came in one piece, or not in time.
+
+        No thread has to wait for it then, nor for the loop to say so.
+        """
+        if not 0 < self._left <= SMALL:
+            return False
+        self._received = message, _ = await self._wait()
+        return message is None or len(message.get("body", b"")) == self._left
+
     def _next(self) -> bytes:
-        began = time.monotonic()
-        message = asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result()
+        message, seconds = self._received or asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result()
+        self._received = None
         if message is None:
             raise errors.RequestTimeout(
                 f"the body came at less than {self._pace.bytes_per_second} bytes a second for more than "
@@ -67,12 +82,14 @@ class Body(RawIOBase):
         chunk: bytes = message.get("body", b"")
         self._left -= len(chunk)
         self._over = self._left == 0 or not message.get("more_body", False)
-        earned = len(chunk) / self._pace.bytes_per_second - (time.monotonic() - began)
+        earned = len(chunk) / self._pace.bytes_per_second - seconds
         self._patience = min(self._patience + earned, self._pace.grace_seconds)
         return chunk
 
-    async def _wait(self) -> dict[str, Any] | None:
+    async def _wait(self) -> tuple[Message | None, float]:
+        """What the client sent, if it came in time, and the seconds that it took."""
+        began, message = time.monotonic(), None
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
-                return await self._receive()
-        return None
+                message = await self._receive()
+        return message, time.monotonic() - began

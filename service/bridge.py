@@ -13,12 +13,11 @@ from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from service.body import Body, Pace, Receive
+from service.body import BODY_IS_HERE, Body, Message, Pace, Receive
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 CHUNK = 64 * 1024
@@ -38,6 +37,7 @@ class Bridge:
         environ = environ_of(scope)
         body = Body(receive, loop, self._pace, int(environ.get("CONTENT_LENGTH", -1)))
         environ["wsgi.input"] = BufferedReader(body, CHUNK)
+        environ[BODY_IS_HERE] = await body.begin()
         stream = Stream(receive, send, loop)
         for message in await loop.run_in_executor(self._threads, self._answer, environ, stream):
             await send(message)

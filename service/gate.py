@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request
 
 from backpropd import errors
 from backpropd.config import is_loopback
+from service.body import BODY_IS_HERE
 from service.caller import NOBODY_ELSE
 from service.world import world
 
@@ -34,12 +35,13 @@ def register(app: Flask, scopes: Mapping[str, str]) -> None:
         here.limiter.count(g.caller.name)
         if request.url_rule is not None:  # else the answer is 404 or 405
             _refuse_without(scopes.get(request.endpoint or "", "admin"))
-        if request.content_length or "Transfer-Encoding" in request.headers:
+        has_body = request.content_length or "Transfer-Encoding" in request.headers
+        if has_body and not request.environ.get(BODY_IS_HERE):
             here.bodies.take(g.caller.name)  # its thread may have to wait for the body, for as long as it likes
-            g.has_body = True
+            g.waits_for_body = True
 
     def leave(_: BaseException | None) -> None:
-        if "has_body" in g:
+        if "waits_for_body" in g:
             world().bodies.give_back(g.caller.name)
 
     app.before_request(enter)

@@ -172,11 +172,14 @@ def test_a_crowd_of_slow_clients_holds_up_nobody_else(server: Server) -> None:
                 assert http.get("/v1/jobs").status_code == 200
                 assert http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
 
-    def there_is_room() -> bool:
-        with server.http(server.key) as http:
-            return http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
+    eventually(lambda: upload(server) == 201)
 
-    eventually(there_is_room)
+
+def upload(server: Server) -> int:
+    """The status that a body gets which has to be waited for."""
+    with server.http(server.key) as http:
+        content = iter([b"a,b\n", b"1,2\n"])
+        return http.post("/v1/datasets", content=content, headers={"Content-Type": "text/csv"}).status_code
 
 
 def read_answer(connection: socket.socket) -> bytes:
@@ -195,7 +198,7 @@ FORM_BEGINS = b'--edge\r\nContent-Disposition: form-data; name="file"; filename=
     ("headers", "begins"),
     [
         (CSV + b"Content-Length: 100000\r\n", b"a,b\n"),
-        (JSON + b"Content-Length: 1000\r\n", b""),
+        (JSON + b"Content-Length: 100000\r\n", b""),
         (FORM + b"Content-Length: 1000\r\n", FORM_BEGINS),
         (CSV + CHUNKED, b"4\r\na,b\n\r\n"),
         (CSV + CHUNKED, b"4;x="),  # what a chunk may have beside it is never a body
@@ -207,14 +210,28 @@ def test_a_body_that_does_not_come_gives_its_place_back_while_its_client_stays(
     with ExitStack() as crowd:
         silent = [crowd.enter_context(server.sends(server.post(headers, body=begins))) for _ in range(3)]
         with server.http(server.key) as http:
-            eventually(lambda: http.post("/v1/datasets", json={"sample": "iris"}).status_code == 429)
+            eventually(lambda: upload(server) == 429)
+            assert http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201  # what is here needs no place
             for connection in silent:
-                answer = read_answer(connection)
-                assert answer.startswith(b"HTTP/1.1 408 ")
-                assert b"application/problem+json" in answer
-                assert b"connection: close" in answer.lower()
-                assert b'"code":"request_timeout"' in answer
-            assert http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
+                assert_given_up(connection)
+            assert upload(server) == 201
+
+
+def assert_given_up(connection: socket.socket) -> None:
+    answer = read_answer(connection)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in answer
+    assert b"connection: close" in answer.lower()
+    assert b'"code":"request_timeout"' in answer
+
+
+def test_small_bodies_that_do_not_come_take_no_place_however_many(server: Server) -> None:
+    with ExitStack() as crowd:
+        silent = [crowd.enter_context(server.sends(server.post(JSON, b"Content-Length: 1000\r\n"))) for _ in range(30)]
+        with server.http(server.key) as http:
+            assert {http.post("/v1/datasets", json={"sample": "iris"}).status_code for _ in range(5)} == {201}
+        for connection in silent:
+            assert_given_up(connection)
 
 
 def test_a_body_that_trickles_is_given_up_and_one_that_is_only_slow_is_taken(server: Server) -> None:

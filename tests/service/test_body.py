@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from backpropd import errors
-from service.body import Body, Pace
+from service.body import SMALL, Body, Pace
 from tests.embedded.running import eventually
 
 PACE = Pace(1000, 0.5)
@@ -96,6 +96,37 @@ def test_the_seconds_for_which_nobody_reads_are_not_the_clients(loop: asyncio.Ab
         got += piece
         time.sleep(0.2)
     assert len(got) == 50
+
+
+def begun(loop: asyncio.AbstractEventLoop, reading: BufferedReader) -> bool:
+    raw = reading.raw
+    assert isinstance(raw, Body)
+    return asyncio.run_coroutine_threadsafe(raw.begin(), loop).result(timeout=SILENCE / 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "length", "is_here"),
+    [((0, b"abcdef"), 6, True), ((0, b"abc"), 6, False), ((SILENCE, b"abcdef"), 6, True), ((0, None), 6, False)],
+)
+def test_a_small_body_is_received_before_a_thread_reads_it(
+    loop: asyncio.AbstractEventLoop, first: tuple[float, bytes | None], length: int, is_here: bool
+) -> None:
+    reading = body(loop, [first, (0, b"def")], length)
+    assert begun(loop, reading) is is_here
+    if first == (0, None):
+        with pytest.raises(errors.Malformed):
+            reading.read()
+    elif first[0]:
+        with pytest.raises(errors.RequestTimeout):
+            reading.read()
+    else:
+        assert reading.read() == b"abcdef"
+
+
+@pytest.mark.parametrize("length", [-1, 0, SMALL + 1])
+def test_what_is_not_known_to_be_small_is_left_to_the_thread(loop: asyncio.AbstractEventLoop, length: int) -> None:
+    reading = body(loop, [(SILENCE, b"x")], length)
+    assert begun(loop, reading) is False
 
 
 def test_a_body_that_breaks_off_is_not_taken_for_what_has_come(loop: asyncio.AbstractEventLoop) -> None:
