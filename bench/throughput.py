@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 from sqlalchemy import insert
@@ -93,15 +97,30 @@ def _wake_up(client: Client, dataset_id: str, target: str) -> float:
 
 def _tiny(address: str, dataset_id: str, target: str) -> float:
     """Jobs a second from the first POST to the last end, posted by a few clients at once."""
-    with ExitStack() as open_, ThreadPoolExecutor(POSTERS) as pool:
-        clients = [open_.enter_context(Client(address)) for _ in range(POSTERS)]
+    body = json.dumps({"dataset_id": dataset_id, "target": target, **SPEC}).encode()
+    with ThreadPoolExecutor(POSTERS) as pool, Client(address) as client, httpx.Client(base_url=address) as http:
         began = time.perf_counter()
-        posted = list(pool.map(lambda n: _post(clients[n % POSTERS], dataset_id, target), range(TINY)))
-        clients[0].jobs.wait(posted[-1])  # to look again and again would take their time from those that work
-        http = open_.enter_context(httpx.Client(base_url=address))
+        posted = list(pool.map(lambda _: _post_many(address, body, TINY // POSTERS), range(POSTERS)))
+        for last in posted:  # to look again and again would take their time from those that work
+            client.jobs.wait(last)
         while _unfinished(http):
             time.sleep(0.1)
         return TINY / (time.perf_counter() - began)
+
+
+def _post_many(address: str, body: bytes, count: int) -> str:
+    """Post so many jobs one after the other, and give the last one's id.
+
+    With the standard library: httpx takes three times the processor's time, which is the service's here.
+    """
+    with closing(HTTPConnection(urlsplit(address).netloc)) as connection:
+        for _ in range(count):
+            headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
+            connection.request("POST", "/v1/jobs", body, headers)
+            answer = connection.getresponse()
+            job = json.load(answer)
+            assert answer.status == 202, job
+    return str(job["id"])
 
 
 def _unfinished(http: httpx.Client) -> bool:
