@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from enum import IntEnum
 from queue import Empty
 from typing import Any
 
@@ -69,19 +70,28 @@ def make_app(settings: Settings, *, impatient: bool = False) -> Celery:
     return app
 
 
-def ring(app: Celery) -> bool:
-    """Wake one idle worker. False, after a line in the log, when the broker is away: the sweeper rings again.
+class Ring(IntEnum):
+    """What came of a ring; one that nobody can hear is false."""
 
-    While many wake-ups lie there, no more are added: nobody is idle, and whoever takes one up looks for all jobs.
+    OUT_OF_ORDER = 0
+    HEARD = 1
+    ENOUGH = 2  # wake-ups lie there: nobody is idle, and whoever takes one up looks for all jobs
+
+
+def ring(app: Celery) -> Ring:
+    """Wake one idle worker, unless many wake-ups lie there: then no more are added.
+
+    When the broker is away, a line in the log says so: the sweeper rings again.
     """
     try:
         with app.producer_or_acquire() as producer:
-            if _lying_there(producer.channel) < MOST_WAKE_UPS:
-                app.send_task(TASK, producer=producer, retry=False, ignore_result=True, queue=QUEUE)
+            if _lying_there(producer.channel) >= MOST_WAKE_UPS:
+                return Ring.ENOUGH
+            app.send_task(TASK, producer=producer, retry=False, ignore_result=True, queue=QUEUE)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("the doorbell is out of order (%s): the sweeper will ring for this job", error)
-        return False
-    return True
+        return Ring.OUT_OF_ORDER
+    return Ring.HEARD
 
 
 def _lying_there(channel: Any) -> int:

@@ -8,9 +8,13 @@ import time
 from celery import Celery
 
 from backpropd import queue
+from backpropd.queue import Ring
 
 MOST_RINGS = 64  # at once: workers that were woken go on by themselves until the queue is empty
-OUT_OF_ORDER_SECONDS = 1.0  # the sweeper rings for what goes unheard in this time
+REST_SECONDS = {
+    Ring.ENOUGH: 0.02,  # an idle worker waits no longer than that for the next ring
+    Ring.OUT_OF_ORDER: 1.0,  # the sweeper rings for what goes unheard
+}
 
 
 class Doorbell:
@@ -35,8 +39,10 @@ class Doorbell:
         while True:
             with self._pressed:
                 self._pressed.wait_for(lambda: self._rings > 0)
-                self._rings -= 1
-            if not queue.ring(self.celery):
-                time.sleep(OUT_OF_ORDER_SECONDS)
+                asked, self._rings = self._rings, 0
+            answer = queue.ring(self.celery)
+            if answer is Ring.HEARD:
                 with self._pressed:
-                    self._rings = 0
+                    self._rings = min(self._rings + asked - 1, MOST_RINGS)
+            else:
+                time.sleep(REST_SECONDS[answer])

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+
+from redis import Redis as Client
 
 from backpropd import queue
 from backpropd.config import Settings
-from tests.servers import Redis
+from service.doorbell import Doorbell
+from tests.embedded.running import eventually
+from tests.servers import Redis, redis_server
+
+
+def test_each_press_wakes_a_worker_until_enough_are_woken(tmp_path: Path) -> None:
+    with redis_server(tmp_path / "redis") as url, Client.from_url(url.replace("redis+socket", "unix")) as client:
+        doorbell = Doorbell(queue.make_app(Settings(data_dir=tmp_path, broker_url=url), impatient=True))
+
+        def lying() -> int:
+            return int(client.llen(queue.QUEUE))
+
+        for _ in range(3):
+            doorbell.press()
+        eventually(lambda: lying() == 3)
+        for _ in range(queue.MOST_WAKE_UPS + 10):
+            doorbell.press()
+        eventually(lambda: lying() == queue.MOST_WAKE_UPS)
+        time.sleep(0.1)  # and the doorbell rests
+        client.delete(queue.QUEUE)
+        doorbell.press()
+        eventually(lambda: lying() == 1)
+        time.sleep(0.1)
+        assert lying() == 1, "a ring that was enough came again"
 
 
 def test_wake_ups_do_not_pile_up_and_a_broker_that_comes_back_is_rung_again(tmp_path: Path) -> None:

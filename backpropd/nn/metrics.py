@@ -124,7 +124,7 @@ def multi_label(h: Array, y: Array, weight: Array | None = None) -> dict[str, fl
     hits, actual, answered, spared, negative = _means(kinds, weight).reshape(5, -1)
     precision, recall, f1 = _rates(hits, answered, actual)
     balanced = (recall + spared / np.maximum(negative, TINY)) / ((actual > 0) + 1.0 * (negative > 0))
-    averaged = np.stack([hits + spared, balanced, precision, recall, f1]).mean(axis=1).tolist()
+    averaged = np.array([hits + spared, balanced, precision, recall, f1]).mean(axis=1).tolist()
     areas = [roc_auc(score, positive, weight) for score, positive in zip(h.T, true.T, strict=True)]
     return {
         **dict(zip(("accuracy", "balanced_accuracy", "precision", "recall", "f1"), averaged, strict=True)),

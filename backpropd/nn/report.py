@@ -17,6 +17,7 @@ from backpropd.nn.params import Array
 MOST_POINTS = 200  # of a curve
 MOST_CURVES = 20
 BINS = 10
+BIN_EDGES = np.linspace(0, 1, BINS + 1)[1:-1]
 PROBABILITIES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 
@@ -139,8 +140,9 @@ def _precision_recall(thresholds: Array, true_positives: Array, false_positives:
 
 def _corners(x: Array, y: Array, progress: Array) -> Array:
     """The places of the ends and of the points where the line bends, thinned by even steps of the growing progress."""
-    moves = np.flatnonzero((np.diff(x) != 0) | (np.diff(y) != 0))  # points that repeat have no direction
-    dx, dy = np.diff(x)[moves], np.diff(y)[moves]
+    dx, dy = x[1:] - x[:-1], y[1:] - y[:-1]
+    moves = np.flatnonzero((dx != 0) | (dy != 0))  # points that repeat have no direction
+    dx, dy = dx[moves], dy[moves]
     bends = moves[1:][dx[:-1] * dy[1:] != dx[1:] * dy[:-1]]
     kept = np.concatenate([[0], bends, [len(x) - 1]])
     if len(kept) <= MOST_POINTS:
@@ -151,8 +153,7 @@ def _corners(x: Array, y: Array, progress: Array) -> Array:
 
 
 def _calibration(probability: Array, positive: Array, weight: Array | None) -> dict[str, Any]:
-    places = np.linspace(0, 1, BINS + 1)[1:-1].searchsorted(probability)
-    bins = _binned(places, weight, mean_predicted=probability, share_observed=positive)
+    bins = _binned(BIN_EDGES.searchsorted(probability), weight, mean_predicted=probability, share_observed=positive)
     gaps = np.abs(np.subtract(bins["mean_predicted"], bins["share_observed"]))
     return {**bins, "expected_calibration_error": float(np.average(gaps, weights=bins["counts"]))}
 

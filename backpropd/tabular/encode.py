@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -171,7 +171,7 @@ class FeatureEncoder:
     def to_json(self) -> dict[str, Any]:
         """What was learned, for JSON, and the statistics of the columns."""
         columns = [
-            {"column": info.to_json(), "encoder": asdict(part)}
+            {"column": info.to_json(), "encoder": dict(vars(part))}
             for info, part in zip(self.infos, self.parts, strict=True)
         ]
         return {"dtype": self.dtype.name, "columns": columns}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from backpropd import errors, nn
@@ -58,7 +57,7 @@ def resolve_network(
 def _layer(wanted: Mapping[str, Any], general: Any) -> dict[str, Any]:
     """A hidden layer, as `nn.LayerSpec` has it."""
     return {
-        **asdict(nn.LayerSpec(wanted["units"], wanted["activation"])),
+        **vars(nn.LayerSpec(wanted["units"], wanted["activation"])),
         **{name: wanted[name] for name in ("use_bias", "dropout", "normalization") if name in wanted},
         "initializer": _initializer(wanted.get("initializer"), general, wanted["activation"]),
     }
@@ -108,7 +107,7 @@ def _loss(wanted: Any, name: str, answer: str, activation: str) -> str | dict[st
     if name != "huber":
         return name
     given = {} if isinstance(wanted, str) else {key: value for key, value in wanted.items() if key != "name"}
-    return {"name": name, **asdict(nn.Huber(**given))}
+    return {"name": name, **vars(nn.Huber(**given))}
 
 
 def refuse_negative_counts(spec: Mapping[str, Any], targets: Sequence[ColumnInfo]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from backpropd import errors, nn
@@ -52,7 +51,7 @@ def resolve_training(wanted: Mapping[str, Any], loss: Any, parts: Parts, limits:
         "loss": loss,
         **LEFT_OUT,
         **asked,
-        "optimizer": {"name": optimizer["name"], **asdict(optimizer_of({"optimizer": optimizer}))},  # type: ignore[call-overload]
+        "optimizer": {"name": optimizer["name"], **vars(optimizer_of({"optimizer": optimizer}))},
         "schedule": {"name": schedule["name"], **_fields(schedule)},
         "weight_decay": _weight_decay(wanted.get("weight_decay"), optimizer["name"]),
         "epochs": wanted["epochs"],
@@ -67,9 +66,8 @@ def resolve_training(wanted: Mapping[str, Any], loss: Any, parts: Parts, limits:
 
 def _fields(schedule: Mapping[str, Any]) -> dict[str, Any]:
     """A schedule's own fields: the warmup goes with any, and stands beside it."""
-    fields = asdict(schedule_of({"schedule": schedule}))
-    del fields["warmup_epochs"]
-    return fields
+    fields = vars(schedule_of({"schedule": schedule}))
+    return {name: value for name, value in fields.items() if name != "warmup_epochs"}
 
 
 def _weight_decay(wanted: float | None, optimizer: str) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -124,17 +123,14 @@ def _records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
 
 def _settings(network: Network, training: Training, batch_size: int) -> NDArray[Any]:
     """One record of every number that the kernels are told; what is None or not there is zero."""
-    settings = np.zeros(1, SETTINGS)
     numbers: dict[str, Any] = {
-        **asdict(network.loss_function),  # type: ignore[call-overload]
-        **asdict(training.optimizer),  # type: ignore[arg-type]  # each is a dataclass
-        **asdict(training.regularization),
+        **vars(network.loss_function),
+        **vars(training.optimizer),
+        **vars(training.regularization),
         "inputs": network.spec.inputs,
         "outputs": network.outputs,
         "batch_size": batch_size,
         "loss": losses.CODES[network.spec.loss],
         "optimizer": updates.CODES[type(training.optimizer)],
     }
-    for name in SETTINGS.names or ():
-        settings[name] = numbers.get(name) or 0
-    return settings
+    return np.array([tuple(numbers.get(name) or 0 for name in SETTINGS.names or ())], SETTINGS)
