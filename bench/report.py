@@ -109,10 +109,10 @@ def _inference() -> str:
     ]
     return f"""## Prediction of one row
 
-A `Network.predictor` that is kept, and `Network.predict`, on one row, in microseconds (wanted: at most
-{found["wanted"]}). The weights must be read whole, and those of _wide_ are 8 MB.
+A compiled `row_predictor` that is kept, and `Network.predict`, in NumPy, on one row, in microseconds (wanted: at most
+{found["wanted"]}). The weights must be read whole, and those of _wide_ are 8 MB, of _mnist-like_ 1.
 
-{_table(["network", "predictor", "predict"], rows)}"""
+{_table(["network", "row_predictor", "predict"], rows)}"""
 
 
 def _footprint() -> str:

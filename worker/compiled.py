@@ -52,7 +52,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def compile_all() -> None:
-    """Train a little of everything that has a compiled path, so that each kernel meets its types."""
+    """Train and predict a little of everything that has a compiled path, so that each kernel meets its types."""
     x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     y = np.array([[0.0], [0.0], [0.0], [1.0]])
     for dtype in ("float32", "float64"):
@@ -60,6 +60,7 @@ def compile_all() -> None:
         training = nn.Training(nn.SGD(), epochs=1, batch_size=2, engine="numba")
         state = nn.State.start(network, training.optimizer, np.random.default_rng(0))
         list(nn.fit(network, nn.Batch(x, y), None, training, state))
+        nn.row_predictor(network, state.theta)(x[:1])
     several = nn.Batch(x, np.array([0, 1, 2, 2]))
     for neuron, data in (
         (nn.Perceptron(2, dtype="float64"), nn.Batch(x, y)),

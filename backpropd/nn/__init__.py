@@ -10,6 +10,7 @@ h = network.predict(state.theta, x)
 
 from backpropd.nn.activations import ACTIVATIONS
 from backpropd.nn.initializers import INITIALIZERS
+from backpropd.nn.kernels.prediction import row_predictor
 from backpropd.nn.losses import LOSSES, AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Poisson, SquaredError
 from backpropd.nn.mcculloch_pitts import McCullochPitts
 from backpropd.nn.network import Batch, LayerSpec, Network, Spec
@@ -65,5 +66,6 @@ __all__ = [
     "fit",
     "fit_neuron",
     "restore_neuron",
+    "row_predictor",
     "start_neuron",
 ]

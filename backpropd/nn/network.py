@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -107,7 +107,7 @@ class Network:
         Raises `Invalid` where shapes do not fit the network, there are no rows, or a class index is out of
         range.
         """
-        rows = self._rows(x)
+        rows = self.rows(x)
         targets = self._targets(y)
         if not len(rows) or len(rows) != len(targets):
             raise Invalid(f"x has {len(rows)} rows and y {len(targets)}: give as many of each, and one at least")
@@ -115,7 +115,8 @@ class Network:
             raise Invalid(f"weight has the shape {weight.shape}: give one number for each of the {len(rows)} rows")
         return Batch(rows, targets, None if weight is None else np.ascontiguousarray(weight, self.spec.dtype))
 
-    def _rows(self, x: Array) -> Array:
+    def rows(self, x: Array) -> Array:
+        """The rows x (n, inputs) as the network takes them. Raises `Invalid` if x has another shape."""
         if x.ndim != 2 or x.shape[1] != self.spec.inputs:
             raise Invalid(f"x has the shape {x.shape}: the network takes (rows, {self.spec.inputs})")
         return np.ascontiguousarray(x, self.spec.dtype)
@@ -199,30 +200,13 @@ class Network:
     @np.errstate(all="ignore")
     def predict(self, theta: Array, x: Array) -> Array:
         """The outputs h (n, outputs) for rows x (n, inputs). Raises `Invalid` if x has another shape."""
-        x = self._rows(x)
+        x = self.rows(x)
         if len(x) <= BLOCK_ROWS:
             return forward(self.layers(theta, len(x)), x)
         outputs = np.empty((len(x), self.outputs), theta.dtype)
         for rows, output in self._blocks(theta, x):
             outputs[rows] = output.h
         return outputs
-
-    def predictor(self, theta: Array, rows: int = 1) -> Callable[[Array], Array]:
-        """`predict` for so many rows at a time, over buffers made once: of one row, half the time. For one thread.
-
-        It follows what becomes of `theta`, and the next call overwrites the outputs h (rows, outputs). Raises `Invalid`
-        if x has another shape.
-        """
-        layers = self.layers(theta, rows)
-
-        @np.errstate(all="ignore")
-        def predict(x: Array) -> Array:
-            x = self._rows(x)
-            if len(x) != rows:
-                raise Invalid(f"x has {len(x)} rows: this predicts {rows} at a time")
-            return forward(layers, x)
-
-        return predict
 
     @np.errstate(all="ignore")
     def evaluate(self, theta: Array, batch: Batch) -> tuple[float, Array]:

@@ -11,7 +11,7 @@ from typing import Literal
 import numba
 import numpy as np
 
-from backpropd.nn import SGD, LayerSpec, Network, Spec, State, Training, bursts
+from backpropd.nn import SGD, LayerSpec, Network, Spec, State, Training, bursts, row_predictor
 from backpropd.nn.metrics import classification
 from bench.workloads import LEARNING_RATE, MOMENTUM, Workload, data
 
@@ -46,12 +46,12 @@ def train(engine: Literal["numba", "numpy"], workload: Workload) -> Callable[[],
     return start
 
 
-def predict(way: Literal["predict", "predictor"], workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """One row through `Network.predict`, or through a `Network.predictor` that is kept, as often as asked."""
+def predict(way: Literal["predict", "row_predictor"], workload: Workload) -> Callable[[], Callable[[int], object]]:
+    """One row through `Network.predict`, or through a `row_predictor` that is kept, as often as asked."""
     network = network_of(workload)
     theta = network.initialize(np.random.default_rng(0))
     row = data(workload)[0][:1]
-    predict = network.predictor(theta) if way == "predictor" else partial(network.predict, theta)
+    predict = row_predictor(network, theta) if way == "row_predictor" else partial(network.predict, theta)
 
     def run(times: int) -> None:
         for _ in range(times):
@@ -64,5 +64,5 @@ CONTENDERS = {
     "compiled": partial(train, "numba"),
     "numpy": partial(train, "numpy"),
     "predict": partial(predict, "predict"),
-    "predictor": partial(predict, "predictor"),
+    "row_predictor": partial(predict, "row_predictor"),
 }

@@ -10,8 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropd.errors import Diverged
-from backpropd.nn import SGD, Adam, Batch, Epoch, LayerSpec, Network, Spec, State, Training, bursts, fit, optim
+from backpropd.errors import Diverged, Invalid
+from backpropd.nn import (
+    SGD,
+    Adam,
+    Batch,
+    Epoch,
+    LayerSpec,
+    Network,
+    Spec,
+    State,
+    Training,
+    bursts,
+    fit,
+    optim,
+    row_predictor,
+)
 from backpropd.nn.activations import ACTIVATIONS, OUTPUT_ONLY
 from backpropd.nn.kernels.updates import NEAR
 from backpropd.nn.losses import LOSSES
@@ -253,3 +267,24 @@ def test_target_loss_max_seconds_and_a_late_start_of_early_stopping_end_a_run(en
     assert (len(epochs), state.stop_reason, state.seconds) == (7, "max_seconds", 7.0)
     epochs, state = run(early_stopping=EarlyStopping(patience=2, min_delta=1e6, start_epoch=10))
     assert (len(epochs), state.stop_reason) == (12, "early_stopping")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", HIDDEN)
+def test_one_row_is_predicted_as_the_network_predicts_it_and_theta_is_followed(activation: str, dtype: str) -> None:
+    hidden = [
+        LayerSpec(7, activation),
+        LayerSpec(5, activation, use_bias=False, dropout=0.5),
+        LayerSpec(6, activation, normalization="batch"),
+        LayerSpec(4, activation, normalization="layer"),
+    ]
+    network = Network(Spec(3, (*hidden, LayerSpec(3, "softmax")), "cross_entropy", dtype))
+    rng = np.random.default_rng(0)
+    theta, rows = network.initialize(rng), rng.standard_normal((4, 1, 3))
+    predict = row_predictor(network, theta)
+    for x in rows:
+        theta += rng.uniform(0, 0.1, theta.shape)
+        np.testing.assert_allclose(predict(x), network.predict(theta, x), rtol=TOLERANCE[dtype])
+    for other in (rows[0][:0], rows[:, 0], rows[0][:, :1]):
+        with pytest.raises(Invalid):
+            predict(other)

@@ -83,21 +83,6 @@ def test_predicting_in_blocks_gives_what_row_by_row_gives(rows: int) -> None:
         np.testing.assert_allclose(h[i : i + 1], network.predict(theta, x[i : i + 1]), rtol=1e-12)
 
 
-@pytest.mark.parametrize("rows", [1, 3])
-def test_a_predictor_gives_what_predicting_gives_and_follows_theta(rows: int) -> None:
-    network = classifier(4, classes=3)
-    rng = np.random.default_rng(0)
-    theta, x = network.initialize(rng), rng.standard_normal((rows, 2))
-    predict = network.predictor(theta, rows)
-    for _ in range(2):
-        np.testing.assert_array_equal(predict(x), network.predict(theta, x))
-        theta += 1
-        x = -x
-    for other in (x[:0], np.vstack([x, x]), x[:, :1]):
-        with pytest.raises(Invalid):
-            predict(other)
-
-
 def test_the_loss_over_blocks_is_the_mean_over_all_rows() -> None:
     network = regressor(3)
     rng = np.random.default_rng(0)

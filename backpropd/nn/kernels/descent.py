@@ -44,7 +44,7 @@ class NumbaDescent:
         self.everyone = np.arange(len(self.sets[1][0]))
         block = max(batch_size, LEAST_BLOCK) if self.has_validation else batch_size
         lanes = -(-block // LANES) * LANES
-        self.layers, size = _records(network, lanes)
+        self.layers, size = records(network, lanes)
         self.settings = _settings(network, training, batch_size)[0]
         widest = max(layer.units for layer in network.spec.layers)
         self.work = (
@@ -95,7 +95,7 @@ def _rows_of(batch: Batch, dtype: np.dtype[Any]) -> Rows:
     return x, np.zeros(0, np.int64), y, weights
 
 
-def _records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
+def records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
     """The layers as records, and how many numbers the buffer must hold for so many lanes."""
     records = np.zeros(len(network.spec.layers), LAYER)
     places = {name: place.start for name, place in network.layout.slices.items()}

@@ -37,7 +37,7 @@ def forward(
         h = buffer[layer.h : layer.h + size]
         _preactivate(layer, theta, below, a, lanes, panel)
         if layer.normalization:
-            _normalize(layer, theta, a, buffer, lanes, rows, scratch, training)
+            normalize(layer, theta, a, buffer, lanes, rows, scratch, training)
         activate(layer.activation, a, h, lanes, scratch)
         below = h
         if training and layer.dropout > 0:
@@ -145,9 +145,7 @@ def _drop(rate: float, h: Any, mask: Any, output: Any, lanes: int, rows: int, rn
 
 
 @part
-def _normalize(
-    layer: Any, theta: Any, a: Any, buffer: Any, lanes: int, rows: int, scratch: Any, training: bool
-) -> None:
+def normalize(layer: Any, theta: Any, a: Any, buffer: Any, lanes: int, rows: int, scratch: Any, training: bool) -> None:
     """Take off the mean, divide by the deviation, then scale and shift; in place."""
     units = layer.fan_out
     normalized = buffer[layer.normalized : layer.normalized + a.size]
