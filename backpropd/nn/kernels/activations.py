@@ -36,7 +36,7 @@ DENSITY = 1 / math.sqrt(2 * math.pi)
 
 @part
 def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
-    """h = g(a); softmax takes `scratch`, (2, lanes) numbers, for each lane's largest a and its sum."""
+    """h = g(a); softmax leaves in `scratch`, (2, lanes) numbers, each lane's largest a and its largest h."""
     one, zero = a.dtype.type(1), a.dtype.type(0)
     if code == RELU:
         for i in range(a.size):

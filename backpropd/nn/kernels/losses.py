@@ -28,7 +28,7 @@ def loss_value(settings: Any, a: Any, h: Any, labels: Any, targets: Any, share: 
     """The mean loss over the batch's rows."""
     lanes = share.size
     if settings.loss == CROSS_ENTROPY:
-        return _cross_entropy(a, h, labels, share, rows, settings.label_smoothing, scratch)
+        return _cross_entropy(a, labels, share, rows, settings.label_smoothing, scratch)
     T = a.dtype.type
     zero, half, one = T(0), T(0.5), T(1)
     smoothing, delta = T(settings.label_smoothing), T(settings.delta)
@@ -58,19 +58,15 @@ def loss_value(settings: Any, a: Any, h: Any, labels: Any, targets: Any, share: 
 
 
 @part
-def _cross_entropy(a: Any, h: Any, labels: Any, share: Any, rows: int, label_smoothing: float, scratch: Any) -> float:
-    """log Σ exp(a) - a_y, where log Σ exp(a) is read off at the largest h, as the reference does."""
+def _cross_entropy(a: Any, labels: Any, share: Any, rows: int, label_smoothing: float, scratch: Any) -> float:
+    """log Σ exp(a) - a_y, where log Σ exp(a) is read off at the largest h, as the reference does.
+
+    The largest a and h of each lane are what softmax, just before, has left in `scratch`.
+    """
     T = a.dtype.type
     lanes = share.size
     classes = a.size // lanes
     largest, likeliest = scratch[:lanes], scratch[lanes : 2 * lanes]
-    for i in range(lanes):
-        largest[i] = a[i]
-        likeliest[i] = h[i]
-    for k in range(lanes, a.size, lanes):
-        for i in range(lanes):
-            largest[i] = a[k + i] if a[k + i] > largest[i] else largest[i]
-            likeliest[i] = h[k + i] if h[k + i] > likeliest[i] else likeliest[i]
     total = T(0)
     smoothing = T(label_smoothing)
     for i in range(lanes):

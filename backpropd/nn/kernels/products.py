@@ -19,8 +19,8 @@ WORK = STEPS * (COLUMNS + LIFTED)
 """How many numbers a product needs to work in."""
 
 # Where calls are suppressed below: numba itself gives an intrinsic its first argument.
-_tile, _row = tile(ROWS, VECTORS), tile(1, VECTORS)
-_thin_tile, _thin_row = tile(ROWS, 1), tile(1, 1)
+_tile, _row = tile(ROWS, VECTORS, whole=True), tile(1, VECTORS, whole=True)
+_last_tile, _thin_tile, _thin_row = (tile(*size, whole=False) for size in ((ROWS, VECTORS), (ROWS, 1), (1, 1)))
 
 
 @part
@@ -49,37 +49,50 @@ def product(
             j, lifted = 0, work[STEPS * COLUMNS :]
             whole = m // LIFTED * LIFTED if a_turned and columns >= OFTEN * width else 0
             while j < m:
-                rows = ROWS if j + ROWS <= m else 1
-                strip, start, strip_row, strip_step = a, j * a_row + first * a_step, a_row, a_step
+                rows = LIFTED if j < whole else m - j
+                strip, start, apart_rows, strip_row, strip_step = a, j * a_row + first * a_step, a_row, a_row, a_step
                 if j < whole:
-                    if j % LIFTED == 0:
-                        lift(a, first * m + j, m, steps, lifted)  # type: ignore[call-arg]
-                    strip, start, strip_row, strip_step = lifted, j % LIFTED * steps, 1, ROWS
-                _band(
-                    strip, start, strip_row, strip_step, source, apart, step, c, j * n + left, n,
+                    lift(a, first * m + j, m, steps, lifted)  # type: ignore[call-arg]
+                    strip, start, apart_rows, strip_row, strip_step = lifted, 0, steps, 1, ROWS
+                _bands(
+                    strip, start, apart_rows, strip_row, strip_step, source, apart, step, c, j * n + left, n,
                     rows, steps, columns, first == 0 and not onto, width, vector,
                 )  # fmt: skip
                 j += rows
 
 
 @part
-def _band(
-    a: Any, start: int, a_row: int, a_step: int, b: Any, apart: int, step: int, c: Any, place: int, c_row: int,
-    rows: int, steps: int, columns: int, fresh: bool, width: int, vector: int,
+def _bands(
+    a: Any, first: int, apart_rows: int, a_row: int, a_step: int, b: Any, apart: int, step: int, c: Any, place: int,
+    c_row: int, rows: int, steps: int, columns: int, fresh: bool, width: int, vector: int,
 ) -> None:  # fmt: skip
-    """All columns of some of C's rows; `width` of B's columns lie together, and `apart` times as far from the next."""
-    i = 0
-    while i < columns:
-        of_b, left = i // width * width * apart + i % width, columns - i
-        if left >= width and rows == ROWS:
-            _tile(a, start, a_row, a_step, b, of_b, step, c, place + i, c_row, width, steps, fresh)
-        elif left >= width:
-            _row(a, start, a_row, a_step, b, of_b, step, c, place + i, c_row, width, steps, fresh)
-        elif rows == ROWS:
-            _thin_tile(a, start, a_row, a_step, b, of_b, step, c, place + i, c_row, left, steps, fresh)
-        else:
-            _thin_row(a, start, a_row, a_step, b, of_b, step, c, place + i, c_row, left, steps, fresh)
-        i += width if left >= width else vector
+    """All columns of some of C's rows, band by band of as many as a tile has; where fewer are left, one by one.
+
+    Of A the bands lie `apart_rows` times their first row from the first; of B `width` columns lie together, and `apart`
+    times as far from the next.
+    """
+    whole = columns // width * width
+    j = 0
+    while j < rows:
+        band = ROWS if j + ROWS <= rows else 1
+        start, to, i = first + j * apart_rows, place + j * c_row, 0
+        while i < whole:
+            if band == ROWS:
+                _tile(a, start, a_row, a_step, b, i * apart, step, c, to + i, c_row, width, steps, fresh)
+            else:
+                _row(a, start, a_row, a_step, b, i * apart, step, c, to + i, c_row, width, steps, fresh)
+            i += width
+        while i < columns:
+            of_b, left = whole * apart + i - whole, columns - i
+            if band < ROWS:
+                _thin_row(a, start, a_row, a_step, b, of_b, step, c, to + i, c_row, left, steps, fresh)
+            elif left <= width - vector:
+                _thin_tile(a, start, a_row, a_step, b, of_b, step, c, to + i, c_row, left, steps, fresh)
+            else:
+                _last_tile(a, start, a_row, a_step, b, of_b, step, c, to + i, c_row, left, steps, fresh)
+                break
+            i += vector
+        j += band
 
 
 @part

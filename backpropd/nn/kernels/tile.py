@@ -32,12 +32,12 @@ VECTOR_BYTES, ROWS, VECTORS = _registers()
 LIFTED = 16  # numbers of a row, a line of the cache: of rows that lie a power of two apart few stay there together
 
 
-def tile(rows: int, vectors: int) -> Any:
+def tile(rows: int, vectors: int, *, whole: bool) -> Any:
     """Compiled code for a tile of so many rows and vectors a row: C = A B, or C += A B if not `fresh`.
 
     Every array is flat, with the place where the tile begins. A's rows lie `a_row` apart and its columns, which are
     `steps` in number, `a_step`; B's rows are `b_step` apart, C's `c_row`; the rows of both are contiguous. Of a tile
-    one vector wide only so many `columns` are C's.
+    that is not `whole` only so many `columns` are C's: all but some of the last vector.
     """
 
     @intrinsic
@@ -52,7 +52,11 @@ def tile(rows: int, vectors: int) -> Any:
             pointer = _pointers(context, builder, signature, arguments)
             _, a_start, a_row, a_step, _, b_start, b_step, _, c_start, c_row, columns, steps, fresh = arguments
             vector = _vector_of(context, signature.args[0].dtype)
-            mask = _first(builder, columns, vector) if vectors == 1 else None
+            of_last = builder.sub(columns, INT((vectors - 1) * vector.count))
+            mask = None if whole else _first(builder, of_last, vector)
+
+            def masked(column: int) -> Any:
+                return mask if column == vectors - 1 else None
 
             def of_c(row: int, column: int) -> Any:
                 start = builder.add(c_start, builder.mul(c_row, INT(row)))
@@ -62,7 +66,7 @@ def tile(rows: int, vectors: int) -> Any:
             sums = [_zero(builder, vector) for _ in places]
             with builder.if_then(builder.not_(fresh)):
                 for total, where in zip(sums, places, strict=True):
-                    builder.store(_load(builder, of_c(*where), vector, mask), total)
+                    builder.store(_load(builder, of_c(*where), vector, masked(where[1])), total)
             starts = [builder.add(a_start, builder.mul(a_row, INT(row))) for row in range(rows)]
             with cgutils.for_range(builder, steps) as loop:
                 of_b = builder.gep(pointer[4], [builder.add(b_start, builder.mul(loop.index, b_step))])
@@ -78,7 +82,7 @@ def tile(rows: int, vectors: int) -> Any:
                     more = _multiply_add(builder, factors[row], across[column], builder.load(total))
                     builder.store(more, total)
             for total, where in zip(sums, places, strict=True):
-                _store(builder, builder.load(total), of_c(*where), mask)
+                _store(builder, builder.load(total), of_c(*where), masked(where[1]))
             return context.get_dummy_value()
 
         return signature, code
