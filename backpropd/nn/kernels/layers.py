@@ -22,7 +22,7 @@ MEMORY = 0.1
 SMALL = 384
 """How many multiplications are as quick in a loop as in tiles: `python -m bench.products` measures it."""
 FEW = 2
-"""Units whose gradients are quicker in a loop, however many multiplications they take."""
+"""Units that are quicker in a loop, however many multiplications they take."""
 
 
 @part
@@ -79,6 +79,13 @@ def backward(
 
 
 @part
+def _in_tiles(layer: Any, lanes: int) -> bool:
+    """Whether the layer's products are quicker in tiles than in a loop."""
+    tiled: bool = layer.fan_out > FEW and layer.fan_in * layer.fan_out * lanes > SMALL
+    return tiled
+
+
+@part
 def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int, panel: Any) -> None:
     """a = Wᵀ h_below + b: (fan_in, fan_out)ᵀ @ (fan_in, lanes)."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
@@ -86,7 +93,7 @@ def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int, panel: 
     for j in range(fan_out):
         start = theta[layer.bias + j] if layer.bias >= 0 else theta.dtype.type(0)
         a[j * lanes : (j + 1) * lanes] = start
-    if fan_in * fan_out * lanes > SMALL and fan_out > FEW:
+    if _in_tiles(layer, lanes):
         product(weight, below, a, fan_out, fan_in, lanes, True, False, True, panel)
         return
     for j in range(fan_out):
@@ -101,7 +108,7 @@ def _parameter_gradients(layer: Any, below: Any, at_a: Any, gradient: Any, lanes
     """∂L/∂W = h_below ∂L/∂aᵀ: (fan_in, lanes) @ (fan_out, lanes)ᵀ, and ∂L/∂b its sum over the lanes."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = gradient[layer.weight : layer.weight + fan_in * fan_out]
-    if fan_in * fan_out * lanes > SMALL and fan_out > FEW:
+    if _in_tiles(layer, lanes):
         product(below, at_a, weight, fan_in, lanes, fan_out, False, True, False, panel)
     else:
         for k in range(fan_in):
@@ -123,7 +130,7 @@ def _activation_gradient(layer: Any, theta: Any, at_a: Any, at_h: Any, lanes: in
     """∂L/∂h_below = W ∂L/∂a: (fan_in, fan_out) @ (fan_out, lanes)."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = theta[layer.weight : layer.weight + fan_in * fan_out]
-    if fan_in * fan_out * lanes > SMALL and fan_out > FEW:
+    if _in_tiles(layer, lanes):
         product(weight, at_a, at_h, fan_in, fan_out, lanes, False, False, False, panel)
         return
     for k in range(fan_in):

@@ -49,11 +49,12 @@ def product(
             j, lifted = 0, work[STEPS * COLUMNS :]
             whole = m // LIFTED * LIFTED if a_turned and columns >= OFTEN * width else 0
             while j < m:
-                rows = LIFTED if j < whole else m - j
-                strip, start, apart_rows, strip_row, strip_step = a, j * a_row + first * a_step, a_row, a_row, a_step
                 if j < whole:
                     lift(a, first * m + j, m, steps, lifted)  # type: ignore[call-arg]
-                    strip, start, apart_rows, strip_row, strip_step = lifted, 0, steps, 1, ROWS
+                    rows, strip, start, apart_rows, strip_row, strip_step = LIFTED, lifted, 0, steps, 1, ROWS
+                else:
+                    rows, strip, start = m - j, a, j * a_row + first * a_step
+                    apart_rows, strip_row, strip_step = a_row, a_row, a_step
                 _bands(
                     strip, start, apart_rows, strip_row, strip_step, source, apart, step, c, j * n + left, n,
                     rows, steps, columns, first == 0 and not onto, width, vector,
