@@ -1,4 +1,4 @@
-# The image of the deployed programs. The API, the worker, the sweeper and the migration are four commands of it.
+# The image of the deployed programs. The API, the worker, the reaper and the migration are four commands of it.
 
 FROM python:3.13-slim AS build
 COPY locks/ /locks/

@@ -21,7 +21,7 @@ QUEUE = "backpropd"
 MOST_WAKE_UPS = 16  # that wait: an idle worker takes one up within milliseconds
 
 
-# Somebody waits for the answer while the doorbell rings: one try, for the sweeper will ring again.
+# Somebody waits for the answer while the doorbell rings: one try, for the reaper will ring again.
 IMPATIENT = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
 
 
@@ -81,7 +81,7 @@ class Ring(IntEnum):
 def ring(app: Celery) -> Ring:
     """Wake one idle worker, unless many wake-ups lie there: then no more are added.
 
-    When the broker is away, a line in the log says so: the sweeper rings again.
+    When the broker is away, a line in the log says so: the reaper rings again.
     """
     try:
         with app.producer_or_acquire() as producer:
@@ -89,7 +89,7 @@ def ring(app: Celery) -> Ring:
                 return Ring.ENOUGH
             app.send_task(TASK, producer=producer, retry=False, ignore_result=True, queue=QUEUE)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("the doorbell is out of order (%s): the sweeper will ring for this job", error)
+        log.warning("the doorbell is out of order (%s): the reaper will ring for this job", error)
         return Ring.OUT_OF_ORDER
     return Ring.HEARD
 

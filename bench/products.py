@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 from backpropd.nn.kernels.layers import SMALL
-from backpropd.nn.kernels.products import WORK, product
+from backpropd.nn.kernels.matmul.products import WORK, product
 
 SIZES = [
     (2, 4, 16), (4, 4, 16), (4, 8, 16), (8, 8, 16), (16, 16, 16), (16, 16, 32), (30, 64, 32), (64, 64, 64),

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import update
 
 from backpropd.config import Settings
-from backpropd.store.schema import Job
+from backpropd.store.sql.schema import Job
 from bench import results
 from tests.acceptance.faults.cluster import SHORT, Cluster, cluster, eventually
 

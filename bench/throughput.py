@@ -20,13 +20,14 @@ import httpx
 from sqlalchemy import insert
 
 from backpropd.client import Client
-from backpropd.store import claims, datasets, epochs, jobs
-from backpropd.store.claims import Claimant
-from backpropd.store.database import Database
+from backpropd.store import datasets, epochs, jobs
 from backpropd.store.ids import new_id
-from backpropd.store.migrate import upgrade
-from backpropd.store.schema import Epoch, Job
-from backpropd.store.types import now
+from backpropd.store.scheduling import claims
+from backpropd.store.scheduling.claims import ClaimOptions
+from backpropd.store.sql.column_types import now
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.migrate import upgrade
+from backpropd.store.sql.schema import Epoch, Job
 from bench import results, streams
 from embedded.demo import stack
 from tests.servers import postgres_server
@@ -155,7 +156,7 @@ def _queue(folder: Path, url: str) -> dict[str, float]:
 
 def _claim(database: Database) -> None:
     with database.write() as session:
-        assert claims.claim_best(session, Claimant("bench", 30))
+        assert claims.claim_best(session, ClaimOptions("bench", 30))
 
 
 def _write_curve(database: Database, number: int) -> None:

@@ -76,7 +76,7 @@ def stack(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[s
 
 
 def _address(stack: subprocess.Popen[bytes], told: Path) -> str:
-    print("Starting Redis, the API, the workers and the sweeper …", flush=True)
+    print("Starting Redis, the API, the workers and the reaper …", flush=True)
     until = time.monotonic() + START_SECONDS
     while stack.poll() is None and time.monotonic() < until:
         if told.exists():

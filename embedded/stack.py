@@ -1,4 +1,4 @@
-"""The parts of the stack: migrations, then Redis, then the API, the worker and the sweeper, all at once."""
+"""The parts of the stack: migrations, then Redis, then the API, the worker and the reaper, all at once."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _programs(api: Address, ready: Callable[[], bool]) -> list[Part]:
     return [
         Part("api", _python("service"), lambda: api.answers("/healthz"), grace=_GRACE),
         Part("worker", _python("worker", "run"), ready, ready_within=_WORKER_READY, grace=_WORKER_GRACE, beside=True),
-        Part("sweeper", _python("worker", "sweep"), lambda: True, grace=_GRACE, beside=True),
+        Part("reaper", _python("worker", "reap"), lambda: True, grace=_GRACE, beside=True),
     ]
 
 

@@ -1,8 +1,8 @@
-"""Alembic's entry: it migrates the connection that `backpropd.store.migrate` hands it."""
+"""Alembic's entry: it migrates the connection that `backpropd.store.sql.migrate` hands it."""
 
 from alembic import context
 
-from backpropd.store.schema import Base
+from backpropd.store.sql.schema import Base
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True

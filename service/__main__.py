@@ -28,11 +28,11 @@ def main() -> None:
 
 
 def _operate() -> None:
-    from service import operator  # the database comes with it, which the server's own process does without
+    from service import admin_cli  # the database comes with it, which the server's own process does without
 
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
-    operator.add_commands(parser.add_subparsers(required=True))
-    operator.run(from_environment(), parser.parse_args())
+    admin_cli.add_commands(parser.add_subparsers(required=True))
+    admin_cli.run(from_environment(), parser.parse_args())
 
 
 def _serve(settings: Settings) -> None:

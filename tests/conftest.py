@@ -8,7 +8,7 @@ import pytest
 
 from backpropd.nn.kernels.compile import keep_machine_code
 from tests.servers import postgres_server, redis_server
-from worker.compiled import BAKED
+from worker.kernel_cache import BAKED
 
 keep_machine_code(BAKED)
 

@@ -9,27 +9,27 @@ from redis import Redis as Client
 
 from backpropd import queue
 from backpropd.config import Settings
-from service.doorbell import Doorbell
+from service.worker_notifier import WorkerNotifier
 from tests.embedded.running import eventually
 from tests.servers import Redis, redis_server
 
 
 def test_each_press_wakes_a_worker_until_enough_are_woken(tmp_path: Path) -> None:
     with redis_server(tmp_path / "redis") as url, Client.from_url(url.replace("redis+socket", "unix")) as client:
-        doorbell = Doorbell(queue.make_app(Settings(data_dir=tmp_path, broker_url=url), impatient=True))
+        worker_notifier = WorkerNotifier(queue.make_app(Settings(data_dir=tmp_path, broker_url=url), impatient=True))
 
         def lying() -> int:
             return int(client.llen(queue.QUEUE))
 
         for _ in range(3):
-            doorbell.press()
+            worker_notifier.notify()
         eventually(lambda: lying() == 3)
         for _ in range(queue.MOST_WAKE_UPS + 10):
-            doorbell.press()
+            worker_notifier.notify()
         eventually(lambda: lying() == queue.MOST_WAKE_UPS)
         time.sleep(0.1)  # and the doorbell rests
         client.delete(queue.QUEUE)
-        doorbell.press()
+        worker_notifier.notify()
         eventually(lambda: lying() == 1)
         time.sleep(0.1)
         assert lying() == 1, "a ring that was enough came again"

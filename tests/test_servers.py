@@ -12,7 +12,7 @@ from redis import Redis as Client
 from redis.exceptions import AuthenticationError
 from sqlalchemy import create_engine, make_url, text
 
-from .servers import Redis, connect, fresh_database, postgres_server, redis_server
+from tests.servers import Redis, connect, fresh_database, postgres_server, redis_server
 
 pytestmark = pytest.mark.acceptance
 

@@ -1,4 +1,4 @@
-"""`python -m worker run | sweep | migrate | compile | ready`: the worker, the sweeper, and what is done beside them."""
+"""`python -m worker run | reap | migrate | compile | ready`: the worker, the reaper, and what is done beside them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main() -> None:
     programs.add_parser("migrate", help="bring the database to the newest schema")
     programs.add_parser("compile", help="compile the kernels into this environment, so that workers start at once")
     programs.add_parser("ready", help="end with status 0 if jobs would be trained now")
-    sweep = programs.add_parser("sweep", help="take up jobs whose worker was lost, and ring for those nobody heard of")
+    sweep = programs.add_parser("reap", help="take up jobs whose worker was lost, and ring for those nobody heard of")
     sweep.add_argument("--once", action="store_true", help="sweep one time and end")
     arguments = parser.parse_args()
     blas.use_one_thread()  # one job, one core; NumPy has not loaded yet
@@ -34,21 +34,21 @@ def main() -> None:
 
 def _start(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.program == "compile":
-        from worker import compiled
+        from worker import kernel_cache
 
-        compiled.bake()
+        kernel_cache.bake()
     elif arguments.program == "migrate":
         from worker import migrate
 
         migrate.run(settings)
     elif arguments.program == "ready":
-        from worker import ready
+        from worker import readiness
 
-        ready.check(settings)
-    elif arguments.program == "sweep":
-        from worker import sweeper
+        readiness.check(settings)
+    elif arguments.program == "reap":
+        from worker import reaper
 
-        sweeper.run(settings, once=arguments.once)
+        reaper.run(settings, once=arguments.once)
     else:
         from worker import processes
 

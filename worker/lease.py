@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.config import Settings
-from backpropd.store import claims, turns
-from backpropd.store.claims import Claim
-from backpropd.store.database import Database
-from worker.board import Board
-from worker.keeper import Keeper
+from backpropd.store.scheduling import claims, fair_queue
+from backpropd.store.scheduling.claims import Claim
+from backpropd.store.sql.database import Database
+from worker.heartbeat_board import HeartbeatBoard
+from worker.lease_thread import LeaseThread
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,9 @@ class Lease:
     `interrupt` is an array of one int8 that training looks at between two batches; it is set together with `request`.
     """
 
-    def __init__(self, claim: Claim, since: float, database: Database, settings: Settings, board: Board) -> None:
+    def __init__(
+        self, claim: Claim, since: float, database: Database, settings: Settings, board: HeartbeatBoard
+    ) -> None:
         """`since` is a moment (monotonic) before the claim was made: the lease is not older than that."""
         self.claim, self.database, self.settings, self.board = claim, database, settings, board
         self.request: str | None = None
@@ -50,7 +52,7 @@ class Lease:
         self._deadline = self._began + settings.max_job_seconds - claim.seconds
 
     @contextmanager
-    def kept(self, keeper: Keeper) -> Iterator[None]:
+    def kept(self, keeper: LeaseThread) -> Iterator[None]:
         """Have the keeper look after it while the block runs."""
         self.board.beat()
         try:
@@ -132,7 +134,7 @@ class Lease:
         else:
             with self.database.read() as session:
                 self.hear(claims.asked(session, self.claim))
-                waiting = self._turn_is_over() and turns.somebody_waits(session, self.claim.priority)
+                waiting = self._turn_is_over() and fair_queue.somebody_waits(session, self.claim.priority)
             self.hear("turn_over" if waiting else None)
         if self.board.stopping():
             self.hear("hand_back")
@@ -177,7 +179,7 @@ class Lease:
             return claims.hand_back(session, self.claim, "its turn is over, and others wait", behind=True)
         if self.request == "deadline":
             return claims.fail(session, self.claim, "deadline_exceeded", self._late())
-        return claims.obey(session, self.claim)
+        return claims.apply_request(session, self.claim)
 
     def _late(self) -> str:
         return (

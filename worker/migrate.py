@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from backpropd.config import Settings
-from backpropd.store.database import Database
-from backpropd.store.migrate import upgrade
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.migrate import upgrade
 
 SCRIPTS = Path(__file__).parent.parent / "migrations"
 

@@ -16,12 +16,12 @@ from celery import Celery, signals
 
 from backpropd import errors, queue
 from backpropd.config import Settings
-from backpropd.store import sweeps, workers
 from backpropd.store.blobs import Blobs
-from backpropd.store.database import Database
-from worker import compiled, tasks
-from worker.board import Board
-from worker.identity import identity, lives
+from backpropd.store.scheduling import rescue, workers
+from backpropd.store.sql.database import Database
+from worker import kernel_cache, tasks
+from worker.heartbeat_board import HeartbeatBoard
+from worker.process_identity import identity, lives
 from worker.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,12 @@ OPTIONS = (
 
 def run(settings: Settings) -> None:
     """Train until SIGTERM; running jobs are checkpointed and handed back."""
-    compiled.prepare(settings.data_dir)
+    kernel_cache.prepare(settings.data_dir)
     app = queue.make_app(settings)
     database = Database(settings.database_url)
     blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
     name = identity(os.getpid())
-    runner = Runner(name, settings, database, blobs, Board(settings.workers))
+    runner = Runner(name, settings, database, blobs, HeartbeatBoard(settings.workers))
     tasks.register(app, runner)
     _mind(app, runner)
     options = [*OPTIONS, f"--concurrency={settings.workers}", f"--hostname={name.replace('/', '-')}@%h"]
@@ -117,6 +117,6 @@ def _tell(runner: Runner) -> list[str]:
     try:
         with runner.database.write() as session:
             workers.seen(session, runner.name, runner.settings.workers)
-            return sweeps.take_up_dead(session, lives, runner.settings.max_losses)
+            return rescue.take_up_dead(session, lives, runner.settings.max_losses)
     finally:
         runner.database.dispose()

@@ -11,14 +11,14 @@ from structlog.contextvars import bound_contextvars
 
 from backpropd import errors, learn
 from backpropd.config import Settings
-from backpropd.store import claims
 from backpropd.store.blobs import Blobs
-from backpropd.store.claims import Claim
-from backpropd.store.database import Database
-from worker.board import Board
-from worker.journal import Journal
-from worker.keeper import Keeper
+from backpropd.store.scheduling import claims
+from backpropd.store.scheduling.claims import Claim
+from backpropd.store.sql.database import Database
+from worker.epoch_writer import EpochWriter
+from worker.heartbeat_board import HeartbeatBoard
 from worker.lease import Lease
+from worker.lease_thread import LeaseThread
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ class Runner:
     settings: Settings
     database: Database
     blobs: Blobs
-    board: Board = field(default_factory=lambda: Board(1))
-    keeper: Keeper = field(default_factory=Keeper)
+    board: HeartbeatBoard = field(default_factory=lambda: HeartbeatBoard(1))
+    keeper: LeaseThread = field(default_factory=LeaseThread)
     _next: Lease | None = field(default=None, init=False)
 
     def run_one(self) -> bool:
@@ -58,10 +58,10 @@ class Runner:
                 log.info("%s %s", claim.job_id, status)
         return True
 
-    def _claimant(self) -> claims.Claimant | None:
+    def _claimant(self) -> claims.ClaimOptions | None:
         if self.board.stopping():
             return None
-        return claims.Claimant(self.name, self.settings.lease_seconds, self.settings.max_running_jobs_per_tenant)
+        return claims.ClaimOptions(self.name, self.settings.lease_seconds, self.settings.max_running_jobs_per_tenant)
 
     def _lease(self, claim: Claim | None, since: float) -> Lease | None:
         return Lease(claim, since, self.database, self.settings, self.board) if claim else None
@@ -88,7 +88,7 @@ class Runner:
         run = self._run_of(claim, lease)
         if (most := claim.spec["training"].get("max_seconds")) is not None:
             lease.end_within(most)
-        journal = Journal(lease, run, self.settings)
+        journal = EpochWriter(lease, run, self.settings)
         try:
             for burst in run.bursts():
                 journal.add(burst)
@@ -99,7 +99,7 @@ class Runner:
                 status, then = journal.succeed(run.stop_reason, model, self._claimant())
                 self._next = self._lease(then, since)
                 return status
-        except claims.Asked as asked:
+        except claims.StopRequested as asked:
             lease.hear(asked.request)
         except errors.BackpropdError:
             journal.flush()  # what was learned before an error is kept, too
@@ -109,9 +109,9 @@ class Runner:
 
     def _run_of(self, claim: Claim, lease: Lease) -> learn.AnyRun:
         """The run, its tables read."""
-        start = claims.Start()
+        start = claims.ResumePoint()
         if claim.checkpointed or claim.warm_start_model_id:
-            start = lease.read(lambda session: claims.start_of(session, claim))
+            start = lease.read(lambda session: claims.resume_point(session, claim))
         with ExitStack() as files:
             path = files.enter_context(self.blobs.local_path(claim.dataset_sha256))
             validation = None

@@ -10,8 +10,8 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple, TextIO
 
 from backpropd.client import Client
+from backpropd.csv_injection import harmless_row
 from backpropd.errors import ClientError
-from backpropd.formulas import harmless_row
 
 PART = 5000
 DELIMITERS = ",;\t|"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd import errors, tabular
-from backpropd.learn.spec import Resolved, is_multi_label, loss_name
+from backpropd.learn.build import Resolved, is_multi_label, loss_name
 from backpropd.nn import Batch
 from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, TargetEncoder
 

@@ -13,8 +13,8 @@ from safetensors.numpy import load, save
 
 from backpropd import nn
 from backpropd.learn import data
-from backpropd.learn.spec import is_multi_label, network_spec
-from backpropd.nn import metrics, report
+from backpropd.learn.build import is_multi_label, network_spec
+from backpropd.nn.evaluation import metrics, report
 from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
 
 Array = NDArray[Any]

@@ -28,7 +28,7 @@ from backpropd.learn.resolve.columns import (
     resolve_task,
 )
 from backpropd.learn.resolve.validation import FEWEST_ROWS_TO_VALIDATE
-from backpropd.nn.perceptron_network import LARGEST_INPUTS
+from backpropd.nn.neurons.perceptron_network import LARGEST_INPUTS
 from backpropd.tabular import ColumnInfo
 
 BOOLEAN_KINDS = ("mcculloch_pitts", "perceptron_network")

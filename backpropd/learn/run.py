@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from backpropd import errors, nn
 from backpropd.learn import data
+from backpropd.learn.build import network_spec, training_of
 from backpropd.learn.checkpoint import pack, unpack
 from backpropd.learn.data import Encoders, Source
 from backpropd.learn.model import Model, metrics_for, report_for
-from backpropd.learn.spec import network_spec, training_of
 from backpropd.nn import Batch
 
 

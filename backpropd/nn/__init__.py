@@ -8,23 +8,31 @@ for epoch in fit(network, Batch(x, y), None, training, state):
 h = network.predict(state.theta, x)
 """
 
-from backpropd.nn.activations import ACTIVATIONS
-from backpropd.nn.initializers import INITIALIZERS
+from backpropd.nn.feedforward.activations import ACTIVATIONS
+from backpropd.nn.feedforward.initializers import INITIALIZERS
+from backpropd.nn.feedforward.losses import (
+    LOSSES,
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Huber,
+    Poisson,
+    SquaredError,
+)
+from backpropd.nn.feedforward.network import Batch, LayerSpec, Network, Spec
 from backpropd.nn.kernels.prediction import row_predictor
-from backpropd.nn.losses import LOSSES, AbsoluteError, BinaryCrossEntropy, CrossEntropy, Huber, Poisson, SquaredError
-from backpropd.nn.mcculloch_pitts import McCullochPitts
-from backpropd.nn.network import Batch, LayerSpec, Network, Spec
-from backpropd.nn.neurons import NEURONS, Neuron, fit_neuron, restore_neuron, start_neuron
-from backpropd.nn.optim import LBFGS, OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
-from backpropd.nn.params import Layout
-from backpropd.nn.perceptron import Perceptron
-from backpropd.nn.perceptron_network import PerceptronNetwork
-from backpropd.nn.regularize import Regularization
-from backpropd.nn.schedules import SCHEDULES
-from backpropd.nn.state import State
-from backpropd.nn.threshold import Trace
-from backpropd.nn.train import Epoch, bursts, fit
-from backpropd.nn.training import EarlyStopping, Training
+from backpropd.nn.layout import Layout
+from backpropd.nn.neurons.mcculloch_pitts import McCullochPitts
+from backpropd.nn.neurons.perceptron import Perceptron
+from backpropd.nn.neurons.perceptron_network import PerceptronNetwork
+from backpropd.nn.neurons.step_units import Trace
+from backpropd.nn.neurons.training import NEURONS, Neuron, fit_neuron, restore_neuron, start_neuron
+from backpropd.nn.optimization.optimizers import LBFGS, OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
+from backpropd.nn.optimization.regularization import Regularization
+from backpropd.nn.optimization.schedules import SCHEDULES
+from backpropd.nn.training.state import State
+from backpropd.nn.training.train import Epoch, bursts, fit
+from backpropd.nn.training.training_config import EarlyStopping, Training
 
 __all__ = [
     "ACTIVATIONS",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from backpropd.store.schema import Audit
-from backpropd.store.types import now
+from backpropd.store.sql.column_types import now
+from backpropd.store.sql.schema import Audit
 
 
 def record(session: Session, tenant: str, actor: str, action: str, subject: str) -> None:

@@ -95,7 +95,7 @@ class Blobs:
             self.filesystem.rm_file(self._path(sha256))
 
     def older_than(self, seconds: float) -> Iterator[str]:
-        """The names of blobs written at least so long ago: what the sweeper asks about."""
+        """The names of blobs written at least so long ago: what the reaper asks about."""
         limit = time.time() - seconds
         for path in self.filesystem.find(self.root):
             if self.filesystem.modified(path).timestamp() < limit:

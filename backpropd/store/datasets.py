@@ -11,10 +11,10 @@ from backpropd import errors
 from backpropd.store import idempotency, tenants
 from backpropd.store.blobs import Blobs
 from backpropd.store.ids import new_id
-from backpropd.store.paging import Page, page
-from backpropd.store.schema import Dataset, Job
+from backpropd.store.sql.column_types import now
+from backpropd.store.sql.paging import Page, page
+from backpropd.store.sql.schema import Dataset, Job
 from backpropd.store.status import OVER
-from backpropd.store.types import now
 
 
 def create(session: Session, tenant: str, **fields: Any) -> Dataset:
@@ -59,7 +59,7 @@ def delete(session: Session, tenant: str, dataset_id: str) -> str:
 def hold_blob(session: Session, sha256: str) -> None:
     """Let nobody else look whether this blob is needed, or say that it is, before this transaction ends.
 
-    So a sweeper deletes no bytes that an upload under way counts on. On SQLite whoever may write is alone anyway.
+    So a reaper deletes no bytes that an upload under way counts on. On SQLite whoever may write is alone anyway.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(int(sha256[:15], 16))))

@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from backpropd.store import statements
-from backpropd.store.schema import Epoch
-from backpropd.store.types import JsonText, json_text
+from backpropd.store.sql import statements
+from backpropd.store.sql.column_types import JsonText, json_text
+from backpropd.store.sql.schema import Epoch
 
 # Columns: an entity of the ORM takes several times as long to make, and a curve may have a million.
 _ROWS = sa.select(

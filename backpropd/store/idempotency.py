@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
 from backpropd import errors
-from backpropd.store import statements
-from backpropd.store.schema import IdempotencyKey
-from backpropd.store.types import in_seconds, now, seconds_named
+from backpropd.store.sql import statements
+from backpropd.store.sql.column_types import in_seconds, now, seconds_named
+from backpropd.store.sql.schema import IdempotencyKey
 
 
 def made_before(

@@ -11,18 +11,20 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import idempotency, statements, tenants, turns
+from backpropd.store import idempotency, tenants
 from backpropd.store.ids import new_id
-from backpropd.store.paging import Page, page
-from backpropd.store.schema import Checkpoint, Dataset, Job, Model, Transition
+from backpropd.store.scheduling import fair_queue
+from backpropd.store.sql import statements
+from backpropd.store.sql.column_types import in_seconds, now
+from backpropd.store.sql.paging import Page, page
+from backpropd.store.sql.schema import Checkpoint, Dataset, Job, Model, Transition
 from backpropd.store.status import MOVES, OVER, Status
-from backpropd.store.types import in_seconds, now
 
 TRANSITIONS = (
     select(Transition).where(Transition.job_number.in_(bindparam("jobs", expanding=True))).order_by(Transition.number)
 )
 NEW = insert(Job).values(created_at=now(), queued_at=now())
-NEW = NEW.returning(Job.number, Job.created_at, Job.queued_at, turns.ENROLLED.label("enrolled"))
+NEW = NEW.returning(Job.number, Job.created_at, Job.queued_at, fair_queue.ENROLLED.label("enrolled"))
 # What the table gives a new row, for the object that stands for it: reading it back would take longer than writing it.
 DEFAULTS = {each.key: each.columns[0].default.arg for each in inspect(Job).column_attrs if each.columns[0].default}
 # What it says of its worker when nobody holds it.
@@ -44,7 +46,7 @@ class Queued(NamedTuple):
     """A job that has just been queued, and what it can look forward to."""
 
     job: Job
-    outlook: turns.Outlook
+    outlook: fair_queue.QueueEstimate
 
 
 def create(
@@ -63,7 +65,7 @@ def create(
     The rows of what it needs are locked, so that neither goes unseen. Workers count for its outlook that were heard of
     `within_seconds`. Raises `errors.NotFound` when something is gone, and `errors.QueueFull` when there is no room.
     """
-    figures = (*turns.COUNTS, *turns.FIGURES_OF_NEXT)
+    figures = (*fair_queue.COUNTS, *fair_queue.FIGURES_OF_NEXT)
     place = {"whose": tenant, "rank": -priority, "within": in_seconds(-within_seconds), "most": max(room)}
     queue = tenants.look(session, Dataset, tenant, dataset_id, *figures, keep=True, **place)
     _refuse_when_full(queue.own, queue.all, room)
@@ -75,9 +77,9 @@ def create(
     row |= {"status": Status.QUEUED.value, **fields}
     made = statements.run(session, NEW, {**statements.by_column(Job, row), "whose": tenant}).one()
     if not made.enrolled:
-        turns.enrol(session, tenant)
+        fair_queue.enrol(session, tenant)
     job = Job(**{**DEFAULTS, **row}, number=made.number, created_at=made.created_at, queued_at=made.queued_at)
-    return Queued(job, turns.foretold(queue))
+    return Queued(job, fair_queue.estimate_from(queue))
 
 
 def _refuse_when_full(own: int, in_all: int, room: Room) -> None:

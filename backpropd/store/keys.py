@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from backpropd import errors
 from backpropd.store import tenants
 from backpropd.store.ids import new_id
-from backpropd.store.paging import Page, page
-from backpropd.store.schema import ApiKey
+from backpropd.store.sql.column_types import now
+from backpropd.store.sql.paging import Page, page
+from backpropd.store.sql.schema import ApiKey
 from backpropd.store.tokens import hashed, key_id_of, new_token
-from backpropd.store.types import now
 
 SCOPES = ("read", "write", "admin")  # each has those before it in it
 UNKNOWN = "this API key is not known here: it was revoked or rotated, or belongs to another service"

@@ -9,8 +9,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
 from backpropd import errors
 from backpropd.store import tenants
-from backpropd.store.paging import Page, page
-from backpropd.store.schema import Job, Model
+from backpropd.store.sql.paging import Page, page
+from backpropd.store.sql.schema import Job, Model
 from backpropd.store.status import OVER
 
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.orm.interfaces import ORMOption
 
 from backpropd import errors
-from backpropd.store import statements
-from backpropd.store.schema import ApiKey, Dataset, Job, Model
+from backpropd.store.sql import statements
+from backpropd.store.sql.schema import ApiKey, Dataset, Job, Model
 
 Named = TypeVar("Named", ApiKey, Dataset, Job, Model)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from backpropd.store import statements
-from backpropd.store.schema import Dataset, Job, Model
+from backpropd.store.sql import statements
+from backpropd.store.sql.schema import Dataset, Job, Model
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from backpropd.errors import EmptyDataset, TableTooLarge
-from backpropd.tabular.blocks import Blocks
+from backpropd.tabular.column_statistics import statistics_for
 from backpropd.tabular.columns import ColumnInfo
-from backpropd.tabular.faults import refuse_open_quote
+from backpropd.tabular.delimited.blocks import Blocks
+from backpropd.tabular.delimited.csv_errors import refuse_open_quote
+from backpropd.tabular.delimited.sniff import sniff
 from backpropd.tabular.limits import TableLimits
-from backpropd.tabular.sniff import sniff
-from backpropd.tabular.statistics import statistics_for
-from backpropd.tabular.writer import Writer
+from backpropd.tabular.parquet_writer import Writer
 
 UNLIMITED = TableLimits()
 MOST_LEVELS_IN_ALL = 1_000_000  # different values, counted over all columns of a table: they are held in memory

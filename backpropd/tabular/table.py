@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from backpropd.errors import Invalid, Problem, UnknownColumn
 from backpropd.tabular.columns import MISSING, TRUTHS, ColumnInfo
-from backpropd.tabular.numerals import NUMBER
+from backpropd.tabular.delimited.number_parsing import NUMBER
 
 SHOWN = 20  # problems in one error
 VALUES_AT_ONCE = 2**21  # of a file: 16 MiB of numbers

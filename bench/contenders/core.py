@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from backpropd.nn import SGD, LayerSpec, Network, Spec, State, Training, bursts, row_predictor
-from backpropd.nn.metrics import classification
+from backpropd.nn.evaluation.metrics import classification
 from bench.workloads import LEARNING_RATE, MOMENTUM, Workload, data
 
 VERSION = f"NumPy {np.__version__}, Numba {numba.__version__}"

@@ -17,7 +17,7 @@ import pytest
 
 from backpropd.config import Settings
 from backpropd.store import keys
-from backpropd.store.database import Database
+from backpropd.store.sql.database import Database
 from tests.embedded.running import Running, eventually, running
 from tests.servers import free_port
 from worker.migrate import run as migrate
@@ -281,7 +281,7 @@ import os
 from granian import Granian
 from granian.constants import Interfaces
 from service.body import Pace
-from service.bridge import Bridge
+from service.bridge import WsgiBridge
 
 def app(environ, start):
     def chunks():
@@ -294,7 +294,7 @@ def app(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
     return chunks()
 
-bridge = Bridge(app, 2, Pace(1024, 10))
+bridge = WsgiBridge(app, 2, Pace(1024, 10))
 if __name__ == "__main__":
     Granian("endless:bridge", interface=Interfaces.ASGINL, port=int(os.environ["PORT"]), websockets=False).serve()
 """

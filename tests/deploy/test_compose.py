@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from .compose import FILE, ROOT, Missing, read
+from tests.deploy.compose import FILE, ROOT, Missing, read
 
 SECRETS = {"POSTGRES_PASSWORD": "p@ss/w:rd#?%", "REDIS_PASSWORD": "s3cret-enough"}
-OURS = ("migrate", "api", "worker", "sweeper")
+OURS = ("migrate", "api", "worker", "reaper")
 ALL = (*OURS, "postgres", "redis")
 
 
@@ -62,7 +62,7 @@ def test_the_published_port_is_chosen_with_the_setting_that_chooses_it_elsewhere
 
 
 def test_our_programs_wait_for_the_migration_to_have_succeeded(services: dict[str, Any]) -> None:
-    for name in ("api", "worker", "sweeper"):
+    for name in ("api", "worker", "reaper"):
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert services["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
 

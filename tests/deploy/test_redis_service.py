@@ -15,9 +15,8 @@ from redis.exceptions import AuthenticationError, ConnectionError
 from redis.retry import Retry
 
 from embedded import redis
+from tests.deploy.compose import read
 from tests.servers import free_port
-
-from .compose import read
 
 
 @contextmanager

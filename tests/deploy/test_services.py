@@ -14,9 +14,8 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
+from tests.deploy.compose import ROOT, read
 from tests.servers import free_port, fresh_database, postgres_server, redis_server
-
-from .compose import ROOT, read
 
 PATIENCE = 90.0
 # The first with every letter that would be an accident in a URL, the second with every letter that is allowed.
@@ -118,7 +117,7 @@ def test_a_job_posted_to_the_services_of_the_compose_file_succeeds(deployment: D
     deployment.run("migrate")
     key = deployment.run("api", "python", "-m", "service", "keys", "create")
     with ExitStack() as stack:
-        for name in ("api", "worker", "sweeper"):
+        for name in ("api", "worker", "reaper"):
             process = stack.enter_context(deployment.running(name))
             deployment.becomes_healthy(name, process)
         assert httpx.get(f"{deployment.url}/v1/jobs").status_code == 401

@@ -24,7 +24,7 @@ if sys.argv[1] == "migrate":
     note("migrate", stays=False)
 else:
     print("broker", os.environ["BACKPROPD_BROKER_URL"])
-    note({"run": "worker", "sweep": "sweeper"}[sys.argv[1]])
+    note({"run": "worker", "reap": "reaper"}[sys.argv[1]])
     time.sleep(600)
 """
 STANDIN = """

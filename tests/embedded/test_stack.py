@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .running import Running, eventually, left_over, running, traced
-from .standins import write
+from tests.embedded.running import Running, eventually, left_over, running, traced
+from tests.embedded.standins import write
 
 pytestmark = pytest.mark.acceptance
 
@@ -36,12 +36,12 @@ def stack(programs: Path, data: Path, until: str = READY, **environment: str) ->
 
 def test_the_parts_come_up_in_order_and_go_in_the_reverse_order_with_redis_last(programs: Path, tmp_path: Path) -> None:
     with stack(programs, tmp_path) as process:
-        eventually(lambda: any("sweeper started" in event for event in traced(tmp_path, "events")))
+        eventually(lambda: any("reaper started" in event for event in traced(tmp_path, "events")))
         assert process.stop() == 0
     events = traced(tmp_path, "events")
     assert events[0] == "migrate started"
-    assert sorted(events[1:4]) == [f"{name} started, with Redis there" for name in ("service", "sweeper", "worker")]
-    assert events[4:] == [f"{name} stopped, with Redis there" for name in ("sweeper", "worker", "service")]
+    assert sorted(events[1:4]) == [f"{name} started, with Redis there" for name in ("reaper", "service", "worker")]
+    assert events[4:] == [f"{name} stopped, with Redis there" for name in ("reaper", "worker", "service")]
     assert left_over(tmp_path) == []
     assert not (tmp_path / "redis" / "redis.sock").exists()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .running import Running, eventually, left_over, running, traced
+from tests.embedded.running import Running, eventually, left_over, running, traced
 
 pytestmark = pytest.mark.acceptance
 
@@ -92,15 +92,15 @@ def test_a_part_that_has_to_succeed_first_and_fails_ends_the_stack_before_anythi
 
 def test_each_line_carries_the_name_of_its_part_and_no_colour_in_a_pipe(tmp_path: Path) -> None:
     talk = "print('one\\ntwo', flush=True)\nprint('three', file=sys.stderr, flush=True)\n" + SERVE
-    with supervising(tmp_path, part("api", talk), part("sweeper", "sys.stdout.write('no newline')\n" + SERVE)) as stack:
+    with supervising(tmp_path, part("api", talk), part("reaper", "sys.stdout.write('no newline')\n" + SERVE)) as stack:
         stack.stop()
     assert stack.lines == [
-        "api     | one",
-        "api     | two",
-        "api     | three",
+        "api    | one",
+        "api    | two",
+        "api    | three",
         "all ready",
-        "stack   | stopping; a second signal stops at once",
-        "sweeper | no newline",
+        "stack  | stopping; a second signal stops at once",
+        "reaper | no newline",
     ]
 
 
@@ -197,7 +197,7 @@ def test_a_signal_that_comes_twice_at_the_same_moment_is_one_request(tmp_path: P
 
 
 def test_a_supervisor_killed_outright_leaves_no_process_and_its_parts_end_in_order(tmp_path: Path) -> None:
-    stubborn = part("sweeper", STUBBORN, grace=0.3)
+    stubborn = part("reaper", STUBBORN, grace=0.3)
     with supervising(tmp_path, part("redis"), part("worker", WITH_CHILD + SLOW_TO_STOP), stubborn) as stack:
         stack.send(signal.SIGKILL)
         stack.process.wait()

@@ -12,9 +12,8 @@ import pytest
 from backpropd import errors
 from backpropd.learn import Model, surface, trace
 from backpropd.learn.checkpoint import pack
-from backpropd.learn.lists import lists
-
-from .test_learn import Learner
+from backpropd.learn.json_arrays import lists
+from tests.learn.test_learn import Learner
 
 MOST = 10_000_000
 

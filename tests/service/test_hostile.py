@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from backpropd.config import Settings
 from service.app import ROUTES, create_app
-from service.json import read_json
+from service.http.strict_json import read_json
 from tests.migrated import migrate
 from tests.servers import fresh_database
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from backpropd.store import datasets, jobs
-from backpropd.store.database import Database
-from backpropd.store.migrate import upgrade
-from backpropd.store.schema import Job
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.migrate import upgrade
+from backpropd.store.sql.schema import Job
 from tests.migrated import sqlite
 from tests.servers import fresh_database
 

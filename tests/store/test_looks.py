@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, text
 
-from backpropd.store import claims, jobs, statements, turns
-from backpropd.store.claims import Claimant
-from backpropd.store.database import Database
+from backpropd.store import jobs
 from backpropd.store.ids import new_id
-from backpropd.store.schema import Job
+from backpropd.store.scheduling import claims, fair_queue
+from backpropd.store.scheduling.claims import ClaimOptions
+from backpropd.store.sql import statements
+from backpropd.store.sql.column_types import now
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.schema import Job
 from backpropd.store.status import Status
-from backpropd.store.types import now
 from tests.store.conftest import TENANT, a_dataset, a_job
 
 MANY = 10_000
@@ -73,9 +75,9 @@ def read_so_far(session: Any) -> int:
 
 
 def test_claims_counts_and_pages_read_little_whatever_the_statistics_say(crowded: Database) -> None:
-    read, counts = {}, select(*turns.COUNTS)
+    read, counts = {}, select(*fair_queue.COUNTS)
     with crowded.write() as session:
-        read["claim"] = read_by(session, lambda: claims.claim_best(session, Claimant("w", 30)))
+        read["claim"] = read_by(session, lambda: claims.claim_best(session, ClaimOptions("w", 30)))
         read["count"] = read_by(session, lambda: statements.run(session, counts, {"whose": TENANT, "most": 10}))
         looks = product((TENANT, "many", "nobody"), (None, *Status), (None, new_id("job")), (None, "dataset_1", "few"))
         for tenant, status, start, dataset in looks:

@@ -17,14 +17,15 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import StatementError
 
 from backpropd import errors
-from backpropd.store import claims, datasets, epochs, idempotency, jobs, marks, models, workers
+from backpropd.store import datasets, epochs, idempotency, jobs, models
 from backpropd.store.blobs import Blobs
-from backpropd.store.claims import Claimant
-from backpropd.store.database import Database, wal_is_safe
 from backpropd.store.ids import new_id
-from backpropd.store.migrate import upgrade
-from backpropd.store.schema import Model
-from backpropd.store.types import now
+from backpropd.store.scheduling import claims, job_versions, workers
+from backpropd.store.scheduling.claims import ClaimOptions
+from backpropd.store.sql.column_types import now
+from backpropd.store.sql.database import Database, wal_is_safe
+from backpropd.store.sql.migrate import upgrade
+from backpropd.store.sql.schema import Model
 from tests.servers import fresh_database
 from tests.store.conftest import SCRIPTS, TENANT, a_dataset, a_job, an_epoch
 
@@ -49,7 +50,7 @@ def test_the_migrations_make_the_tables_that_the_code_declares(database: Databas
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from backpropd.store.schema import Base
+    from backpropd.store.sql.schema import Base
 
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
@@ -74,7 +75,7 @@ def of_before(database: Database, revision: str) -> Iterator[Connection]:
 def test_a_job_of_before_is_submitted_once(database: Database) -> None:
     job = a_job(database)
     with database.write() as session:
-        claims.claim_best(session, Claimant("w", 30))
+        claims.claim_best(session, ClaimOptions("w", 30))
     with of_before(database, "0005") as connection:
         listed = connection.execute(text("SELECT status, reason FROM transitions ORDER BY number")).all()
     assert [status for status, _ in listed] == ["queued", "running"]
@@ -112,11 +113,11 @@ def test_what_a_job_names_stays_while_it_needs_it(database: Database) -> None:
             with pytest.raises(errors.Conflict):
                 delete(session, TENANT, id)
     with database.write() as session:
-        claim = claims.claim_best(session, Claimant("w", 30))
+        claim = claims.claim_best(session, ClaimOptions("w", 30))
     assert claim is not None
     assert claim.validation == claims.Table("00", [])
     with database.read() as session:
-        assert claims.start_of(session, claim).warm_start == claims.WarmStart({"spec": {}}, b"w", b"state")
+        assert claims.resume_point(session, claim).warm_start == claims.WarmStart({"spec": {}}, b"w", b"state")
     with database.write() as session:
         claims.fail(session, claim, "code", "detail")
         datasets.delete(session, TENANT, other)
@@ -185,7 +186,7 @@ def test_an_epoch_comes_back_as_it_was_written(database: Database) -> None:
     metrics = {"accuracy": 0.1, "r2": -1e-05, "whole": 3.0, "large": 1e300}
     written = [{**an_epoch(1), "metrics": metrics, "validation_loss": 0.5}, {**an_epoch(2), "validation_metrics": {}}]
     with database.write() as session:
-        held = claims.claim_best(session, Claimant("w", 30))
+        held = claims.claim_best(session, ClaimOptions("w", 30))
         assert held is not None
         claims.write_epochs(session, held, written, 30, 1.0)
     with database.read() as session:
@@ -232,19 +233,19 @@ def test_losses_come_back_bit_for_bit_and_epochs_that_are_there_stay(database: D
 def test_marks_tell_what_has_changed_of_several_jobs(database: Database) -> None:
     first, second = a_job(database), a_job(database)
     with database.write() as session:
-        held = claims.claim_best(session, Claimant("w", 30))
+        held = claims.claim_best(session, ClaimOptions("w", 30))
         assert held is not None
         claims.write_epochs(session, held, [an_epoch(1)], 30, 1.0)
     with database.glance() as connection:
-        found = {tuple(row) for row in marks.of(connection, [first.id, second.id, "job_gone"])}
-        assert marks.of(connection, []) == []
+        found = {tuple(row) for row in job_versions.of(connection, [first.id, second.id, "job_gone"])}
+        assert job_versions.of(connection, []) == []
     assert found == {(first.id, "running", held.token, 1), (second.id, "queued", 0, 0)}
 
 
 def test_a_thinned_curve_keeps_the_first_the_last_and_the_minimum(database: Database) -> None:
     job = a_job(database)
     with database.write() as session:
-        held = claims.claim_best(session, Claimant("w", 30))
+        held = claims.claim_best(session, ClaimOptions("w", 30))
         assert held is not None
         rows = [an_epoch(n, loss=0.1 if n == 777 else 1.0 + n) for n in range(1, 1001)]
         claims.write_epochs(session, held, rows, 30, 1.0)

@@ -14,7 +14,8 @@ import atheris
 
 with atheris.instrument_imports(include=["backpropd.tabular"]):
     from backpropd.errors import Invalid, TooLarge
-    from backpropd.tabular import TableInfo, TableLimits, doubts, first_rows, ingest
+    from backpropd.tabular import TableInfo, TableLimits, first_rows, ingest
+    from backpropd.tabular.delimited import lossy_numbers
 
 LIMITS = TableLimits(rows=10_000, columns=200, cells=100_000, category_levels=50)
 CORPUS = Path(".fuzz/corpus")
@@ -36,12 +37,12 @@ def one(data: bytes) -> None:
     source = _folder / "source"
     source.write_bytes(data)
     usual, rows = _read(source)
-    on_leading_zeros = doubts.on_leading_zeros
-    doubts.on_leading_zeros = lambda *_: True
+    on_leading_zeros = lossy_numbers.on_leading_zeros
+    lossy_numbers.on_leading_zeros = lambda *_: True
     try:
         exact, exact_rows = _read(source)
     finally:
-        doubts.on_leading_zeros = on_leading_zeros
+        lossy_numbers.on_leading_zeros = on_leading_zeros
     assert usual == exact, (usual, exact)
     assert rows == exact_rows, (rows, exact_rows)
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular import Table, TableInfo, first_rows, ingest
-from backpropd.tabular.blocks import Blocks
 from backpropd.tabular.columns import MISSING
-from backpropd.tabular.doubts import CHUNK_BYTES
-from backpropd.tabular.numerals import NUMBER, numbers_in
+from backpropd.tabular.delimited.blocks import Blocks
+from backpropd.tabular.delimited.lossy_numbers import CHUNK_BYTES
+from backpropd.tabular.delimited.number_parsing import NUMBER, numbers_in
 from backpropd.tabular.table import SMALL_BYTES, Words
 
 

@@ -1,4 +1,4 @@
-"""Tables on disk: columns are read when they are asked for, and are the same however many are read together."""
+"""DatasetCache on disk: columns are read when they are asked for, and are the same however many are read together."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ from backpropd import learn, tabular
 from backpropd.config import Settings
 from backpropd.store import datasets, epochs, jobs, models
 from backpropd.store.blobs import Blobs
-from backpropd.store.database import Database
-from backpropd.store.schema import Checkpoint, Job
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.schema import Checkpoint, Job
 from tests.migrated import migrate
-from worker import keeper
+from worker import lease_thread
 from worker.runner import Runner
 
 TENANT = "local"
@@ -133,7 +133,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     """A shop of its own, whose workers hear at once what is asked of their job, however fast they train."""
-    monkeypatch.setattr(keeper, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(lease_thread, "LOOK_SECONDS", 0.02)
     made = Shop(tmp_path)
     yield made
     made.database.dispose()

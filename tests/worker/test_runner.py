@@ -15,14 +15,15 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.config import Settings
-from backpropd.store import jobs, sweeps, turns
+from backpropd.store import jobs
 from backpropd.store.blobs import Blobs
-from backpropd.store.database import Database
-from backpropd.store.schema import Checkpoint, Job
-from backpropd.store.types import steady
+from backpropd.store.scheduling import fair_queue, rescue
+from backpropd.store.sql.column_types import steady
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.schema import Checkpoint, Job
 from tests.migrated import migrate
 from tests.worker.conftest import ENDLESS, LONG, TENANT, Shop, wait_until
-from worker.board import Board
+from worker.heartbeat_board import HeartbeatBoard
 from worker.runner import Runner
 from worker.tasks import train_until_none_is_left
 
@@ -137,7 +138,7 @@ def test_a_stopping_process_hands_its_job_back_and_another_goes_on_bit_for_bit(
     shop: Shop, undisturbed: tuple[list[tuple[Any, ...]], str]
 ) -> None:
     job_id = shop.post(epochs=LONG)
-    stopping = shop.runner(board=Board(1))
+    stopping = shop.runner(board=HeartbeatBoard(1))
     with shop.training(stopping, job_id):
         stopping.board.stop()
     job = shop.job(job_id)
@@ -161,7 +162,7 @@ def test_a_job_that_succeeds_takes_the_next_one_along(shop: Shop) -> None:
 def test_a_job_succeeds_though_the_next_one_cannot_be_claimed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = shop.post(), shop.post()
     runner = shop.runner()
-    note = turns.note
+    note = fair_queue.note
 
     def note_the_first(session: Session, job: Any) -> None:
         if job.id != first:
@@ -169,7 +170,7 @@ def test_a_job_succeeds_though_the_next_one_cannot_be_claimed(shop: Shop, monkey
         note(session, job)
 
     with monkeypatch.context() as patched:
-        patched.setattr(turns, "note", note_the_first)
+        patched.setattr(fair_queue, "note", note_the_first)
         assert runner.run_one()
     assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "queued")
     assert (runner.run_one(), shop.job(second).status) == (True, "succeeded")
@@ -192,7 +193,7 @@ def test_of_an_end_that_went_unheard_the_job_taken_along_is_taken_up_again(shop:
     assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "running")
     with shop.database.write() as session:
         session.execute(update(Job).where(Job.id == second).values(lease_expires_at=steady(-1)))
-        assert sweeps.take_up_expired(session, 30, 3) == [second]
+        assert rescue.take_up_expired(session, 30, 3) == [second]
     train_until_none_is_left(shop.runner("second"))
     assert shop.curve(first) == shop.curve(second)
 
@@ -202,7 +203,7 @@ def test_a_process_that_stops_hands_back_the_job_that_was_taken_along(
 ) -> None:
     shop.post()
     job_id = shop.post(epochs=LONG)
-    stopping = shop.runner(board=Board(1))
+    stopping = shop.runner(board=HeartbeatBoard(1))
     assert stopping.run_one()
     stopping.board.stop()
     train_until_none_is_left(stopping)
@@ -217,7 +218,7 @@ def test_a_worker_that_lost_its_lease_drops_the_job_and_writes_nothing_more(
     job_id = shop.post(epochs=LONG)
     with shop.training(shop.runner(), job_id), shop.database.write() as session:
         session.execute(update(Job).values(lease_expires_at=steady(-1)))
-        assert sweeps.take_up_expired(session, 30, 3) == [job_id]
+        assert rescue.take_up_expired(session, 30, 3) == [job_id]
         kept = session.get_one(Job, 1).epoch
     assert (shop.job(job_id).status, shop.job(job_id).losses) == ("queued", 1)
     assert len(shop.curve(job_id)) == shop.job(job_id).epoch == kept < LONG

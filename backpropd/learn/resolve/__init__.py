@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from backpropd import errors, nn
+from backpropd.learn.build import network_spec
 from backpropd.learn.resolve import columns, cost, network, training, validation, warm_start
 from backpropd.learn.resolve.columns import TableInfo
 from backpropd.learn.resolve.cost import Limits
-from backpropd.learn.spec import network_spec
 
 __all__ = ["Limits", "Plan", "TableInfo", "resolve"]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from backpropd import errors, nn
+from backpropd.learn.build import network_spec, optimizer_of, path_every
 from backpropd.learn.resolve.validation import Parts
-from backpropd.learn.spec import network_spec, optimizer_of, path_every
-from backpropd.nn.train import orders_at_once
+from backpropd.nn.training.train import orders_at_once
 from backpropd.tabular.table import VALUES_AT_ONCE
 
 METRICS_SHARE = 0.1  # of the time of training is the most that metrics may take, about

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backpropd import errors, nn
-from backpropd.learn.spec import loss_name
+from backpropd.learn.build import loss_name
 from backpropd.tabular import ColumnInfo
 
 # What is answered: one of several classes, a truth for each of several labels, or numbers.

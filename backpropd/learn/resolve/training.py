@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from backpropd import errors, nn
 from backpropd.errors import Problem
+from backpropd.learn.build import loss_name, network_spec, optimizer_of, schedule_of, training_of
 from backpropd.learn.resolve.columns import labels_of
 from backpropd.learn.resolve.cost import Limits
 from backpropd.learn.resolve.validation import Parts
-from backpropd.learn.spec import loss_name, network_spec, optimizer_of, schedule_of, training_of
-from backpropd.nn.lbfgs import refuse_for_lbfgs
+from backpropd.nn.training.lbfgs import refuse_for_lbfgs
 from backpropd.tabular import ColumnInfo
 from backpropd.tabular.table import label_of
 

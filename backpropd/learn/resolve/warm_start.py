@@ -7,8 +7,8 @@ from typing import Any
 
 from backpropd import errors
 from backpropd.errors import Problem
+from backpropd.learn.build import loss_name
 from backpropd.learn.resolve.columns import refuse_new_classes, refuse_unfitting
-from backpropd.learn.spec import loss_name
 from backpropd.tabular import ColumnInfo, FeatureEncoder
 
 POINTER = "/training/warm_start_model_id"

@@ -63,7 +63,7 @@ def keep_machine_code(folder: Path) -> Path:
 
 def fingerprint() -> str:
     """The hash of every source that machine code is made from, and Numba's version."""
-    sources = {*Path(__file__).parent.glob("*.py"), *(Path(each.py_func.__code__.co_filename) for each in _entries)}
+    sources = {*Path(__file__).parent.rglob("*.py"), *(Path(each.py_func.__code__.co_filename) for each in _entries)}
     whole = b"".join(source.read_bytes() for source in sorted(sources)) + numba.__version__.encode()
     return hashlib.sha256(whole).hexdigest()[:16]
 

@@ -8,7 +8,7 @@ from typing import Any
 from backpropd.nn.kernels.compile import LANES, entry, part
 from backpropd.nn.kernels.layers import backward, forward
 from backpropd.nn.kernels.losses import loss_value, output_gradient
-from backpropd.nn.kernels.tile import VECTOR_BYTES, gather
+from backpropd.nn.kernels.matmul.micro_kernel import VECTOR_BYTES, gather
 from backpropd.nn.kernels.updates import penalize, update
 
 WENT_WELL, INTERRUPTED, DIVERGED = range(3)

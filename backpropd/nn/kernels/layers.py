@@ -12,7 +12,7 @@ import numpy as np
 
 from backpropd.nn.kernels.activations import activate, differentiate
 from backpropd.nn.kernels.compile import part
-from backpropd.nn.kernels.products import product
+from backpropd.nn.kernels.matmul.products import product
 
 BATCH, LAYER_WISE = 1, 2
 NORMALIZATIONS = {None: 0, "batch": BATCH, "layer": LAYER_WISE}

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from backpropd.errors import Invalid
+from backpropd.nn.feedforward.network import Network
 from backpropd.nn.kernels.activations import activate
 from backpropd.nn.kernels.compile import entry, part
-from backpropd.nn.kernels.descent import records
+from backpropd.nn.kernels.layer_records import records
 from backpropd.nn.kernels.layers import normalize
-from backpropd.nn.network import Network
-from backpropd.nn.params import Array
+from backpropd.nn.layout import Array
 
 
 def row_predictor(network: Network, theta: Array) -> Callable[[Array], Array]:

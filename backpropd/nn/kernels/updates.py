@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from backpropd.nn import optim
 from backpropd.nn.kernels.compile import part
+from backpropd.nn.optimization import optimizers
 
 SGD, ADAGRAD, RMSPROP, ADADELTA, ADAM, NADAM = range(6)
 CODES: dict[type, int] = {
-    optim.SGD: SGD,
-    optim.Adagrad: ADAGRAD,
-    optim.RMSprop: RMSPROP,
-    optim.Adadelta: ADADELTA,
-    optim.Adam: ADAM,
-    optim.AdamW: ADAM,
-    optim.Nadam: NADAM,
+    optimizers.SGD: SGD,
+    optimizers.Adagrad: ADAGRAD,
+    optimizers.RMSprop: RMSPROP,
+    optimizers.Adadelta: ADADELTA,
+    optimizers.Adam: ADAM,
+    optimizers.AdamW: ADAM,
+    optimizers.Nadam: NADAM,
 }
 
 NEAR = 2**14

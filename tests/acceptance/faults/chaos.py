@@ -17,12 +17,12 @@ from sqlalchemy import func, select
 
 from backpropd.nn.kernels.compile import keep_machine_code
 from backpropd.queue import QUEUE
-from backpropd.store.schema import Dataset, Job
+from backpropd.store.sql.schema import Dataset, Job
 from backpropd.store.status import OVER, Status
 from tests.acceptance.faults import kinds, truth
 from tests.acceptance.faults.cluster import PARTS, Cluster, cluster, eventually
 from tests.servers import Postgres
-from worker.compiled import BAKED
+from worker.kernel_cache import BAKED
 
 UNFINISHED = 6  # jobs that are kept waiting or running while it goes on
 WORKERS = ("worker-1", "worker-2")
@@ -46,7 +46,7 @@ class Chaos:
         self.seen: dict[str, Seen] = {}
         self.done: Counter[str] = Counter()
         faults = [
-            self.kill_child, self.kill_worker, self.kill_api, self.kill_sweeper, self.freeze_worker, self.stop_worker,
+            self.kill_child, self.kill_worker, self.kill_api, self.kill_reaper, self.freeze_worker, self.stop_worker,
             self.lose_redis, self.kill_redis, self.freeze_redis, self.fill_disk, self.sweep_twice, self.wake_wrongly,
             self.pause_and_resume, self.pause_and_resume, self.cancel,
         ]  # fmt: skip
@@ -139,8 +139,8 @@ class Chaos:
     def kill_api(self) -> None:
         self.here.kill("api")
 
-    def kill_sweeper(self) -> None:
-        self.here.kill("sweeper")
+    def kill_reaper(self) -> None:
+        self.here.kill("reaper")
 
     def stop_worker(self) -> None:
         status = self.here.stop(self.chance.choice(WORKERS))
@@ -171,9 +171,9 @@ class Chaos:
             self.wait(0.1, 3)
 
     def sweep_twice(self) -> None:
-        self.here.start("sweeper-2")
+        self.here.start("reaper-2")
         self.wait(0.5, 3)
-        self.here.kill("sweeper-2")
+        self.here.kill("reaper-2")
 
     def wake_wrongly(self) -> None:
         with self.here.redis.client() as client:

@@ -19,9 +19,10 @@ import psutil
 from sqlalchemy import select
 
 from backpropd.config import Settings
-from backpropd.store import jobs, marks
-from backpropd.store.database import Database
-from backpropd.store.schema import Job, Worker
+from backpropd.store import jobs
+from backpropd.store.scheduling import job_versions
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.schema import Job, Worker
 from backpropd.store.status import OVER
 from tests.acceptance.faults import kinds
 from tests.servers import Postgres, Redis, free_port
@@ -32,10 +33,10 @@ PATIENCE = 90.0
 COMMANDS = {
     "api": ["-m", "service"],
     "worker": ["-m", "worker", "run"],
-    "sweeper": ["-m", "worker", "sweep"],
+    "reaper": ["-m", "worker", "reap"],
 }
 TABLES = {wanted["table"] for wanted in kinds.KINDS.values()}
-PARTS = ("api", "worker-1", "worker-2", "sweeper")
+PARTS = ("api", "worker-1", "worker-2", "reaper")
 
 # Leases short enough to watch them run out, and patience with a job whose workers are killed on purpose.
 SHORT: dict[str, Any] = {
@@ -50,7 +51,7 @@ SHORT: dict[str, Any] = {
 
 
 class Cluster:
-    """An API, two workers of one process each and a sweeper: each is started, hurt and ended by its name."""
+    """An API, two workers of one process each and a reaper: each is started, hurt and ended by its name."""
 
     def __init__(self, folder: Path, database_url: str = "", **settings: Any) -> None:
         self.folder = folder
@@ -97,7 +98,7 @@ class Cluster:
     def statuses(self, job_ids: Sequence[str]) -> list[str]:
         """Where these jobs are."""
         with self.database.glance() as connection:
-            found = {row.id: row.status for row in marks.of(connection, job_ids)}
+            found = {row.id: row.status for row in job_versions.of(connection, job_ids)}
         return [found[job_id] for job_id in job_ids]
 
     def cancel_all(self) -> None:
@@ -117,7 +118,7 @@ class Cluster:
     # ── its parts ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self, *names: str, **environment: str) -> None:
-        """Start those of these parts that are not there: `api`, `sweeper`, `worker-1` and so on."""
+        """Start those of these parts that are not there: `api`, `reaper`, `worker-1` and so on."""
         for name in names:
             if not self.runs(name):
                 self.processes[name] = self._start(name, environment)
@@ -169,8 +170,8 @@ class Cluster:
     def _can_write(self) -> bool:
         """Whether SQLite's lock is free soon.
 
-        Asked with a connection of our own: another SQLite in this process would take the locks of this one away, for
-        the system drops all that a process has on a file when it closes it once.
+        Asked with a connection of our own: another SQLite in this process would take the locks of this one away,
+        for the system drops all that a process has on a file when it closes it once.
         """
         connection = self.database.engine.raw_connection()
         try:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 from backpropd.store import datasets, jobs
-from backpropd.store.schema import Dataset, Job
+from backpropd.store.sql.schema import Dataset, Job
 from tests.acceptance.faults import kinds, truth
 from tests.acceptance.faults.cluster import PARTS, Cluster
 

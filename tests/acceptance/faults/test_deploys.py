@@ -15,7 +15,7 @@ pytestmark = pytest.mark.acceptance
 def test_a_rolling_restart_of_every_process_costs_no_job_anything(here: Cluster) -> None:
     job_ids = here.post("adam", "dropout", "early stopping", "sgd", times=4)
     here.running(job_ids[0], 20)
-    for name in ("worker-1", "api", "worker-2", "sweeper"):
+    for name in ("worker-1", "api", "worker-2", "reaper"):
         began = time.monotonic()
         assert here.stop(name) == 0
         assert time.monotonic() - began < 30

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.acceptance
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that gives up on a job after three lost workers, and after three seconds."""
     strict: dict[str, Any] = {"max_losses": 3, "checkpoint_seconds": 60.0, "max_job_seconds": 3.0}
-    with cluster(tmp_path_factory.mktemp("strict"), "api", "worker-1", "sweeper", **strict) as made:
+    with cluster(tmp_path_factory.mktemp("strict"), "api", "worker-1", "reaper", **strict) as made:
         made.ready()
         yield made
 

@@ -17,8 +17,8 @@ from backpropd import learn
 from backpropd.config import Settings
 from backpropd.store import jobs
 from backpropd.store.blobs import Blobs
-from backpropd.store.database import Database
-from backpropd.store.schema import Checkpoint, Dataset, Epoch, Job, Model
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.schema import Checkpoint, Dataset, Epoch, Job, Model
 from backpropd.store.status import MOVES, OVER, Status
 
 CURVE = ("epoch", "loss", "validation_loss", "metrics", "validation_metrics", "gradient_norm", "learning_rate")

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from tests.nn.peers.make_figures import ACTIVATIONS, write
+
 from . import starts
-from .make_figures import ACTIVATIONS, write
 
 Tensors = dict[str, torch.Tensor]
 

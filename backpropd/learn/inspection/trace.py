@@ -1,0 +1,154 @@
+"""A model's trace for raw rows and raw targets: every number of its forward and backward pass, for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backpropd import errors, nn
+from backpropd.errors import Problem
+from backpropd.learn.build import is_multi_label, network_spec
+from backpropd.learn.json_arrays import lists
+from backpropd.learn.model import Array, Model
+from backpropd.learn.neuron_model import NeuronModel
+from backpropd.nn.inspection.trace import LayerTrace, Tracing, trace_neuron
+from backpropd.nn.inspection.trace import trace as trace_network
+from backpropd.tabular import ColumnInfo, FeatureEncoder, Table
+from backpropd.tabular.table import Words
+
+USUAL_RATE = 0.1  # for a model whose optimizer has no learning rate of its own
+
+
+def trace(
+    model: Model,
+    rows: Sequence[Any],
+    targets: Sequence[Any] | None = None,
+    learning_rate: float | None = None,
+    *,
+    most_numbers: int,
+) -> dict[str, Any]:
+    """`{"loss", "input", "layers", "update"}` of the model as it predicts, in float64 whatever it was trained in.
+
+    `rows` are as for `Model.predict`; `targets` are labels, or values in the target's own unit, one for each row: with
+    several targets as objects by name, or arrays in the order of the targets. Without them loss, gradients and update
+    are None. The update is by how much one step of plain gradient descent would change each parameter, with the
+    `learning_rate` given or else the job's optimizer's.
+
+    Raises `errors.Invalid` with the pointer of all that is wrong, and when the answer would have more than
+    `most_numbers` numbers.
+    """
+    model = _in_float64(model)
+    x = model.encode(rows)
+    y = None if targets is None else model.encode_target(_target_table(model, targets, len(rows)))
+    rate = learning_rate or model.spec["training"].get("optimizer", {}).get("learning_rate", USUAL_RATE)
+    if isinstance(model, NeuronModel):
+        neuron = model.neuron_with(learning_rate)
+        _refuse_many(neuron.layout, len(rows), neuron.layout.size, most_numbers)
+        tracing = trace_neuron(neuron, _flat(model, neuron.layout), x, y)
+        return _shown(tracing, x, ["step"] * len(tracing.layers), rate)
+    network = nn.Network(network_spec(model.spec, model.encoder.width))
+    _refuse_many(network.layout, len(rows), sum(layer.units for layer in network.spec.layers), most_numbers)
+    tracing = trace_network(network, _flat(model, network.layout), x, y, rate)
+    return _shown(tracing, x, [layer.activation for layer in network.spec.layers], rate)
+
+
+def _flat(model: Model, layout: nn.Layout) -> Array:
+    return np.concatenate([model.theta[name].ravel() for name in layout.shapes])
+
+
+def _in_float64(model: Model) -> Model:
+    """The same model, with encoders and a network of float64."""
+    spec = {**model.spec, "training": {**model.spec["training"], "dtype": "float64"}}
+    encoder = FeatureEncoder(model.encoder.infos, model.encoder.parts, np.dtype(np.float64))
+    return type(model)(spec, encoder, model.target, model.columns, model.theta)
+
+
+def _refuse_many(layout: nn.Layout, rows: int, units: int, most: int) -> None:
+    numbers = 2 * layout.size + rows * (next(iter(layout.shapes.values()))[0] + 4 * units)
+    if numbers > most:
+        raise errors.Invalid(
+            f"the trace of {rows} rows through {layout.size} parameters would have {numbers} numbers, and "
+            f"{most} are the most: send fewer rows, or look at a smaller network",
+            pointer="/rows",
+        )
+
+
+# ── the targets ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
+    """The targets as typed columns, none of them missing."""
+    if len(targets) != rows:
+        raise errors.Invalid(f"{len(targets)} targets came for {rows} rows: send one for each", pointer="/targets")
+    names = model.spec["target"]
+    infos = [ColumnInfo(name, _kind(model), 0, None) for name in names]
+    bare = len(names) == 1 and not any(isinstance(target, list | dict) for target in targets)
+    cells = [[target] for target in targets] if bare else targets
+    try:
+        table = Table.from_rows(cells, infos, names)
+    except errors.Invalid as error:
+        raise _refused([Problem(_place(each.pointer, bare), each.detail) for each in error.problems]) from error
+    if problems := [
+        Problem(_place(f"/rows/{row}/{name if isinstance(cells[row], dict) else place}", bare), detail)
+        for place, name in enumerate(names)
+        for row, detail in _unknown(model, table.columns[name])
+    ]:
+        raise _refused(problems)
+    return table
+
+
+def _kind(model: Model) -> str:
+    if model.spec["task"] == "regression":
+        return "number"
+    if is_multi_label(model.spec):
+        return "boolean"
+    return "boolean" if set(model.target.labels or ()) <= {"true", "false"} else "category"
+
+
+def _unknown(model: Model, column: Array | Words) -> list[tuple[int, str]]:
+    """The rows whose target is missing, or a label that the model does not know, and what to say of them."""
+    if not isinstance(column, Words):
+        return [(row, "give a number: a target cannot be missing") for row in np.flatnonzero(np.isnan(column)).tolist()]
+    labels = model.target.labels or ["false", "true"]
+    listed = ", ".join(labels[:20])
+    found = []
+    for row, code in enumerate(column.codes.tolist()):
+        if code < 0:
+            found.append((row, f"give one of the labels, which are: {listed}"))
+        elif column.levels[code] not in labels:
+            found.append((row, f"there is no label {column.levels[code][:50]!r}; the labels are: {listed}"))
+    return found
+
+
+def _place(pointer: str, bare: bool) -> str:
+    """A pointer into the targets, from one into rows: a target that came bare is no row of one cell."""
+    _, _, row, *cell = pointer.split("/")
+    return "/".join(["", "targets", row, *([] if bare else cell)])
+
+
+def _refused(problems: Sequence[Problem]) -> errors.Invalid:
+    return errors.Invalid(f"{problems[0].pointer}: {problems[0].detail}", problems=problems[:20])
+
+
+# ── the answer ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _shown(tracing: Tracing, x: Array, activations: Sequence[str], learning_rate: float) -> dict[str, Any]:
+    layers = [
+        {"name": f"layers.{index}", "activation": activation, **_layer(layer)}
+        for index, (activation, layer) in enumerate(zip(activations, tracing.layers, strict=True))
+    ]
+    loss = None if tracing.loss is None else lists(tracing.loss)
+    update = None if tracing.change is None else {"learning_rate": learning_rate, **_by_name(tracing.change)}
+    return {"loss": loss, "input": lists(x), "layers": layers, "update": update}
+
+
+def _layer(layer: LayerTrace) -> dict[str, Any]:
+    values = {"a": layer.a, "h": layer.h} if layer.z is None else {"z": layer.z, "a": layer.a, "h": layer.h}
+    return {**_by_name(values), "gradients": None if layer.gradients is None else _by_name(layer.gradients)}
+
+
+def _by_name(arrays: Mapping[str, Array | None]) -> dict[str, Any]:
+    return {name: None if array is None else lists(array) for name, array in arrays.items()}

@@ -1,0 +1,332 @@
+"""The feed-forward network: a `Spec`, the flat theta that it calls for, forward, backward and predict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backpropd.errors import Invalid
+from backpropd.nn.feedforward.activations import ACTIVATIONS, OUTPUT_ONLY
+from backpropd.nn.feedforward.initializers import INITIALIZERS
+from backpropd.nn.feedforward.layers import (
+    Layer,
+    LayerGradients,
+    activate,
+    activation_gradient,
+    parameter_gradients,
+    preactivation_gradient,
+)
+from backpropd.nn.feedforward.losses import LOSSES, Loss
+from backpropd.nn.feedforward.normalization import KINDS, Normalization
+from backpropd.nn.layout import Array, Layout
+
+BLOCK_ROWS = 1024  # predictions are made in blocks of this many rows, so that their memory stays bounded
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer: how many units, which activation, and which initializer its weights start from.
+
+    `initializer` is a name, or `{"name": ..., parameters}`. `dropout` is the share of its values that is dropped in
+    training, `normalization` None, "batch" or "layer".
+    """
+
+    units: int
+    activation: str
+    initializer: str | Mapping[str, Any] = "glorot_uniform"
+    use_bias: bool = True
+    dropout: float = 0.0
+    normalization: str | None = None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A network as data: the number of inputs, the layers (the last is the output), the loss, the dtype."""
+
+    inputs: int
+    layers: tuple[LayerSpec, ...]
+    loss: str
+    dtype: str = "float32"
+    loss_parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+class Batch(NamedTuple):
+    """Rows x (n, inputs), and targets y: class indices (n,) or numbers (n, outputs), as the loss asks.
+
+    `weight` (n,) is how much each row counts, 1 on average; None for all alike.
+    """
+
+    x: Array
+    y: Array
+    weight: Array | None = None
+
+
+class Workspace(NamedTuple):
+    """What a pass over n rows reads and writes: views of theta and of the gradient, buffers for n rows."""
+
+    layers: list[Layer]
+    gradients: list[LayerGradients]
+
+
+class Network:
+    """The mathematics of a `Spec`. It holds no parameters: theta is handed in, `layout` says what lies where.
+
+    Raises `Invalid` for a spec that cannot mean anything.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        _refuse_nonsense(spec)
+        self.spec = spec
+        self.loss_function: Loss = LOSSES[spec.loss](**spec.loss_parameters)
+        self.outputs = spec.layers[-1].units
+        self.layout = _layout(spec)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learned: theta's length, but for what normalization remembers."""
+        return self.layout.trainable
+
+    def initialize(self, rng: np.random.Generator) -> Array:
+        """A fresh theta: weights from each layer's initializer, drawn in order; biases 0, scales and variances 1."""
+        theta = self.layout.zeros(self.spec.dtype)
+        for name, view in self.layout.views(theta).items():
+            _, index, noun = name.split(".")
+            if noun == "weight":
+                initializer, parameters = _initializer(self.spec.layers[int(index)])
+                view[:] = INITIALIZERS[initializer](rng, *view.shape, **parameters)
+            elif noun in ("scale", "running_variance"):
+                view[:] = 1
+        return theta
+
+    def batch(self, x: Array, y: Array, weight: Array | None = None) -> Batch:
+        """Rows and targets in the dtype and order that the loop needs; nothing is copied that already is so.
+
+        Raises `Invalid` where shapes do not fit the network, there are no rows, or a class index is out of
+        range.
+        """
+        rows = self.rows(x)
+        targets = self._targets(y)
+        if not len(rows) or len(rows) != len(targets):
+            raise Invalid(f"x has {len(rows)} rows and y {len(targets)}: give as many of each, and one at least")
+        if weight is not None and weight.shape != (len(rows),):
+            raise Invalid(f"weight has the shape {weight.shape}: give one number for each of the {len(rows)} rows")
+        return Batch(rows, targets, None if weight is None else np.ascontiguousarray(weight, self.spec.dtype))
+
+    def rows(self, x: Array) -> Array:
+        """The rows x (n, inputs) as the network takes them. Raises `Invalid` if x has another shape."""
+        if x.ndim != 2 or x.shape[1] != self.spec.inputs:
+            raise Invalid(f"x has the shape {x.shape}: the network takes (rows, {self.spec.inputs})")
+        return np.ascontiguousarray(x, self.spec.dtype)
+
+    def _targets(self, y: Array) -> Array:
+        if self.loss_function.takes_classes:
+            if y.ndim != 1 or y.dtype.kind not in "iu":
+                raise Invalid(f"{self.spec.loss} takes class indices: integers of the shape (rows,)")
+            if y.size and not 0 <= int(y.min()) <= int(y.max()) < self.outputs:
+                raise Invalid(f"classes run from {y.min()} to {y.max()}: the network has {self.outputs} outputs")
+            return np.ascontiguousarray(y, np.intp)
+        if y.ndim != 2 or y.shape[1] != self.outputs:
+            raise Invalid(f"y has the shape {y.shape}: the network's targets are (rows, {self.outputs})")
+        return np.ascontiguousarray(y, self.spec.dtype)
+
+    def workspace(self, theta: Array, gradient: Array, rows: int) -> Workspace:
+        """Buffers for `rows` rows at a time; weights are views of `theta`, their gradients of `gradient`."""
+        views = self.layout.views(gradient)
+        layers = self.layers(theta, rows)
+        ones = np.ones(rows, theta.dtype)
+        return Workspace(
+            layers,
+            [
+                LayerGradients(
+                    weight=views[f"layers.{index}.weight"],
+                    bias=views.get(f"layers.{index}.bias"),
+                    scale=views.get(f"layers.{index}.scale"),
+                    shift=views.get(f"layers.{index}.shift"),
+                    a=np.empty_like(layer.a),
+                    h=np.empty_like(layer.h),
+                    ones=ones,
+                )
+                for index, layer in enumerate(layers)
+            ],
+        )
+
+    def layers(self, theta: Array, rows: int) -> list[Layer]:
+        """The layers over `theta`, with buffers for `rows` rows."""
+        views = self.layout.views(theta)
+        layers = []
+        for index, spec in enumerate(self.spec.layers):
+            name, shape = f"layers.{index}", (rows, spec.units)
+            a, h = np.empty(shape, theta.dtype), np.empty(shape, theta.dtype)
+            layers.append(
+                Layer(
+                    activation=ACTIVATIONS[spec.activation],
+                    weight=views[f"{name}.weight"],
+                    bias=views[f"{name}.bias"] if spec.use_bias else None,
+                    normalization=_normalization(views, index, a) if spec.normalization else None,
+                    dropout=spec.dropout,
+                    a=a,
+                    h=h,
+                    output=np.empty_like(h) if spec.dropout else h,
+                    mask=np.empty_like(h) if spec.dropout else None,
+                )
+            )
+        return layers
+
+    def loss_and_gradient(self, workspace: Workspace, batch: Batch, rng: np.random.Generator) -> float:
+        """The loss of the batch in training; its gradient lands in the array that the workspace was made over.
+
+        The batch has as many rows as the workspace. Only dropout draws from `rng`. Nothing is allocated but a few
+        numbers a row.
+        """
+        output, scratch = workspace.layers[-1], workspace.gradients[-1].a
+        forward(workspace.layers, batch.x, rng)
+        loss = self.loss_function.value(output.a, output.h, batch.y, batch.weight, scratch)
+        backward(self.loss_function, workspace, batch)
+        return loss
+
+    def _blocks(self, theta: Array, x: Array) -> Iterator[tuple[slice, Layer]]:
+        """The output layer over block after block of rows; the buffers are used again for the next one."""
+        layers: list[Layer] = []
+        for start in range(0, len(x), BLOCK_ROWS):
+            block = x[start : start + BLOCK_ROWS]
+            if not layers or len(layers[0].a) != len(block):
+                layers = self.layers(theta, len(block))
+            forward(layers, block)
+            yield slice(start, start + len(block)), layers[-1]
+
+    @np.errstate(all="ignore")
+    def predict(self, theta: Array, x: Array) -> Array:
+        """The outputs h (n, outputs) for rows x (n, inputs). Raises `Invalid` if x has another shape."""
+        x = self.rows(x)
+        if len(x) <= BLOCK_ROWS:
+            return forward(self.layers(theta, len(x)), x)
+        outputs = np.empty((len(x), self.outputs), theta.dtype)
+        for rows, output in self._blocks(theta, x):
+            outputs[rows] = output.h
+        return outputs
+
+    @np.errstate(all="ignore")
+    def evaluate(self, theta: Array, batch: Batch) -> tuple[float, Array]:
+        """The mean loss over the rows of `batch`, and the output activations h (n, outputs), in one pass."""
+        total = 0.0
+        outputs = np.empty((len(batch.x), self.outputs), theta.dtype)
+        for rows, output in self._blocks(theta, batch.x):
+            h = outputs[rows]
+            np.copyto(h, output.h)
+            weight = None if batch.weight is None else batch.weight[rows]
+            total += len(h) * self.loss_function.value(output.a, h, batch.y[rows], weight, output.h)
+        return total / len(batch.x), outputs
+
+    def loss(self, theta: Array, x: Array, y: Array, weight: Array | None = None) -> float:
+        """The mean loss over rows x (n, inputs), targets y, weights (n,). Raises `Invalid` where shapes do not fit."""
+        return self.evaluate(theta, self.batch(x, y, weight))[0]
+
+
+def _layout(spec: Spec) -> Layout:
+    parameters: dict[str, tuple[int, ...]] = {}
+    remembered: dict[str, tuple[int, ...]] = {}
+    fan_in = spec.inputs
+    for index, layer in enumerate(spec.layers):
+        name = f"layers.{index}"
+        parameters[f"{name}.weight"] = (fan_in, layer.units)
+        if layer.use_bias:
+            parameters[f"{name}.bias"] = (layer.units,)
+        if layer.normalization:
+            parameters |= {f"{name}.scale": (layer.units,), f"{name}.shift": (layer.units,)}
+        if layer.normalization == "batch":
+            remembered |= {f"{name}.running_mean": (layer.units,), f"{name}.running_variance": (layer.units,)}
+        fan_in = layer.units
+    return Layout(parameters, remembered)
+
+
+def _initializer(layer: LayerSpec) -> tuple[str, dict[str, Any]]:
+    if isinstance(layer.initializer, str):
+        return layer.initializer, {}
+    parameters = dict(layer.initializer)
+    return parameters.pop("name"), parameters
+
+
+def _normalization(views: Mapping[str, Array], index: int, a: Array) -> Normalization:
+    return Normalization(
+        scale=views[f"layers.{index}.scale"],
+        shift=views[f"layers.{index}.shift"],
+        mean=views.get(f"layers.{index}.running_mean"),
+        variance=views.get(f"layers.{index}.running_variance"),
+        normalized=np.empty_like(a),
+    )
+
+
+def forward(layers: list[Layer], x: Array, rng: np.random.Generator | None = None) -> Array:
+    """From the rows x (n, inputs) up through the layers to the outputs h (n, outputs); with `rng`, as in training."""
+    h = x
+    for layer in layers:
+        activate(layer, h, rng)
+        h = layer.output
+    return h
+
+
+def backward(loss: Loss, workspace: Workspace, batch: Batch) -> None:
+    """Backpropagation (Rumelhart, Hinton, Williams 1986), after `forward`: the chain rule from the top down.
+
+    First the output gradient; then, layer by layer, the gradients of the parameters, of the activation below,
+    and of the pre-activation below.
+    """
+    layers, gradients = workspace
+    output_gradient(loss, layers[-1], gradients[-1], batch)
+    for k in range(len(layers) - 1, 0, -1):
+        parameter_gradients(layers[k], layers[k - 1].output, gradients[k])
+        activation_gradient(layers[k], gradients[k], layers[k - 1], out=gradients[k - 1].h)
+        preactivation_gradient(layers[k - 1], gradients[k - 1])
+    parameter_gradients(layers[0], batch.x, gradients[0])
+
+
+def output_gradient(loss: Loss, output: Layer, gradients: LayerGradients, batch: Batch) -> None:
+    """The gradient at the output layer's pre-activation a (n, outputs).
+
+    A fused loss gives it at once; any other gives the gradient at h, which then goes through the activation.
+    """
+    if loss.fused_with:
+        loss.gradient(output.a, output.h, batch.y, batch.weight, gradients.a)
+    else:
+        loss.gradient(output.a, output.h, batch.y, batch.weight, gradients.h)
+        preactivation_gradient(output, gradients)
+
+
+def _refuse_nonsense(spec: Spec) -> None:
+    if not spec.layers:
+        raise Invalid("a network needs an output layer: give one layer at least")
+    if spec.inputs < 1 or any(layer.units < 1 for layer in spec.layers):
+        raise Invalid("inputs and units are whole numbers from 1 up")
+    if spec.dtype not in ("float32", "float64"):
+        raise Invalid(f"dtype {spec.dtype!r} is none of float32, float64")
+    _refuse_unknown("loss", spec.loss, LOSSES)
+    for layer in spec.layers:
+        _refuse_unknown("activation", layer.activation, ACTIVATIONS)
+        _refuse_unknown("initializer", _initializer(layer)[0], INITIALIZERS)
+        if layer.normalization is not None:
+            _refuse_unknown("normalization", layer.normalization, KINDS)
+        if not 0 <= layer.dropout < 1:
+            raise Invalid(f"a dropout of {layer.dropout} is none: it is a share from 0 up to, not including, 1")
+    _refuse_meaningless_outputs(spec)
+
+
+def _refuse_unknown(noun: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise Invalid(f"{noun} {name!r} is none of {', '.join(known)}")
+
+
+def _refuse_meaningless_outputs(spec: Spec) -> None:
+    *hidden, output = spec.layers
+    wanted = LOSSES[spec.loss].fused_with
+    if output.dropout or output.normalization:
+        raise Invalid("the output layer answers: dropout and normalization belong to the hidden layers")
+    for layer in hidden:
+        if layer.activation in OUTPUT_ONLY:
+            raise Invalid(f"{layer.activation} belongs to the output layer: give the hidden layers another activation")
+    if wanted and output.activation != wanted:
+        raise Invalid(f"{spec.loss} goes with the output activation {wanted}, not {output.activation}")
+    if output.activation == "softmax" and output.units < 2:
+        raise Invalid("softmax over one output is always 1: give it two outputs, or choose logistic")

@@ -1,0 +1,69 @@
+"""Normalization of a layer's pre-activations, over the batch or over the units, with its derivative beside it.
+
+z = h_below W + b becomes a = γ (z - mean) / √(variance + ε) + β, with a learned scale γ and shift β (units,).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from backpropd.nn.layout import Array
+
+KINDS = ("batch", "layer")
+EPSILON = 1e-5
+MEMORY = 0.1  # how much of a batch's statistics the running ones take over
+
+
+class Normalization(NamedTuple):
+    """What normalization touches: parameters, as views of theta, and buffers for n rows.
+
+    Over the batch (Ioffe and Szegedy 2015, algorithms 1 and 2) each unit's statistics are those of its rows in
+    training, and at prediction the running ones (units,), whose variance is the unbiased one, as in PyTorch.
+    Over the units (Ba, Kiros, Hinton 2016) each row has its own, and nothing is remembered: `mean` and `variance`
+    are None.
+    """
+
+    scale: Array  # (units,)
+    shift: Array  # (units,)
+    mean: Array | None  # (units,), running
+    variance: Array | None  # (units,), running
+    normalized: Array  # (n, units)
+
+    def forward(self, a: Array, *, training: bool) -> Array:
+        """Normalize a (n, units) in place. Gives 1 / √(variance + ε), which `backward` takes."""
+        mean, variance = self._statistics(a, training=training)
+        inverse_std: Array = 1 / np.sqrt(variance + np.asarray(EPSILON, a.dtype))
+        np.subtract(a, mean, self.normalized)
+        self.normalized[:] *= inverse_std
+        np.multiply(self.normalized, self.scale, a)
+        a += self.shift
+        return inverse_std
+
+    def _statistics(self, a: Array, *, training: bool) -> tuple[Array, Array]:
+        if self.mean is None or self.variance is None:
+            return a.mean(axis=1, keepdims=True), a.var(axis=1, keepdims=True)
+        if not training:
+            return self.mean, self.variance
+        mean, variance = a.mean(axis=0), a.var(axis=0)
+        unbiased = variance * (len(a) / max(len(a) - 1, 1))
+        self.mean[:] += MEMORY * (mean - self.mean)
+        self.variance[:] += MEMORY * (unbiased - self.variance)
+        return mean, variance
+
+    def backward(self, grad_a: Array, inverse_std: Array, grad_scale: Array, grad_shift: Array) -> None:
+        """From the gradient at a (n, units) to that at z, in place, and to those at γ and β (units,).
+
+        With x the normalized z and g = γ ∂L/∂a, ∂L/∂z = (g - mean(g) - x mean(g x)) / √(variance + ε), the means
+        over what was normalized over (Ioffe and Szegedy 2015, section 3).
+        """
+        axis = 1 if self.mean is None else 0
+        x = self.normalized
+        np.einsum("ij,ij->j", grad_a, x, out=grad_scale)
+        grad_a.sum(axis=0, out=grad_shift)
+        grad_a *= self.scale
+        along = (grad_a * x).mean(axis=axis, keepdims=True)
+        grad_a -= grad_a.mean(axis=axis, keepdims=True)
+        grad_a -= x * along
+        grad_a *= inverse_std

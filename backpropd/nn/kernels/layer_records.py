@@ -1,0 +1,38 @@
+"""A network's layers as records, which is how the kernels are told of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backpropd.nn.feedforward.network import Network
+from backpropd.nn.kernels import activations, layers
+from backpropd.nn.kernels.compile import LAYER
+
+
+def records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
+    """The layers as records, and how many numbers the buffer must hold for so many lanes."""
+    records = np.zeros(len(network.spec.layers), LAYER)
+    places = {name: place.start for name, place in network.layout.slices.items()}
+    size, fan_in = 0, network.spec.inputs
+    for index, (spec, record) in enumerate(zip(network.spec.layers, records, strict=True)):
+        name, area = f"layers.{index}", spec.units * lanes
+        wanted = {"a": area, "h": area}
+        if spec.dropout:
+            wanted |= {"output": area, "mask": area}
+        if spec.normalization:
+            wanted |= {"normalized": area, "inverse_std": max(spec.units, lanes)}
+        for noun, length in wanted.items():
+            record[noun] = size
+            size += length
+        record["output"] = record["output"] if spec.dropout else record["h"]
+        record["fan_in"], record["fan_out"] = fan_in, spec.units
+        record["activation"] = activations.CODES[spec.activation]
+        record["normalization"] = layers.NORMALIZATIONS[spec.normalization]
+        record["dropout"] = spec.dropout
+        for field, noun in (("weight", "weight"), ("bias", "bias"), ("scale", "scale"), ("running", "running_mean")):
+            record[field] = places.get(f"{name}.{noun}", -1)
+        fan_in = spec.units
+    return records, size

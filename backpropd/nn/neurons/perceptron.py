@@ -1,0 +1,172 @@
+"""The perceptron: a weighted sum and a step, learned row by row from its mistakes (Rosenblatt 1958)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from backpropd.errors import Invalid
+from backpropd.nn.feedforward.network import Batch
+from backpropd.nn.kernels.compile import exact_entry
+from backpropd.nn.layout import Array, Layout
+from backpropd.nn.neurons.step_units import (
+    BLOCK_ROWS,
+    Interrupt,
+    Trace,
+    boolean_targets,
+    learn_in_fresh_order,
+    rows_of,
+    step,
+)
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """One perceptron for two classes, one a class for more; a = x·w + b over real inputs.
+
+    The one fires, and so answers the second class, where a >= 0. Of several the one with the largest a fires, the
+    first of them in a tie (Duda and Hart 1973, Kesler's construction; Crammer and Singer 2003).
+
+    For each row, in a fresh order every epoch, theta moves only if the answer is wrong: w += learning_rate * x (y - h)
+    and b += learning_rate * (y - h), where y and h are 0 or 1, of one perceptron or of each: x is added to the right
+    class and subtracted from the one that was answered. If a plane (or one a class) separates the rows, the number of
+    mistakes is bounded and the rule comes to an end (Novikoff 1962); if none does it never would (Minsky and
+    Papert 1969).
+
+    `engine` is "numba" for the compiled loop over rows, "numpy" for its readable reference: the same bytes. Raises
+    `Invalid` for a perceptron that cannot mean anything.
+    """
+
+    inputs: int
+    classes: int = 2
+    learning_rate: float = 1.0
+    dtype: str = "float32"
+    engine: Literal["numba", "numpy"] = "numba"
+
+    iterative = True
+
+    def __post_init__(self) -> None:
+        if self.inputs < 1 or self.classes < 2 or self.dtype not in ("float32", "float64"):
+            raise Invalid("a perceptron has one input and two classes at least, and the dtype float32 or float64")
+        if not 0 < self.learning_rate < math.inf:
+            raise Invalid("a learning_rate is a finite number above 0")
+
+    @property
+    def outputs(self) -> int:
+        """How many perceptrons there are."""
+        return 1 if self.classes == 2 else self.classes
+
+    @property
+    def layout(self) -> Layout:
+        """Where the weights and biases lie in theta ((inputs + 1) * outputs,)."""
+        return Layout({"layers.0.weight": (self.inputs, self.outputs), "layers.0.bias": (self.outputs,)})
+
+    def initialize(self, rng: np.random.Generator) -> Array:
+        """A theta of zeros, ((inputs + 1) * outputs,): the rule needs no random start."""
+        del rng
+        return self.layout.zeros(self.dtype)
+
+    @np.errstate(all="ignore")
+    def forward(self, theta: Array, x: Array) -> list[Trace]:
+        """For rows x (n, inputs): the pre-activations a (n, outputs), and h, 1 for the perceptron that fires.
+
+        Raises `Invalid` if x has another shape.
+        """
+        a = preactivation(rows_of(x, self.inputs, self.dtype), *self.layout.views(theta).values())
+        return [Trace(a, fire(a))]
+
+    def predict(self, theta: Array, x: Array) -> Array:
+        """The answers h (n, outputs): 0 or 1 for two classes, a single 1 in each row for more."""
+        return self.forward(theta, x)[-1].h
+
+    @np.errstate(all="ignore")
+    def batch(self, x: Array, y: Array) -> Batch:
+        """Rows in theta's dtype, and the classes (n,) of targets y: (n, 1) of 0 and 1, or class indices (n,).
+
+        Raises `Invalid` where shapes do not fit, there are no rows, a class is out of range, or an x is not finite.
+        """
+        rows = rows_of(x, self.inputs, self.dtype)
+        if not np.isfinite(rows).all():
+            raise Invalid(f"x holds numbers that are not finite in {self.dtype}: scale the inputs, or leave them out")
+        if self.outputs == 1:
+            return Batch(rows, boolean_targets(y, len(x)).astype(np.intp))
+        if y.shape != (len(x),) or y.dtype.kind not in "iu" or not len(x):
+            raise Invalid(
+                f"y is {y.dtype}{y.shape} for {len(x)} rows: give a class index for each, and one row at least"
+            )
+        if not 0 <= int(y.min()) <= int(y.max()) < self.classes:
+            raise Invalid(f"classes run from {y.min()} to {y.max()}: there are {self.classes} perceptrons")
+        return Batch(rows, y.astype(np.intp))
+
+    def mistakes(self, theta: Array, batch: Batch) -> int:
+        """How many rows are answered wrongly."""
+        h = self.predict(theta, batch.x)
+        answered = h[:, 0] if self.outputs == 1 else h.argmax(axis=1)
+        return int(np.count_nonzero(answered != batch.y))
+
+    def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
+        """One epoch of the perceptron rule, in place; False if it was interrupted, with theta half way."""
+        learn_rows = learn_rows_numba if self.engine == "numba" else learn_rows_numpy
+        weight, bias = self.layout.views(theta).values()
+        rate = theta.dtype.type(self.learning_rate)
+        return learn_in_fresh_order(
+            lambda order: learn_rows(batch.x, batch.y, order, weight, bias, rate), len(batch.x), rng, interrupt
+        )
+
+
+def preactivation(x: Array, weight: Array, bias: Array) -> Array:
+    """a = x·w + b (n, outputs), summed input by input.
+
+    Every row's sum is rounded in the same order, here and in the compiled loop, whatever rows are beside it (a
+    product by BLAS promises neither), so that a row that is learned is answered rightly ever after.
+    """
+    a = np.empty((len(x), len(bias)), weight.dtype)
+    for start in range(0, len(x), BLOCK_ROWS):
+        block, rows = a[start : start + BLOCK_ROWS], x[start : start + BLOCK_ROWS]
+        block[:] = bias
+        for index in range(x.shape[1]):
+            block += rows[:, index, np.newaxis] * weight[index]
+    return a
+
+
+def fire(a: Array) -> Array:
+    """The activations h (n, outputs): the step of one output; of several 1 for the largest a, else 0."""
+    if a.shape[1] == 1:
+        return step(a)
+    one_hot: Array = np.eye(a.shape[1], dtype=a.dtype)[a.argmax(axis=1)]
+    return one_hot
+
+
+def learn_rows_numpy(x: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
+    """The perceptron rule for the rows x (n, inputs), of classes y (n,), whose indices are in `order`."""
+    for i in order:
+        h = fire(preactivation(x[i : i + 1], weight, bias))[0]
+        target = y[i : i + 1] if len(bias) == 1 else np.arange(len(bias)) == y[i]
+        change = rate * (target - h).astype(weight.dtype)  # 0 for every perceptron that is right
+        weight += np.outer(x[i], change)
+        bias += change
+
+
+@exact_entry
+def learn_rows_numba(x: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
+    """`learn_rows_numpy`, compiled."""
+    inputs, outputs = weight.shape
+    a = np.empty_like(bias)
+    for i in order:
+        a[:] = bias
+        for j in range(inputs):
+            for k in range(outputs):
+                a[k] += x[i, j] * weight[j, k]
+        answered = int(a[0] >= 0) if outputs == 1 else a.argmax()
+        if answered == y[i]:
+            continue
+        for k in range(outputs):
+            sign = y[i] - answered if outputs == 1 else int(k == y[i]) - int(k == answered)
+            if sign:
+                change = rate if sign > 0 else -rate
+                bias[k] += change
+                for j in range(inputs):
+                    weight[j, k] += x[i, j] * change

@@ -1,0 +1,134 @@
+"""A layered network of perceptrons that represents any boolean function of its inputs (Minsky and Papert 1969)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from backpropd.errors import Invalid
+from backpropd.nn.feedforward.network import Batch
+from backpropd.nn.kernels.compile import exact_entry
+from backpropd.nn.layout import Array, Layout
+from backpropd.nn.neurons.step_units import (
+    BLOCK_ROWS,
+    Interrupt,
+    Trace,
+    boolean_rows,
+    boolean_targets,
+    learn_in_fresh_order,
+    step,
+)
+
+LARGEST_INPUTS = 12  # 4096 hidden perceptrons; each input more doubles them
+
+
+@dataclass(frozen=True)
+class PerceptronNetwork:
+    """`inputs` booleans, 2^inputs hidden perceptrons of which exactly one fires for each row, one output perceptron.
+
+    Inputs 0 and 1 are coded -1 and +1. The weights of hidden perceptron k are the binary digits of k (the first input
+    the highest), coded the same way, and its bias is -inputs: it fires where x·w - inputs >= 0, which is for the one
+    row that equals its weights. This layer is fixed. The output perceptron fires where h·w + b >= 0, and w and b are
+    learned by the perceptron rule (Rosenblatt 1958); b is the lecture's threshold w_0 with its sign turned. Every row
+    has a hidden perceptron, and so a weight, of its own: whatever the function, w separates its rows, and the rule
+    comes to an end (Novikoff 1962). A row that was not in training is answered by b alone.
+
+    Raises `Invalid` for a network that cannot mean anything, or has more than 12 inputs.
+    """
+
+    inputs: int
+    learning_rate: float = 1.0
+    dtype: str = "float32"
+
+    outputs = 1
+    iterative = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.inputs <= LARGEST_INPUTS:
+            raise Invalid(
+                f"a network of perceptrons has one hidden perceptron for each of the 2^inputs rows: "
+                f"give it 1 to {LARGEST_INPUTS} inputs, not {self.inputs}"
+            )
+        if not 0 < self.learning_rate < math.inf or self.dtype not in ("float32", "float64"):
+            raise Invalid("a learning_rate is a finite number above 0, and the dtype float32 or float64")
+
+    @property
+    def hidden(self) -> int:
+        """How many hidden perceptrons there are."""
+        return 1 << self.inputs
+
+    @property
+    def layout(self) -> Layout:
+        """Where the weights and biases of both layers lie in theta."""
+        return Layout(
+            {
+                "layers.0.weight": (self.inputs, self.hidden),
+                "layers.0.bias": (self.hidden,),
+                "layers.1.weight": (self.hidden, 1),
+                "layers.1.bias": (1,),
+            }
+        )
+
+    def initialize(self, rng: np.random.Generator) -> Array:
+        """A theta whose hidden layer is the fixed one, and whose output perceptron is zero."""
+        del rng
+        theta = self.layout.zeros(self.dtype)
+        views = self.layout.views(theta)
+        digits = np.arange(self.hidden) >> np.arange(self.inputs)[::-1, np.newaxis] & 1
+        views["layers.0.weight"][:] = 2 * digits - 1
+        views["layers.0.bias"][:] = -self.inputs
+        return theta
+
+    def forward(self, theta: Array, x: Array) -> list[Trace]:
+        """For rows x (n, inputs) of 0 and 1: a and h of the hidden layer (n, 2^inputs), and of the output (n, 1).
+
+        Raises `Invalid` for other values than 0 and 1.
+        """
+        hidden_weight, hidden_bias, weight, bias = self.layout.views(theta).values()
+        coded = 2 * boolean_rows(x, self.inputs).astype(theta.dtype) - 1
+        hidden = coded @ hidden_weight + hidden_bias
+        h = step(hidden)
+        a = h @ weight + bias
+        return [Trace(hidden, h), Trace(a, step(a))]
+
+    def predict(self, theta: Array, x: Array) -> Array:
+        """The answers (n, 1), 0 or 1, for rows x (n, inputs) of 0 and 1, a block of rows at a time."""
+        h = np.empty((len(x), 1), theta.dtype)
+        for start in range(0, len(x), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            h[block] = self.forward(theta, x[block])[-1].h
+        return h
+
+    def batch(self, x: Array, y: Array) -> Batch:
+        """For rows x (n, inputs) and targets y (n, 1), all 0 or 1: the hidden perceptron that fires, and y (n,).
+
+        Each row is an index (n,) instead of 2^inputs activations, all but one of them 0. Raises `Invalid`.
+        """
+        units = boolean_rows(x, self.inputs) @ (1 << np.arange(self.inputs)[::-1])
+        return Batch(units, boolean_targets(y, len(x)).astype(np.intp))
+
+    def mistakes(self, theta: Array, batch: Batch) -> int:
+        """How many rows are answered wrongly."""
+        *_, weight, bias = self.layout.views(theta).values()
+        return int(np.count_nonzero((weight[batch.x, 0] + bias >= 0) != batch.y))
+
+    def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
+        """One epoch of the perceptron rule for the output, in place; False if it was interrupted, half way."""
+        *_, weight, bias = self.layout.views(theta).values()
+        rate = theta.dtype.type(self.learning_rate)
+        return learn_in_fresh_order(
+            lambda order: learn_units(batch.x, batch.y, order, weight[:, 0], bias, rate), len(batch.x), rng, interrupt
+        )
+
+
+@exact_entry
+def learn_units(units: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
+    """The perceptron rule where hidden unit units[i] alone fires for row i: h·w is its weight."""
+    for i in order:
+        fires = weight[units[i]] + bias[0] >= 0
+        if fires != y[i]:
+            change = -rate if fires else rate
+            weight[units[i]] += change
+            bias[0] += change

@@ -1,0 +1,138 @@
+"""The neurons with a threshold, by name, and `fit_neuron`, which trains any of them as `fit` trains a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from backpropd.errors import Diverged, Invalid
+from backpropd.nn.feedforward.network import Batch
+from backpropd.nn.layout import Array, Layout
+from backpropd.nn.neurons.mcculloch_pitts import McCullochPitts
+from backpropd.nn.neurons.perceptron import Perceptron
+from backpropd.nn.neurons.perceptron_network import PerceptronNetwork
+from backpropd.nn.neurons.step_units import Interrupt, Trace
+from backpropd.nn.training.state import State
+from backpropd.nn.training.train import Epoch
+
+NEURONS = {
+    "mcculloch_pitts": McCullochPitts,
+    "perceptron": Perceptron,
+    "perceptron_network": PerceptronNetwork,
+}
+
+
+class Neuron(Protocol):
+    """What the three kinds have in common. They hold no parameters: theta is handed in.
+
+    A `batch` made of rows and targets is what `learn` and `mistakes` take. `learn` is one pass over it, or all there
+    is to learn if the kind is not `iterative`; it changes theta in place, and says whether it got to the end.
+    """
+
+    @property
+    def inputs(self) -> int: ...
+    @property
+    def outputs(self) -> int: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def iterative(self) -> bool: ...
+    @property
+    def layout(self) -> Layout: ...
+    def initialize(self, rng: np.random.Generator) -> Array: ...
+    def forward(self, theta: Array, x: Array) -> list[Trace]: ...
+    def predict(self, theta: Array, x: Array) -> Array: ...
+    def batch(self, x: Array, y: Array) -> Batch: ...
+    def mistakes(self, theta: Array, batch: Batch) -> int: ...
+    def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool: ...
+
+
+def start_neuron(neuron: Neuron, rng: np.random.Generator) -> State:
+    """A run that has not begun; `rng` later draws the order of the rows. Another theta may be written into it."""
+    theta = neuron.initialize(rng)
+    return State(theta, np.zeros((0, theta.size), theta.dtype), rng)
+
+
+def restore_neuron(neuron: Neuron, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> State:
+    """The state whose `arrays()` and `meta()` these are. Raises `Invalid` if they fit another neuron."""
+    return State.of(neuron.layout, 0, neuron.dtype, arrays, meta)
+
+
+def fit_neuron(
+    neuron: Neuron,
+    training_set: Batch,
+    validation_set: Batch | None,
+    state: State,
+    *,
+    epochs: int = 100,
+    interrupt: Interrupt | None = None,
+) -> Iterator[Epoch]:
+    """Train until an epoch ends without a mistake, or the epochs are over, epoch after epoch.
+
+    Every figure is that of theta at the epoch's end, over the whole set, not of the answers given on the way: `loss`
+    is the share of rows answered wrongly, `metrics["mistakes"]` their number, and likewise for the validation set.
+    So "converged" says that theta answers every training row rightly. The best theta at an epoch's end, the first of
+    equals, is kept in the pocket (Gallant 1990) as the state's `best_theta`; if the epochs run out before, theta
+    becomes that one, and the figures of the last epoch stay those of its own. A McCulloch-Pitts neuron has one epoch.
+
+    `state` and `interrupt` are as for `fit`: whenever the caller has control the state is that of the last epoch
+    yielded, from which a checkpoint resumes bit for bit; an interrupt ends the generator within a block of rows.
+
+    Raises `NotRepresentable` for a table that no McCulloch-Pitts neuron represents, `Diverged` if theta stops being
+    finite, and `Invalid` for sets that do not fit the neuron.
+    """
+    if epochs < 1:
+        raise Invalid("epochs are a whole number from 1 up")
+    interrupt = np.zeros(1, np.int8) if interrupt is None else interrupt
+    training_set = neuron.batch(training_set.x, training_set.y)
+    validation_set = neuron.batch(validation_set.x, validation_set.y) if validation_set else None
+    while state.stop_reason is None:
+        mark = state.mark()
+        try:
+            learned = neuron.learn(state.theta, training_set, state.rng, interrupt)
+            epoch = _close(neuron, training_set, validation_set, state, epochs) if learned else None
+        except BaseException:
+            state.back_to(mark)
+            raise
+        if epoch is None:
+            state.back_to(mark)
+            return
+        yield epoch
+
+
+def _close(neuron: Neuron, training_set: Batch, validation_set: Batch | None, state: State, epochs: int) -> Epoch:
+    """Count the epoch's mistakes, keep the pocket, and decide whether the epoch is the last."""
+    state.epoch += 1
+    _refuse_divergence(neuron, state)
+    loss, metrics = _figures(neuron, state.theta, training_set)
+    validation_loss, validation_metrics = None, None
+    if validation_set:
+        validation_loss, validation_metrics = _figures(neuron, state.theta, validation_set)
+    state.loss = loss
+    state.observe(loss, min_delta=0.0, keep_theta=True)
+    if loss == 0:
+        state.stop_reason = "converged"
+    elif state.epoch >= epochs or not neuron.iterative:
+        state.stop_reason = "epochs"
+        state.theta[:] = state.best_theta
+    return Epoch(
+        state.epoch, loss, validation_loss, metrics, validation_metrics, 0.0, neuron.learning_rate, state.stop_reason
+    )
+
+
+def _figures(neuron: Neuron, theta: Array, batch: Batch) -> tuple[float, dict[str, float]]:
+    mistakes = neuron.mistakes(theta, batch)
+    return mistakes / len(batch.y), {"mistakes": float(mistakes)}
+
+
+def _refuse_divergence(neuron: Neuron, state: State) -> None:
+    if not np.isfinite(state.theta).all():
+        raise Diverged(
+            f"theta stopped being finite in epoch {state.epoch}: the learning_rate, {neuron.learning_rate:g}, or the "
+            "inputs are too large. Lower the learning_rate, or scale the inputs",
+            epoch=state.epoch,
+        )

@@ -1,0 +1,189 @@
+"""Schedules: the learning rate of every step, from the base rate and the place in the run.
+
+`rates` fills `out` (steps_per_epoch,), float64, with the rates of one epoch's steps; nothing is remembered from
+one epoch to the next but what `ReduceOnPlateau` keeps in the caller's `memory`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from backpropd.nn.layout import Array
+
+Memory: TypeAlias = dict[str, float]
+"""What a schedule remembers between epochs: a few numbers by name, which JSON can hold."""
+
+
+@dataclass(frozen=True)
+class Schedule(ABC):
+    """A factor of the base rate for every step, from 1 at the start, after `warmup_epochs` of a straight climb there.
+
+    The last step of the climb has the base rate, and the first its share of that, not zero (Goyal et al. 2017,
+    section 2.2). The schedule proper then runs over the epochs that are left.
+    """
+
+    warmup_epochs: int = field(default=0, kw_only=True)
+
+    def start(self) -> Memory:
+        """What to remember before the first epoch."""
+        return {}
+
+    def observe(self, memory: Memory, loss: float) -> None:  # noqa: B027 - most schedules do not look
+        """Look at the loss of an epoch that has ended, and change `memory` in place."""
+
+    def rates(
+        self, base: float, epoch: int, steps_per_epoch: int, epochs: int, out: Array, memory: Memory | None = None
+    ) -> None:
+        """Fill `out` (steps_per_epoch,) with the learning rates of the steps of `epoch` (from 1) of `epochs`."""
+        if epoch <= self.warmup_epochs:
+            begun = _steps(epoch, steps_per_epoch) + 1
+            np.divide(begun, self.warmup_epochs * steps_per_epoch, out)
+        else:
+            self.factors(epoch - self.warmup_epochs, steps_per_epoch, epochs - self.warmup_epochs, out)
+        out *= base
+
+    @abstractmethod
+    def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
+        """Fill `out` with the factors of the steps of `epoch` of `epochs`, neither counting the warmup's."""
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """The base rate."""
+
+    def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
+        out.fill(1.0)
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """Times `factor` after every `every` epochs."""
+
+    every: int
+    factor: float = 0.1
+
+    def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
+        out.fill(self.factor ** ((epoch - 1) // self.every))
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """Times `factor` after every epoch."""
+
+    factor: float
+
+    def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
+        out.fill(self.factor ** (epoch - 1))
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Half a cosine from 1 down to `minimum_factor` over `period` epochs, step by step, and again from 1.
+
+    This is SGDR (Loshchilov and Hutter 2017, eq. 5): each period is `restart_multiplier` (from 1 up) times as
+    long as the one before. Without a period the whole run is one.
+    """
+
+    period: int | None = None
+    minimum_factor: float = 0.0
+    restart_multiplier: int = 1
+
+    def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
+        period, done = self.period or epochs, epoch - 1
+        if self.restart_multiplier == 1:
+            done %= period
+        while done >= period:
+            done -= period
+            period *= self.restart_multiplier
+        out[:] = _half_cosine(1.0, self.minimum_factor, (done + np.arange(steps_per_epoch) / steps_per_epoch) / period)
+
+
+@dataclass(frozen=True)
+class InverseScaling(Schedule):
+    """1 / t^`power` at step t, from 1: Robbins and Monro (1951) ask for a power above 1/2, and 1 at most.
+
+    It is the formula of scikit-learn's `invscaling`, whose t counts rows instead, and moves once an epoch.
+    """
+
+    power: float = 0.5
+
+    def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
+        out[:] = _steps(epoch, steps_per_epoch) + 1.0
+        out **= -self.power
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """From 1 up to `maximum_factor` in the first `rising_fraction` of the run's steps, then down to `minimum_factor`.
+
+    Smith and Topin 2017, Super-Convergence, with the half cosines of PyTorch's OneCycleLR, whose max_lr is
+    `maximum_factor` times the base rate.
+    """
+
+    maximum_factor: float = 25.0
+    rising_fraction: float = 0.3
+    minimum_factor: float = 1e-4
+
+    def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
+        step, last = _steps(epoch, steps_per_epoch), epochs * steps_per_epoch - 1
+        top = max(self.rising_fraction * (last + 1) - 1, 0.0)
+        rising = _half_cosine(1.0, self.maximum_factor, step / max(top, 1e-9))  # of a rise in no time, step 0 alone
+        falling = _half_cosine(self.maximum_factor, self.minimum_factor, (step - top) / max(last - top, 1e-9))
+        out[:] = np.where(step <= top, rising, falling)
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(Constant):
+    """Times `factor` after `patience` epochs, none of which lowered the best loss by more than `min_delta`.
+
+    The rate does not go below `minimum_rate`. PyTorch's ReduceLROnPlateau is the same with a patience that is
+    one less. `memory` holds the `factor` so far, the epochs to `wait` for, and, after an epoch, the `best` loss.
+    """
+
+    factor: float = 0.1
+    patience: int = 10
+    min_delta: float = 0.0
+    minimum_rate: float = 0.0
+
+    def start(self) -> Memory:
+        return {"factor": 1.0, "wait": 0}
+
+    def observe(self, memory: Memory, loss: float) -> None:
+        if loss < memory.get("best", np.inf) - self.min_delta:
+            memory.update(best=loss, wait=0)
+        else:
+            memory["wait"] += 1
+        if memory["wait"] >= self.patience:
+            memory.update(factor=memory["factor"] * self.factor, wait=0)
+
+    def rates(
+        self, base: float, epoch: int, steps_per_epoch: int, epochs: int, out: Array, memory: Memory | None = None
+    ) -> None:
+        factor = memory["factor"] if memory else 1.0
+        reduced = max(base * factor, min(base, self.minimum_rate))
+        super().rates(reduced, epoch, steps_per_epoch, epochs, out)
+
+
+def _steps(epoch: int, steps_per_epoch: int) -> Array:
+    """The numbers of the epoch's steps, from 0 at the start of the run."""
+    return (epoch - 1) * steps_per_epoch + np.arange(steps_per_epoch)
+
+
+def _half_cosine(start: float, end: float, progress: Array) -> Array:
+    """From `start` to `end` as `progress` goes from 0 to 1."""
+    return end + (start - end) / 2 * (1 + np.cos(np.pi * progress))
+
+
+SCHEDULES: dict[str, type[Any]] = {
+    "constant": Constant,
+    "step": Step,
+    "exponential": Exponential,
+    "cosine": Cosine,
+    "inverse_scaling": InverseScaling,
+    "one_cycle": OneCycle,
+    "reduce_on_plateau": ReduceOnPlateau,
+}

@@ -1,0 +1,179 @@
+"""The OpenAPI 3.1 document, made from the routes' own declarations, and the page that shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import metadata, resources
+from typing import Any
+
+import orjson
+from flask import Blueprint, Flask, Response, send_from_directory
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from service.auth.access_control import OPEN
+from service.http.routing import Route
+from service.schemas import ProblemDocument
+
+REF = "#/components/schemas/{model}"
+ASSETS = "swagger"
+KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "bp_<id>_<secret>",
+    "description": "An API key. The scope that an operation takes stands with it: write includes read, admin both.",
+}
+OTHER_FORMS: dict[str, dict[str, Any]] = {
+    "Epochs": {"text/csv": {"schema": {"type": "string"}}},
+    "Surface": {"image/png": {}},  # bytes have no schema (OpenAPI 3.1, 4.8.14.4)
+}
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>backpropd</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="docs/css/swagger-ui.css"></head>
+<body><div id="swagger-ui"></div>
+<script src="docs/js/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script></body></html>
+"""
+OWN_FILES = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null})\n'
+
+
+def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these routes, where everybody needs a key or nobody does."""
+    components: dict[str, Any] = {"schemas": _schemas(routes)}
+    if keys:
+        components["securitySchemes"] = {"key": KEY}
+    paths: dict[str, Any] = {}
+    for route in routes:
+        operation = _operation(route)
+        if keys:
+            operation["security"] = [] if route.path in OPEN else [{"key": [route.scope]}]
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "backpropd",
+            "version": metadata.version("backpropd"),
+            "description": "Neural networks trained over HTTP.",
+        },
+        "paths": paths,
+        "components": components,
+    }
+
+
+def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
+    taken: set[type[BaseModel]] = {route.body for route in routes if route.body}
+    given: set[type[BaseModel]] = {ProblemDocument}
+    given |= {each for route in routes for each in route.answers.values() if isinstance(each, type)}
+    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in taken]
+    wanted += [(model, "serialization") for model in given]
+    wanted.sort(key=lambda each: each[0].__name__)
+    _, definitions = models_json_schema(wanted, ref_template=REF)
+    found: dict[str, Any] = definitions["$defs"]
+    return found
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.tag}_{route.view.__name__}",
+        "tags": [route.tag],
+        "summary": route.summary,
+        "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
+        "responses": {str(status): _answer(kind) for status, kind in route.answers.items()},
+    }
+    for status in _problem_statuses(route):
+        operation["responses"].setdefault(str(status), _problem())
+    if route.body is not None:
+        content = {"application/json": {"schema": {"$ref": REF.format(model=route.body.__name__)}}}
+        content |= {media: {"schema": schema} for media, schema in route.uploads.items()}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _problem_statuses(route: Route) -> set[int]:
+    statuses = {*route.problems, 401, 403, 422, 429, 500, 503}
+    if route.body is not None:
+        statuses |= {400, 408, 413, 415}
+    if route.headers or route.answers.get(200) == "text/event-stream":
+        statuses.add(400)
+    return statuses if route.path not in OPEN else {403, 422, 429, 500}
+
+
+def _answer(kind: type[BaseModel] | str | None) -> dict[str, Any]:
+    if kind is None:
+        return {"description": "Done"}
+    if kind == "text/event-stream":
+        return {"description": "A stream of events", "content": {kind: {"schema": {"type": "string"}}}}
+    if isinstance(kind, str):
+        return {"description": "The bytes", "content": {kind: {}, "application/json": {}}}
+    content: dict[str, Any] = {"application/json": {"schema": {"$ref": REF.format(model=kind.__name__)}}}
+    content |= OTHER_FORMS.get(kind.__name__, {})
+    return {"description": (kind.__doc__ or kind.__name__).split("\n")[0], "content": content}
+
+
+def _problem() -> dict[str, Any]:
+    reference = {"$ref": REF.format(model=ProblemDocument.__name__)}
+    return {"description": "A problem (RFC 9457)", "content": {"application/problem+json": {"schema": reference}}}
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    names = re.findall(r"{(\w+)}", route.path)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    if route.query is None:
+        return []
+    properties = route.query.model_json_schema()["properties"]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
+        for name, schema in properties.items()
+    ]
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query parameter is there or not: it is never null."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
+    return kinds[0] if len(kinds) == 1 else {key: value for key, value in schema.items() if key != "title"}
+
+
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
+    return [{"name": name, "in": "header", "required": False, "schema": schema} for name in route.headers]
+
+
+def register(app: Flask, routes: Sequence[Route], *, keys: bool) -> None:
+    """Serve the document, the page, and the page's assets: all from here, nothing from elsewhere."""
+    reference = cache(lambda: orjson.dumps(document(routes, keys=keys)))
+    folder = resources.files("flask_openapi3_swagger") / "templates" / ASSETS
+    pages = Blueprint("docs", __name__)
+
+    @pages.after_request
+    def allow_its_own(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = OWN_FILES
+        response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+
+    @pages.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(reference(), content_type="application/json")
+
+    @pages.get("/docs")
+    def docs() -> Response:
+        return Response(PAGE, content_type="text/html; charset=utf-8")
+
+    @pages.get("/docs/start.js")
+    def start() -> Response:
+        return Response(START, content_type="text/javascript; charset=utf-8")
+
+    @pages.get("/docs/<path:name>")
+    def asset(name: str) -> Response:
+        return send_from_directory(str(folder), name)
+
+    app.register_blueprint(pages)

@@ -1,0 +1,142 @@
+"""Losses against their formula, finite differences and PyTorch; in high precision where logits are large."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backpropd.nn import ACTIVATIONS, LOSSES
+from backpropd.nn.feedforward.losses import Loss
+from backpropd.nn.inspection.gradient_check import slope_error
+from tests.nn.peers import starts
+
+PYTORCH = starts.figures("losses")
+
+
+def activation(loss: Loss, a: np.ndarray) -> np.ndarray:
+    h = np.empty_like(a)
+    ACTIVATIONS[loss.fused_with or "linear"].forward(a, h)
+    return h
+
+
+def value(name: str, a: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None, **parameters: float) -> float:
+    loss = LOSSES[name](**parameters)
+    return float(loss.value(a, activation(loss, a), y, weight, np.full_like(a, np.nan)))
+
+
+def gradient(
+    name: str, a: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None, **parameters: float
+) -> np.ndarray:
+    loss, out = LOSSES[name](**parameters), np.full_like(a, np.nan)
+    loss.gradient(a, activation(loss, a), y, weight, out)
+    return out
+
+
+def test_pytorch_has_figures_for_every_loss() -> None:
+    assert {case["loss"] for case in PYTORCH.values()} == set(LOSSES)
+
+
+@pytest.mark.parametrize("kind", ["plain", "weighted"])
+@pytest.mark.parametrize("case", PYTORCH.values(), ids=PYTORCH)
+def test_values_and_gradients_are_those_of_pytorch(case: dict[str, Any], kind: str) -> None:
+    a, weight, targets = starts.outputs()
+    arguments = (case["loss"], a, targets[case["targets"]], weight if kind == "weighted" else None)
+    assert value(*arguments, **case["parameters"]) == pytest.approx(case[kind]["value"], rel=1e-13)
+    np.testing.assert_allclose(gradient(*arguments, **case["parameters"]), case[kind]["gradient"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["plain", "weighted"])
+@pytest.mark.parametrize("case", PYTORCH.values(), ids=PYTORCH)
+def test_the_gradient_is_the_slope_of_the_value(case: dict[str, Any], kind: str) -> None:
+    a, weight, targets = starts.outputs()
+    y, weights, rng = targets[case["targets"]], weight if kind == "weighted" else None, np.random.default_rng(1)
+    exact = gradient(case["loss"], a, y, weights, **case["parameters"])
+    assert (
+        slope_error(lambda at: value(case["loss"], at, y, weights, **case["parameters"]), a, exact, rng, directions=20)
+        <= 1e-6
+    )
+
+
+@pytest.mark.parametrize("case", PYTORCH.values(), ids=PYTORCH)
+def test_float32_stays_float32_and_gives_the_same_rounded(case: dict[str, Any]) -> None:
+    a, weight, targets = starts.outputs()
+    single, y = a.astype(np.float32), targets[case["targets"]]
+    rows = weight.astype(np.float32)
+    out = gradient(case["loss"], single, y if y.ndim == 1 else y.astype(np.float32), rows, **case["parameters"])
+    assert out.dtype == np.float32
+    np.testing.assert_allclose(out, case["weighted"]["gradient"], rtol=1e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("case", PYTORCH.values(), ids=PYTORCH)
+def test_weights_count_a_row_as_often_as_they_say(case: dict[str, Any]) -> None:
+    a, _, targets = starts.outputs()
+    y, weight = targets[case["targets"]], np.array([2.0, 1, 1, 0, 1, 1, 1])
+    repeated = [0, 0, 1, 2, 4, 5, 6]
+    expected = value(case["loss"], a[repeated], y[repeated], **case["parameters"])
+    assert value(case["loss"], a, y, weight, **case["parameters"]) == pytest.approx(expected, rel=1e-13)
+
+
+def test_at_the_kink_of_the_absolute_error_the_gradient_is_zero() -> None:
+    np.testing.assert_array_equal(gradient("absolute_error", np.array([[1.0]]), np.array([[1.0]])), [[0.0]])
+
+
+def test_huber_is_half_the_square_nearby_and_a_line_further_out() -> None:
+    y = np.zeros((1, 1))
+    for residual, expected in [(0.5, 0.125), (-2.0, 2.0), (3.0, 4.0), (-5.0, 8.0)]:
+        assert value("huber", np.array([[residual]]), y, delta=2.0) == expected
+
+
+def test_smoothing_gives_every_class_its_share_of_the_target() -> None:
+    a = np.log([[0.2, 0.3, 0.5]])
+    expected = -0.9 * np.log(0.5) - 0.1 * np.mean(np.log([0.2, 0.3, 0.5]))
+    assert value("cross_entropy", a, np.array([2]), label_smoothing=0.1) == pytest.approx(expected, rel=1e-14)
+
+
+def test_smoothing_a_yes_or_no_moves_it_towards_one_half() -> None:
+    a, y = np.array([[2.0, -1.0]]), np.array([[1.0, 0.0]])
+    smoothed = value("binary_cross_entropy", a, y, label_smoothing=0.2)
+    assert smoothed == pytest.approx(value("binary_cross_entropy", a, np.array([[0.9, 0.1]])), rel=1e-14)
+
+
+def test_poisson_is_lowest_where_the_mean_is_the_count() -> None:
+    y = np.array([[3.0, 7.0]])
+    assert value("poisson", np.log(y), y) == pytest.approx((3 - 3 * np.log(3) + 7 - 7 * np.log(7)) / 2, rel=1e-14)
+    np.testing.assert_allclose(gradient("poisson", np.log(y), y), [[0, 0]], atol=1e-14)
+
+
+def test_squared_error_is_the_mean_over_rows_and_outputs() -> None:
+    assert value("squared_error", np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [0.0, 4.0]])) == 13 / 4
+
+
+def test_cross_entropy_is_minus_the_mean_log_probability_of_the_true_class() -> None:
+    a = np.log([[0.2, 0.3, 0.5], [0.7, 0.2, 0.1]])
+    assert value("cross_entropy", a, np.array([2, 0])) == pytest.approx(-(np.log(0.5) + np.log(0.7)) / 2, rel=1e-14)
+
+
+def test_binary_cross_entropy_is_the_mean_over_rows_and_outputs() -> None:
+    p = np.array([[0.9, 0.2], [0.5, 0.6]])
+    y = np.array([[1.0, 0.0], [0.0, 1.0]])
+    expected = -(np.log(0.9) + np.log(0.8) + np.log(0.5) + np.log(0.6)) / 4
+    assert value("binary_cross_entropy", np.log(p / (1 - p)), y) == pytest.approx(expected, rel=1e-14)
+
+
+def test_binary_cross_entropy_takes_soft_targets() -> None:
+    expected = -0.3 * np.log(0.8) - 0.7 * np.log(0.2)
+    assert value("binary_cross_entropy", np.log([[0.8 / 0.2]]), np.array([[0.3]])) == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_losses_from_logits_stay_finite_and_right_where_the_probability_rounds_to_zero(dtype: str) -> None:
+    a = np.array([[1000.0, -1000.0, 0.0]], dtype)
+    assert value("cross_entropy", a, np.array([1])) == 2000.0
+    assert value("cross_entropy", a, np.array([0])) == 0.0
+    assert value("binary_cross_entropy", np.array([[-1000.0]], dtype), np.array([[1.0]], dtype)) == 1000.0
+    assert value("binary_cross_entropy", np.array([[1000.0]], dtype), np.array([[1.0]], dtype)) == 0.0
+    assert (
+        value("binary_cross_entropy", np.array([[-1000.0]], dtype), np.array([[1.0]], dtype), label_smoothing=0.5)
+        == 750
+    )
+    assert value("cross_entropy", a, np.array([0]), label_smoothing=0.5) == 500.0
+    assert np.isfinite(value("poisson", np.array([[1000.0]], dtype), np.array([[1.0]], dtype)))

@@ -1,0 +1,132 @@
+"""Optimizers: a step worked on paper, and no memory of their own."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from backpropd.nn import SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
+from backpropd.nn.optimization.optimizers import BLOCK, Optimizer
+
+
+def steps(optimizer: Optimizer, gradients: list[float]) -> list[float]:
+    theta, slots = np.array([1.0]), np.zeros((optimizer.slots, 1))
+    path = []
+    for count, gradient in enumerate(gradients, 1):
+        optimizer.step(theta, np.array([gradient]), slots, count, optimizer.learning_rate)
+        path.append(float(theta[0]))
+    return path
+
+
+def test_sgd_goes_against_the_gradient() -> None:
+    assert steps(SGD(0.1), [2.0, -1.0]) == pytest.approx([0.8, 0.9])
+
+
+def test_momentum_keeps_a_share_of_the_last_step() -> None:
+    # v: -0.2, then 0.5 * -0.2 - 0.1 = -0.2, then 0.5 * -0.2 = -0.1
+    assert steps(SGD(0.1, 0.5), [2.0, 1.0, 0.0]) == pytest.approx([0.8, 0.6, 0.5])
+
+
+def test_adam_starts_with_a_step_of_the_learning_rate_whatever_the_gradient() -> None:
+    assert steps(Adam(0.1), [1000.0]) == pytest.approx([0.9])
+    assert steps(Adam(0.1), [-0.001]) == pytest.approx([1.1], rel=1e-5)
+
+
+def test_adam_follows_the_paper() -> None:
+    theta, m, v, path, gradients = 1.0, 0.0, 0.0, [], [0.5, -2.0, 0.3, 0.1]
+    for t, g in enumerate(gradients, 1):
+        m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g * g
+        theta -= 0.1 * (m / (1 - 0.8**t)) / (np.sqrt(v / (1 - 0.95**t)) + 1e-3)
+        path.append(theta)
+    assert steps(Adam(0.1, 0.8, 0.95, 1e-3), gradients) == pytest.approx(path, rel=1e-12)
+
+
+def test_nesterov_goes_a_step_further_along_the_velocity() -> None:
+    # v: -0.2, then -0.2, then -0.1; theta moves by 0.5 v - 0.1 g: -0.3, then -0.2, then -0.05
+    assert steps(SGD(0.1, 0.5, nesterov=True), [2.0, 1.0, 0.0]) == pytest.approx([0.7, 0.5, 0.45])
+
+
+def test_adagrad_divides_by_the_root_of_all_squares_so_far() -> None:
+    assert steps(Adagrad(0.1, initial_accumulator=7.0), [3.0, 3.0]) == pytest.approx([0.925, 0.865])
+
+
+def test_amsgrad_does_not_forget_the_largest_gradient() -> None:
+    plain, ams = (steps(Adam(0.1, 0.0, 0.5, amsgrad=amsgrad), [9.0, 0.0, 0.0, 1.0]) for amsgrad in (False, True))
+    assert ams[-2] - ams[-1] < plain[-2] - plain[-1]
+
+
+def test_the_first_step_of_adadelta_does_not_depend_on_the_gradients_size() -> None:
+    assert steps(Adadelta(), [1e3]) == pytest.approx(steps(Adadelta(), [1e6]), rel=1e-7)
+
+
+def test_the_product_of_nadam_is_zero_exactly_where_one_minus_it_rounds_to_one() -> None:
+    for nadam in (Nadam(), Nadam(momentum_decay=1.0)):
+        product = 1.0
+        for t in range(1, 500):
+            product *= nadam.mu(t)
+            assert 1 - nadam.mu_product(t) == 1 - product
+        assert nadam.mu_product(10**15) == 0.0
+
+
+EVERY = [
+    SGD(0.1),
+    SGD(0.1, 0.9),
+    SGD(0.1, 0.9, nesterov=True),
+    Adagrad(),
+    RMSprop(),
+    RMSprop(momentum=0.9),
+    Adadelta(),
+    Adam(),
+    Adam(amsgrad=True),
+    AdamW(),
+    Nadam(),
+]
+
+
+@pytest.mark.parametrize("optimizer", EVERY, ids=repr)
+def test_a_step_keeps_float32_and_allocates_no_vector(optimizer: Optimizer) -> None:
+    size = 100_000
+    theta, gradient = np.ones(size, np.float32), np.ones(size, np.float32)
+    slots = np.zeros((optimizer.slots, size), np.float32)
+    tracemalloc.start()
+    optimizer.step(theta, gradient, slots, 1, optimizer.learning_rate)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size
+    assert theta.dtype == np.float32
+    assert (theta < 1).all()
+
+
+@pytest.mark.parametrize("optimizer", EVERY, ids=repr)
+def test_float32_gives_the_step_of_float64_rounded(optimizer: Optimizer) -> None:
+    rng = np.random.default_rng(0)
+    single, double = (np.ones(9, dtype) for dtype in ("float32", "float64"))
+    slots, slots_double = (np.zeros((optimizer.slots, 9), dtype) for dtype in ("float32", "float64"))
+    for count in range(1, 6):
+        gradient = rng.standard_normal(9).astype(np.float32)
+        optimizer.step(double, gradient.astype(np.float64), slots_double, count, 0.01)
+        optimizer.step(single, gradient, slots, count, 0.01)
+    np.testing.assert_allclose(single, double, rtol=3e-6)
+
+
+@pytest.mark.parametrize("optimizer", EVERY, ids=repr)
+def test_a_vector_longer_than_a_block_moves_as_its_pieces_do(optimizer: Optimizer) -> None:
+    gradient = np.random.default_rng(0).standard_normal(2 * BLOCK + 5)
+    whole, slots = np.ones_like(gradient), np.zeros((optimizer.slots, gradient.size))
+    optimizer.step(whole, gradient.copy(), slots, 1, 0.1)
+    tail, tail_slots = np.ones(7), np.zeros((optimizer.slots, 7))
+    optimizer.step(tail, gradient[-7:].copy(), tail_slots, 1, 0.1)
+    np.testing.assert_allclose(whole[-7:], tail, rtol=1e-15)
+    np.testing.assert_allclose(slots[:, -7:], tail_slots, rtol=1e-15)
+
+
+@pytest.mark.parametrize("optimizer", EVERY, ids=repr)
+def test_a_step_uses_the_rate_that_it_is_given(optimizer: Optimizer) -> None:
+    moves = []
+    for rate in (0.1, 0.2):
+        theta, slots = np.zeros(1), np.zeros((optimizer.slots, 1))
+        optimizer.step(theta, np.ones(1), slots, 1, rate)
+        moves.append(float(theta[0]))
+    assert moves[1] == pytest.approx(2 * moves[0])

@@ -1,0 +1,276 @@
+"""The compiled engine gives the figures of the readable one, keeps its promises, and repeats itself to the bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backpropd.errors import Diverged, Invalid
+from backpropd.nn import SGD, Adam, Batch, Epoch, LayerSpec, Network, Spec, State, Training, bursts, fit, row_predictor
+from backpropd.nn.evaluation.metrics import classification
+from backpropd.nn.feedforward.activations import ACTIVATIONS, OUTPUT_ONLY
+from backpropd.nn.feedforward.losses import LOSSES
+from backpropd.nn.kernels.updates import NEAR
+from backpropd.nn.optimization import optimizers
+from backpropd.nn.optimization.regularization import Regularization
+from backpropd.nn.optimization.schedules import Cosine, OneCycle, ReduceOnPlateau, Schedule
+from backpropd.nn.training.training_config import EarlyStopping
+from tests.nn.data import Array, blobs, classifier, regressor
+
+HIDDEN = sorted(set(ACTIVATIONS) - set(OUTPUT_ONLY))
+HEADS = sorted({(loss.fused_with or output, name) for name, loss in LOSSES.items() for output in ACTIVATIONS})
+TOLERANCE = {"float32": 2e-4, "float64": 1e-9}
+
+
+def data(network: Network, rows: int, seed: int = 0, *, weighted: bool = False) -> Batch:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((rows, network.spec.inputs))
+    weight = rng.uniform(0, 2, rows) if weighted else None
+    if network.loss_function.takes_classes:
+        return Batch(x, rng.integers(0, network.outputs, rows), weight)
+    return Batch(x, rng.integers(0, 2, (rows, network.outputs)).astype(float), weight)
+
+
+def train(network: Network, training: Training, *sets: Batch | None) -> tuple[list[Epoch], Array]:
+    state = State.start(network, training.optimizer, np.random.default_rng(5))
+    return list(fit(network, sets[0], sets[1], training, state)), state.theta  # type: ignore[arg-type]
+
+
+def agree(network: Network, training: Training, *, weighted: bool = False, rows: int = 45) -> None:
+    """Both engines, the same start and the same orders: the same figures and the same theta."""
+    sets = data(network, rows, weighted=weighted), data(network, 20, 1, weighted=weighted)
+    (slow, theta), (fast, twin) = (
+        train(network, dataclasses.replace(training, engine=engine), *sets) for engine in ("numpy", "numba")
+    )
+    tolerance = TOLERANCE[network.spec.dtype]
+    for one, other in zip(slow, fast, strict=True):
+        figures = [(each.loss, each.validation_loss, each.gradient_norm, each.learning_rate) for each in (one, other)]
+        np.testing.assert_allclose(figures[1], figures[0], rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(twin, theta, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", HIDDEN)
+def test_every_activation(activation: str, dtype: str) -> None:
+    agree(classifier(7, 20, activation=activation, dtype=dtype), Training(SGD(0.05, 0.9), 4, 10))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("output", "loss"), HEADS)
+def test_every_loss_with_every_output(output: str, loss: str, dtype: str) -> None:
+    layers = (LayerSpec(5, "tanh"), LayerSpec(3, output))
+    agree(Network(Spec(4, layers, loss, dtype)), Training(SGD(0.02), 4, 10), weighted=True)
+
+
+@pytest.mark.parametrize(
+    ("output", "loss", "parameters"),
+    [
+        ("softmax", "cross_entropy", {"label_smoothing": 0.2}),
+        ("logistic", "binary_cross_entropy", {"label_smoothing": 0.2}),
+        ("linear", "huber", {"delta": 0.3}),
+    ],
+)
+def test_every_parameter_of_a_loss(output: str, loss: str, parameters: dict[str, float]) -> None:
+    network = Network(Spec(4, (LayerSpec(5, "tanh"), LayerSpec(3, output)), loss, "float64", parameters))
+    agree(network, Training(SGD(0.1), 4, 10))
+
+
+OPTIMIZERS = [
+    SGD(0.1),
+    SGD(0.1, 0.9),
+    SGD(0.1, 0.9, nesterov=True),
+    optimizers.Adagrad(0.1),
+    optimizers.Adagrad(0.1, initial_accumulator=0.3),
+    optimizers.RMSprop(0.01),
+    optimizers.RMSprop(0.01, momentum=0.8),
+    optimizers.Adadelta(),
+    Adam(0.05),
+    Adam(0.05, amsgrad=True),
+    optimizers.AdamW(0.05),
+    optimizers.Nadam(0.05),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_every_optimizer(optimizer: optimizers.Optimizer, dtype: str) -> None:
+    agree(classifier(6, dtype=dtype), Training(optimizer, 20, 10))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_more_parameters_than_take_their_step_at_a_time(optimizer: optimizers.Optimizer) -> None:
+    network = classifier(120, 300, dtype="float64")
+    assert network.parameters > 2 * NEAR
+    agree(network, Training(optimizer, 3, 10))
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        Regularization(l1=0.01),
+        Regularization(l2=0.01),
+        Regularization(weight_decay=0.1),
+        Regularization(max_norm=0.5),
+        Regularization(clip_norm=0.05),
+        Regularization(clip_value=0.01),
+        Regularization(l1=0.001, l2=0.01, weight_decay=0.1, max_norm=1.0, clip_norm=0.5, clip_value=0.1),
+    ],
+    ids=repr,
+)
+def test_every_regularization(held: Regularization) -> None:
+    agree(classifier(6, 5, dtype="float64"), Training(Adam(0.05), 10, 10, regularization=held))
+
+
+SCHEDULES = [Cosine(), OneCycle(), ReduceOnPlateau(patience=1), Cosine(warmup_epochs=3)]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_every_kind_of_schedule(schedule: Schedule) -> None:
+    agree(classifier(6, dtype="float64"), Training(SGD(0.02), 12, 10, schedule=schedule))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+def test_normalization_and_dropout(normalization: str | None, dropout: float, dtype: str) -> None:
+    hidden = [
+        LayerSpec(units, "tanh", use_bias=False, dropout=dropout, normalization=normalization) for units in (17, 6)
+    ]
+    network = Network(Spec(4, (*hidden, LayerSpec(3, "softmax")), "cross_entropy", dtype))
+    agree(network, Training(SGD(0.05, 0.9), 4, 10))
+
+
+@pytest.mark.parametrize(("rows", "batch_size"), [(45, 10), (40, 10), (45, 45), (45, 1), (1, 1), (3, 100), (300, 256)])
+def test_every_size_of_batch(rows: int, batch_size: int) -> None:
+    agree(classifier(40, 30, inputs=9, dtype="float64"), Training(Adam(0.01), 3, batch_size), rows=rows)
+
+
+def test_many_validation_rows_are_looked_at_in_blocks() -> None:
+    network = classifier(6, dtype="float64")
+    training = Training(SGD(0.1), 2, 8, engine="numba")
+    epochs, theta = train(network, training, blobs(30), blobs(1000, seed=1))
+    assert epochs[-1].validation_loss == pytest.approx(network.loss(theta, *blobs(1000, seed=1)), rel=1e-12)
+
+
+# ── the promises of fit, of both engines ─────────────────────────────────────────────────────────────────────────
+
+ENGINES = pytest.mark.parametrize("engine", ["numpy", "numba"])
+
+
+@ENGINES
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.3}, {"normalization": "batch"}], ids=str)
+@pytest.mark.parametrize("batch_size", [8, 30], ids=["mini-batch", "full batch"])
+def test_bursts_and_single_epochs_and_a_resumed_run_are_the_same_to_the_bit(
+    engine: Any, options: dict[str, Any], batch_size: int
+) -> None:
+    layers = (LayerSpec(8, "tanh", **options), LayerSpec(3, "softmax"))
+    network, sets = Network(Spec(2, layers, "cross_entropy")), (blobs(30), blobs(20, seed=1))
+    training = Training(Adam(0.05), 12, batch_size, metrics_every=5, path_every=4, engine=engine)
+    state = State.start(network, training.optimizer, np.random.default_rng(0))
+    expected = list(fit(network, *sets, training, state, metrics=classification))
+    assert [bool(epoch.metrics) for epoch in expected] == [n in (1, 5, 10, 12) for n in range(1, 13)]
+    assert state.path_epochs == [0, 4, 8, 12]
+    resumed = State.start(network, training.optimizer, np.random.default_rng(0))
+    checkpoints = [(0, resumed.arrays(), json.dumps(resumed.meta()))]
+    together = []
+    for burst in bursts(network, *sets, training, resumed, metrics=classification):
+        together += burst
+        assert resumed.epoch == burst[-1].epoch
+        checkpoints.append((resumed.epoch, resumed.arrays(), json.dumps(resumed.meta())))
+    assert together == expected
+    if not options.get("dropout"):
+        assert len(checkpoints) < 12
+    for done, arrays, meta in checkpoints:
+        again = State.restore(network, training.optimizer, arrays, json.loads(meta))
+        assert list(fit(network, *sets, training, again, metrics=classification)) == expected[done:]
+        assert again.meta() == state.meta()
+        assert {name: each.tobytes() for name, each in again.arrays().items()} == {
+            name: each.tobytes() for name, each in state.arrays().items()
+        }
+
+
+def test_an_interrupt_within_a_burst_keeps_its_whole_epochs() -> None:
+    network, training = classifier(6), Training(Adam(0.05), 200_000, 8, engine="numba")
+    state, interrupt = State.start(network, training.optimizer, np.random.default_rng(0)), np.zeros(1, np.int8)
+    timer = threading.Timer(0.2, interrupt.__setitem__, (0, 1))
+    timer.start()
+    done = [
+        epoch for burst in bursts(network, blobs(30), None, training, state, interrupt=interrupt) for epoch in burst
+    ]
+    assert 0 < len(done) == state.epoch < 200_000
+    short = dataclasses.replace(training, epochs=state.epoch)
+    expected = State.start(network, training.optimizer, np.random.default_rng(0))
+    assert [epoch._replace(stop_reason=None) for epoch in fit(network, blobs(30), None, short, expected)] == done
+    assert state.theta.tobytes() == expected.theta.tobytes()
+    assert state.rng.bit_generator.state == expected.rng.bit_generator.state
+
+
+@ENGINES
+def test_a_diverged_run_names_the_first_layer_that_is_not_finite(engine: Any) -> None:
+    # the first step makes weights of about 1e110: the second batch is 1e110, 1e220, and too large from layer 2 on
+    network, training = regressor(5, 5, 5, activation="linear"), Training(SGD(1e110), 50, 2, engine=engine)
+    state = State.start(network, training.optimizer, np.random.default_rng(0))
+    with pytest.raises(Diverged, match=r"first in layers\.2") as caught:
+        list(fit(network, Batch(np.ones((4, 2)), np.ones((4, 1))), None, training, state))
+    assert (caught.value.layer, caught.value.epoch, state.epoch) == ("layers.2", 1, 0)
+    assert np.isfinite(state.theta).all()
+
+
+@ENGINES
+def test_a_burst_that_diverges_yields_the_epochs_before_it(engine: Any) -> None:
+    features = np.linspace(-1, 1, 20).reshape(10, 2)
+    line, training = Batch(features, 100 * features[:, :1]), Training(SGD(50.0), 400, 10, engine=engine)
+    network, runs = regressor(), []
+    for run in (fit, bursts):
+        state = State.start(network, training.optimizer, np.random.default_rng(0))
+        with pytest.raises(Diverged) as caught:
+            list(run(network, line, None, training, state))
+        runs.append((state.epoch, state.theta.tobytes(), str(caught.value)))
+    assert runs[0] == runs[1]
+    assert runs[0][0] > 2
+
+
+@ENGINES
+def test_target_loss_max_seconds_and_a_late_start_of_early_stopping_end_a_run(engine: Any) -> None:
+    network, sets = classifier(8), (blobs(60), blobs(30, seed=1))
+    common: dict[str, Any] = {"optimizer": Adam(0.005), "epochs": 500, "batch_size": 8, "engine": engine}
+
+    def run(**changes: Any) -> tuple[list[Epoch], State]:
+        training = Training(**common, **changes)
+        state, ticks = State.start(network, training.optimizer, np.random.default_rng(0)), iter(range(10_000))
+        return list(fit(network, *sets, training, state, clock=lambda: float(next(ticks)))), state
+
+    epochs, state = run(target_loss=0.6)
+    assert state.stop_reason == "target_loss"
+    assert epochs[-1].validation_loss is not None
+    assert epochs[-1].validation_loss <= 0.6 < (epochs[-2].validation_loss or 0)
+    epochs, state = run(max_seconds=7.0)
+    assert (len(epochs), state.stop_reason, state.seconds) == (7, "max_seconds", 7.0)
+    epochs, state = run(early_stopping=EarlyStopping(patience=2, min_delta=1e6, start_epoch=10))
+    assert (len(epochs), state.stop_reason) == (12, "early_stopping")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", HIDDEN)
+def test_one_row_is_predicted_as_the_network_predicts_it_and_theta_is_followed(activation: str, dtype: str) -> None:
+    hidden = [
+        LayerSpec(7, activation),
+        LayerSpec(5, activation, use_bias=False, dropout=0.5),
+        LayerSpec(6, activation, normalization="batch"),
+        LayerSpec(4, activation, normalization="layer"),
+    ]
+    network = Network(Spec(3, (*hidden, LayerSpec(3, "softmax")), "cross_entropy", dtype))
+    rng = np.random.default_rng(0)
+    theta, rows = network.initialize(rng), rng.standard_normal((4, 1, 3))
+    predict = row_predictor(network, theta)
+    for x in rows:
+        theta += rng.uniform(0, 0.1, theta.shape)
+        np.testing.assert_allclose(predict(x), network.predict(theta, x), rtol=TOLERANCE[dtype])
+    for other in (rows[0][:0], rows[:, 0], rows[0][:, :1]):
+        with pytest.raises(Invalid):
+            predict(other)

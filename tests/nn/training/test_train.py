@@ -1,0 +1,345 @@
+"""Training: what an epoch says, what it learns, and how a run ends."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from backpropd.errors import Diverged, Invalid
+from backpropd.nn import SGD, Adam, Batch, EarlyStopping, Epoch, Network, State, Training, fit
+from backpropd.nn.evaluation.metrics import accuracy, classification, regression
+from backpropd.nn.inspection.gradient_check import gradient
+from tests.nn.data import XOR, XOR_TARGETS, Array, blobs, classifier, regressor, run, separator
+
+# ── learning ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("activation", ["tanh", "logistic", "relu"])
+def test_xor_is_learned_with_one_hidden_layer(activation: str) -> None:
+    network = separator(8, activation=activation)
+    epochs, state = run(network, Batch(XOR, XOR_TARGETS), Training(Adam(0.1), 300, 4))
+    assert accuracy(network.predict(state.theta, XOR), XOR_TARGETS) == 1.0
+    assert epochs[-1].loss < 0.05
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_xor_cannot_be_learned_without_a_hidden_layer_for_no_line_separates_it(seed: int) -> None:
+    network = separator()
+    _, state = run(network, Batch(XOR, XOR_TARGETS), Training(Adam(0.1), 300, 4), seed=seed)
+    assert accuracy(network.predict(state.theta, XOR), XOR_TARGETS) <= 0.75
+    assert network.loss(state.theta, XOR, XOR_TARGETS) == pytest.approx(np.log(2), abs=1e-3)
+
+
+def test_a_linear_layer_finds_the_least_squares_line() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 2))
+    y = x @ [[2.0], [-3.0]] + 0.5 + 0.1 * rng.standard_normal((60, 1))
+    _, state = run(regressor(), Batch(x, y), Training(SGD(0.1), 500, 60))
+    expected = np.linalg.lstsq(np.c_[x, np.ones(60)], y)[0].ravel()
+    np.testing.assert_allclose(state.theta, expected, rtol=1e-8)
+
+
+# ── the epoch ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_full_batch_epoch_reports_the_loss_and_gradient_before_its_step_and_steps_once() -> None:
+    network, data = classifier(4, dtype="float64"), blobs(30)
+    state = State.start(network, SGD(0.1), np.random.default_rng(0))
+    theta = state.theta.copy()
+    slope = gradient(network, theta, *data)
+    epoch = next(fit(network, data, None, Training(SGD(0.1), 1, 30), state))
+    assert epoch.epoch == 1
+    assert epoch.loss == pytest.approx(network.loss(theta, *data), rel=1e-12)
+    assert epoch.gradient_norm == pytest.approx(np.linalg.norm(slope), rel=1e-12)
+    assert epoch.learning_rate == 0.1
+    assert epoch.stop_reason == "epochs"
+    assert (epoch.validation_loss, epoch.metrics, epoch.validation_metrics) == (None, {}, None)
+    np.testing.assert_allclose(state.theta, theta - 0.1 * slope, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "steps"), [(30, 10, 3), (31, 10, 4), (30, 30, 1), (30, 100, 1), (3, 1, 3), (1, 1, 1)]
+)
+def test_every_row_is_seen_once_an_epoch_whatever_the_batch_size(rows: int, batch_size: int, steps: int) -> None:
+    # A step of 1e-300 moves nothing, so the mean over the batches, weighted by rows, is the loss of all the rows.
+    network, data = classifier(4, dtype="float64"), blobs(rows)
+    (epoch, *_), state = run(network, data, Training(SGD(1e-300), 2, batch_size))
+    assert state.steps == 2 * steps
+    assert epoch.loss == pytest.approx(network.loss(state.theta, *data), rel=1e-12)
+
+
+def test_a_batch_larger_than_the_data_is_the_full_batch() -> None:
+    _, full = run(classifier(4), blobs(30), Training(SGD(0.1), 3, 30))
+    _, larger = run(classifier(4), blobs(30), Training(SGD(0.1), 3, 1000))
+    np.testing.assert_array_equal(full.theta, larger.theta)
+
+
+def test_the_gradient_norm_is_the_mean_over_the_batches() -> None:
+    network, data = classifier(4, dtype="float64"), blobs(20)
+    (epoch,), state = run(network, data, Training(SGD(1e-300), 1, 1))
+    rows = [gradient(network, state.theta, data.x[i : i + 1], data.y[i : i + 1]) for i in range(20)]
+    assert epoch.gradient_norm == pytest.approx(np.mean([np.linalg.norm(row) for row in rows]), rel=1e-10)
+
+
+def test_rows_are_shuffled_afresh_every_epoch() -> None:
+    network, orders = classifier(), []
+
+    class Watched(np.random.Generator):
+        def permutation(self, x, axis=0):  # type: ignore[no-untyped-def]
+            orders.append(super().permutation(x, axis))
+            return orders[-1]
+
+    state = State.start(network, SGD(0.1), Watched(np.random.PCG64(0)))
+    list(fit(network, blobs(20), None, Training(SGD(0.1), 3, 7), state))
+    assert len({tuple(order) for order in orders}) == 3
+    assert all(sorted(order) == list(range(20)) for order in orders)
+
+
+def test_validation_and_metrics_look_at_theta_at_the_end_of_the_epoch() -> None:
+    network, data, held_out = classifier(4, dtype="float64"), blobs(40), blobs(20, seed=1)
+    training = Training(Adam(0.05), 3, 8)
+    state = State.start(network, training.optimizer, np.random.default_rng(0))
+    for epoch in fit(network, data, held_out, training, state, metrics=classification):
+        assert epoch.validation_loss == network.loss(state.theta, *held_out)
+        assert epoch.metrics == classification(network.predict(state.theta, data.x), data.y)
+        assert epoch.validation_metrics == classification(network.predict(state.theta, held_out.x), held_out.y)
+
+
+def test_validation_and_metrics_do_not_change_what_is_learned() -> None:
+    network, training = classifier(4), Training(Adam(0.05), 5, 8)
+    _, plain = run(network, blobs(40), training)
+    watched = State.start(network, training.optimizer, np.random.default_rng(0))
+    list(fit(network, blobs(40), blobs(20), training, watched, metrics=classification))
+    np.testing.assert_array_equal(plain.theta, watched.theta)
+
+
+def test_training_leaves_the_data_as_they_were() -> None:
+    data = blobs(40)
+    x, y = data.x.astype(np.float32), data.y.copy()
+    run(classifier(4), Batch(x, y), Training(Adam(0.05), 3, 8))
+    run(classifier(4), Batch(x, y), Training(Adam(0.05), 3, 40))
+    np.testing.assert_array_equal(x, data.x.astype(np.float32))
+    np.testing.assert_array_equal(y, data.y)
+
+
+@pytest.mark.parametrize(
+    "network", [classifier(64, inputs=2), regressor(64, dtype="float32"), separator(64, dtype="float32")]
+)
+def test_a_step_allocates_no_more_than_a_few_numbers_a_row(network: Network) -> None:
+    rows = 4000
+    y = np.zeros(rows, int) if network.loss_function.takes_classes else np.zeros((rows, 1))
+    batch = network.batch(np.ones((rows, 2)), y)
+    theta = network.initialize(np.random.default_rng(0))
+    workspace, rng = network.workspace(theta, np.zeros_like(theta), rows), np.random.default_rng(0)
+    tracemalloc.start()
+    network.loss_and_gradient(workspace, batch, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < rows * 40
+
+
+# ── determinism ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(dtype: str) -> None:
+    training = Training(SGD(0.1, 0.9), 5, 8)
+    (one, first), (two, second), (_, third) = (
+        run(classifier(6, 5, dtype=dtype), blobs(45), training, blobs(20), seed=seed) for seed in (4, 4, 5)
+    )
+    assert one == two
+    assert first.theta.tobytes() == second.theta.tobytes() != third.theta.tobytes()
+    assert first.theta.dtype == dtype
+
+
+# ── early stopping ───────────────────────────────────────────────────────────────────────────────────────────────
+
+OVERFIT = Training(Adam(0.1), 400, 8, EarlyStopping(patience=6))
+
+
+def test_early_stopping_ends_the_run_after_patience_epochs_without_a_better_one() -> None:
+    epochs, state = run(classifier(16), blobs(30), OVERFIT, blobs(30, seed=1))
+    found = [epoch.validation_loss for epoch in epochs]
+    best = int(np.argmin(found))
+    assert epochs[-1].stop_reason == state.stop_reason == "early_stopping"
+    assert all(epoch.stop_reason is None for epoch in epochs[:-1])
+    assert len(epochs) == best + 1 + 6 < 400
+    assert (state.best_epoch, state.best_loss) == (best + 1, found[best])
+
+
+def test_early_stopping_puts_the_best_parameters_back() -> None:
+    network, held_out = classifier(16), blobs(30, seed=1)
+    epochs, state = run(network, blobs(30), OVERFIT, held_out)
+    assert network.loss(state.theta, *held_out) == min(epoch.validation_loss for epoch in epochs)
+    assert network.loss(state.theta, *held_out) < epochs[-1].validation_loss
+
+
+def test_the_best_parameters_come_back_when_the_epochs_run_out_first() -> None:
+    network, held_out = classifier(16), blobs(30, seed=1)
+    training = Training(Adam(0.1), 12, 8, EarlyStopping(patience=1000))
+    epochs, state = run(network, blobs(30), training, held_out)
+    found = [epoch.validation_loss for epoch in epochs]
+    assert state.stop_reason == "epochs"
+    assert network.loss(state.theta, *held_out) == min(found) < found[-1]
+
+
+def test_without_restore_best_the_last_parameters_stay() -> None:
+    network, held_out = classifier(16), blobs(30, seed=1)
+    training = Training(Adam(0.1), 400, 8, EarlyStopping(patience=6, restore_best=False))
+    epochs, state = run(network, blobs(30), training, held_out)
+    assert network.loss(state.theta, *held_out) == epochs[-1].validation_loss
+    assert state.best_theta is None
+
+
+def test_improvements_of_less_than_min_delta_do_not_count_but_the_best_is_kept_all_the_same() -> None:
+    network, data = regressor(), Batch(np.ones((4, 2)), np.ones((4, 1)))
+    stopping = EarlyStopping("loss", patience=3, min_delta=1e6)
+    epochs, state = run(network, data, Training(SGD(0.01), 50, 4, stopping))
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4]  # the first is better than nothing
+    assert epochs[3].loss < epochs[2].loss < epochs[1].loss < epochs[0].loss
+    assert state.best_epoch == 4
+
+
+# ── how a run ends ───────────────────────────────────────────────────────────────────────────────────────────────
+
+FEATURES = np.linspace(-1, 1, 20).reshape(10, 2)
+LINE = Batch(FEATURES, 100 * FEATURES[:, :1])
+
+
+def diverge(
+    rate: float, epochs: int = 400, held_out: Batch | None = None, dtype: str = "float64"
+) -> tuple[Diverged, list[Epoch], State]:
+    """Squared error with too large a step: the error, the epochs before it, and the state after it."""
+    network, training = regressor(dtype=dtype), Training(SGD(rate), epochs, 10)
+    state = State.start(network, training.optimizer, np.random.default_rng(0))
+    done: list[Epoch] = []
+    with pytest.raises(Diverged) as caught:
+        done.extend(fit(network, LINE, held_out, training, state))
+    return caught.value, done, state
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_loss_that_grows_without_end_is_divergence_and_says_what_to_try(dtype: str) -> None:
+    error, done, _ = diverge(50.0, dtype=dtype)
+    assert error.code == "diverged"
+    assert error.epoch == done[-1].epoch + 1 > 2
+    for part in (f"epoch {error.epoch}", f"last finite loss was {done[-1].loss:g}", "is 50", "try 5"):
+        assert part in error.detail
+
+
+@pytest.mark.parametrize("held_out", [None, LINE], ids=["no validation", "validation"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_epoch_ever_carries_a_number_that_is_not_finite(dtype: str, held_out: Batch | None) -> None:
+    network, training = regressor(dtype=dtype), Training(SGD(50.0), 400, 10)
+    state = State.start(network, training.optimizer, np.random.default_rng(0))
+    epochs: list[Epoch] = []
+    with pytest.raises(Diverged):
+        epochs.extend(fit(network, LINE, held_out, training, state, metrics=regression))
+    assert len(epochs) > 2
+    for epoch in epochs:
+        assert np.isfinite([epoch.loss, epoch.validation_loss or 0.0, epoch.gradient_norm]).all()
+        assert np.isfinite([*epoch.metrics.values(), *(epoch.validation_metrics or {}).values()]).all()
+
+
+def test_after_divergence_the_state_is_that_of_the_last_epoch_yielded() -> None:
+    _, done, state = diverge(50.0)
+    network, expected = regressor(), State.start(regressor(), SGD(50.0), np.random.default_rng(0))
+    for epoch in fit(network, LINE, None, Training(SGD(50.0), 400, 10), expected):
+        if epoch == done[-1]:
+            break
+    assert state.epoch == state.steps == len(done)
+    assert state.arrays()["theta"].tobytes() == expected.arrays()["theta"].tobytes()
+    assert state.meta() == expected.meta()
+
+
+def test_a_divergence_in_the_very_last_epoch_is_caught() -> None:
+    error, _, _ = diverge(50.0)
+    again, before, _ = diverge(50.0, epochs=error.epoch)
+    assert again.epoch == error.epoch == before[-1].epoch + 1
+
+
+def test_a_last_step_to_parameters_whose_loss_is_not_finite_is_caught() -> None:
+    # The loss before the step is finite, and so is theta after it; only the loss after it is not.
+    error, done, _ = diverge(1e200, epochs=1)
+    assert (error.epoch, done) == (1, [])
+
+
+def test_a_step_to_parameters_that_are_not_finite_is_caught_in_the_only_epoch() -> None:
+    error, done, _ = diverge(1e308, epochs=1)
+    assert (error.epoch, done) == (1, [])
+    assert "No epoch came before" in error.detail
+
+
+def test_a_validation_loss_that_is_not_finite_is_divergence() -> None:
+    error, _, _ = diverge(0.001, held_out=Batch(np.full((1, 2), 1e200), np.zeros((1, 1))))
+    assert error.epoch == 1
+
+
+class After:
+    """An interrupt that comes after so many batches, as another thread would set it."""
+
+    def __init__(self, batches: int) -> None:
+        self.left = batches
+
+    def __getitem__(self, index: int) -> int:
+        self.left -= 1
+        return int(self.left < 0)
+
+
+@pytest.mark.parametrize("batches", [0, 3, 4, 5, 9])
+@pytest.mark.parametrize("optimizer", [SGD(0.1, 0.9), Adam(0.1)], ids=repr)
+def test_an_interrupt_ends_the_run_at_the_last_whole_epoch_from_which_it_goes_on(
+    batches: int, optimizer: SGD | Adam
+) -> None:
+    network, data, training = classifier(6), blobs(30), Training(optimizer, 6, 8)  # 4 batches an epoch
+    expected, uninterrupted = run(network, data, training)
+    state = State.start(network, optimizer, np.random.default_rng(0))
+    before = list(fit(network, data, None, training, state, interrupt=After(batches)))  # type: ignore[arg-type]
+    assert len(before) == state.epoch == batches // 4
+    assert state.stop_reason is None
+    after = list(fit(network, data, None, training, state))
+    assert before + after == expected
+    assert state.theta.tobytes() == uninterrupted.theta.tobytes()
+
+
+def test_an_interrupt_set_between_two_epochs_ends_the_run_there() -> None:
+    network, training, interrupt = classifier(4), Training(SGD(0.1), 50, 8), np.zeros(1, np.int8)
+    state = State.start(network, training.optimizer, np.random.default_rng(0))
+    for epoch in fit(network, blobs(30), None, training, state, interrupt=interrupt):
+        if epoch.epoch == 3:
+            interrupt[0] = 1
+    assert state.epoch == 3
+
+
+def test_an_exception_from_the_metrics_leaves_the_state_of_the_last_epoch() -> None:
+    network, training, calls = classifier(4), Training(SGD(0.1), 5, 8), []
+
+    def fails_in_the_second_epoch(h: Array, y: Array) -> dict[str, float]:
+        calls.append(len(h))
+        if len(calls) == 2:
+            raise RuntimeError("from outside")
+        return {}
+
+    state = State.start(network, training.optimizer, np.random.default_rng(0))
+    with pytest.raises(RuntimeError, match="from outside"):
+        list(fit(network, blobs(30), None, training, state, metrics=fails_in_the_second_epoch))
+    _, expected = run(network, blobs(30), Training(SGD(0.1), 1, 8))
+    assert (state.epoch, state.steps) == (1, 4)
+    assert state.theta.tobytes() == expected.theta.tobytes()
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        Training(SGD(0.1), 0),
+        Training(SGD(0.1), 5, 0),
+        Training(SGD(0.1), 5, 8, EarlyStopping("loss", patience=0)),
+        Training(SGD(0.1), 5, 8, EarlyStopping("validation_loss")),
+    ],
+    ids=["epochs", "batch_size", "patience", "nothing to monitor"],
+)
+def test_settings_that_cannot_mean_anything_are_refused(training: Training) -> None:
+    with pytest.raises(Invalid):
+        run(classifier(4), blobs(30), training)

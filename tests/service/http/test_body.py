@@ -1,0 +1,134 @@
+"""A body may be slow, and not slower than the lowest pace; real seconds, and a loop in a thread as under the server."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+import weakref
+from collections.abc import Sequence
+from io import BufferedReader
+from typing import Any
+
+import pytest
+
+from backpropd import errors
+from service.http.body import SMALL, Body, Pace
+from tests.embedded.running import eventually
+
+PACE = Pace(1000, 0.5)
+SILENCE = 8.0
+
+
+def body(
+    loop: asyncio.AbstractEventLoop, script: Sequence[tuple[float, bytes | None]], length: int = -1
+) -> BufferedReader:
+    """A body whose bytes come after so many seconds each; None is a client that leaves."""
+    steps = iter(script)
+
+    async def receive() -> dict[str, Any]:
+        seconds, chunk = next(steps, (0.0, b""))
+        await asyncio.sleep(seconds)
+        if chunk is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": chunk, "more_body": chunk != b""}
+
+    return BufferedReader(Body(receive, loop, PACE, length))
+
+
+def test_a_body_comes_as_it_was_sent_in_whatever_pieces_it_is_read(loop: asyncio.AbstractEventLoop) -> None:
+    sent = [bytes([number]) * number * 100 for number in range(1, 60)]
+    whole = b"".join(sent)
+    assert body(loop, [(0, chunk) for chunk in sent]).read() == whole
+    pieces = body(loop, [(0, chunk) for chunk in sent])
+    assert b"".join(iter(lambda: pieces.read(777), b"")) == whole
+    assert pieces.read(10) == b""
+    assert body(loop, []).read(10) == b""
+
+
+def test_a_body_is_over_when_its_length_has_come(loop: asyncio.AbstractEventLoop) -> None:
+    reading = body(loop, [(0, b"abc"), (0, b"def"), (SILENCE, b"")], 6)
+    began = time.monotonic()
+    assert reading.read() == b"abcdef"
+    assert time.monotonic() - began < SILENCE / 2
+
+
+def test_a_body_above_the_pace_may_take_its_time(loop: asyncio.AbstractEventLoop) -> None:
+    assert len(body(loop, [(0.1, b"x" * 300)] * 12).read()) == 3600
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [(SILENCE, b"x")],
+        [(0, b"x" * 10), (SILENCE, b"x")],
+        [(0.02, b"x")] * 1000,  # never silent, and yet slow
+        [(0, b"x" * 10_000_000), (SILENCE, b"x")],  # fast, to be waited for later
+    ],
+)
+def test_a_body_that_falls_behind_the_pace_is_given_up(
+    loop: asyncio.AbstractEventLoop, script: list[tuple[float, bytes]]
+) -> None:
+    began = time.monotonic()
+    with pytest.raises(errors.RequestTimeout, match=r"less than 1000 bytes a second for more than 0\.5 seconds"):
+        body(loop, script).read()
+    assert 0.4 < time.monotonic() - began < 5
+
+
+def test_a_body_that_is_given_up_lets_go_of_its_connection(loop: asyncio.AbstractEventLoop) -> None:
+    """The server closes a connection whose body nobody has read when nothing refers to it any more."""
+    gc.disable()
+    try:
+        reading = body(loop, [(SILENCE, b"x")])
+        given_up = weakref.ref(reading.raw)
+        with pytest.raises(errors.RequestTimeout):
+            reading.read()
+        del reading
+        eventually(lambda: given_up() is None)
+    finally:
+        gc.enable()
+
+
+def test_the_seconds_for_which_nobody_reads_are_not_the_clients(loop: asyncio.AbstractEventLoop) -> None:
+    reading = body(loop, [(0, b"x" * 10)] * 5)
+    got = b""
+    while piece := reading.read(10):
+        got += piece
+        time.sleep(0.2)
+    assert len(got) == 50
+
+
+def begun(loop: asyncio.AbstractEventLoop, reading: BufferedReader) -> bool:
+    raw = reading.raw
+    assert isinstance(raw, Body)
+    return asyncio.run_coroutine_threadsafe(raw.begin(), loop).result(timeout=SILENCE / 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "length", "is_here"),
+    [((0, b"abcdef"), 6, True), ((0, b"abc"), 6, False), ((SILENCE, b"abcdef"), 6, True), ((0, None), 6, False)],
+)
+def test_a_small_body_is_received_before_a_thread_reads_it(
+    loop: asyncio.AbstractEventLoop, first: tuple[float, bytes | None], length: int, is_here: bool
+) -> None:
+    reading = body(loop, [first, (0, b"def")], length)
+    assert begun(loop, reading) is is_here
+    if first == (0, None):
+        with pytest.raises(errors.Malformed):
+            reading.read()
+    elif first[0]:
+        with pytest.raises(errors.RequestTimeout):
+            reading.read()
+    else:
+        assert reading.read() == b"abcdef"
+
+
+@pytest.mark.parametrize("length", [-1, 0, SMALL + 1])
+def test_what_is_not_known_to_be_small_is_left_to_the_thread(loop: asyncio.AbstractEventLoop, length: int) -> None:
+    reading = body(loop, [(SILENCE, b"x")], length)
+    assert begun(loop, reading) is False
+
+
+def test_a_body_that_breaks_off_is_not_taken_for_what_has_come(loop: asyncio.AbstractEventLoop) -> None:
+    with pytest.raises(errors.Malformed, match="broke off"):
+        body(loop, [(0, b"a,b\n1,2\n"), (0, None)]).read()

@@ -1,0 +1,73 @@
+"""The reference agrees with the service: schemathesis reads the one and tries the other."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.serving import make_server
+
+from backpropd.config import Settings
+from backpropd.store import keys
+from backpropd.store.scheduling import workers
+from service.app import create_app
+from tests.migrated import migrate
+from tests.service.fuzzing import faults
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The app behind a real socket, and its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_every_route_is_in_the_document(app: Flask, http: FlaskClient) -> None:
+    document = http.get("/openapi.json").json
+    assert document is not None
+    assert document["openapi"].startswith("3.1")
+    own = {"/openapi.json", "/docs", "/docs/start.js", "/docs/<path:name>"}
+    routes = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods or ()}
+    for rule, method in routes:
+        if rule not in own and method not in ("HEAD", "OPTIONS"):
+            path = re.sub(r"<(\w+)>", r"{\1}", rule)
+            assert method.lower() in document["paths"][path]
+
+
+def test_the_page_takes_everything_from_us(http: FlaskClient) -> None:
+    page = http.get("/docs").text
+    links = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert links
+    for link in links:
+        with http.get(f"/{link}") as response:
+            assert response.status_code == 200
+    assert "://" not in page
+
+
+def test_schemathesis_finds_no_fault_in_any_phase(tmp_path: Path, broker_url: str) -> None:
+    # the worker below is heard once, and on a busy machine this takes minutes
+    settings = Settings(data_dir=tmp_path, broker_url=broker_url, mode="keys", heartbeat_seconds=3600).with_defaults()
+    migrate(settings)
+    app = create_app(settings)
+    with app.extensions["backpropd"].database.write() as session:
+        workers.seen(session, "somebody", 2)
+        _, key = keys.create(session, "us", None, ["admin"], None)
+    app.test_client().post("/v1/datasets", json={"sample": "iris"}, headers={"Authorization": f"Bearer {key}"})
+    with served(app) as url:
+        made, found = faults(f"{url}/openapi.json", key, 6)
+    app.extensions["backpropd"].database.dispose()
+    assert made.total() > 1000
+    assert made["ignored_auth"] > 10
+    assert found == []

@@ -1,0 +1,83 @@
+"""The bridge between ASGI and the app: what a request becomes, and what is done with a client that has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from service.http import wsgi_bridge
+from service.http.body import Pace
+from service.http.wsgi_bridge import WsgiBridge, environ_of
+
+SCOPE = {
+    "method": "GET",
+    "raw_path": b"/v1/%c3%a9%2F%ff",
+    "query_string": b"a=%ff",
+    "server": ("::1", "8000"),
+    "client": ("127.0.0.1", "5000"),
+    "http_version": "1.1",
+    "scheme": "http",
+    "headers": [],
+}
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_stream_ends_when_its_client_leaves_or_takes_nothing_for_long(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, leaves: bool
+) -> None:
+    monkeypatch.setattr(wsgi_bridge, "SEND_SECONDS", 0.2)
+    sent: list[dict[str, Any]] = []
+    closed = threading.Event()
+
+    def app(_: Any, start: Any) -> Iterable[bytes]:
+        def chunks() -> Iterator[bytes]:
+            try:
+                for number in range(1_000_000):
+                    yield b"%d" % number
+            finally:
+                closed.set()
+
+        start("200 OK", [("Content-Type", "text/plain")])
+        return chunks()
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.2 if leaves else 100)
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+        if len(sent) > 3:
+            await asyncio.sleep(0.01 if leaves else 100)
+
+    made = WsgiBridge(app, 1, Pace(1024, 10))
+    asyncio.run_coroutine_threadsafe(made(SCOPE, receive, send), loop).result(timeout=10)
+    assert closed.is_set()
+    assert [message["type"] for message in sent[:2]] == ["http.response.start", "http.response.body"]
+    assert all(message["more_body"] for message in sent[1:])
+    assert len(sent) == 4 if not leaves else len(sent) < 100
+
+
+def test_the_environ_has_what_the_request_has_and_no_header_passes_for_another() -> None:
+    scope = {
+        **SCOPE,
+        "headers": [
+            (b"host", b"localhost"),
+            (b"content-type", b"text/csv"),
+            (b"content-length", b"3"),
+            (b"accept", b"a"),
+            (b"accept", b"b"),
+            (b"content_type", b"application/json"),
+            (b"x_request_id", b"another"),
+            (b"authorization", b"\xe9"),
+        ],
+    }
+    environ = environ_of(scope)
+    assert (environ["PATH_INFO"], environ["QUERY_STRING"]) == ("/v1/\xc3\xa9/\xff", "a=%ff")
+    assert (environ["SERVER_NAME"], environ["SERVER_PORT"], environ["REMOTE_ADDR"]) == ("::1", "8000", "127.0.0.1")
+    assert (environ["CONTENT_TYPE"], environ["CONTENT_LENGTH"]) == ("text/csv", "3")
+    assert (environ["HTTP_HOST"], environ["HTTP_ACCEPT"], environ["HTTP_AUTHORIZATION"]) == ("localhost", "a,b", "\xe9")
+    assert not {"HTTP_CONTENT_TYPE", "HTTP_X_REQUEST_ID"} & set(environ)

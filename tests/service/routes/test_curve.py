@@ -1,0 +1,159 @@
+"""A model's output against one of its features, over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from backpropd.store.sql.schema import Model
+
+Work = Callable[[], None]
+
+LINE = "x,y\n" + "".join(f"{n / 10},{int(n > 0)}\n" for n in range(-20, 21))
+MIXED = "size,big,colour,bit,label\n" + "".join(
+    f"{n},{'true' if n > 9 else 'false'},{'red' if n % 3 else 'blue'},{int(n % 4 == 0)},{'ab'[n > 9]}\n"
+    for n in range(20)
+)
+SIGMOID = {"kind": "feedforward", "hidden": []}
+
+
+def trained(http: FlaskClient, work: Work, text: str, target: str, network: dict[str, Any], **spec: Any) -> str:
+    """The path of the curve of the model that was trained."""
+    dataset = http.post("/v1/datasets", data=text, headers={"Content-Type": "text/csv"}).json["id"]  # type: ignore[index]
+    answer = http.post("/v1/jobs", json={"dataset_id": dataset, "target": target, "network": network, **spec})
+    assert answer.status_code == 202, answer.json
+    work()
+    job = http.get(answer.headers["Location"]).json
+    assert job is not None
+    assert job["status"] == "succeeded", job
+    return f"/v1/models/{job['model_id']}/curve"
+
+
+def read(http: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
+    answer = http.get(path, query_string=query)
+    assert answer.status_code == 200, answer.json
+    return dict(answer.json)  # type: ignore[arg-type]
+
+
+def test_a_step_stands_against_a_sigmoid(http: FlaskClient, work: Work) -> None:
+    step = read(http, trained(http, work, LINE, "y", {"kind": "perceptron"}, training={"seed": 1}))
+    sigmoid = read(http, trained(http, work, LINE, "y", SIGMOID, training={"seed": 1}))
+    assert step["x"] == sigmoid["x"] == np.linspace(-2, 2, 101).tolist()
+    (fired,), (rising,) = step["outputs"], sigmoid["outputs"]
+    assert (fired["label"], rising["label"]) == ("1", "1")
+    assert set(fired["h"]) == {0, 1}
+    assert fired["h"] == sorted(fired["h"])
+    assert abs(np.diff(fired["h"]).argmax() - 50) <= 2  # it jumps at the boundary
+    slopes = np.diff(rising["h"])
+    assert slopes.min() > 0
+    assert slopes.argmax() not in (0, 99)  # steepest in between: an S
+    assert (step["feature"], step["held"]) == ("x", {})
+
+
+def test_the_curve_is_what_predictions_say(http: FlaskClient, work: Work) -> None:
+    path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 5})
+    curve = read(http, path, feature="size", points=3, to=40, hold=json.dumps({"colour": "blue", "big": True}))
+    assert (curve["x"], curve["held"]) == ([0, 20, 40], {"big": True, "colour": "blue", "bit": 0})
+    rows = [[x, True, "blue", 0] for x in curve["x"]]
+    answers = http.post(path.replace("curve", "predictions"), json={"rows": rows}).json["predictions"]  # type: ignore[index]
+    assert curve["outputs"] == [{"label": "b", "h": [answer["probabilities"]["b"] for answer in answers]}]
+
+
+def test_what_is_not_held_stands_where_it_usually_does(http: FlaskClient, work: Work) -> None:
+    path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1, "validation_fraction": 0.0})
+    curve = read(http, path, feature="colour")
+    assert curve["x"] == ["blue", "red"]
+    assert curve["held"] == {"size": 9.5, "big": "false", "bit": 0}
+    assert read(http, path, feature="big")["x"] == [0, 1]
+    assert read(http, path, feature="big")["held"]["colour"] == "red"
+
+
+def test_every_class_of_three_and_every_target_of_a_regression_has_its_curve(
+    http: FlaskClient, work: Work, iris: str
+) -> None:
+    rows = http.get(f"/v1/datasets/{iris}/rows?limit=150").json["data"]  # type: ignore[index]
+    text = "\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)])
+    three = read(http, trained(http, work, text, "species", {"kind": "feedforward"}), feature="petal_width")
+    assert [output["label"] for output in three["outputs"]] == ["setosa", "versicolor", "virginica"]
+    assert np.sum([output["h"] for output in three["outputs"]], axis=0) == pytest.approx(np.ones(101))
+    path = trained(http, work, LINE, "y", SIGMOID, task="regression", training={"epochs": 1})
+    (value,) = read(http, path)["outputs"]
+    assert (value["name"], len(value["h"])) == ("y", 101)
+
+
+def test_a_kind_that_takes_booleans_has_two_points(http: FlaskClient, work: Work) -> None:
+    text = "x1,x2,y\n0,0,0\n0,1,0\n1,0,1\n1,1,0\n"
+    path = trained(http, work, text, "y", {"kind": "mcculloch_pitts"})
+    assert read(http, path, feature="x1") == {
+        "feature": "x1", "x": [0, 1], "outputs": [{"label": "1", "h": [0, 1]}], "held": {"x2": 0}
+    }  # fmt: skip
+    vetoed = read(http, path, feature="x1", hold='{"x2": 1}')
+    assert vetoed["outputs"][0]["h"] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({}, "/feature"),
+        ({"feature": "weight"}, "/feature"),
+        ({"feature": "size", "points": 1}, "/points"),
+        ({"feature": "size", "from": 3, "to": 3}, "/from"),
+        ({"feature": "size", "to": -1}, "/to"),
+        ({"feature": "size", "from": "nan"}, "/from"),
+        ({"feature": "size", "rows": 3}, "/rows"),
+        ({"feature": "colour", "from": 0}, "/from"),
+        ({"feature": "big", "to": 1}, "/to"),
+        ({"feature": "size", "hold": "{"}, "/hold"),
+        ({"feature": "size", "hold": '{"size": 1}'}, "/hold/size"),
+        ({"feature": "size", "hold": '{"a/b": 1}'}, "/hold/a~1b"),
+        ({"feature": "size", "hold": '{"bit": "many"}'}, "/hold/bit"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_by_its_pointer(
+    http: FlaskClient, work: Work, query: dict[str, Any], pointer: str
+) -> None:
+    path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1})
+    refused = http.get(path, query_string=query)
+    assert refused.status_code == 422
+    assert [each["pointer"] for each in refused.json["errors"]] == [pointer]  # type: ignore[index]
+
+
+def test_a_held_value_that_is_no_boolean_is_refused(http: FlaskClient, work: Work) -> None:
+    path = trained(http, work, "x1,x2,y\n0,0,0\n1,0,1\n0,1,1\n", "y", {"kind": "perceptron_network"})
+    refused = http.get(path, query_string={"feature": "x1", "hold": '{"x2": 0.5}'}).json
+    assert refused is not None
+    assert [each["pointer"] for each in refused["errors"]] == ["/hold/x2"]
+    assert refused["detail"].startswith("/hold/x2: ")
+
+
+def test_no_number_that_is_not_finite_is_sent(http: FlaskClient, work: Work) -> None:
+    path = trained(http, work, LINE, "y", SIGMOID, task="regression", training={"epochs": 1})
+    answer = http.get(path, query_string={"from": -1e300, "to": 1e300, "points": 3})
+    assert answer.status_code == 200
+    assert all(h is not None and abs(h) < 1e300 for h in answer.json["outputs"][0]["h"])  # type: ignore[index]
+
+
+def test_a_model_from_before_the_statistics_were_kept_still_has_its_curve(
+    app: Flask, http: FlaskClient, work: Work
+) -> None:
+    path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1, "validation_fraction": 0.0})
+    with app.extensions["backpropd"].database.write() as session:
+        model = session.get(Model, path.split("/")[3])
+        encoders = json.loads(json.dumps(model.encoders))
+        for each in encoders["features"]["columns"]:
+            each["column"] = {name: each["column"][name] for name in ("name", "kind")}
+        model.encoders = encoders
+    held = {"big": True, "colour": "red"}
+    curve = read(http, path, feature="size", hold=json.dumps(held))
+    deviation = 3 * np.std(np.arange(20))
+    assert (curve["x"][0], curve["x"][-1]) == pytest.approx((9.5 - deviation, 9.5 + deviation))
+    assert curve["held"] == {**held, "bit": 0.25}
+    refused = http.get(path, query_string={"feature": "size"}).json
+    assert refused is not None
+    assert refused["errors"][0]["pointer"] == "/hold/big"

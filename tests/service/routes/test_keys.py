@@ -1,0 +1,205 @@
+"""The life of a key, by HTTP and by the operator's command."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from backpropd import errors
+from backpropd.config import Settings
+from service import admin_cli
+
+Key = Callable[..., dict[str, str]]
+FORM = r"bp_key_[0-9a-z]{25}_[0-9a-z]{39}"
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture
+def http(locked: Flask) -> FlaskClient:
+    """Requests where everybody needs a key."""
+    return locked.test_client()
+
+
+def make(http: FlaskClient, admin: dict[str, str], **body: Any) -> dict[str, Any]:
+    answer = http.post("/v1/keys", json={"scopes": ["read"], **body}, headers=admin)
+    assert answer.status_code == 201, answer.text
+    assert answer.json is not None
+    return answer.json
+
+
+def test_a_key_is_made_used_listed_and_revoked(http: FlaskClient, key: Key) -> None:
+    admin = key("admin")
+    made = make(http, admin, name="laptop", scopes=["write", "read"])
+    assert re.fullmatch(FORM, made["secret"])
+    assert made["secret"].startswith(f"bp_{made['id']}_")
+    assert made["scopes"] == ["read", "write"]
+    assert http.post("/v1/datasets", json={"sample": "iris"}, headers=bearer(made["secret"])).status_code == 201
+    listed = http.get("/v1/keys", headers=admin).json["data"]  # type: ignore[index]
+    assert listed[0]["id"] == made["id"]
+    assert listed[0]["name"] == "laptop"
+    assert listed[0]["last_used_at"] is not None
+    assert http.delete(f"/v1/keys/{made['id']}", headers=admin).status_code == 204
+    assert http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 401
+    assert http.delete(f"/v1/keys/{made['id']}", headers=admin).status_code == 404
+
+
+def test_the_text_of_a_key_is_shown_once_and_kept_nowhere(
+    http: FlaskClient, key: Key, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin = key("admin")
+    made = make(http, admin)
+    assert http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
+    secret = made["secret"].rpartition("_")[2]
+    assert secret not in http.get("/v1/keys", headers=admin).text
+    assert secret not in http.get(f"/v1/keys/{made['id']}", headers=admin).text
+    assert secret not in http.get("/v1/audit", headers=admin).text
+    assert secret not in caplog.text
+    for file in settings.data_dir.rglob("*"):
+        assert not file.is_file() or secret.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("place", [0, 5, 20, 40, -1])
+def test_a_mistyped_key_is_told_without_a_look_at_the_database(locked: Flask, key: Key, place: int) -> None:
+    text = list(key("read")["Authorization"].removeprefix("Bearer "))
+    text[place] = "0" if text[place] != "0" else "1"
+    with locked.extensions["backpropd"].database.engine.connect() as connection:  # nobody else may even read
+        connection.exec_driver_sql("DROP TABLE api_keys")
+        connection.commit()
+    answer = locked.test_client().get("/v1/jobs", headers=bearer("".join(text)))
+    assert answer.status_code == 401
+    assert answer.json is not None
+    assert answer.json["code"] == "key_mistyped"
+
+
+@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text + "0", str.upper, lambda text: "bp_"])
+def test_a_key_that_was_cut_or_changed_is_told(http: FlaskClient, key: Key, change: Callable[[str], str]) -> None:
+    text = change(key("read")["Authorization"].removeprefix("Bearer "))
+    answer = http.get("/v1/jobs", headers=bearer(text))
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["code"]) == (401, "key_mistyped")
+
+
+def test_a_key_of_another_service_is_not_known(http: FlaskClient, key: Key) -> None:
+    mine = key("read")
+    answer = http.get("/v1/jobs", headers=bearer("bp_key_1k892xv0ksapdddv7idguprmx_" + "0" * 32 + "ec7jwe3"))
+    assert answer.status_code == 401
+    assert http.get("/v1/jobs", headers=mine).status_code == 200
+
+
+def test_a_key_ends_when_it_says(http: FlaskClient, key: Key) -> None:
+    soon, over = datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) - timedelta(seconds=1)
+    assert http.get("/v1/jobs", headers=key("read", expires_at=soon)).status_code == 200
+    answer = http.get("/v1/jobs", headers=key("read", expires_at=over))
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["code"]) == (401, "key_expired")
+
+
+def test_a_key_may_be_made_for_a_time(http: FlaskClient, key: Key) -> None:
+    made = make(http, key("admin"), expires_at="2130-01-01T00:00:00+02:00")
+    assert datetime.fromisoformat(made["expires_at"]) == datetime(2129, 12, 31, 22, tzinfo=UTC)
+    assert http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
+
+
+def test_a_rotated_key_has_a_new_text_and_the_one_before_counts_as_long_as_was_asked(
+    http: FlaskClient, key: Key
+) -> None:
+    admin = key("admin")
+    first = make(http, admin)
+    second = http.post(f"/v1/keys/{first['id']}/rotate", json={"overlap_seconds": 60}, headers=admin).json
+    assert second is not None
+    assert second["id"] == first["id"]
+    for known in (first, second):
+        assert http.get("/v1/jobs", headers=bearer(known["secret"])).status_code == 200
+    third = http.post(f"/v1/keys/{first['id']}/rotate", json={}, headers=admin).json
+    assert third is not None
+    statuses = [http.get("/v1/jobs", headers=bearer(each["secret"])).status_code for each in (first, second, third)]
+    assert statuses == [401, 401, 200]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"scopes": []}, "/scopes"),
+        ({"scopes": ["root"]}, "/scopes/0"),
+        ({}, "/scopes"),
+        ({"scopes": ["read"], "tenant": "other"}, "/tenant"),
+        ({"scopes": ["read"], "expires_at": "tomorrow"}, "/expires_at"),
+        ({"scopes": ["read"], "expires_at": "2130-01-01T00:00:00"}, "/expires_at"),
+        ({"scopes": ["read"], "expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
+        ({"scopes": ["read"], "expires_at": "9999-12-31T23:59:59-23:59"}, "/expires_at"),
+        ({"scopes": ["read"], "expires_at": "2130-13-01T00:00:00Z"}, "/expires_at"),
+        ({"scopes": ["read"], "name": "a\u202eb"}, "/name"),
+    ],
+)
+def test_what_makes_no_key_is_named(http: FlaskClient, key: Key, body: dict[str, Any], pointer: str) -> None:
+    answer = http.post("/v1/keys", json=body, headers=key("admin"))
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert answer.json["errors"][0]["pointer"] == pointer
+
+
+# ── the operator ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def operate(settings: Settings, *arguments: str) -> None:
+    parser = argparse.ArgumentParser()
+    admin_cli.add_commands(parser.add_subparsers())
+    admin_cli.run(settings, parser.parse_args(arguments))
+
+
+def test_there_is_no_key_until_the_operator_makes_one(
+    http: FlaskClient, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operate(settings, "keys", "list")
+    assert capsys.readouterr().out == ""
+    operate(settings, "keys", "create", "--name", "first", "--days", "30")
+    secret = capsys.readouterr().out.strip()
+    assert re.fullmatch(FORM, secret)
+    made = make(http, bearer(secret), scopes=["write"])
+    operate(settings, "keys", "list")
+    assert made["id"] in capsys.readouterr().out
+
+
+def test_the_operator_rotates_and_revokes_and_reads_what_was_done(
+    http: FlaskClient, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operate(settings, "keys", "create", "--tenant", "acme", "--scopes", "read,write")
+    first = capsys.readouterr().out.strip()
+    key_id = first[3:].rpartition("_")[0]
+    operate(settings, "keys", "rotate", key_id, "--tenant", "acme")
+    second = capsys.readouterr().out.strip()
+    assert http.get("/v1/jobs", headers=bearer(first)).status_code == 401
+    assert http.get("/v1/jobs", headers=bearer(second)).status_code == 200
+    operate(settings, "keys", "revoke", key_id, "--tenant", "acme")
+    assert http.get("/v1/jobs", headers=bearer(second)).status_code == 401
+    capsys.readouterr()
+    operate(settings, "audit")
+    deeds = [line.split()[2:] for line in capsys.readouterr().out.splitlines()]
+    assert deeds == [["operator", f"keys.{deed}", key_id] for deed in ("create", "rotate", "revoke")]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--tenant", "A b"),
+        ("--tenant", "../x"),
+        ("--scopes", "root"),
+        ("--scopes", ""),
+        ("--days", "0"),
+        ("--days", "1e9"),
+        ("--days", "nan"),
+    ],
+)
+def test_the_operator_hears_what_is_wrong(locked: Flask, settings: Settings, arguments: tuple[str, str]) -> None:
+    with pytest.raises(errors.Invalid):
+        operate(settings, "keys", "create", *arguments)

@@ -1,0 +1,166 @@
+"""Event streams of one job: what they share, and what they must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from backpropd import errors
+from backpropd.config import Settings
+from backpropd.store import jobs
+from backpropd.store.scheduling import claims, rescue
+from backpropd.store.scheduling.claims import ClaimOptions
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.schema import Job
+from backpropd.store.status import Status
+from service.streaming.event_feed import BATCH, KEPT, EventFeed, Place
+from service.streaming.job_watcher import JobWatcher, Mark
+from tests.migrated import migrate
+from tests.store.conftest import a_dataset, an_epoch
+
+START = Place(0, 0)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A migrated, empty SQLite."""
+    settings = Settings(data_dir=tmp_path).with_defaults()
+    migrate(settings)
+    database = Database(settings.database_url)
+    yield database
+    database.dispose()
+
+
+def queued(database: Database, tenant: str) -> Job:
+    """A new job."""
+    spec = {"target": ["y"], "features": ["x"], "task": "regression", "network": {}, "training": {}}
+    dataset_id = a_dataset(database, tenant)
+    with database.write() as session:
+        return jobs.create(session, tenant, dataset_id=dataset_id, epochs=10, name=None, spec=spec, meta={}).job
+
+
+def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> Mark:
+    """Claim the next job and write so many epochs of it that took so long; gives its mark."""
+    with database.write() as session:
+        # a lease that has run out: whoever comes next may take the job
+        held = claims.claim_best(session, ClaimOptions("w", -1))
+        assert held is not None
+        assert held.tenant == tenant
+        rows = [{**an_epoch(n), "seconds": seconds} for n in range(1, epochs + 1)]
+        claims.write_epochs(session, held, rows, -1, 1.0, (checkpoint, b"") if checkpoint else None)
+        return Mark("running", held.token, epochs)
+
+
+def fetched(event_feed: EventFeed, job: Job, mark: Mark, place: Place = START) -> bytes:
+    """All that a stream at this place would send now."""
+    sent, more = b"", True
+    while more:
+        events, place, more, _ = event_feed.after(job.tenant, job.id, mark, place)
+        sent += events
+    return sent
+
+
+def streamed(http: FlaskClient, job_id: str, last_event_id: str = "") -> str:
+    """The whole stream of a job that is over."""
+    with http.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": last_event_id}) as response:
+        return str(response.text)
+
+
+# ── the stream ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
+    http: FlaskClient, iris: str, work: Callable[[], None]
+) -> None:
+    body = {"dataset_id": iris, "target": "species", "training": {"epochs": BATCH + 20}}
+    job = http.post("/v1/jobs", json=body).json
+    assert job is not None
+    work()
+    whole = streamed(http, job["id"])
+    assert whole.startswith("retry: 1000\n\nevent: epoch\nid: 0-1\ndata: {")
+    events = whole.removeprefix("retry: 1000\n\n").split("\n\n")[:-1]
+    assert [event.split("\n")[1] for event in events] == [
+        *(f"id: 0-{epoch}" for epoch in range(1, BATCH + 21)),
+        f"id: 3-{BATCH + 20}",  # queued, running, succeeded
+    ]
+    for seen in (7, BATCH - 1, BATCH, BATCH + 20):
+        rest = streamed(http, job["id"], f"0-{seen}")
+        assert rest == "retry: 1000\n\n" + "".join(f"{event}\n\n" for event in events[seen:])
+
+
+# ── what is shared ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_streams_at_the_same_place_share_what_is_read(database: Database) -> None:
+    job, event_feed = queued(database, "us"), EventFeed(database, kept_seconds=60)
+    mark = trained(database, job.tenant, 20)
+    with ThreadPoolExecutor(8) as crowd:
+        batches = list(crowd.map(lambda _: event_feed.after(job.tenant, job.id, mark, START), range(8)))
+    assert len({id(batch) for batch in batches}) == 1
+    assert batches[0].events.count(b"event: epoch") == 20
+    assert batches[0].place == (2, 20)
+
+
+def test_what_was_read_a_while_ago_is_read_again(database: Database) -> None:
+    job, event_feed = queued(database, "us"), EventFeed(database, kept_seconds=0)
+    mark = trained(database, job.tenant, 20)
+    assert event_feed.after(job.tenant, job.id, mark, START) is not event_feed.after(job.tenant, job.id, mark, START)
+
+
+def test_news_of_a_job_is_never_older_than_its_mark(database: Database) -> None:
+    job, event_feed, watcher = queued(database, "us"), EventFeed(database), JobWatcher(database)
+    with watcher.watch(job.id):
+        before = watcher.wait(job.id, None, 5)
+        assert b"running" not in event_feed.after(job.tenant, job.id, before, START).events
+        trained(database, job.tenant, 20)
+        running = watcher.wait(job.id, before, 5)
+    assert event_feed.after(job.tenant, job.id, running, START).place == (2, 20)
+
+
+def test_a_shared_batch_is_shown_to_no_other_tenant(database: Database) -> None:
+    job, event_feed = queued(database, "us"), EventFeed(database)
+    mark = trained(database, "us", 3)
+    assert fetched(event_feed, job, mark).count(b"event: epoch") == 3
+    for _ in range(2):
+        with pytest.raises(errors.NotFound):
+            event_feed.after("them", job.id, mark, START)
+
+
+def test_a_job_that_has_the_number_of_a_deleted_one_has_nothing_of_it(database: Database) -> None:
+    deleted, event_feed = queued(database, "us"), EventFeed(database)
+    mark = trained(database, "us", 3)
+    assert fetched(event_feed, deleted, mark)
+    with database.write() as session:
+        jobs.move(session, jobs.get(session, "us", deleted.id), Status.CANCELLED, "")
+        jobs.delete(session, "us", deleted.id)
+    another = queued(database, "them")
+    assert another.number == deleted.number, "SQLite takes the number again"
+    trained(database, "them", 1)
+    assert fetched(event_feed, another, mark).count(b"event: epoch") == 1
+    with pytest.raises(errors.NotFound):
+        event_feed.after("us", deleted.id, None, START)
+
+
+def test_epochs_that_a_killed_worker_leaves_are_not_shown_for_those_that_come_again(database: Database) -> None:
+    job, event_feed = queued(database, "us"), EventFeed(database)
+    lost = trained(database, job.tenant, 5, seconds=1.5, checkpoint=2)
+    assert fetched(event_feed, job, lost).count(b'"seconds":1.5') == 5
+    with database.write() as session:
+        assert rescue.take_up_expired(session, 30, 3) == [job.id]
+    again = trained(database, job.tenant, 6, seconds=2.5)
+    assert again.token > lost.token
+    shown = fetched(event_feed, job, again)
+    assert (shown.count(b'"seconds":1.5'), shown.count(b'"seconds":2.5')) == (2, 4)  # the checkpoint's stay
+    assert fetched(event_feed, job, again, Place(4, 5)).count(b"event: epoch") == 1
+
+
+def test_only_so_many_batches_are_kept(database: Database) -> None:
+    job, event_feed = queued(database, "us"), EventFeed(database)
+    mark = trained(database, job.tenant, KEPT + 9)
+    for epoch in range(KEPT + 9):
+        event_feed.after(job.tenant, job.id, mark, Place(2, epoch))
+    assert len(event_feed._kept) == KEPT

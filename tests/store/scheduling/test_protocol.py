@@ -1,0 +1,195 @@
+"""Claim, lease, fence and sweep as a state machine: whatever happens in whatever order, on a clock that is made up."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backpropd import errors
+from backpropd.store import jobs
+from backpropd.store.scheduling import claims, rescue
+from backpropd.store.scheduling.claims import Claim, ClaimOptions, StopRequested
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.schema import Checkpoint, Epoch, Job, Model
+from backpropd.store.status import MOVES, OVER, Status
+from tests.migrated import sqlite
+from tests.store.conftest import TENANT, a_dataset, a_job, an_epoch
+from tests.store.scheduling.test_claims import MODEL
+
+LEASE, MAX_LOSSES, MOST_JOBS = 30.0, 3, 4
+
+
+class Protocol(RuleBasedStateMachine):
+    """Workers that claim, write, stall, come back and die; owners that ask; reapers that sweep; a clock that jumps.
+
+    A worker here is as stupid as can be: it looks at no clock of its own, so only the token stands between a stale one
+    and the job. What each job was told is written down beside it, and compared.
+    """
+
+    held = Bundle("held")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.now = 10**12
+        self.database = Database(sqlite(Path(self.folder.name) / "protocol.db"), lambda: self.now)
+        self.dataset_id = a_dataset(self.database)
+        self.jobs: list[str] = []
+        self.tokens: dict[str, int] = {}
+        self.ends: dict[str, str] = {}
+        self.cancelled: set[str] = set()
+        self.dead: set[str] = set()
+
+    def teardown(self) -> None:
+        self.database.dispose()
+        self.folder.cleanup()
+
+    # ── what may happen ──────────────────────────────────────────────────────────────────────────────────────────
+
+    @rule(priority=st.integers(-1, 1))
+    def post(self, priority: int) -> None:
+        if len(self.jobs) < MOST_JOBS:
+            self.jobs.append(a_job(self.database, priority=priority, dataset_id=self.dataset_id).id)
+
+    @rule(target=held)
+    def claim(self) -> Any:
+        with self.database.write() as session:
+            claim = claims.claim_best(session, self._claimant())
+        return self._risen(claim)
+
+    @rule(claim=held, count=st.integers(0, 3), checkpoint=st.booleans())
+    def train(self, claim: Claim | None, count: int, checkpoint: bool) -> None:
+        def write(session: Session, claim: Claim) -> None:
+            done = self._job(session, claim.job_id).epoch
+            rows = [an_epoch(done + number, loss=float(claim.token)) for number in range(1, count + 1)]
+            kept = (done + count, str(done + count).encode()) if checkpoint and done + count else None
+            claims.write_epochs(session, claim, rows, LEASE, 1.0, kept)
+
+        self._fenced(claim, write)
+
+    @rule(claim=held)
+    def renew(self, claim: Claim | None) -> None:
+        self._fenced(claim, lambda session, claim: claims.renew(session, claim, LEASE, 1.0))
+
+    @rule(target=held, claim=consumes(held), alone=st.booleans())
+    def succeed(self, claim: Claim | None, alone: bool) -> Any:
+        then = None if alone else self._claimant()
+        ended = self._fenced(
+            claim, lambda session, claim: claims.succeed(session, claim, "epochs", MODEL, then_for=then)
+        )
+        return self._risen(ended[1]) if ended else None
+
+    @rule(claim=consumes(held))
+    def fail(self, claim: Claim | None) -> None:
+        self._fenced(claim, lambda session, claim: claims.fail(session, claim, "diverged", "…"))
+
+    @rule(claim=consumes(held))
+    def apply_request(self, claim: Claim | None) -> None:
+        self._fenced(claim, claims.apply_request)
+
+    @rule(claim=consumes(held), behind=st.booleans())
+    def hand_back(self, claim: Claim | None, behind: bool) -> None:
+        self._fenced(claim, lambda session, claim: claims.hand_back(session, claim, "…", behind=behind))
+
+    @rule(claim=held)
+    def die(self, claim: Claim | None) -> None:
+        """The worker's process is gone, as whoever runs on its machine can see; a message of its own may still come."""
+        if claim is not None:
+            with self.database.read() as session:
+                self.dead.add(self._job(session, claim.job_id).worker or "")
+
+    @rule(choice=st.integers(0, MOST_JOBS - 1), verb=st.sampled_from([jobs.cancel, jobs.pause, jobs.resume]))
+    def ask(self, choice: int, verb: Callable[[Session, str, str], Job]) -> None:
+        if choice >= len(self.jobs):
+            return
+        job_id = self.jobs[choice]
+        try:
+            with self.database.write() as session:
+                verb(session, TENANT, job_id)
+        except errors.Conflict:
+            return
+        if verb is jobs.cancel:
+            self.cancelled.add(job_id)
+
+    @rule(seconds=st.sampled_from([1, 20, 31, 3600, -3600]))
+    def pass_time(self, seconds: int) -> None:
+        self.now += seconds * 1_000_000
+
+    @rule(twice=st.booleans())
+    def sweep(self, twice: bool) -> None:
+        for _ in range(1 + twice):
+            with self.database.write() as session:
+                rescue.take_up_dead(session, lambda name: name not in self.dead, MAX_LOSSES)
+                rescue.take_up_expired(session, LEASE, MAX_LOSSES)
+
+    # ── what must hold ───────────────────────────────────────────────────────────────────────────────────────────
+
+    @invariant()
+    def every_job_is_sound(self) -> None:
+        with self.database.read() as session:
+            for job_id in self.jobs:
+                self._check(session, self._job(session, job_id))
+
+    def _check(self, session: Session, job: Job) -> None:
+        assert job.token >= self.tokens.get(job.id, 0)
+        self.tokens[job.id] = job.token
+        assert self.ends.setdefault(job.id, job.status) == job.status if job.status in OVER else job.id not in self.ends
+        steps = [each.status for each in jobs.transitions(session, [job])[job.number]]
+        assert steps[0] == Status.QUEUED
+        assert steps[-1] == job.status
+        assert all(Status(after) in MOVES[Status(before)] for before, after in pairwise(steps))
+        models = session.scalar(select(func.count()).where(Model.job_id == job.id))
+        assert models == (job.status == Status.SUCCEEDED)
+        assert not (job.id in self.cancelled and job.status in (Status.SUCCEEDED, Status.FAILED))
+        rows = session.scalars(select(Epoch.epoch).where(Epoch.job_number == job.number).order_by(Epoch.epoch)).all()
+        assert rows == list(range(1, job.epoch + 1))
+        checkpoint = session.get(Checkpoint, job.number)
+        assert checkpoint is None or (job.status not in OVER and checkpoint.epoch <= job.epoch)
+        assert (job.lease_expires_at is not None) == (job.status == Status.RUNNING)
+        assert job.losses < MAX_LOSSES or job.status == Status.FAILED
+
+    # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _claimant(self) -> ClaimOptions:
+        return ClaimOptions(f"worker {self.now}", LEASE)
+
+    def _risen(self, claim: Claim | None) -> Claim | None:
+        assert claim is None or claim.token > self.tokens.get(claim.job_id, 0)
+        return claim
+
+    def _fenced(self, claim: Claim | None, change: Callable[[Session, Claim], Any]) -> Any:
+        """A write takes place if the claim still holds the job, and not otherwise. Gives what it gave."""
+        if claim is None:
+            return None
+        with self.database.read() as session:
+            job = self._job(session, claim.job_id)
+            holds = job.status == Status.RUNNING and job.token == claim.token
+        try:
+            with self.database.write() as session:
+                done = change(session, claim)
+        except errors.LeaseLost:
+            assert not holds
+        except StopRequested:
+            assert holds
+        else:
+            assert holds
+            return done
+        return None
+
+    def _job(self, session: Session, job_id: str) -> Job:
+        return session.scalars(select(Job).where(Job.id == job_id)).one()
+
+
+TestProtocol = Protocol.TestCase
+TestProtocol.settings = settings(
+    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)

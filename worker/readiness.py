@@ -1,0 +1,22 @@
+"""Whether jobs would be trained now, asked beside the database: for health checks, which have no key for the API."""
+
+from __future__ import annotations
+
+from backpropd import errors, queue
+from backpropd.config import Settings
+from backpropd.store.scheduling import workers
+from backpropd.store.sql.database import Database
+
+
+def check(settings: Settings) -> None:
+    """Raise `errors.Unavailable` unless the database and the broker answer and a worker was heard of lately."""
+    database = Database(settings.database_url)
+    try:
+        with database.read() as session:
+            count, _ = workers.alive(session, settings.silent_seconds)
+    finally:
+        database.dispose()
+    if not count:
+        raise errors.Unavailable("no worker was heard of lately")
+    if not queue.ping(queue.make_app(settings, impatient=True)):
+        raise errors.Unavailable("the broker does not answer")
