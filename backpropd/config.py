@@ -117,11 +117,11 @@ class Settings(BaseSettings):
         )
 
     @property
-    def silent_seconds(self) -> float:
+    def worker_timeout_seconds(self) -> float:
         """A worker that was not heard of for so long may be gone: three heartbeats."""
         return 3 * self.heartbeat_seconds
 
-    def refuse_an_open_door(self) -> None:
+    def check_exposure(self) -> None:
         """Raise `errors.Misconfigured` where a service that asks for no key could be reached from elsewhere."""
         if self.mode == "local" and not is_loopback(self.host):
             raise errors.Misconfigured(

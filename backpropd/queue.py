@@ -1,4 +1,4 @@
-"""The Celery app and its doorbell: the news that there is work. What the work is stands in SQL."""
+"""The Celery app and its wake-up messages: each tells one idle worker that there is work. The jobs are in SQL."""
 
 from __future__ import annotations
 
@@ -18,32 +18,31 @@ log = logging.getLogger(__name__)
 
 TASK = "worker.tasks.run_next"
 QUEUE = "backpropd"
-MOST_WAKE_UPS = 16  # that wait: an idle worker takes one up within milliseconds
+MAX_WAITING = 16  # wake-ups in the queue: an idle worker takes one within milliseconds
 
-
-# Somebody waits for the answer while the doorbell rings: one try, for the reaper will ring again.
-IMPATIENT = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
+# For callers that a client waits for: one attempt, since the reaper sends lost wake-ups again.
+FAIL_FAST = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
 
 
 class Channel(redis.Channel):
-    """Drops what is no message: whoever reaches Redis can put it there, and kombu would end the worker for it."""
+    """Drops malformed messages: anything can write to Redis, and kombu lets the error end the worker."""
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
             return super()._brpop_read(**options)  # type: ignore[no-untyped-call]  # kombu has no types
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            log.warning("a wake-up that nobody can read is dropped: %r", error)
+            log.warning("a malformed wake-up message is dropped: %r", error)
             raise Empty from error
 
 
 class Transport(redis.Transport):
-    """Kombu's way to Redis, with our channel."""
+    """Kombu's Redis transport with the channel above."""
 
     Channel = Channel
 
 
-def make_app(settings: Settings, *, impatient: bool = False) -> Celery:
-    """The Celery app: one task, JSON only, no results, acknowledged early; keys and order live in SQL."""
+def make_app(settings: Settings, *, fail_fast: bool = False) -> Celery:
+    """The Celery app: one task, JSON only, no results, acknowledged early."""
     TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = f"{__name__}:Transport"
     app = Celery("backpropd", broker=settings.broker_url or "memory://")
     app.conf.update(
@@ -64,37 +63,34 @@ def make_app(settings: Settings, *, impatient: bool = False) -> Celery:
             "socket_connect_timeout": 2,
             "socket_keepalive": not settings.broker_url.startswith("redis+socket"),
             "health_check_interval": 10,
-            **(IMPATIENT if impatient else {}),
+            **(FAIL_FAST if fail_fast else {}),
         },
     )
     return app
 
 
-class Ring(IntEnum):
-    """What came of a ring; one that nobody can hear is false."""
+class WakeUp(IntEnum):
+    """The result of `wake_up`; false if the broker was unavailable."""
 
-    OUT_OF_ORDER = 0
-    HEARD = 1
-    ENOUGH = 2  # wake-ups lie there: nobody is idle, and whoever takes one up looks for all jobs
+    UNAVAILABLE = 0
+    SENT = 1
+    ENOUGH_WAITING = 2  # no worker is idle, and each looks for all jobs when it is
 
 
-def ring(app: Celery) -> Ring:
-    """Wake one idle worker, unless many wake-ups lie there: then no more are added.
-
-    When the broker is away, a line in the log says so: the reaper rings again.
-    """
+def wake_up(app: Celery) -> WakeUp:
+    """Send one wake-up message, unless `MAX_WAITING` are in the queue. A failure is logged: the reaper sends again."""
     try:
         with app.producer_or_acquire() as producer:
-            if _lying_there(producer.channel) >= MOST_WAKE_UPS:
-                return Ring.ENOUGH
+            if _count_waiting(producer.channel) >= MAX_WAITING:
+                return WakeUp.ENOUGH_WAITING
             app.send_task(TASK, producer=producer, retry=False, ignore_result=True, queue=QUEUE)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("the doorbell is out of order (%s): the reaper will ring for this job", error)
-        return Ring.OUT_OF_ORDER
-    return Ring.HEARD
+        log.warning("no wake-up message could be sent (%s): the reaper will send it", error)
+        return WakeUp.UNAVAILABLE
+    return WakeUp.SENT
 
 
-def _lying_there(channel: Any) -> int:
+def _count_waiting(channel: Any) -> int:
     return int(channel.client.llen(QUEUE)) if isinstance(channel, Channel) else 0
 
 

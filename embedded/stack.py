@@ -30,7 +30,7 @@ def run(settings: Settings, stream: BinaryIO) -> None:
     Raises `Conflict` for a taken port or data folder and `Misconfigured` for an open door before anything starts,
     `Unavailable` when a part cannot run.
     """
-    settings.refuse_an_open_door()
+    settings.check_exposure()
     with folder.claimed(settings.data_dir) as lock, folder.address_file(settings.data_dir) as address_file:
         api = address.free(settings.host, settings.port)
         with _broker(settings) as (broker_url, redis_parts):

@@ -40,7 +40,7 @@ def _serve(settings: Settings) -> None:
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
 
-    settings.refuse_an_open_door()
+    settings.check_exposure()
     logs.set_up(settings)
     _allow_many_connections()
     blas.use_one_thread()  # a request has a thread of its own: BLAS's would wait for each other, and for the workers

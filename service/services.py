@@ -95,7 +95,7 @@ def make_services(settings: Settings) -> Services:
         settings,
         Database(settings.database_url),
         Blobs(settings.blobs_url, settings.data_dir / "scratch"),
-        queue.make_app(settings, impatient=True),
+        queue.make_app(settings, fail_fast=True),
     )
 
 

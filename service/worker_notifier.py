@@ -1,4 +1,4 @@
-"""The doorbell: a thread that tells the workers of new jobs, so that no request waits for the broker."""
+"""A thread that sends workers their wake-up messages, so that no request waits for the broker."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ import time
 from celery import Celery
 
 from backpropd import queue
-from backpropd.queue import Ring
+from backpropd.queue import WakeUp
 
-MOST_RINGS = 64  # at once: workers that were woken go on by themselves until the queue is empty
-REST_SECONDS = {
-    Ring.ENOUGH: 0.02,  # an idle worker waits no longer than that for the next ring
-    Ring.OUT_OF_ORDER: 1.0,  # the reaper rings for what goes unheard
+MAX_PENDING = 64  # a worker that was woken up trains until the queue is empty
+PAUSE_SECONDS = {
+    WakeUp.ENOUGH_WAITING: 0.02,  # the longest time that an idle worker waits for its message
+    WakeUp.UNAVAILABLE: 1.0,  # the reaper sends what is lost
 }
 
 
 class WorkerNotifier:
-    """Rings as often as it was pressed, from its own thread, which starts with the first press."""
+    """Sends one wake-up message for each `notify`, from a thread that the first one starts."""
 
     def __init__(self, celery: Celery) -> None:
         self.celery = celery
-        self._pressed = threading.Condition()
-        self._rings = 0
+        self._notified = threading.Condition()
+        self._pending = 0
         self._thread: threading.Thread | None = None
 
     def notify(self) -> None:
-        """Have one idle worker woken, soon. Returns at once."""
-        with self._pressed:
-            self._rings = min(self._rings + 1, MOST_RINGS)
-            self._pressed.notify()
+        """Have one idle worker woken up soon. Returns at once."""
+        with self._notified:
+            self._pending = min(self._pending + 1, MAX_PENDING)
+            self._notified.notify()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._ring, name="doorbell", daemon=True)
+                self._thread = threading.Thread(target=self._send, name="worker-notifier", daemon=True)
                 self._thread.start()
 
-    def _ring(self) -> None:
+    def _send(self) -> None:
         while True:
-            with self._pressed:
-                self._pressed.wait_for(lambda: self._rings > 0)
-                asked, self._rings = self._rings, 0
-            answer = queue.ring(self.celery)
-            if answer is Ring.HEARD:
-                with self._pressed:
-                    self._rings = min(self._rings + asked - 1, MOST_RINGS)
+            with self._notified:
+                self._notified.wait_for(lambda: self._pending > 0)
+                taken, self._pending = self._pending, 0
+            result = queue.wake_up(self.celery)
+            if result is WakeUp.SENT:
+                with self._notified:
+                    self._pending = min(self._pending + taken - 1, MAX_PENDING)
             else:
-                time.sleep(REST_SECONDS[answer])
+                time.sleep(PAUSE_SECONDS[result])

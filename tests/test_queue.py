@@ -1,55 +1,56 @@
-"""The doorbell against a real Redis: it wakes, no more than that, and says when it could not."""
+"""Wake-up messages through a real Redis: sent, limited in number, and reported when they could not be sent."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from redis import Redis as Client
-
 from backpropd import queue
 from backpropd.config import Settings
 from service.worker_notifier import WorkerNotifier
 from tests.embedded.running import eventually
-from tests.servers import Redis, redis_server
+from tests.servers import Redis
 
 
-def test_each_press_wakes_a_worker_until_enough_are_woken(tmp_path: Path) -> None:
-    with redis_server(tmp_path / "redis") as url, Client.from_url(url.replace("redis+socket", "unix")) as client:
-        worker_notifier = WorkerNotifier(queue.make_app(Settings(data_dir=tmp_path, broker_url=url), impatient=True))
+def test_each_notification_sends_a_message_up_to_the_limit(tmp_path: Path) -> None:
+    redis = Redis(tmp_path / "redis")
+    redis.start()
+    with redis.client() as client:
+        notifier = WorkerNotifier(queue.make_app(Settings(data_dir=tmp_path, broker_url=redis.url), fail_fast=True))
 
-        def lying() -> int:
+        def waiting() -> int:
             return int(client.llen(queue.QUEUE))
 
         for _ in range(3):
-            worker_notifier.notify()
-        eventually(lambda: lying() == 3)
-        for _ in range(queue.MOST_WAKE_UPS + 10):
-            worker_notifier.notify()
-        eventually(lambda: lying() == queue.MOST_WAKE_UPS)
-        time.sleep(0.1)  # and the doorbell rests
+            notifier.notify()
+        eventually(lambda: waiting() == 3)
+        for _ in range(queue.MAX_WAITING + 10):
+            notifier.notify()
+        eventually(lambda: waiting() == queue.MAX_WAITING)
+        time.sleep(0.1)  # longer than the notifier pauses
         client.delete(queue.QUEUE)
-        worker_notifier.notify()
-        eventually(lambda: lying() == 1)
+        notifier.notify()
+        eventually(lambda: waiting() == 1)
         time.sleep(0.1)
-        assert lying() == 1, "a ring that was enough came again"
+        assert waiting() == 1, "a notification above the limit was sent later"
+    redis.close()
 
 
-def test_wake_ups_do_not_pile_up_and_a_broker_that_comes_back_is_rung_again(tmp_path: Path) -> None:
+def test_messages_do_not_pile_up_and_are_sent_again_when_the_broker_is_back(tmp_path: Path) -> None:
     redis = Redis(tmp_path / "redis")
     redis.start()
     try:
-        app = queue.make_app(Settings(data_dir=tmp_path, broker_url=redis.url), impatient=True)
-        assert all(queue.ring(app) for _ in range(queue.MOST_WAKE_UPS + 10))
+        app = queue.make_app(Settings(data_dir=tmp_path, broker_url=redis.url), fail_fast=True)
+        assert all(queue.wake_up(app) for _ in range(queue.MAX_WAITING + 10))
         with redis.client() as client:
-            assert client.llen(queue.QUEUE) == queue.MOST_WAKE_UPS
+            assert client.llen(queue.QUEUE) == queue.MAX_WAITING
             client.rpop(queue.QUEUE)
-            assert queue.ring(app)
-            assert client.llen(queue.QUEUE) == queue.MOST_WAKE_UPS
+            assert queue.wake_up(app)
+            assert client.llen(queue.QUEUE) == queue.MAX_WAITING
         redis.kill()
-        assert not queue.ring(app)
+        assert not queue.wake_up(app)
         redis.start()
-        assert any(queue.ring(app) for _ in range(3))
+        assert any(queue.wake_up(app) for _ in range(3))
         with redis.client() as client:
             assert client.llen(queue.QUEUE) >= 1
     finally:

@@ -67,7 +67,7 @@ def _mind(app: Celery, runner: Runner) -> None:
         sender.hub.call_repeatedly(BURY_SECONDS, sender.pool.maintain_pool)
         threading.Thread(target=_watch, args=(app, runner, told), name="watch", daemon=True).start()
         for _place in range(runner.settings.workers):
-            queue.ring(app)  # look at once for what was queued while nobody was there
+            queue.wake_up(app)  # look at once for what was queued while nobody was there
 
     @signals.worker_shutting_down.connect(weak=False)
     def shutting_down(**_: Any) -> None:
@@ -109,7 +109,7 @@ def _watch(app: Celery, runner: Runner, told: threading.Event) -> None:
         said_at, orphans = time.monotonic(), False
         for job_id in lost:
             log.warning("%s lost its worker", job_id)
-            queue.ring(app)
+            queue.wake_up(app)
 
 
 def _tell(runner: Runner) -> list[str]:

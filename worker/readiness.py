@@ -13,10 +13,10 @@ def check(settings: Settings) -> None:
     database = Database(settings.database_url)
     try:
         with database.read() as session:
-            count, _ = workers.alive(session, settings.silent_seconds)
+            count, _ = workers.alive(session, settings.worker_timeout_seconds)
     finally:
         database.dispose()
     if not count:
         raise errors.Unavailable("no worker was heard of lately")
-    if not queue.ping(queue.make_app(settings, impatient=True)):
+    if not queue.ping(queue.make_app(settings, fail_fast=True)):
         raise errors.Unavailable("the broker does not answer")

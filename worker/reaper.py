@@ -57,7 +57,7 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
     with database.read() as session:
         idle = rescue.places_to_fill(session, settings.lease_seconds)
     for _place in range(idle):
-        if not queue.ring(app):
+        if not queue.wake_up(app):
             break
 
 

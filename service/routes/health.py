@@ -49,7 +49,7 @@ def _broker(here: Services) -> dict[str, bool | str]:
 def _workers(here: Services) -> dict[str, bool | str]:
     try:
         with here.database.read() as session:
-            count, slots = workers.alive(session, here.settings.silent_seconds)
+            count, slots = workers.alive(session, here.settings.worker_timeout_seconds)
     except errors.Unavailable as away:
         return _part(False, away.detail)
     return _part(count > 0, f"{count} with {slots} places for jobs" if count else "none was heard of lately")

@@ -51,7 +51,7 @@ def test_celery_reaches_the_socket_through_the_url_whatever_letters_are_in_its_p
         path = Path(folder) / "redis.sock"
         path.symlink_to(server)
         settings = Settings(broker_url=redis.broker_url(path))
-        assert queue.ping(queue.make_app(settings, impatient=True))
+        assert queue.ping(queue.make_app(settings, fail_fast=True))
 
 
 def test_a_socket_without_a_server_does_not_answer(tmp_path: Path) -> None:

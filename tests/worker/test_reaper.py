@@ -35,7 +35,7 @@ def lose_every_worker(shop: Shop) -> None:
 
 
 def swept(shop: Shop) -> None:
-    sweep(shop.database, queue.make_app(shop.settings, impatient=True), shop.settings)
+    sweep(shop.database, queue.make_app(shop.settings, fail_fast=True), shop.settings)
 
 
 def old_blob(shop: Shop, folder: Path, text: str, seconds: float) -> tuple[str, Path]:

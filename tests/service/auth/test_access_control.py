@@ -155,10 +155,10 @@ def test_our_own_page_may_ask(http: FlaskClient) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "", "0", "backpropd.example", "127.0.0.1.example"])
 def test_a_service_without_keys_listens_to_this_machine_alone(tmp_path: Path, host: str) -> None:
     with pytest.raises(errors.Misconfigured, match="BACKPROPD_MODE=keys"):
-        Settings(data_dir=tmp_path, host=host).refuse_an_open_door()
-    Settings(data_dir=tmp_path, host=host, mode="keys").refuse_an_open_door()
+        Settings(data_dir=tmp_path, host=host).check_exposure()
+    Settings(data_dir=tmp_path, host=host, mode="keys").check_exposure()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
 def test_on_this_machine_nobody_needs_a_key(tmp_path: Path, host: str) -> None:
-    Settings(data_dir=tmp_path, host=host).refuse_an_open_door()
+    Settings(data_dir=tmp_path, host=host).check_exposure()
