@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
+
+MAX_PROBLEMS = 20  # listed in one error
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,17 @@ class RequestTimeout(BackpropdError):
 
 
 class Invalid(BackpropdError):
-    """Well-formed, and wrong: `problems` names each place."""
+    """A well-formed request with wrong values; `problems` lists them."""
 
     code = "invalid"
+
+    @classmethod
+    def from_problems(cls, problems: Sequence[Problem]) -> Self:
+        """An error that lists the first `MAX_PROBLEMS` of at least one problem; its message is that of the first."""
+        first, others = problems[0], len(problems) - 1
+        where = f"{first.pointer}: " if first.pointer else ""
+        more = "" if not others else f" (and {others} more)" if others < MAX_PROBLEMS else " (and more)"
+        return cls(f"{where}{first.detail}{more}", problems=problems[:MAX_PROBLEMS])
 
 
 class NotATable(Invalid):

@@ -16,7 +16,6 @@ from backpropd.learn.neurons import BOOLEAN_KINDS, neuron_of
 from backpropd.tabular import Table
 
 Array = NDArray[Any]
-SHOWN = 20  # problems in one error
 
 
 class NeuronModel(Model):
@@ -70,4 +69,4 @@ class NeuronModel(Model):
                 where = pointer("rows", row, info.name if isinstance(rows[row], dict) else place)
                 problems.append(Problem(where, "this neuron takes 0 and 1, or false and true, alone"))
         if problems:
-            raise errors.Invalid(f"{problems[0].pointer}: {problems[0].detail}", problems=problems[:SHOWN])
+            raise errors.Invalid.from_problems(problems)

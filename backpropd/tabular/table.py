@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from backpropd.errors import Invalid, Problem, UnknownColumn
+from backpropd.errors import MAX_PROBLEMS, Invalid, Problem, UnknownColumn, pointer
 from backpropd.tabular.columns import MISSING, TRUTHS, ColumnInfo
 from backpropd.tabular.delimited.number_parsing import NUMBER
 
-SHOWN = 20  # problems in one error
 VALUES_AT_ONCE = 2**21  # of a file: 16 MiB of numbers
 BATCH_ROWS = 2**16  # decoded at a time on the way there
 SMALL_BYTES, SMALL_CELLS, SMALL_KEPT = 2**15, 2**14, 64  # of tables that are kept: 8 MiB in all
@@ -108,11 +107,9 @@ class Table:
         cells = _cells(rows, [info.name for info in infos], set(known), problems)
         columns: dict[str, Column] = {}
         for info, values in zip(infos, cells, strict=True):
-            pointers = _Pointers(info, infos, rows)
-            columns[info.name] = _parsed(values, info, pointers, problems)
+            columns[info.name] = _parsed(values, info, partial(_cell_pointer, rows, infos, info), problems)
         if problems:
-            first = problems[0]
-            raise Invalid(f"{first.pointer}: {first.detail}", problems=problems[:SHOWN])
+            raise Invalid.from_problems(problems)
         return cls(columns, len(rows))
 
     def present(self, names: Sequence[str]) -> NDArray[np.intp]:
@@ -158,22 +155,8 @@ def _shown(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
-@dataclass(frozen=True)
-class _Pointers:
-    """Where a column's cells stand in the request."""
-
-    info: ColumnInfo
-    infos: Sequence[ColumnInfo]
-    rows: Sequence[Any]
-
-    def __call__(self, row: int) -> str:
-        if isinstance(self.rows[row], dict):
-            return f"/rows/{row}/{_escaped(self.info.name)}"
-        return f"/rows/{row}/{self.infos.index(self.info)}"
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+def _cell_pointer(rows: Sequence[Any], infos: Sequence[ColumnInfo], info: ColumnInfo, row: int) -> str:
+    return pointer("rows", row, info.name if isinstance(rows[row], dict) else infos.index(info))
 
 
 def _cells(rows: Sequence[Any], names: list[str], known: set[str], problems: list[Problem]) -> list[list[Any]]:
@@ -183,25 +166,25 @@ def _cells(rows: Sequence[Any], names: list[str], known: set[str], problems: lis
             _check_names(index, row, names, known, problems)
         elif len(row) != len(names):
             detail = f"the row has {len(row)} values, and the model takes {len(names)}: {', '.join(names[:20])}"
-            problems.append(Problem(f"/rows/{index}", detail))
-        if len(problems) >= SHOWN:
+            problems.append(Problem(pointer("rows", index), detail))
+        if len(problems) >= MAX_PROBLEMS:
             break
     if problems:
         kind = UnknownColumn if "no column" in problems[0].detail else Invalid
-        raise kind(f"{problems[0].pointer}: {problems[0].detail}", problems=problems)
+        raise kind.from_problems(problems)
     return [[row[name] if isinstance(row, dict) else row[place] for row in rows] for place, name in enumerate(names)]
 
 
 def _check_names(index: int, row: dict[str, Any], names: list[str], known: set[str], problems: list[Problem]) -> None:
     for name in row.keys() - known:
         detail = f"there is no column {name!r}; the model takes: {', '.join(names[:20])}"
-        problems.append(Problem(f"/rows/{index}/{_escaped(name)}", detail))
+        problems.append(Problem(pointer("rows", index, name), detail))
     for name in names:
         if name not in row:
-            problems.append(Problem(f"/rows/{index}/{_escaped(name)}", "is required: send null for a missing value"))
+            problems.append(Problem(pointer("rows", index, name), "is required: send null for a missing value"))
 
 
-def _parsed(values: list[Any], info: ColumnInfo, pointer: _Pointers, problems: list[Problem]) -> Column:
+def _parsed(values: list[Any], info: ColumnInfo, pointer_to: Callable[[int], str], problems: list[Problem]) -> Column:
     parse = {"number": _number, "boolean": _truth}.get(info.kind, _label)
     parsed: list[Any] = []
     for index, value in enumerate(values):
@@ -209,8 +192,8 @@ def _parsed(values: list[Any], info: ColumnInfo, pointer: _Pointers, problems: l
             parsed.append(None if _is_missing(value) else parse(value))
         except ValueError as error:
             parsed.append(None)
-            problems.append(Problem(pointer(index), str(error)))
-            if len(problems) >= SHOWN:
+            problems.append(Problem(pointer_to(index), str(error)))
+            if len(problems) >= MAX_PROBLEMS:
                 break
     if info.kind == "number":
         return np.array([math.nan if value is None else value for value in parsed], np.float64)

@@ -13,7 +13,6 @@ from service.http.strict_json import read_json
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
-SHOWN = 20  # problems in one answer
 MENDED = {
     "missing": "this field is required",
     "extra_forbidden": "there is no such field: remove it",
@@ -60,11 +59,7 @@ def checked(schema: type[Schema], value: Any, *, strict: bool = True) -> Schema:
     try:
         return schema.model_validate(value, strict=strict)
     except ValidationError as error:
-        problems = _problems(error, value)
-        first = problems[0]
-        where = f"{first.pointer}: " if first.pointer else ""
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise errors.Invalid(f"{where}{first.detail}{more}", problems=problems[:SHOWN]) from error
+        raise errors.Invalid.from_problems(_problems(error, value)) from error
 
 
 def _problems(error: ValidationError, value: Any) -> list[Problem]:

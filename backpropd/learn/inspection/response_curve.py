@@ -132,7 +132,7 @@ def _about_held(error: errors.Invalid, model: Model) -> errors.Invalid:
     problems = [
         Problem(pointer("hold", model.encoder.infos[int(place)].name), detail) for place, detail in places.items()
     ]
-    return type(error)(f"{problems[0].pointer}: {problems[0].detail}", problems=problems)
+    return error.from_problems(problems)
 
 
 # ── the outputs ──────────────────────────────────────────────────────────────────────────────────────────────────

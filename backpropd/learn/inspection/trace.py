@@ -89,13 +89,14 @@ def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
     try:
         table = Table.from_rows(cells, infos, names)
     except errors.Invalid as error:
-        raise _refused([Problem(_place(each.pointer, bare), each.detail) for each in error.problems]) from error
+        problems = [Problem(_place(each.pointer, bare), each.detail) for each in error.problems]
+        raise errors.Invalid.from_problems(problems) from error
     if problems := [
         Problem(_place(f"/rows/{row}/{name if isinstance(cells[row], dict) else place}", bare), detail)
         for place, name in enumerate(names)
         for row, detail in _unknown(model, table.columns[name])
     ]:
-        raise _refused(problems)
+        raise errors.Invalid.from_problems(problems)
     return table
 
 
@@ -126,10 +127,6 @@ def _place(pointer: str, bare: bool) -> str:
     """A pointer into the targets, from one into rows: a target that came bare is no row of one cell."""
     _, _, row, *cell = pointer.split("/")
     return "/".join(["", "targets", row, *([] if bare else cell)])
-
-
-def _refused(problems: Sequence[Problem]) -> errors.Invalid:
-    return errors.Invalid(f"{problems[0].pointer}: {problems[0].detail}", problems=problems[:20])
 
 
 # ── the answer ───────────────────────────────────────────────────────────────────────────────────────────────────

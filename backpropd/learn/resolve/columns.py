@@ -235,12 +235,12 @@ def refuse_unfitting(
     problems = []
     for name in names:
         if name not in others:
-            problems.append(Problem(pointer, f"{what} has no column {name!r}"))
+            problems.append(Problem(pointer, f"{what} has no column {name!r}: choose one with the same columns"))
         elif not _fits(infos[name].kind, others[name].kind):
             kinds = f"is of kind {others[name].kind} in {what}, and must be of kind {infos[name].kind}"
-            problems.append(Problem(pointer, f"the column {name!r} {kinds}"))
+            problems.append(Problem(pointer, f"the column {name!r} {kinds}: choose one with the same columns"))
     if problems:
-        raise errors.Invalid(f"{problems[0].detail}: choose one with the same columns", problems=problems[:20])
+        raise errors.Invalid.from_problems(problems)
 
 
 def _fits(kind: str, other: str) -> bool:

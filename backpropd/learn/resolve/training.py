@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from backpropd import errors, nn
-from backpropd.errors import Problem
+from backpropd.errors import Problem, pointer
 from backpropd.learn.build import loss_name, network_spec, optimizer_of, schedule_of, training_of
 from backpropd.learn.resolve.columns import labels_of
 from backpropd.learn.resolve.cost import Limits
@@ -124,12 +124,12 @@ def check_class_weight(spec: Mapping[str, Any], targets: Sequence[ColumnInfo], l
         return
     classes = labels_of(targets[0]) if learned is None else learned
     problems = [
-        Problem(f"/training/class_weight/{_escaped(label)}", f"{label!r} is no class: {why}")
+        Problem(pointer("training", "class_weight", label), f"{label!r} is no class: {why}")
         for label in wanted
         if (why := _why_no_number(label, targets[0]) if classes is None else _why_no_word(label, classes))
     ]
     if problems:
-        raise errors.Invalid(problems[0].detail, problems=problems[:20])
+        raise errors.Invalid.from_problems(problems)
 
 
 def _why_no_word(label: str, classes: Collection[str]) -> str | None:
@@ -152,10 +152,6 @@ def _why_no_number(label: str, info: ColumnInfo) -> str | None:
     if info.statistics["whole"] and not value.is_integer():
         return f"the target {info.name!r} holds whole numbers"
     return None
-
-
-def _escaped(step: str) -> str:
-    return step.replace("~", "~0").replace("/", "~1")
 
 
 class Rule(NamedTuple):

@@ -65,7 +65,7 @@ def check(spec: Mapping[str, Any], infos: Mapping[str, ColumnInfo], model: Mappi
         if ours != theirs
     ]
     if problems:
-        raise errors.Invalid(f"{problems[0].pointer}: {problems[0].detail}", problems=problems)
+        raise errors.Invalid.from_problems(problems)
     encoder = FeatureEncoder.from_json(model["encoders"]["features"])
     taken = {info.name: info for info in encoder.infos}
     refuse_unfitting(spec["features"], taken, infos, POINTER, "the dataset")
