@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from backpropd.nn.kernels.compile import keep_machine_code
+from backpropd.nn.kernels.compilation import enable_disk_cache
 from tests.servers import postgres_server, redis_server
-from worker.kernel_cache import BAKED
+from worker.kernel_cache import PREBUILT
 
-keep_machine_code(BAKED)
+enable_disk_cache(PREBUILT)
 
 SERVERS = {"postgres", "broker_url"}
 

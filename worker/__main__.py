@@ -36,7 +36,7 @@ def _start(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.program == "compile":
         from worker import kernel_cache
 
-        kernel_cache.bake()
+        kernel_cache.prebuild()
     elif arguments.program == "migrate":
         from worker import migrate
 

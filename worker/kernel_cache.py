@@ -15,29 +15,29 @@ from pathlib import Path
 import numpy as np
 
 from backpropd import nn
-from backpropd.nn.kernels.compile import compile_no_more, fingerprint, keep_machine_code
+from backpropd.nn.kernels.compilation import disable_compilation, enable_disk_cache, fingerprint
 
 log = logging.getLogger(__name__)
 
 # What `python -m worker compile` made when the environment or the image was.
-BAKED = Path(sys.prefix) / "kernels"
+PREBUILT = Path(sys.prefix) / "kernels"
 
 
 def prepare(data_dir: Path) -> None:
     """Have every kernel ready, from this data folder, else from the environment, else compiled now."""
     folder = data_dir / "kernels"
-    if (BAKED / fingerprint()).is_dir() and not (folder / fingerprint()).is_dir():
-        _copy(BAKED / fingerprint(), folder / fingerprint())
-    keep_machine_code(folder)
+    if (PREBUILT / fingerprint()).is_dir() and not (folder / fingerprint()).is_dir():
+        _copy(PREBUILT / fingerprint(), folder / fingerprint())
+    enable_disk_cache(folder)
     began = time.monotonic()
     compile_all()
-    compile_no_more()
+    disable_compilation()
     log.info("the kernels are ready after %.1f s", time.monotonic() - began)
 
 
-def bake() -> None:
+def prebuild() -> None:
     """Compile every kernel into the environment."""
-    keep_machine_code(BAKED)
+    enable_disk_cache(PREBUILT)
     compile_all()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from backpropd.nn.kernels.compile import part
+from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.kernels.numeric import exp, log, tanh
 
 (LINEAR, LOGISTIC, TANH, RELU, LEAKY_RELU, ELU, SELU, GELU, SILU, SOFTPLUS, SOFTSIGN, EXPONENTIAL, SOFTMAX) = range(13)
@@ -34,7 +34,7 @@ ROOT_HALF = math.sqrt(0.5)
 DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
-@part
+@kernel_function
 def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
     """h = g(a); softmax leaves in `scratch`, (2, lanes) numbers, each lane's largest a and its largest h."""
     one, zero = a.dtype.type(1), a.dtype.type(0)
@@ -56,7 +56,7 @@ def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
         _activate_rarer(code, a, h)
 
 
-@part
+@kernel_function
 def _softmax(a: Any, h: Any, lanes: int, scratch: Any) -> None:
     largest, total = scratch[:lanes], scratch[lanes : 2 * lanes]
     for i in range(lanes):
@@ -80,7 +80,7 @@ def _softmax(a: Any, h: Any, lanes: int, scratch: Any) -> None:
             out[i] *= total[i]
 
 
-@part
+@kernel_function
 def _activate_rarer(code: int, a: Any, h: Any) -> None:
     T = a.dtype.type
     one, zero = T(1), T(0)
@@ -110,7 +110,7 @@ def _activate_rarer(code: int, a: Any, h: Any) -> None:
             h[i] = exp(a[i])
 
 
-@part
+@kernel_function
 def differentiate(code: int, a: Any, h: Any, gradient: Any, lanes: int, scratch: Any) -> None:
     """The gradient at h becomes, in place, the gradient at a: times g'(a)."""
     one, zero = a.dtype.type(1), a.dtype.type(0)
@@ -129,7 +129,7 @@ def differentiate(code: int, a: Any, h: Any, gradient: Any, lanes: int, scratch:
         _differentiate_rarer(code, a, h, gradient)
 
 
-@part
+@kernel_function
 def _differentiate_softmax(h: Any, gradient: Any, lanes: int, scratch: Any) -> None:
     total = scratch[:lanes]
     total[:] = h.dtype.type(0)
@@ -141,7 +141,7 @@ def _differentiate_softmax(h: Any, gradient: Any, lanes: int, scratch: Any) -> N
             gradient[k + i] = h[k + i] * (gradient[k + i] - total[i])
 
 
-@part
+@kernel_function
 def _differentiate_rarer(code: int, a: Any, h: Any, gradient: Any) -> None:
     T = a.dtype.type
     one, zero = T(1), T(0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from backpropd.nn.kernels.compile import LANES, entry, part
+from backpropd.nn.kernels.compilation import compiled_entry_point, kernel_function
+from backpropd.nn.kernels.lanes import padded
 from backpropd.nn.kernels.layers import backward, forward
 from backpropd.nn.kernels.losses import loss_value, output_gradient
 from backpropd.nn.kernels.matmul.micro_kernel import VECTOR_BYTES, gather
@@ -14,7 +15,7 @@ from backpropd.nn.kernels.updates import penalize, update
 WENT_WELL, INTERRUPTED, DIVERGED = range(3)
 
 
-@entry
+@compiled_entry_point
 def train(
     training_set: Any, validation_set: Any, everyone: Any, orders: Any, rates: Any, theta: Any, gradient: Any,
     slots: Any, kept: Any, layers: Any, settings: Any, work: Any, figures: Any, interrupt: Any, rng: Any, steps: int,
@@ -51,7 +52,7 @@ def train(
     return orders.shape[0], WENT_WELL
 
 
-@part
+@kernel_function
 def _pass(
     rows_of: Any, order: Any, batch_size: int, rates: Any, theta: Any, gradient: Any, slots: Any, layers: Any,
     settings: Any, work: Any, figures: Any, interrupt: Any, rng: Any, steps: int,
@@ -70,7 +71,7 @@ def _pass(
             return INTERRUPTED
         rows = order[number * batch_size : (number + 1) * batch_size]
         n = rows.size
-        lanes = -(-n // LANES) * LANES
+        lanes = padded(n)
         in_buffer[0] = n
         inputs = x[: settings.inputs * lanes]
         _gather(rows_of, rows, lanes, x, labels, targets, share)
@@ -92,7 +93,7 @@ def _pass(
     return WENT_WELL if math.isfinite(figures[1]) else DIVERGED
 
 
-@part
+@kernel_function
 def _gather(rows_of: Any, rows: Any, lanes: int, x: Any, labels: Any, targets: Any, share: Any) -> None:
     """The batch: x (inputs, lanes), labels (lanes,), targets (outputs, lanes), shares."""
     source, source_labels, source_targets, weight = rows_of
@@ -114,7 +115,7 @@ def _gather(rows_of: Any, rows: Any, lanes: int, x: Any, labels: Any, targets: A
         share[i] = T(0)
 
 
-@part
+@kernel_function
 def _lay(source: Any, rows: Any, out: Any, lanes: int) -> None:
     """Rows (n, width) become lanes (width, lanes), those beyond n the last row once more; where they can, by squares.
 
@@ -135,7 +136,7 @@ def _lay(source: Any, rows: Any, out: Any, lanes: int) -> None:
             gather(source, width, rows, start, column, out, column * lanes + start, lanes)  # type: ignore[call-arg]
 
 
-@part
+@kernel_function
 def _all_finite(theta: Any) -> bool:
     total = theta.dtype.type(0)
     for i in range(theta.size):

@@ -9,7 +9,29 @@ from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Network
 from backpropd.nn.kernels import activations, layers
-from backpropd.nn.kernels.compile import LAYER
+
+LAYER = np.dtype(
+    [
+        ("fan_in", np.int64),
+        ("fan_out", np.int64),
+        ("activation", np.int64),
+        ("normalization", np.int64),
+        ("dropout", np.float64),
+        # offsets of the parameters in theta, -1 for none
+        ("weight", np.int64),
+        ("bias", np.int64),
+        ("scale", np.int64),
+        ("running", np.int64),
+        # offsets of a batch's values in the buffer, each (fan_out, lanes)
+        ("a", np.int64),
+        ("h", np.int64),
+        ("output", np.int64),
+        ("mask", np.int64),
+        ("normalized", np.int64),
+        ("inverse_std", np.int64),  # one number per unit, or one per lane
+    ],
+    align=True,
+)
 
 
 def records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:

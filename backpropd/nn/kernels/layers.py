@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backpropd.nn.kernels.activations import activate, differentiate
-from backpropd.nn.kernels.compile import part
+from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.kernels.matmul.products import product
 
 BATCH, LAYER_WISE = 1, 2
@@ -25,7 +25,7 @@ FEW = 2
 """Units that are quicker in a loop, however many multiplications they take."""
 
 
-@part
+@kernel_function
 def forward(
     layers: Any, theta: Any, x: Any, buffer: Any, lanes: int, rows: int, scratch: Any, panel: Any, rng: Any,
     training: bool,
@@ -47,7 +47,7 @@ def forward(
             _drop(layer.dropout, h, buffer[layer.mask : layer.mask + size], below, lanes, rows, rng)
 
 
-@part
+@kernel_function
 def backward(
     layers: Any, theta: Any, x: Any, buffer: Any, above: Any, below: Any, gradient: Any, lanes: int, rows: int,
     scratch: Any, panel: Any,
@@ -78,14 +78,14 @@ def backward(
         above, below = below, above
 
 
-@part
+@kernel_function
 def _in_tiles(layer: Any, lanes: int) -> bool:
     """Whether the layer's products are quicker in tiles than in a loop."""
     tiled: bool = layer.fan_out > FEW and layer.fan_in * layer.fan_out * lanes > SMALL
     return tiled
 
 
-@part
+@kernel_function
 def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int, panel: Any) -> None:
     """a = Wᵀ h_below + b: (fan_in, fan_out)ᵀ @ (fan_in, lanes)."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
@@ -103,7 +103,7 @@ def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int, panel: 
                 a[j * lanes + i] += w * below[k * lanes + i]
 
 
-@part
+@kernel_function
 def _parameter_gradients(layer: Any, below: Any, at_a: Any, gradient: Any, lanes: int, panel: Any) -> None:
     """∂L/∂W = h_below ∂L/∂aᵀ: (fan_in, lanes) @ (fan_out, lanes)ᵀ, and ∂L/∂b its sum over the lanes."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
@@ -125,7 +125,7 @@ def _parameter_gradients(layer: Any, below: Any, at_a: Any, gradient: Any, lanes
             gradient[layer.bias + j] = total
 
 
-@part
+@kernel_function
 def _activation_gradient(layer: Any, theta: Any, at_a: Any, at_h: Any, lanes: int, panel: Any) -> None:
     """∂L/∂h_below = W ∂L/∂a: (fan_in, fan_out) @ (fan_out, lanes)."""
     fan_in, fan_out = layer.fan_in, layer.fan_out
@@ -141,7 +141,7 @@ def _activation_gradient(layer: Any, theta: Any, at_a: Any, at_h: Any, lanes: in
                 at_h[k * lanes + i] += w * at_a[j * lanes + i]
 
 
-@part
+@kernel_function
 def _drop(rate: float, h: Any, mask: Any, output: Any, lanes: int, rows: int, rng: Any) -> None:
     """Each value is dropped or scaled up, drawn row by row, as the reference draws."""
     kept = h.dtype.type(1 / (1 - rate))
@@ -153,7 +153,7 @@ def _drop(rate: float, h: Any, mask: Any, output: Any, lanes: int, rows: int, rn
         output[i] = h[i] * mask[i]
 
 
-@part
+@kernel_function
 def normalize(layer: Any, theta: Any, a: Any, buffer: Any, lanes: int, rows: int, scratch: Any, training: bool) -> None:
     """Take off the mean, divide by the deviation, then scale and shift; in place."""
     units = layer.fan_out
@@ -170,7 +170,7 @@ def normalize(layer: Any, theta: Any, a: Any, buffer: Any, lanes: int, rows: int
             a[i] = normalized[i] * scale + shift
 
 
-@part
+@kernel_function
 def _standardize_units(
     a: Any, normalized: Any, inverse_std: Any, running: Any, lanes: int, rows: int, training: bool
 ) -> None:
@@ -195,7 +195,7 @@ def _standardize_units(
             out[i] = (row[i] - mean) * inverse_std[j]
 
 
-@part
+@kernel_function
 def _standardize_rows(a: Any, normalized: Any, inverse_std: Any, lanes: int, scratch: Any) -> None:
     """Each row over its units."""
     T = a.dtype.type
@@ -215,7 +215,7 @@ def _standardize_rows(a: Any, normalized: Any, inverse_std: Any, lanes: int, scr
             normalized[k + i] = (a[k + i] - mean[i]) * inverse_std[i]
 
 
-@part
+@kernel_function
 def _denormalize(
     layer: Any, theta: Any, gradient: Any, at_a: Any, buffer: Any, lanes: int, rows: int, scratch: Any
 ) -> None:
@@ -239,7 +239,7 @@ def _denormalize(
         _destandardize_unit(at_a[j * lanes :], normalized[j * lanes :], buffer[layer.inverse_std + j], rows)
 
 
-@part
+@kernel_function
 def _destandardize_unit(at_a: Any, normalized: Any, inverse_std: Any, rows: int) -> None:
     T = at_a.dtype.type
     mean = along = T(0)
@@ -252,7 +252,7 @@ def _destandardize_unit(at_a: Any, normalized: Any, inverse_std: Any, rows: int)
         at_a[i] = (at_a[i] - mean - normalized[i] * along) * inverse_std
 
 
-@part
+@kernel_function
 def _destandardize_rows(at_a: Any, normalized: Any, inverse_std: Any, lanes: int, scratch: Any) -> None:
     T = at_a.dtype.type
     mean, along, units = scratch[:lanes], scratch[lanes : 2 * lanes], T(at_a.size // lanes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from backpropd.nn.kernels.activations import differentiate
-from backpropd.nn.kernels.compile import part
+from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.kernels.numeric import exp, log
 
 SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, CROSS_ENTROPY, BINARY_CROSS_ENTROPY, POISSON = range(6)
@@ -23,7 +23,7 @@ CODES = {
 }
 
 
-@part
+@kernel_function
 def loss_value(settings: Any, a: Any, h: Any, labels: Any, targets: Any, share: Any, rows: int, scratch: Any) -> float:
     """The mean loss over the batch's rows."""
     lanes = share.size
@@ -57,7 +57,7 @@ def loss_value(settings: Any, a: Any, h: Any, labels: Any, targets: Any, share: 
     return mean
 
 
-@part
+@kernel_function
 def _cross_entropy(a: Any, labels: Any, share: Any, rows: int, label_smoothing: float, scratch: Any) -> float:
     """log Σ exp(a) - a_y, where log Σ exp(a) is read off at the largest h, as the reference does.
 
@@ -80,7 +80,7 @@ def _cross_entropy(a: Any, labels: Any, share: Any, rows: int, label_smoothing: 
     return float(total)
 
 
-@part
+@kernel_function
 def output_gradient(
     settings: Any, activation: int, a: Any, h: Any, labels: Any, targets: Any, share: Any, rows: int, out: Any,
     scratch: Any,

@@ -10,7 +10,7 @@ import numpy as np
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Network
 from backpropd.nn.kernels.activations import activate
-from backpropd.nn.kernels.compile import entry, part
+from backpropd.nn.kernels.compilation import compiled_entry_point, kernel_function
 from backpropd.nn.kernels.layer_records import records
 from backpropd.nn.kernels.layers import normalize
 from backpropd.nn.layout import Array
@@ -37,7 +37,7 @@ def row_predictor(network: Network, theta: Array) -> Callable[[Array], Array]:
     return predict
 
 
-@entry
+@compiled_entry_point
 def _predict(layers: Any, theta: Any, x: Any, buffer: Any, scratch: Any) -> None:
     below = x[0]
     for k in range(layers.size):
@@ -51,7 +51,7 @@ def _predict(layers: Any, theta: Any, x: Any, buffer: Any, scratch: Any) -> None
         below = h
 
 
-@part
+@kernel_function
 def _preactivate(layer: Any, theta: Any, below: Any, a: Any) -> None:
     """a = h_below W + b: (fan_in,) @ (fan_in, fan_out), four rows of W at a time, as they lie."""
     fan_out = layer.fan_out

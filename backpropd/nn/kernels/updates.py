@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from backpropd.nn.kernels.compile import part
+from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.optimization import optimizers
 
 SGD, ADAGRAD, RMSPROP, ADADELTA, ADAM, NADAM = range(6)
@@ -23,7 +23,7 @@ NEAR = 2**14
 """Parameters that take their step while their gradient, which was just looked at, still lies in the second cache."""
 
 
-@part
+@kernel_function
 def penalize(settings: Any, layers: Any, theta: Any, gradient: Any) -> float:
     """l1 Σ|w| + l2 Σw² over the weight matrices; its gradient is added to `gradient`."""
     T = theta.dtype.type
@@ -42,7 +42,7 @@ def penalize(settings: Any, layers: Any, theta: Any, gradient: Any) -> float:
     return float(l1 * absolute + l2 * square)
 
 
-@part
+@kernel_function
 def update(settings: Any, layers: Any, theta: Any, gradient: Any, slots: Any, steps: int, rate: float) -> float:
     """One step in place, number `steps` from 1; gives the L2 norm of the gradient as it came."""
     T = theta.dtype.type
@@ -65,7 +65,7 @@ def update(settings: Any, layers: Any, theta: Any, gradient: Any, slots: Any, st
     return math.sqrt(square)
 
 
-@part
+@kernel_function
 def _square(numbers: Any) -> Any:
     """Σ x²."""
     total = numbers.dtype.type(0)
@@ -74,7 +74,7 @@ def _square(numbers: Any) -> Any:
     return total
 
 
-@part
+@kernel_function
 def _clip(settings: Any, gradient: Any, norm: float) -> None:
     T = gradient.dtype.type
     if settings.clip_value > 0:
@@ -92,7 +92,7 @@ def _clip(settings: Any, gradient: Any, norm: float) -> None:
             gradient[i] *= kept
 
 
-@part
+@kernel_function
 def _hold(settings: Any, layers: Any, theta: Any) -> None:
     """Scale back every unit's incoming weights, a column, that are longer than `max_norm`."""
     for k in range(layers.size):
@@ -108,7 +108,7 @@ def _hold(settings: Any, layers: Any, theta: Any) -> None:
                     theta[i] *= kept
 
 
-@part
+@kernel_function
 def step(settings: Any, theta: Any, gradient: Any, slots: Any, start: int, steps: int, rate: float) -> None:
     """The optimizer's own rule, for as many parameters as `gradient` has, from `start` on."""
     these = slice(start, start + gradient.size)
@@ -126,7 +126,7 @@ def step(settings: Any, theta: Any, gradient: Any, slots: Any, start: int, steps
         _nadam(settings, theta[these], gradient, slots[0][these], slots[1][these], steps, rate)
 
 
-@part
+@kernel_function
 def _sgd(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, rate: float) -> None:
     T = theta.dtype.type
     eta, mu = T(rate), T(settings.momentum)
@@ -145,7 +145,7 @@ def _sgd(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, rate:
             theta[i] += velocity[i]
 
 
-@part
+@kernel_function
 def _adam(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, steps: int, rate: float) -> None:
     T = theta.dtype.type
     beta1, beta2 = T(settings.beta1), T(settings.beta2)
@@ -168,7 +168,7 @@ def _adam(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, step
             theta[i] -= eta * m[i] / (T(math.sqrt(v[i])) * root + epsilon)
 
 
-@part
+@kernel_function
 def _adagrad(settings: Any, theta: Any, gradient: Any, total: Any, rate: float) -> None:
     T = theta.dtype.type
     eta, epsilon, initial = T(rate), T(settings.epsilon), T(settings.initial_accumulator)
@@ -177,7 +177,7 @@ def _adagrad(settings: Any, theta: Any, gradient: Any, total: Any, rate: float) 
         theta[i] -= eta * gradient[i] / (T(math.sqrt(total[i] + initial)) + epsilon)
 
 
-@part
+@kernel_function
 def _rmsprop(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, rate: float) -> None:
     T = theta.dtype.type
     eta, epsilon, alpha, fresh = T(rate), T(settings.epsilon), T(settings.alpha), T(1 - settings.alpha)
@@ -195,7 +195,7 @@ def _rmsprop(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, r
             theta[i] -= gradient[i]
 
 
-@part
+@kernel_function
 def _adadelta(settings: Any, theta: Any, gradient: Any, mean: Any, moved: Any, rate: float) -> None:
     T = theta.dtype.type
     eta, epsilon, rho, fresh = T(rate), T(settings.epsilon), T(settings.rho), T(1 - settings.rho)
@@ -206,7 +206,7 @@ def _adadelta(settings: Any, theta: Any, gradient: Any, mean: Any, moved: Any, r
         theta[i] -= eta * delta
 
 
-@part
+@kernel_function
 def _nadam(settings: Any, theta: Any, gradient: Any, m: Any, v: Any, steps: int, rate: float) -> None:
     T = theta.dtype.type
     product, mu, mu_next = _mu_product(settings, steps), _mu(settings, steps), _mu(settings, steps + 1)
@@ -220,12 +220,12 @@ def _nadam(settings: Any, theta: Any, gradient: Any, m: Any, v: Any, steps: int,
         theta[i] -= (of_gradient * gradient[i] + of_mean * m[i]) / (T(math.sqrt(v[i])) * root + epsilon)
 
 
-@part
+@kernel_function
 def _mu(settings: Any, steps: int) -> float:
     return settings.beta1 * (1 - 0.5 * math.pow(0.96, steps * settings.momentum_decay))  # type: ignore[no-any-return]
 
 
-@part
+@kernel_function
 def _mu_product(settings: Any, steps: int) -> float:
     """As `optim.Nadam.mu_product`: zero once one less it rounds to one."""
     product = 1.0

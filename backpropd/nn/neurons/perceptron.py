@@ -10,7 +10,7 @@ import numpy as np
 
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Batch
-from backpropd.nn.kernels.compile import exact_entry
+from backpropd.nn.kernels.compilation import compiled_exactly
 from backpropd.nn.layout import Array, Layout
 from backpropd.nn.neurons.step_units import (
     BLOCK_ROWS,
@@ -150,7 +150,7 @@ def learn_rows_numpy(x: Array, y: Array, order: Array, weight: Array, bias: Arra
         bias += change
 
 
-@exact_entry
+@compiled_exactly
 def learn_rows_numba(x: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
     """`learn_rows_numpy`, compiled."""
     inputs, outputs = weight.shape

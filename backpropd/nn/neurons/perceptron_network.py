@@ -9,7 +9,7 @@ import numpy as np
 
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Batch
-from backpropd.nn.kernels.compile import exact_entry
+from backpropd.nn.kernels.compilation import compiled_exactly
 from backpropd.nn.layout import Array, Layout
 from backpropd.nn.neurons.step_units import (
     BLOCK_ROWS,
@@ -123,7 +123,7 @@ class PerceptronNetwork:
         )
 
 
-@exact_entry
+@compiled_exactly
 def learn_units(units: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
     """The perceptron rule where hidden unit units[i] alone fires for row i: h·w is its weight."""
     for i in order:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Batch, Network
-from backpropd.nn.kernels import epochs, losses, updates
-from backpropd.nn.kernels.compile import LANES, SETTINGS
+from backpropd.nn.kernels import epochs
+from backpropd.nn.kernels.lanes import padded
 from backpropd.nn.kernels.layer_records import records
 from backpropd.nn.kernels.matmul import products
+from backpropd.nn.kernels.settings_record import settings_record
 from backpropd.nn.layout import Array
 from backpropd.nn.training.engines import Descended, Orders, first_not_finite
 from backpropd.nn.training.state import State
@@ -45,9 +46,9 @@ class NumbaDescent:
         self.sets = _rows_of(training_set, dtype), _rows_of(validation_set or nobody, dtype)
         self.everyone = np.arange(len(self.sets[1][0]))
         block = max(batch_size, LEAST_BLOCK) if self.has_validation else batch_size
-        lanes = -(-block // LANES) * LANES
+        lanes = padded(block)
         self.layers, size = records(network, lanes)
-        self.settings = _settings(network, training, batch_size)[0]
+        self.settings = settings_record(network, training.optimizer, training.regularization, batch_size)[0]
         widest = max(layer.units for layer in network.spec.layers)
         self.work = (
             np.zeros(size, dtype),
@@ -82,7 +83,7 @@ class NumbaDescent:
     def _values(self) -> Iterator[tuple[Array, Array]]:
         """Each layer's a and h of the batch that came last."""
         buffer, rows = self.work[0], int(self.work[8][0])
-        lanes = -(-rows // LANES) * LANES
+        lanes = padded(rows)
         for record in self.layers:
             units = int(record["fan_out"])
             a, h = (buffer[start : start + units * lanes].reshape(units, lanes) for start in (record["a"], record["h"]))
@@ -95,18 +96,3 @@ def _rows_of(batch: Batch, dtype: np.dtype[Any]) -> Rows:
     if y.ndim == 1:
         return x, y.astype(np.int64, copy=False), np.zeros((0, 0), dtype), weights
     return x, np.zeros(0, np.int64), y, weights
-
-
-def _settings(network: Network, training: Training, batch_size: int) -> NDArray[Any]:
-    """One record of every number that the kernels are told; what is None or not there is zero."""
-    numbers: dict[str, Any] = {
-        **vars(network.loss_function),
-        **vars(training.optimizer),
-        **vars(training.regularization),
-        "inputs": network.spec.inputs,
-        "outputs": network.outputs,
-        "batch_size": batch_size,
-        "loss": losses.CODES[network.spec.loss],
-        "optimizer": updates.CODES[type(training.optimizer)],
-    }
-    return np.array([tuple(numbers.get(name) or 0 for name in SETTINGS.names or ())], SETTINGS)

@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from backpropd.nn.kernels.compile import keep_machine_code
+from backpropd.nn.kernels.compilation import enable_disk_cache
 from backpropd.queue import QUEUE
 from backpropd.store.sql.schema import Dataset, Job
 from backpropd.store.status import OVER, Status
 from tests.acceptance.faults import kinds, truth
 from tests.acceptance.faults.cluster import PARTS, Cluster, cluster, eventually
 from tests.servers import Postgres
-from worker.kernel_cache import BAKED
+from worker.kernel_cache import PREBUILT
 
 UNFINISHED = 6  # jobs that are kept waiting or running while it goes on
 WORKERS = ("worker-1", "worker-2")
@@ -256,7 +256,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--database", choices=["sqlite", "postgresql"], nargs="+", default=["sqlite", "postgresql"])
     arguments = parser.parse_args()
-    keep_machine_code(BAKED)  # the very code that the workers run
+    enable_disk_cache(PREBUILT)  # the very code that the workers run
     for kind in arguments.database:
         print(f"{kind}: seed {arguments.seed}", flush=True)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from backpropd.nn.kernels.compile import part
+from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.kernels.matmul.micro_kernel import LIFTED, ROWS, VECTOR_BYTES, VECTORS, lift, tile, turn
 
 STEPS = 512  # of a sum at a time, and so many
@@ -23,7 +23,7 @@ _tile, _row = tile(ROWS, VECTORS, whole=True), tile(1, VECTORS, whole=True)
 _last_tile, _thin_tile, _thin_row = (tile(*size, whole=False) for size in ((ROWS, VECTORS), (ROWS, 1), (1, 1)))
 
 
-@part
+@kernel_function
 def product(
     a: Any, b: Any, c: Any, m: int, p: int, n: int, a_turned: bool, b_turned: bool, onto: bool, work: Any
 ) -> None:
@@ -62,7 +62,7 @@ def product(
                 j += rows
 
 
-@part
+@kernel_function
 def _bands(
     a: Any, first: int, apart_rows: int, a_row: int, a_step: int, b: Any, apart: int, step: int, c: Any, place: int,
     c_row: int, rows: int, steps: int, columns: int, fresh: bool, width: int, vector: int,
@@ -96,7 +96,7 @@ def _bands(
         j += band
 
 
-@part
+@kernel_function
 def _lay(b: Any, n: int, steps: int, columns: int, panel: Any, width: int) -> None:
     """B's columns, so many side by side as a tile is wide."""
     for left in range(0, columns, width):
@@ -108,7 +108,7 @@ def _lay(b: Any, n: int, steps: int, columns: int, panel: Any, width: int) -> No
                 out[i] = row[i]
 
 
-@part
+@kernel_function
 def _lay_turned(b: Any, p: int, steps: int, columns: int, panel: Any, width: int, vector: int) -> None:
     """As `_lay`, of what lies turned: a square at a time."""
     for left in range(0, columns, vector):

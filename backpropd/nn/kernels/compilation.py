@@ -1,0 +1,74 @@
+"""The decorators that compile kernels with Numba, and the disk cache of their machine code.
+
+Floating-point sums may be reassociated so that the compiler can vectorize them. The order is fixed at compile time, so
+the same machine type gives the same bits. NaN and infinities keep their meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
+
+_entry_points: list[Any] = []
+
+
+def kernel_function(function: Function) -> Function:
+    """Compile a function that only other compiled functions call."""
+    return _compile(function, **OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def compiled_entry_point(function: Function) -> Function:
+    """Compile a function that Python calls, with everything it calls, at its first call."""
+    return _entry_point(_compile(function, **OPTIONS))
+
+
+def compiled_exactly(function: Function) -> Function:
+    """As `compiled_entry_point`, with every sum evaluated in the order of the source."""
+    return _entry_point(_compile(function, nogil=True))
+
+
+def _compile(function: Function, **options: Any) -> Function:
+    compile: Any = numba.njit(**options)
+    compiled: Function = compile(function)
+    return compiled
+
+
+def _entry_point(compiled: Function) -> Function:
+    _entry_points.append(compiled)
+    return compiled
+
+
+def enable_disk_cache(folder: Path) -> Path:
+    """Read and write machine code below `folder` from now on; return the subfolder of these sources.
+
+    Numba invalidates its cache only by the file of the entry point, so the subfolder is named by the hash of all files.
+    """
+    subfolder = folder / fingerprint()
+    numba.config.CACHE_DIR = str(subfolder)  # type: ignore[attr-defined]
+    for each in _entry_points:
+        each.enable_caching()
+    return subfolder
+
+
+def fingerprint() -> str:
+    """The hash of every source that is compiled, and of Numba's version."""
+    sources = {
+        *Path(__file__).parent.rglob("*.py"),
+        *(Path(each.py_func.__code__.co_filename) for each in _entry_points),
+    }
+    content = b"".join(source.read_bytes() for source in sorted(sources)) + numba.__version__.encode()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def disable_compilation() -> None:
+    """Raise TypeError for what would be compiled from now on: forked children only read machine code."""
+    for each in _entry_points:
+        each.disable_compile()
