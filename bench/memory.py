@@ -85,7 +85,7 @@ def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
     }
     plan = learn.resolve(wanted, described(), rows, LIMITS)
     run = learn.Run(plan.spec, described(), path, None, np.zeros(1, np.int8))
-    for _ in run.bursts():
+    for _ in run.epoch_chunks():
         run.checkpoint()
     run.model()
     return plan.cost

@@ -33,14 +33,14 @@ class EpochWriter:
         self.checkpoint_every = settings.checkpoint_seconds
         self.checkpointed = lease.claim.checkpointed  # or may be: a write may have succeeded unheard
 
-    def add(self, burst: list[Epoch]) -> None:
+    def add(self, chunk: list[Epoch]) -> None:
         """Take epochs that have just ended, which share their time evenly, and write to SQL when it is time.
 
         While the database is away they are kept, as long as the lease allows: then `errors.LeaseLost` is raised.
         """
         moment = time.monotonic()
-        seconds = (moment - self.epoch_began) / len(burst)
-        self.pending += [dict(zip(FIELDS, epoch, strict=False), seconds=seconds) for epoch in burst]
+        seconds = (moment - self.epoch_began) / len(chunk)
+        self.pending += [dict(zip(FIELDS, epoch, strict=False), seconds=seconds) for epoch in chunk]
         self.epoch_began = moment
         patient = len(self.pending) >= MOST_PENDING
         if moment - self.checkpointed_at >= self.checkpoint_every:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 AGAIN_SECONDS = 0.25  # between two tries to write while the database is away
-# Between two bursts training obeys at once. Where it does not, in the middle of a huge batch or while it reads its
+# Between two chunks training obeys at once. Where it does not, in the middle of a huge batch or while it reads its
 # table, the keeper's thread carries out what was asked; and ends a process that goes on for nothing.
 PATIENCE = {"cancel": 1.0, "pause": 1.0, "deadline": 1.0, "hand_back": 5.0, "turn_over": 5.0}
 STUCK_SECONDS = 10.0

@@ -90,8 +90,8 @@ class Runner:
             lease.end_within(most)
         journal = EpochWriter(lease, run, self.settings)
         try:
-            for burst in run.bursts():
-                journal.add(burst)
+            for chunk in run.epoch_chunks():
+                journal.add(chunk)
                 if lease.request:
                     break
             if run.stop_reason is not None and lease.request not in ("cancel", "pause", "lost"):

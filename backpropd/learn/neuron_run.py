@@ -90,8 +90,8 @@ class NeuronRun:
             interrupt=self.interrupt,
         )
 
-    def bursts(self) -> Iterator[list[nn.Epoch]]:
-        """The epochs, one a burst."""
+    def epoch_chunks(self) -> Iterator[list[nn.Epoch]]:
+        """The epochs, one a chunk."""
         return ([epoch] for epoch in self.epochs())
 
     def checkpoint(self) -> bytes:

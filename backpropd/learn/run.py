@@ -87,11 +87,11 @@ class Run:
         """Train, epoch after epoch, from where the state is. Raises `errors.Diverged`."""
         return nn.fit(*self._what_to_fit(), **self._how_to_fit())
 
-    def bursts(self) -> Iterator[list[nn.Epoch]]:
+    def epoch_chunks(self) -> Iterator[list[nn.Epoch]]:
         """The same epochs, several at a time where nothing must be looked at in between. Raises `errors.Diverged`."""
-        for burst in nn.bursts(*self._what_to_fit(), **self._how_to_fit()):
-            self._last = burst[-1]
-            yield burst
+        for chunk in nn.fit_in_chunks(*self._what_to_fit(), **self._how_to_fit()):
+            self._last = chunk[-1]
+            yield chunk
 
     def _what_to_fit(self) -> tuple[nn.Network, Batch, Batch | None, nn.Training, nn.State]:
         return self.network, self.training_set, self.validation_set, self.training, self.state

@@ -31,7 +31,7 @@ from backpropd.nn.optimization.optimizers import LBFGS, OPTIMIZERS, SGD, Adadelt
 from backpropd.nn.optimization.regularization import Regularization
 from backpropd.nn.optimization.schedules import SCHEDULES
 from backpropd.nn.training.state import State
-from backpropd.nn.training.train import Epoch, bursts, fit
+from backpropd.nn.training.train import Epoch, fit, fit_in_chunks
 from backpropd.nn.training.training_config import EarlyStopping, Training
 
 __all__ = [
@@ -70,8 +70,8 @@ __all__ = [
     "State",
     "Trace",
     "Training",
-    "bursts",
     "fit",
+    "fit_in_chunks",
     "fit_neuron",
     "restore_neuron",
     "row_predictor",

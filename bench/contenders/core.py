@@ -11,7 +11,7 @@ from typing import Literal
 import numba
 import numpy as np
 
-from backpropd.nn import SGD, LayerSpec, Network, Spec, State, Training, bursts, row_predictor
+from backpropd.nn import SGD, LayerSpec, Network, Spec, State, Training, fit_in_chunks, row_predictor
 from backpropd.nn.evaluation.metrics import classification
 from bench.workloads import LEARNING_RATE, MOMENTUM, Workload, data
 
@@ -27,7 +27,7 @@ def network_of(workload: Workload) -> Network:
 
 
 def train(engine: Literal["numba", "numpy"], workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """Each start is a fresh theta; what is timed is `bursts`, with all that it does an epoch."""
+    """Each start is a fresh theta; what is timed is `fit_in_chunks`, with all that it does an epoch."""
     network = network_of(workload)
     x, y = data(workload)
     batch = network.batch(x, y[:, None] if workload.outputs == 1 else y)
@@ -40,7 +40,7 @@ def train(engine: Literal["numba", "numpy"], workload: Workload) -> Callable[[],
     def start() -> Callable[[int], object]:
         state = State.start(network, training.optimizer, np.random.default_rng(0))
         return lambda epochs: deque(
-            bursts(network, batch, None, replace(training, epochs=epochs), state, metrics=metrics), maxlen=0
+            fit_in_chunks(network, batch, None, replace(training, epochs=epochs), state, metrics=metrics), maxlen=0
         )
 
     return start

@@ -115,7 +115,7 @@ def test_a_model_has_the_same_figures_whether_its_last_epoch_is_remembered_or_no
     learner = Learner(tmp_path, sample="wine")
     plan = learner.plan("cultivar", optimizer={"name": "sgd", "learning_rate": 8.0, "momentum": 0.9}, **changes)
     run = learner.run(plan)
-    (*_, (*_, last)) = run.bursts()
+    (*_, (*_, last)) = run.epoch_chunks()
     made = run.model()
     assert made == learner.run(plan, run.checkpoint()).model()
     kept = {name: made["metrics"][name] for name in last.metrics}

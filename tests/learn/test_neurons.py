@@ -87,8 +87,8 @@ def test_a_run_stops_when_it_is_told_to_and_goes_on_later(tmp_path: Path) -> Non
 def test_bursts_are_the_epochs_one_by_one(tmp_path: Path) -> None:
     learner = Learner(tmp_path, "iris")
     spec = learner.spec("perceptron", seed=1, epochs=5)
-    bursts = learner.run(spec).bursts()
-    assert list(bursts) == [[epoch] for epoch in learner.run(spec).epochs()]
+    chunks = learner.run(spec).epoch_chunks()
+    assert list(chunks) == [[epoch] for epoch in learner.run(spec).epochs()]
 
 
 @pytest.mark.parametrize(("sample", "kind"), [("iris", "perceptron"), ("nor", "mcculloch_pitts")])

@@ -380,9 +380,9 @@ def test_automatic_metrics_follow_from_sizes_alone(tmp_path: Path, iris: Learner
 
 def test_bursts_are_the_epochs_several_at_a_time(iris: Learner) -> None:
     plan = iris.plan("species", engine="numba", metrics_every=10, epochs=25)
-    bursts = list(iris.run(plan).bursts())
-    assert len(bursts) < 10
-    assert [epoch for burst in bursts for epoch in burst] == list(iris.run(plan).epochs())
+    chunks = list(iris.run(plan).epoch_chunks())
+    assert len(chunks) < 10
+    assert [epoch for chunk in chunks for epoch in chunk] == list(iris.run(plan).epochs())
 
 
 def test_the_path_ends_at_the_model_and_has_at_most_some_two_hundred_places(iris: Learner) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from backpropd import errors, nn
 from backpropd.learn.build import network_spec, optimizer_of, path_every
 from backpropd.learn.resolve.validation import Parts
-from backpropd.nn.training.train import orders_at_once
+from backpropd.nn.training.chunks import max_chunk_epochs
 from backpropd.tabular.table import VALUES_AT_ONCE
 
 METRICS_SHARE = 0.1  # of the time of training is the most that metrics may take, about
@@ -117,7 +117,7 @@ def _training_bytes(training: Mapping[str, Any], network: nn.Network, parts: Par
     vectors: int = 2 * (1 + slots) + (1 + slots) + 2  # now, where an epoch began, a checkpoint; the gradient, the best
     units = [network.spec.inputs, *(layer.units for layer in network.spec.layers)]
     lanes = max(parts.batch(training["batch_size"]), 128) * (2 * sum(units) + 2 * max(units))
-    orders = 8 * parts.training * (1 + orders_at_once(parts.training))
+    orders = 8 * parts.training * (1 + max_chunk_epochs(parts.training))
     measured = (parts.training + parts.held_out) * network.outputs * (size + 3 * 8)
     return size * (vectors * network.layout.size + lanes) + max(orders, measured)
 

@@ -91,15 +91,15 @@ def fit_neuron(
     training_set = neuron.batch(training_set.x, training_set.y)
     validation_set = neuron.batch(validation_set.x, validation_set.y) if validation_set else None
     while state.stop_reason is None:
-        mark = state.mark()
+        mark = state.snapshot()
         try:
             learned = neuron.learn(state.theta, training_set, state.rng, interrupt)
             epoch = _close(neuron, training_set, validation_set, state, epochs) if learned else None
         except BaseException:
-            state.back_to(mark)
+            state.restore_snapshot(mark)
             raise
         if epoch is None:
-            state.back_to(mark)
+            state.restore_snapshot(mark)
             return
         yield epoch
 

@@ -1,6 +1,6 @@
 """Gradient descent over whole epochs, in NumPy: a step for every batch, in buffers that are used again.
 
-This is the reference; `nn.kernels` holds its compiled twin, and both do what `Descent` says.
+This is the reference; `nn.kernels` holds its compiled twin, and both do what `Engine` says.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Outcome = Literal["complete", "interrupted", "diverged", "converged"]
 """Why no epoch follows; the last two, which only L-BFGS knows, are complete."""
 
 
-class Descended(NamedTuple):
+class EngineResult(NamedTuple):
     """What some epochs came to.
 
     `figures` (epochs that are complete, 3): the loss, which is the mean over the epoch's batches, each before its step
@@ -41,12 +41,12 @@ class Descended(NamedTuple):
     layer: str | None = None
 
 
-class Descent(Protocol):
+class Engine(Protocol):
     """An engine: what runs epochs over the theta and slots of one `State`."""
 
     steps_per_epoch: int
 
-    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> Descended:
+    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
         """One epoch for each of `orders`, with `rates` (epochs, steps_per_epoch) as the steps' learning rates.
 
         Where it ends early, interrupted between two batches or diverged, theta and slots are those of the last
@@ -54,7 +54,7 @@ class Descent(Protocol):
         """
 
 
-class NumpyDescent:
+class NumpyEngine:
     """The readable engine."""
 
     def __init__(
@@ -81,8 +81,8 @@ class NumpyDescent:
         self.buffers = {size: _buffer(training_set, size) for size in sizes if size < rows}
 
     @np.errstate(all="ignore")  # what overflows is found by looking
-    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> Descended:
-        """See `Descent`."""
+    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
+        """See `Engine`."""
         figures = np.full((len(orders), 3), np.nan)
         for number, order in enumerate(orders):
             kept = self.state.theta.copy(), self.state.slots.copy()
@@ -98,8 +98,8 @@ class NumpyDescent:
                 values = [(each.a, each.h) for each in self.last.layers]
                 layer = first_not_finite(self.network.layout, self.state.theta, values)
             self.state.theta[:], self.state.slots[:] = kept
-            return Descended(figures[:number], "interrupted" if interrupted else "diverged", layer)
-        return Descended(figures, "complete")
+            return EngineResult(figures[:number], "interrupted" if interrupted else "diverged", layer)
+        return EngineResult(figures, "complete")
 
     def _descend(
         self, order: NDArray[np.intp], rates: Array, figures: Array, steps: int, interrupt: NDArray[np.int8]

@@ -19,7 +19,7 @@ from backpropd.nn.layout import Array
 from backpropd.nn.optimization.optimizers import LBFGS
 from backpropd.nn.optimization.regularization import weight_matrices
 from backpropd.nn.optimization.schedules import Constant
-from backpropd.nn.training.engines import Descended, Orders, Outcome, first_not_finite
+from backpropd.nn.training.engines import EngineResult, Orders, Outcome, first_not_finite
 from backpropd.nn.training.state import State
 from backpropd.nn.training.training_config import Training
 
@@ -27,7 +27,7 @@ SIGNATURE = "setulb(m,x,l,u,nbd,f,g,factr,pgtol,wa,iwa,task,lsave,isave,dsave,ma
 START, NEW_X, FG, CONVERGENCE, ABNORMAL = 0, 1, 3, 4, 8  # what the routine's `task` says, the first of its two numbers
 
 
-class LbfgsDescent:
+class LbfgsEngine:
     """The engine for `LBFGS`: an epoch is one iteration over all rows, as many evaluations as its line search needs.
 
     Evaluations are in float64 whatever the network's dtype, because a line search compares losses that differ in their
@@ -64,20 +64,20 @@ class LbfgsDescent:
         self.weights, self.slopes = (weight_matrices(twin.layout, vector) for vector in (self.x, self.gradient))
 
     @np.errstate(all="ignore")  # what overflows is found by looking
-    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> Descended:
-        """See `Descent`; the order of the rows and the rates do not matter. Interrupted between two evaluations."""
+    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
+        """See `Engine`; the order of the rows and the rates do not matter. Interrupted between two evaluations."""
         figures = np.full((len(orders), 3), np.nan)
         for number, row in enumerate(figures):
-            mark = self.state.mark()
+            mark = self.state.snapshot()
             outcome = self._iterate(row, interrupt)
             if outcome in ("interrupted", "diverged"):
                 layers = [(each.a, each.h) for each in self.workspace.layers]
                 layer = first_not_finite(self.network.layout, self.x, layers) if outcome == "diverged" else None
-                self.state.back_to(mark)
-                return Descended(figures[:number], outcome, layer)
+                self.state.restore_snapshot(mark)
+                return EngineResult(figures[:number], outcome, layer)
             if outcome != "complete":
-                return Descended(figures[: number + 1], outcome)
-        return Descended(figures, "complete")
+                return EngineResult(figures[: number + 1], outcome)
+        return EngineResult(figures, "complete")
 
     def _iterate(self, figures: Array, interrupt: NDArray[np.int8]) -> Outcome:
         """From one x to the next, where the loss is lower, and on to where the next line search looks first."""

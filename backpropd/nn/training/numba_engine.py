@@ -1,4 +1,4 @@
-"""The compiled engine: `Descent` over the kernels, with the arrays that they need made once."""
+"""The compiled engine: `Engine` over the kernels, with the arrays that they need made once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backpropd.nn.kernels.layer_records import records
 from backpropd.nn.kernels.matmul import products
 from backpropd.nn.kernels.settings_record import settings_record
 from backpropd.nn.layout import Array
-from backpropd.nn.training.engines import Descended, Orders, first_not_finite
+from backpropd.nn.training.engines import EngineResult, Orders, first_not_finite
 from backpropd.nn.training.state import State
 from backpropd.nn.training.training_config import Training
 
@@ -25,7 +25,7 @@ Rows = tuple[Array, NDArray[np.int64], Array, Array]
 """x (n, inputs), class indices (n,) or none, targets (n, outputs) or none, weights (n,) or none."""
 
 
-class NumbaDescent:
+class NumbaEngine:
     """The engine for speed: the same figures as the readable one, but for rounding."""
 
     def __init__(
@@ -66,8 +66,8 @@ class NumbaDescent:
         self.gradient = np.zeros(network.parameters, dtype)
         self.kept = np.empty_like(state.theta), np.empty_like(state.slots)
 
-    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> Descended:
-        """See `Descent`."""
+    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
+        """See `Engine`."""
         state, figures = self.state, np.full((len(orders), 3), np.nan if self.has_validation else 0.0)
         done, outcome = epochs.train(
             *self.sets, self.everyone, orders, rates, state.theta, self.gradient, state.slots, self.kept, self.layers,
@@ -78,7 +78,7 @@ class NumbaDescent:
             layer = first_not_finite(self.network.layout, state.theta, list(self._values()))
             state.theta[:], state.slots[:] = self.kept
         named = {epochs.INTERRUPTED: "interrupted", epochs.DIVERGED: "diverged"}.get(outcome, "complete")
-        return Descended(figures[:done], named, layer)  # type: ignore[arg-type]
+        return EngineResult(figures[:done], named, layer)  # type: ignore[arg-type]
 
     def _values(self) -> Iterator[tuple[Array, Array]]:
         """Each layer's a and h of the batch that came last."""

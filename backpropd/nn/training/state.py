@@ -107,7 +107,7 @@ class State:
         meta |= {"memory": dict(self.memory), "path_epochs": list(self.path_epochs)}
         return meta | {"rng": json.dumps(self.rng.bit_generator.state)}
 
-    def mark(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, Any]:
         """The state as it is now, to come back to: what `fit` changes in place, as copies."""
         arrays = {name: getattr(self, name) for name in CHANGED_IN_PLACE}
         copies = {name: array.copy() for name, array in arrays.items() if array is not None}
@@ -118,7 +118,7 @@ class State:
         }
         return vars(self) | copies
 
-    def back_to(self, mark: dict[str, Any]) -> None:
+    def restore_snapshot(self, mark: dict[str, Any]) -> None:
         """Undo all that happened since `mark`; the arrays stay the same arrays."""
         others = dict(mark)
         for name in CHANGED_IN_PLACE:
@@ -128,7 +128,7 @@ class State:
         self.rng.bit_generator.state = others.pop("rng")
         vars(self).update(others)
 
-    def keep_on_path(self) -> None:
+    def append_to_path(self) -> None:
         """Add theta as it is now to the path."""
         here = self.theta[None]
         self.path = here.copy() if self.path is None else np.concatenate([self.path, here])

@@ -14,17 +14,16 @@ from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.optimizers import LBFGS
 from backpropd.nn.optimization.schedules import ReduceOnPlateau
-from backpropd.nn.training.engines import Descended, Descent, NumpyDescent, Outcome
-from backpropd.nn.training.lbfgs import LbfgsDescent, refuse_for_lbfgs
-from backpropd.nn.training.numba_engine import NumbaDescent
+from backpropd.nn.training.chunks import max_chunk_epochs
+from backpropd.nn.training.engines import Engine, EngineResult, NumpyEngine, Outcome
+from backpropd.nn.training.lbfgs import LbfgsEngine, refuse_for_lbfgs
+from backpropd.nn.training.numba_engine import NumbaEngine
 from backpropd.nn.training.state import State, StopReason
 from backpropd.nn.training.training_config import Training
 
 Metrics = Callable[[Array, Array], dict[str, float]]
 Clock = Callable[[], float]
-LONGEST_BURST = 256
 LAST_LOOK_ROWS = 128
-ORDERED_ROWS = 2**20  # of all the epochs of a burst: the orders are drawn ahead, eight bytes a row
 
 
 class Epoch(NamedTuple):
@@ -71,11 +70,11 @@ def fit(
     not fit the network.
     """
     run = _Run(network, training_set, validation_set, training, state, metrics, interrupt, clock)
-    for burst in run.bursts(1):
-        yield from burst
+    for chunk in run.chunks(1):
+        yield from chunk
 
 
-def bursts(
+def fit_in_chunks(
     network: Network,
     training_set: Batch,
     validation_set: Batch | None,
@@ -88,15 +87,10 @@ def bursts(
 ) -> Iterator[list[Epoch]]:
     """The epochs of `fit`, the same to the bit, several at a time where nothing must be looked at in between.
 
-    On a small network an epoch takes less time than Python needs for one. The state is that of a burst's last epoch.
+    On a small network an epoch takes less time than Python needs for one. The state is that of a chunk's last epoch.
     """
     run = _Run(network, training_set, validation_set, training, state, metrics, interrupt, clock)
-    return run.bursts(orders_at_once(len(run.training_set.x)))
-
-
-def orders_at_once(rows: int) -> int:
-    """How many epochs of so many rows a burst has at most."""
-    return max(min(LONGEST_BURST, ORDERED_ROWS // rows), 1)
+    return run.chunks(max_chunk_epochs(len(run.training_set.x)))
 
 
 class _Run:
@@ -124,20 +118,20 @@ class _Run:
         if state.epoch == 0:
             state.memory = training.schedule.start()
             if training.path_every:
-                state.keep_on_path()
+                state.append_to_path()
 
-    def _engine(self) -> Descent:
-        engine: type[NumpyDescent | NumbaDescent | LbfgsDescent] = NumpyDescent
+    def _engine(self) -> Engine:
+        engine: type[NumpyEngine | NumbaEngine | LbfgsEngine] = NumpyEngine
         if isinstance(self.training.optimizer, LBFGS):
-            engine = LbfgsDescent
+            engine = LbfgsEngine
         elif self.training.engine == "numba":
-            engine = NumbaDescent
+            engine = NumbaEngine
         return engine(self.network, self.training, self.training_set, self.validation_set, self.state)
 
-    def bursts(self, most: int) -> Iterator[list[Epoch]]:
-        """Burst after burst; an epoch that is looked at is the only one of its burst."""
+    def chunks(self, most: int) -> Iterator[list[Epoch]]:
+        """Chunk after chunk; an epoch that is looked at is the only one of its chunk."""
         while self.state.stop_reason is None:
-            mark = self.state.mark()
+            mark = self.state.snapshot()
             try:
                 wanted = min(most, self._free_epochs())
                 rates = self._rates(wanted)
@@ -147,7 +141,7 @@ class _Run:
                     self._draw_again(mark, done)
                 epochs = self._close(descended, rates, seconds)
             except BaseException:
-                self.state.back_to(mark)
+                self.state.restore_snapshot(mark)
                 raise
             if epochs:
                 yield epochs
@@ -185,7 +179,7 @@ class _Run:
             )
         return rates
 
-    def _descend(self, count: int, rates: Array) -> tuple[Descended, float]:
+    def _descend(self, count: int, rates: Array) -> tuple[EngineResult, float]:
         """Run so many epochs; how long they took, too."""
         rows = len(self.training_set.x)
         orders = np.empty((count, rows), np.intp)
@@ -202,8 +196,8 @@ class _Run:
             for _ in range(done):
                 self.state.rng.permutation(len(self.training_set.x))
 
-    def _close(self, descended: Descended, rates: Array, seconds: float) -> list[Epoch]:
-        """Make the burst's epochs; the last of them may be one that is looked at."""
+    def _close(self, descended: EngineResult, rates: Array, seconds: float) -> list[Epoch]:
+        """Make the chunk's epochs; the last of them may be one that is looked at."""
         state, figures = self.state, descended.figures
         state.steps += len(figures) * self.descent.steps_per_epoch
         state.seconds += seconds
@@ -226,7 +220,7 @@ class _Run:
         if self.metrics and (epoch.epoch == 1 or epoch.epoch % every == 0 or reason):
             epoch = self._measured(epoch, self.metrics)
         if training.path_every and (epoch.epoch % training.path_every == 0 or reason):
-            state.keep_on_path()
+            state.append_to_path()
         if reason:
             if state.best_theta is not None:
                 state.theta[:] = state.best_theta

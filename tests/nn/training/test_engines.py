@@ -11,7 +11,20 @@ import numpy as np
 import pytest
 
 from backpropd.errors import Diverged, Invalid
-from backpropd.nn import SGD, Adam, Batch, Epoch, LayerSpec, Network, Spec, State, Training, bursts, fit, row_predictor
+from backpropd.nn import (
+    SGD,
+    Adam,
+    Batch,
+    Epoch,
+    LayerSpec,
+    Network,
+    Spec,
+    State,
+    Training,
+    fit,
+    fit_in_chunks,
+    row_predictor,
+)
 from backpropd.nn.evaluation.metrics import classification
 from backpropd.nn.feedforward.activations import ACTIVATIONS, OUTPUT_ONLY
 from backpropd.nn.feedforward.losses import LOSSES
@@ -178,9 +191,9 @@ def test_bursts_and_single_epochs_and_a_resumed_run_are_the_same_to_the_bit(
     resumed = State.start(network, training.optimizer, np.random.default_rng(0))
     checkpoints = [(0, resumed.arrays(), json.dumps(resumed.meta()))]
     together = []
-    for burst in bursts(network, *sets, training, resumed, metrics=classification):
-        together += burst
-        assert resumed.epoch == burst[-1].epoch
+    for chunk in fit_in_chunks(network, *sets, training, resumed, metrics=classification):
+        together += chunk
+        assert resumed.epoch == chunk[-1].epoch
         checkpoints.append((resumed.epoch, resumed.arrays(), json.dumps(resumed.meta())))
     assert together == expected
     if not options.get("dropout"):
@@ -200,7 +213,9 @@ def test_an_interrupt_within_a_burst_keeps_its_whole_epochs() -> None:
     timer = threading.Timer(0.2, interrupt.__setitem__, (0, 1))
     timer.start()
     done = [
-        epoch for burst in bursts(network, blobs(30), None, training, state, interrupt=interrupt) for epoch in burst
+        epoch
+        for chunk in fit_in_chunks(network, blobs(30), None, training, state, interrupt=interrupt)
+        for epoch in chunk
     ]
     assert 0 < len(done) == state.epoch < 200_000
     short = dataclasses.replace(training, epochs=state.epoch)
@@ -226,7 +241,7 @@ def test_a_burst_that_diverges_yields_the_epochs_before_it(engine: Any) -> None:
     features = np.linspace(-1, 1, 20).reshape(10, 2)
     line, training = Batch(features, 100 * features[:, :1]), Training(SGD(50.0), 400, 10, engine=engine)
     network, runs = regressor(), []
-    for run in (fit, bursts):
+    for run in (fit, fit_in_chunks):
         state = State.start(network, training.optimizer, np.random.default_rng(0))
         with pytest.raises(Diverged) as caught:
             list(run(network, line, None, training, state))

@@ -26,8 +26,8 @@ from backpropd.nn import (
     Spec,
     State,
     Training,
-    bursts,
     fit,
+    fit_in_chunks,
 )
 from backpropd.nn.evaluation.metrics import classification
 from backpropd.nn.feedforward.losses import LOSSES
@@ -324,8 +324,8 @@ def test_bursts_and_single_epochs_are_the_same_to_the_bit() -> None:
     network, training = classifier(8), replace(TRAINING, epochs=500, metrics_every=20, regularization=HELD)
     single, together = start(network), start(network)
     expected = list(fit(network, *SETS, training, single, metrics=classification))
-    several = list(bursts(network, *SETS, training, together, metrics=classification))
-    assert [epoch for burst in several for epoch in burst] == expected
+    several = list(fit_in_chunks(network, *SETS, training, together, metrics=classification))
+    assert [epoch for chunk in several for epoch in chunk] == expected
     assert frozen(together) == frozen(single)
     assert single.stop_reason == "converged"
     assert len(several) < len(expected)
