@@ -36,6 +36,6 @@ def from_env() -> WsgiBridge:
     """The app as the environment sets it: what the server calls."""
     settings = from_environment()
     logs.set_up(settings)
-    tabular.warm_up()
+    tabular.start_sandbox()
     pace = Pace(settings.body_bytes_per_second, settings.body_grace_seconds)
     return WsgiBridge(create_app(settings).wsgi_app, settings.threads, pace)

@@ -39,7 +39,7 @@ class Services:
     dataset_cache: DatasetCache = field(init=False)
     event_feed: EventFeed = field(init=False)
     authenticator: Authenticator = field(init=False)
-    reader: tabular.Reader = field(init=False)
+    reader: tabular.SandboxedReader = field(init=False)
     rate_limiter: RateLimiter = field(init=False)
     streams: ConcurrencyLimit = field(init=False)
     waits: threading.BoundedSemaphore = field(init=False)
@@ -81,12 +81,12 @@ class Services:
             self.waits.release()
 
 
-def _reader(settings: Settings) -> tabular.Reader:
+def _reader(settings: Settings) -> tabular.SandboxedReader:
     limits = tabular.TableLimits(
         settings.max_rows, settings.max_columns, settings.max_cells, settings.max_category_levels
     )
-    confinement = tabular.Confinement(settings.read_memory_bytes, settings.read_cpu_seconds, settings.read_seconds)
-    return tabular.Reader(limits, confinement, settings.max_reads)
+    sandbox_limits = tabular.SandboxLimits(settings.read_memory_bytes, settings.read_cpu_seconds, settings.read_seconds)
+    return tabular.SandboxedReader(limits, sandbox_limits, settings.max_reads)
 
 
 def make_services(settings: Settings) -> Services:

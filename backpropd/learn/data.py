@@ -59,7 +59,7 @@ def prepare(
     Raises `errors.Invalid` and its kin for what only the values can tell.
     """
     table = _open(spec, source)
-    rows = table.present(spec["target"])
+    rows = table.complete_rows(spec["target"])
     targets = table.take(rows, spec["target"])
     known = encoders.target if encoders else _classes(spec, source, targets)
     codes = None if known is None or known.labels is None else known.encode(targets)
@@ -75,7 +75,7 @@ def prepare(
     ]
     del targets, codes, y, by_table, rows, fitted, held_out  # the largest arrays come next
     features = encoders.features if encoders else _fit(spec, source, table, parts[0])
-    xs = features.transform_parts(table, parts)
+    xs = features.transform_subsets(table, parts)
     training_set, held = (Batch(*each) for each in zip(xs, ys, weights, strict=True))
     made = Encoders(features, target)
     if validation is not None:
@@ -91,11 +91,11 @@ def _fit(spec: Resolved, source: Source, table: Table, rows: Indices) -> Feature
 def _another(spec: Resolved, source: Source, encoders: Encoders) -> Batch:
     """A validation set that is a table of its own."""
     table = _open(spec, source)
-    rows = table.present(spec["target"])
+    rows = table.complete_rows(spec["target"])
     if not len(rows):
         raise errors.EmptyDataset("the validation dataset has no row with a target: choose another")
     y = encode_target(spec, encoders.target, table.take(rows, spec["target"]))
-    (x,) = encoders.features.transform_parts(table, [rows])
+    (x,) = encoders.features.transform_subsets(table, [rows])
     return Batch(x, y, _mean_one(spec, _weight(spec, table, rows), np.arange(len(rows))))
 
 
@@ -129,13 +129,13 @@ def _classes(spec: Resolved, source: Source, targets: Table) -> TargetEncoder | 
     """What numbers the classes; None where they are no classes, or each target is a truth of its own."""
     if spec["task"] != "classification" or is_multi_label(spec):
         return None
-    return TargetEncoder.classes_of(targets, _infos(source, spec["target"])[0])
+    return TargetEncoder.fit_classes(targets, _infos(source, spec["target"])[0])
 
 
 def _scaled(spec: Resolved, source: Source, targets: Table, fitted: Indices) -> TargetEncoder:
     counts = is_multi_label(spec) or loss_name(spec["training"]) == "poisson"
     scaling = "none" if counts else SCALINGS.get(spec["network"]["output_activation"], "unit")
-    return TargetEncoder.scaling_of(targets, _infos(source, spec["target"]), fitted, scaling)
+    return TargetEncoder.fit_scaling(targets, _infos(source, spec["target"]), fitted, scaling)
 
 
 def _split(

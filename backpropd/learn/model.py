@@ -15,7 +15,7 @@ from backpropd import nn
 from backpropd.learn import data
 from backpropd.learn.build import is_multi_label, network_spec
 from backpropd.nn.evaluation import metrics, report
-from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
+from backpropd.tabular import FeatureEncoder, Table, TargetEncoder, table_from_json_rows
 
 Array = NDArray[Any]
 
@@ -75,7 +75,7 @@ class Model:
 
     def encode(self, rows: Sequence[Any]) -> Array:
         """Raw rows as inputs (n, width). Raises `errors.Invalid` with a pointer for every cell that is wrong."""
-        return self.encoder.transform(Table.from_rows(rows, self.encoder.infos, self.columns))
+        return self.encoder.transform(table_from_json_rows(rows, self.encoder.infos, self.columns))
 
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Answers for raw rows: objects by column name, or arrays in the order of the features.

@@ -13,7 +13,7 @@ from backpropd import errors, nn
 from backpropd.errors import Problem, pointer
 from backpropd.learn.model import Model
 from backpropd.learn.neurons import BOOLEAN_KINDS, neuron_of
-from backpropd.tabular import Table
+from backpropd.tabular import Table, table_from_json_rows
 
 Array = NDArray[Any]
 
@@ -40,7 +40,7 @@ class NeuronModel(Model):
 
     def encode(self, rows: Sequence[Any]) -> Array:
         """Raw rows as the neuron takes them (n, width). Raises `errors.Invalid` with a pointer for every wrong cell."""
-        table = Table.from_rows(rows, self.encoder.infos, self.columns)
+        table = table_from_json_rows(rows, self.encoder.infos, self.columns)
         if self.spec["network"]["kind"] in BOOLEAN_KINDS:
             self._refuse_other_values(table, rows)
         return self.encoder.transform(table)

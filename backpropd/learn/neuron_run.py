@@ -47,7 +47,7 @@ class NeuronRun:
         """Split, then fit the encoder on the training part alone, and encode both parts."""
         spec = self.spec
         table = Table.read(path, [*spec["target"], *spec["features"]])
-        rows = table.present(spec["target"])
+        rows = table.complete_rows(spec["target"])
         targets = table.take(rows, spec["target"])
         target = self._classes(targets, infos[spec["target"][0]])
         fraction = spec["training"]["validation_fraction"]
@@ -56,17 +56,17 @@ class NeuronRun:
             raise errors.EmptyDataset("no row is left to train on: every one lacks its target, or is held out")
         features = [infos[name] for name in spec["features"]]
         encoder = FeatureEncoder.fit(table, features, rows[parts[0]], np.dtype(DTYPE))
-        encoder = encoder.unscaled(info.name for info in features if is_truth(info))
+        encoder = encoder.without_scaling(info.name for info in features if is_truth(info))
         self.model_so_far = NeuronModel(spec, encoder, target, list(infos), {})
         y = self.model_so_far.encode_target(targets)
-        fitted, held_out = encoder.transform_parts(table, [rows[part] for part in parts])
+        fitted, held_out = encoder.transform_subsets(table, [rows[part] for part in parts])
         self.training_set = Batch(fitted, y[parts[0]])
         self.validation_set = Batch(held_out, y[parts[1]]) if len(held_out) else None
 
     def _classes(self, table: Table, info: ColumnInfo) -> TargetEncoder:
         """The classes of the target; a boolean function has two, though one of them may never come."""
         if self.spec["network"]["kind"] not in BOOLEAN_KINDS:
-            return TargetEncoder.classes_of(table, info)
+            return TargetEncoder.fit_classes(table, info)
         return TargetEncoder([info.name], ["false", "true"] if info.kind == "boolean" else ["0", "1"], [], [])
 
     @property

@@ -63,7 +63,7 @@ def resolve_neuron(wanted: Mapping[str, Any], columns: Sequence[Mapping[str, Any
         "network": _network(wanted["network"], features, infos[target[0]]),
         "training": _training(wanted["training"], kind, usable, limits),
     }
-    return Plan(spec, _cost(spec, tabular.width_of([infos[name] for name in features]), usable, limits))
+    return Plan(spec, _cost(spec, tabular.max_width([infos[name] for name in features]), usable, limits))
 
 
 def neuron_of(spec: Mapping[str, Any], width: int) -> nn.Neuron:

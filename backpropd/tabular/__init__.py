@@ -1,31 +1,37 @@
-"""Tables: files to typed columns, columns to encoded arrays. It knows no network and no database."""
+"""Uploaded files to typed columns, columns to encoded arrays and back, and the bundled samples.
+
+Networks, specs, HTTP and SQL do not belong here.
+"""
 
 from backpropd.tabular.columns import ColumnInfo
-from backpropd.tabular.encoders import FeatureEncoder, TargetEncoder, width_of
-from backpropd.tabular.ingest import TableInfo, ingest
-from backpropd.tabular.limits import Confinement, TableLimits
+from backpropd.tabular.feature_encoder import FeatureEncoder, max_width
+from backpropd.tabular.ingest import IngestedTable, ingest
+from backpropd.tabular.json_rows import table_from_json_rows
+from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.samples import SampleInfo, list_samples, write_sample
-from backpropd.tabular.sandbox.client import Reader, warm_up
-from backpropd.tabular.split import is_held_out, split_by_column, train_validation_split
-from backpropd.tabular.table import Table, first_rows
+from backpropd.tabular.sandbox.client import SandboxedReader, start_sandbox
+from backpropd.tabular.split import is_validation_value, split_by_column, train_validation_split
+from backpropd.tabular.table import Table, preview_rows
+from backpropd.tabular.target_encoder import TargetEncoder
 
 __all__ = [
     "ColumnInfo",
-    "Confinement",
     "FeatureEncoder",
-    "Reader",
+    "IngestedTable",
     "SampleInfo",
+    "SandboxLimits",
+    "SandboxedReader",
     "Table",
-    "TableInfo",
     "TableLimits",
     "TargetEncoder",
-    "first_rows",
     "ingest",
-    "is_held_out",
+    "is_validation_value",
     "list_samples",
+    "max_width",
+    "preview_rows",
     "split_by_column",
+    "start_sandbox",
+    "table_from_json_rows",
     "train_validation_split",
-    "warm_up",
-    "width_of",
     "write_sample",
 ]

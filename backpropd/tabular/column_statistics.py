@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backpropd.tabular.columns import TRUTHS, ColumnInfo, kind_of_words
+from backpropd.tabular.columns import ColumnInfo, boolean_label, kind_of_strings
 
 LONGEST_LEVEL = 1000  # characters
 
 
-class Statistics(Protocol):
+class ColumnStatistics(Protocol):
     """What gathers figures of one column."""
 
     def update(self, values: pa.Array) -> None:
@@ -24,12 +24,12 @@ class Statistics(Protocol):
         """What came together over so many rows."""
 
 
-def statistics_for(name: str, numeric: bool, most_levels: int) -> Statistics:
+def statistics_for(name: str, numeric: bool, most_levels: int) -> ColumnStatistics:
     """A fresh collector for a column of numbers or of words, which counts up to so many different values."""
-    return Numbers(name, most_levels) if numeric else Words(name, most_levels)
+    return NumberStatistics(name, most_levels) if numeric else TextStatistics(name, most_levels)
 
 
-class Numbers:
+class NumberStatistics:
     """Minimum, maximum, mean and standard deviation (Chan, Golub and LeVeque 1983), and a few distinct values."""
 
     def __init__(self, name: str, most_levels: int) -> None:
@@ -75,7 +75,7 @@ class Numbers:
         return ColumnInfo(self.name, "number", self.missing, distinct, figures)
 
 
-class Words:
+class TextStatistics:
     """The different values with their counts while there are few, and the lengths."""
 
     def __init__(self, name: str, most_levels: int) -> None:
@@ -111,11 +111,11 @@ class Words:
 
     def info(self, rows: int) -> ColumnInfo:
         """The column."""
-        kind = kind_of_words(self.levels, rows)
+        kind = kind_of_strings(self.levels, rows)
         if kind == "boolean" and self.levels is not None:
             merged = {"false": 0, "true": 0}
             for level, count in self.levels.items():
-                merged["true" if TRUTHS[level.lower()] else "false"] += count
+                merged[boolean_label(level)] += count
             self.levels = {level: count for level, count in merged.items() if count}
         distinct = None if self.levels is None else len(self.levels)
         if kind == "text" or self.levels is None:

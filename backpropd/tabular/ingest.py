@@ -26,7 +26,7 @@ MOST_LEVELS_IN_ALL = 1_000_000  # different values, counted over all columns of 
 
 
 @dataclass(frozen=True)
-class TableInfo:
+class IngestedTable:
     """What a file turned out to be."""
 
     format: str
@@ -36,7 +36,7 @@ class TableInfo:
 
 def ingest(
     source: Path, destination: Path, *, delimiter: str | None = None, limits: TableLimits = UNLIMITED
-) -> TableInfo:
+) -> IngestedTable:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
     Memory stays bounded by a few blocks. Numbers are stored as float64, all else as strings.
@@ -55,7 +55,7 @@ def ingest(
     return info
 
 
-def _read(blocks: Blocks, destination: Path, limits: TableLimits) -> TableInfo | None:
+def _read(blocks: Blocks, destination: Path, limits: TableLimits) -> IngestedTable | None:
     """Read the file once; None if more columns turned out to hold words, which then are in `words`, all of them."""
     names, known = blocks.dialect.names, frozenset(blocks.words)
     levels = min(limits.category_levels, MOST_LEVELS_IN_ALL // len(names))
@@ -76,7 +76,7 @@ def _read(blocks: Blocks, destination: Path, limits: TableLimits) -> TableInfo |
     if rows == 0:
         raise EmptyDataset("the table has a header and no rows: send at least one")
     kind = "tsv" if blocks.dialect.delimiter == "\t" else "csv"
-    return TableInfo(kind, rows, tuple(each.info(rows) for each in statistics))
+    return IngestedTable(kind, rows, tuple(each.info(rows) for each in statistics))
 
 
 def _refuse_too_many(rows: int, columns: int, limits: TableLimits) -> None:

@@ -19,7 +19,7 @@ class TableLimits:
 
 
 @dataclass(frozen=True)
-class Confinement:
+class SandboxLimits:
     """What a process that reads a table may take: memory beyond its libraries, CPU seconds, seconds by the clock."""
 
     memory_bytes: int

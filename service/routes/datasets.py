@@ -195,7 +195,7 @@ def rows(dataset_id: str, query: schemas.RowsQuery) -> Answer:
     with here.database.read() as session:
         dataset = datasets.get(session, tenant(), dataset_id)
     with here.blobs.local_path(dataset.sha256) as path:
-        return {"data": tabular.first_rows(path, query.limit)}
+        return {"data": tabular.preview_rows(path, query.limit)}
 
 
 @routes("GET", "/v1/samples", answers={200: schemas.Samples})

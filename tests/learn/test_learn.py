@@ -11,7 +11,7 @@ import pytest
 
 from backpropd import errors
 from backpropd.learn import Limits, Model
-from backpropd.tabular import ColumnInfo, first_rows
+from backpropd.tabular import ColumnInfo, preview_rows
 from tests.learn.learner import Learner
 
 MIXED = "words,number,constant,empty,y,c,late\n" + "".join(
@@ -126,7 +126,7 @@ def test_predictions_after_loading_are_those_before(tmp_path: Path) -> None:
     learner = Learner(tmp_path, MIXED)
     made = learner.trained(learner.plan(["y", "number"], task="regression", features=["c", "late"]))
     model = Model.load(made["encoders"], made["weights"])
-    rows = first_rows(learner.path, 40)
+    rows = preview_rows(learner.path, 40)
     answers = model.predict(rows)
     assert answers[0]["value"].keys() == {"y", "number"}
     assert answers == Model.load(made["encoders"], made["weights"]).predict(rows)
@@ -145,7 +145,7 @@ def test_classes_can_be_learned_by_squared_error(tmp_path: Path, target: str, ac
     plan = learner.plan(target, loss="squared_error", network={"output_activation": activation}, epochs=100)
     made = learner.trained(plan)
     assert made["metrics"]["accuracy"] > 0.9
-    (answer,) = Model.load(made["encoders"], made["weights"]).predict(first_rows(learner.path, 1))
+    (answer,) = Model.load(made["encoders"], made["weights"]).predict(preview_rows(learner.path, 1))
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
 
 

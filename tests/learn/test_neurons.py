@@ -11,7 +11,7 @@ import pytest
 
 from backpropd import errors
 from backpropd.learn import AnyRun, Limits, load_model, resolve, start_run
-from backpropd.tabular import TableInfo, first_rows, ingest, write_sample
+from backpropd.tabular import IngestedTable, ingest, preview_rows, write_sample
 
 LIMITS = Limits(10_000, 1_000_000, 100_000_000)
 TARGETS = {"iris": "species", "xor": "y", "nor": "y"}
@@ -23,7 +23,7 @@ class Learner:
     def __init__(self, folder: Path, sample: str) -> None:
         self.path = folder / "table.parquet"
         write_sample(sample, folder / "table.csv")
-        info: TableInfo = ingest(folder / "table.csv", self.path)
+        info: IngestedTable = ingest(folder / "table.csv", self.path)
         self.target, self.rows = TARGETS[sample], info.rows
         self.columns = [column.to_json() for column in info.columns]
         self.interrupt = np.zeros(1, np.int8)
@@ -97,7 +97,7 @@ def test_a_model_makes_the_mistakes_that_it_was_counted(tmp_path: Path, sample: 
     run = learner.run(learner.spec(kind, seed=1, validation_fraction=0.0))
     list(run.epochs())
     made = run.model()
-    rows = first_rows(learner.path, learner.rows)
+    rows = preview_rows(learner.path, learner.rows)
     answers = load_model(made["encoders"], made["weights"]).predict(rows)
     wrong = sum(answer["label"] != str(row[learner.target]) for answer, row in zip(answers, rows, strict=True))
     assert wrong == made["metrics"]["mistakes"]

@@ -14,7 +14,7 @@ import pytest
 from backpropd import errors, nn
 from backpropd.learn import Model
 from backpropd.learn.checkpoint import unpack
-from backpropd.tabular import first_rows
+from backpropd.tabular import preview_rows
 from tests.learn.learner import Learner, weights_of
 
 NUMBERS = "x,z,y,w\n" + "".join(f"{n % 13},{n % 7},{(n % 13) * 2 - n % 7},{1 + n % 4}\n" for n in range(60))
@@ -61,7 +61,7 @@ def test_an_option_of_a_layer_changes_the_result_and_survives_the_model(iris: Le
     made = iris.trained(plan)
     assert made["metrics"]["loss"] != plain["metrics"]["loss"]
     assert made["parameters"] == plan.cost["parameters"]
-    rows = first_rows(iris.path, 150)
+    rows = preview_rows(iris.path, 150)
     model = Model.load(made["encoders"], made["weights"])
     assert model.predict(rows[:3]) == model.predict(rows)[:3]  # at prediction no chance and no batch counts
 
@@ -160,7 +160,7 @@ def test_zeros_and_ones_are_labels_when_classification_is_asked_for(tmp_path: Pa
 def test_smoothed_labels_keep_the_answers_from_certainty(iris: Learner) -> None:
     def surest(**changes: Any) -> float:
         made = iris.trained(iris.plan("species", epochs=200, **changes))
-        answers = Model.load(made["encoders"], made["weights"]).predict(first_rows(iris.path, 150))
+        answers = Model.load(made["encoders"], made["weights"]).predict(preview_rows(iris.path, 150))
         return max(max(answer["probabilities"].values()) for answer in answers)
 
     assert surest(label_smoothing=0.3) < 0.9 < surest()
@@ -214,7 +214,7 @@ def test_a_class_that_weighs_more_is_found_more_often(tmp_path: Path) -> None:
 
     def share(weight: float) -> float:
         made = learner.trained(learner.plan("y", hidden=[], features=["z"], class_weight={"rare": weight}, epochs=60))
-        answers = Model.load(made["encoders"], made["weights"]).predict(first_rows(learner.path, 100))
+        answers = Model.load(made["encoders"], made["weights"]).predict(preview_rows(learner.path, 100))
         return float(np.mean([answer["probabilities"]["rare"] for answer in answers]))
 
     assert share(1.0) < 0.25 < share(9.0)
@@ -417,7 +417,7 @@ def test_a_column_says_which_rows_are_held_out(tmp_path: Path, held_out: str, ot
     assert plan.spec["training"]["validation_fraction"] is None
     run = learner.run(plan)
     assert run.validation_set is not None
-    x = run.model_so_far.encoder.parts[0]
+    x = run.model_so_far.encoder.column_encoders[0]
     assert np.allclose(run.validation_set.x[:, 0] * x.std + x.mean, range(0, 40, 5), atol=1e-4)  # type: ignore[union-attr]
 
 
@@ -431,7 +431,7 @@ def test_another_table_is_validated_on(tmp_path: Path) -> None:
     run = learner.run(plan, validation=other.source)
     assert run.validation_set is not None
     assert (len(run.training_set.x), run.validation_set.y[:, 0].tolist()) == (40, [0, 1] * 5)
-    encoder = run.model_so_far.encoder.parts[0]
+    encoder = run.model_so_far.encoder.column_encoders[0]
     assert np.allclose(run.validation_set.x[:, 0] * encoder.std + encoder.mean, range(10), atol=1e-4)  # type: ignore[union-attr]
     assert run.validation_set.x[2, 1:].tolist() == [0, 0, 1]  # z is a level that training did not see
 
@@ -530,7 +530,7 @@ def test_a_job_and_a_model_of_before_these_options_still_work(iris: Learner) -> 
     plan.spec.update(training=training, network={**plan.spec["network"], "hidden": hidden})
     before = iris.trained(plan)
     assert before["sha256"] == now["sha256"]
-    rows = first_rows(iris.path, 3)
+    rows = preview_rows(iris.path, 3)
     answers = [Model.load(made["encoders"], made["weights"]).predict(rows) for made in (before, now)]
     assert answers[0] == answers[1]
     assert iris.plan("species", model=before).spec["network"]["hidden"][0]["dropout"] == 0.0

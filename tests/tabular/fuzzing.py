@@ -14,7 +14,7 @@ import atheris
 
 with atheris.instrument_imports(include=["backpropd.tabular"]):
     from backpropd.errors import Invalid, TooLarge
-    from backpropd.tabular import TableInfo, TableLimits, first_rows, ingest
+    from backpropd.tabular import IngestedTable, TableLimits, ingest, preview_rows
     from backpropd.tabular.delimited import lossy_numbers
 
 LIMITS = TableLimits(rows=10_000, columns=200, cells=100_000, category_levels=50)
@@ -47,10 +47,10 @@ def one(data: bytes) -> None:
     assert rows == exact_rows, (rows, exact_rows)
 
 
-def _read(source: Path) -> tuple[TableInfo | str, list[dict[str, object]]]:
+def _read(source: Path) -> tuple[IngestedTable | str, list[dict[str, object]]]:
     target = source.with_name("target")
     try:
-        return ingest(source, target, limits=LIMITS), first_rows(target, 100)
+        return ingest(source, target, limits=LIMITS), preview_rows(target, 100)
     except (Invalid, TooLarge) as error:
         return error.code, []
 

@@ -16,8 +16,9 @@ from backpropd.tabular import (
     TargetEncoder,
     ingest,
     list_samples,
+    max_width,
+    table_from_json_rows,
     train_validation_split,
-    width_of,
     write_sample,
 )
 
@@ -43,7 +44,7 @@ def test_numbers_are_standardized_and_categories_one_hot(table: tuple[Table, lis
     assert x[2, :2].tolist() == [0, 1]
     assert x[4, 2:5].tolist() == [0, 0, 1]  # green was not in the training part
     assert x[3, 2:5].tolist() == [0, 0, 1]  # missing
-    assert encoder.width <= width_of(infos[:3])
+    assert encoder.width <= max_width(infos[:3])
 
 
 def test_rows_held_out_do_not_touch_the_encoder(table: tuple[Table, list[ColumnInfo]]) -> None:
@@ -67,7 +68,7 @@ def test_targets_are_scaled_and_scaled_back(
     table: tuple[Table, list[ColumnInfo]], scaling: str, low: float, high: float
 ) -> None:
     data, infos = table
-    target = TargetEncoder.scaling_of(data, infos[3:], np.arange(5), scaling)
+    target = TargetEncoder.fit_scaling(data, infos[3:], np.arange(5), scaling)
     y = target.encode(data)
     assert (y.min(), y.max()) == (pytest.approx(low, abs=0.1), pytest.approx(high, abs=0.1))
     again = TargetEncoder.from_json(json.loads(json.dumps(target.to_json())))
@@ -76,22 +77,22 @@ def test_targets_are_scaled_and_scaled_back(
 
 def test_classes_are_labels_in_their_natural_order(table: tuple[Table, list[ColumnInfo]]) -> None:
     data, infos = table
-    assert TargetEncoder.classes_of(data, infos[3]).labels == ["10", "20", "30", "40", "50"]
-    present = data.take(data.present(["big"]), ["big"])
-    booleans = TargetEncoder.classes_of(present, infos[2])
+    assert TargetEncoder.fit_classes(data, infos[3]).labels == ["10", "20", "30", "40", "50"]
+    present = data.take(data.complete_rows(["big"]), ["big"])
+    booleans = TargetEncoder.fit_classes(present, infos[2])
     assert booleans.labels == ["false", "true"]
     assert booleans.encode(present).tolist() == [1, 0, 1, 0]
 
 
 def test_rows_from_json_are_checked_cell_by_cell() -> None:
     infos = [ColumnInfo("a/b", "number", 0, 2), ColumnInfo("c", "category", 0, 2), ColumnInfo("d", "boolean", 0, 2)]
-    good = Table.from_rows([["1.5", 7, 1], [None, "x", "no"]], infos, ["a/b", "c", "d"])
+    good = table_from_json_rows([["1.5", 7, 1], [None, "x", "no"]], infos, ["a/b", "c", "d"])
     assert np.array_equal(good.columns["a/b"], [1.5, np.nan], equal_nan=True)  # type: ignore[arg-type]
     with pytest.raises(Invalid) as caught:
-        Table.from_rows([{"a/b": True, "c": 1, "d": 2}], infos, ["a/b", "c", "d", "y"])
+        table_from_json_rows([{"a/b": True, "c": 1, "d": 2}], infos, ["a/b", "c", "d", "y"])
     assert [problem.pointer for problem in caught.value.problems] == ["/rows/0/a~1b", "/rows/0/d"]
     with pytest.raises(Invalid, match="is required"):
-        Table.from_rows([{"a/b": 1, "c": 1}], infos, ["a/b", "c", "d"])
+        table_from_json_rows([{"a/b": 1, "c": 1}], infos, ["a/b", "c", "d"])
 
 
 def test_a_split_is_stratified_disjoint_and_repeatable() -> None:

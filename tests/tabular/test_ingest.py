@@ -15,28 +15,28 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backpropd.errors import EmptyDataset, NotATable
-from backpropd.tabular import Table, TableInfo, first_rows, ingest
-from backpropd.tabular.columns import MISSING
+from backpropd.tabular import IngestedTable, Table, ingest, preview_rows
+from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited.blocks import Blocks
 from backpropd.tabular.delimited.lossy_numbers import CHUNK_BYTES
 from backpropd.tabular.delimited.number_parsing import NUMBER, numbers_in
-from backpropd.tabular.table import SMALL_BYTES, Words
+from backpropd.tabular.table import CACHED_BYTES, CategoricalColumn
 
 
-def read(folder: Path, data: bytes | str) -> tuple[TableInfo, Path]:
+def read(folder: Path, data: bytes | str) -> tuple[IngestedTable, Path]:
     source, target = folder / "table.csv", folder / "table.parquet"
     source.write_bytes(data if isinstance(data, bytes) else data.encode())
     return ingest(source, target), target
 
 
-def kinds(info: TableInfo) -> dict[str, str]:
+def kinds(info: IngestedTable) -> dict[str, str]:
     return {column.name: column.kind for column in info.columns}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 def test_every_encoding_keeps_its_letters(tmp_path: Path, encoding: str) -> None:
     _, path = read(tmp_path, "größe,n\nä,1\n".encode(encoding))
-    assert first_rows(path, 5) == [{"größe": "ä", "n": 1}]
+    assert preview_rows(path, 5) == [{"größe": "ä", "n": 1}]
 
 
 def test_bytes_that_are_no_utf8_late_in_the_file_make_it_latin_1(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_delimiter_is_sniffed(tmp_path: Path, delimiter: str) -> None:
     out = io.StringIO()
     csv.writer(out, delimiter=delimiter).writerows([["a", "b"], ["1.5", "x, y"]])
     info, path = read(tmp_path, out.getvalue())
-    assert first_rows(path, 5) == [{"a": 1.5, "b": "x, y"}]
+    assert preview_rows(path, 5) == [{"a": 1.5, "b": "x, y"}]
     assert info.format == ("tsv" if delimiter == "\t" else "csv")
 
 
@@ -86,7 +86,7 @@ def test_the_delimiter_is_sniffed(tmp_path: Path, delimiter: str) -> None:
 def test_the_kind_of_a_column_follows_the_rule(tmp_path: Path, cells: list[str], kind: str) -> None:
     info, _ = read(tmp_path, "row,x\n" + "".join(f"r,{cell}\n" for cell in cells))
     assert kinds(info)["x"] == kind
-    assert info.columns[1].missing == sum(cell in MISSING for cell in cells)
+    assert info.columns[1].missing == sum(cell in MISSING_VALUES for cell in cells)
 
 
 LOST = ["007", "-007", " +00.5", "9007199254740993", "1e-400", "0." + "0" * 400 + "1", "1e400", "0x10", "inf"]
@@ -102,13 +102,13 @@ def test_a_value_that_a_float_would_lose_is_kept_however_late(tmp_path: Path, ce
 @pytest.mark.parametrize(("cell", "text"), [('"0"07', "007"), ('""07', "07"), ('"1e"-400', "1e-400"), ('"-"07', "-07")])
 def test_a_number_in_pieces_of_quotes_is_not_lost(tmp_path: Path, cell: str, text: str) -> None:
     info, path = read(tmp_path, f"a,b\n1.50,2\n{cell},3\n")
-    assert (kinds(info)["a"], first_rows(path, 2)[1]["a"]) == ("category", text)
+    assert (kinds(info)["a"], preview_rows(path, 2)[1]["a"]) == ("category", text)
 
 
 @pytest.mark.parametrize("cell", LOST)
 def test_the_very_first_value_is_looked_at_too(tmp_path: Path, cell: str) -> None:
     info, path = read(tmp_path, f"a\n{cell}\n0\n")
-    assert (kinds(info)["a"], first_rows(path, 1)[0]["a"]) == ("category", cell)
+    assert (kinds(info)["a"], preview_rows(path, 1)[0]["a"]) == ("category", cell)
 
 
 @pytest.mark.parametrize("place", range(-6, 2))
@@ -205,7 +205,7 @@ def test_a_wide_header_is_read(tmp_path: Path) -> None:
     assert len(",".join(names)) > 256 * 1024
     info, path = read(tmp_path, ",".join(names) + "\n" + ",".join(map(str, range(10_000))) + "\n")
     assert [column.name for column in info.columns] == names
-    assert list(first_rows(path, 1)[0].values()) == list(range(10_000))
+    assert list(preview_rows(path, 1)[0].values()) == list(range(10_000))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -213,7 +213,7 @@ def test_a_wide_header_is_read(tmp_path: Path) -> None:
 def test_blank_lines_count_nowhere(tmp_path: Path, end: str, encoding: str) -> None:
     text = end.join(["", "", '"ä', 'b",c', "", "1,x", "", "2, NA", ""])
     info, path = read(tmp_path, text.encode(encoding))
-    assert first_rows(path, 5) == [{f"ä{end}b": 1, "c": "x"}, {f"ä{end}b": 2, "c": None}]
+    assert preview_rows(path, 5) == [{f"ä{end}b": 1, "c": "x"}, {f"ä{end}b": 2, "c": None}]
     assert info.columns[1].missing == 1
 
 
@@ -280,7 +280,7 @@ def test_a_small_table_is_read_once_and_anew_when_its_file_is_another(tmp_path: 
     assert Table.read(path, ["x", "w"]) is table
     x, w = table.columns["x"], table.columns["w"]
     assert isinstance(x, np.ndarray)
-    assert isinstance(w, Words)
+    assert isinstance(w, CategoricalColumn)
     for values in (x, w.codes):
         with pytest.raises(ValueError, match="read-only"):
             values[0] = 0
@@ -293,11 +293,11 @@ def test_a_small_table_is_read_once_and_anew_when_its_file_is_another(tmp_path: 
 
 def test_a_long_table_is_not_kept_though_its_file_is_small(tmp_path: Path) -> None:
     _, path = read(tmp_path, "w\n" + "a\n" * 50_000)
-    assert path.stat().st_size < SMALL_BYTES
+    assert path.stat().st_size < CACHED_BYTES
     tables = [Table.read(path, ["w"]) for _ in range(2)]
     assert tables[0] is not tables[1]
-    assert all(isinstance(table.columns["w"], Words) for table in tables)
-    assert [len(table.present(["w"])) for table in tables] == [50_000] * 2
+    assert all(isinstance(table.columns["w"], CategoricalColumn) for table in tables)
+    assert [len(table.complete_rows(["w"])) for table in tables] == [50_000] * 2
 
 
 # Cells with a letter in front, so that none is missing or a number, and every kind is of words.
@@ -314,7 +314,7 @@ def test_what_a_csv_writer_wrote_is_read_back(tmp_path: Path, rows: list[tuple[s
     source, target = tmp_path / "t.csv", tmp_path / "t.parquet"
     source.write_bytes(out.getvalue().encode())
     ingest(source, target, delimiter=delimiter)
-    assert [tuple(row.values()) for row in first_rows(target, 100)] == rows
+    assert [tuple(row.values()) for row in preview_rows(target, 100)] == rows
 
 
 def test_the_pattern_of_numbers_takes_decimals_alone() -> None:
@@ -324,4 +324,4 @@ def test_the_pattern_of_numbers_takes_decimals_alone() -> None:
 
 def test_a_quote_within_a_word_is_no_fault(tmp_path: Path) -> None:
     _, path = read(tmp_path, 'size,n\n5" pipe,1\n')
-    assert first_rows(path, 5) == [{"size": '5" pipe', "n": 1}]
+    assert preview_rows(path, 5) == [{"size": '5" pipe', "n": 1}]

@@ -15,17 +15,17 @@ import psutil
 import pytest
 
 from backpropd.errors import NotATable, TableTooLarge, TooLarge
-from backpropd.tabular import Confinement, Reader, TableLimits, ingest
+from backpropd.tabular import SandboxedReader, SandboxLimits, TableLimits, ingest
 from backpropd.tabular.sandbox import client
 
 MIB = 2**20
-ROOMY = Confinement(memory_bytes=256 * MIB, cpu_seconds=60, seconds=60)
+ROOMY = SandboxLimits(memory_bytes=256 * MIB, cpu_seconds=60, seconds=60)
 PATIENCE = 20.0
 
 
-def read(folder: Path, data: str, confinement: Confinement = ROOMY, limits: TableLimits | None = None) -> object:
+def read(folder: Path, data: str, confinement: SandboxLimits = ROOMY, limits: TableLimits | None = None) -> object:
     (folder / "t.csv").write_text(data)
-    return Reader(limits or TableLimits(), confinement, 2).read(folder / "t.csv", folder / "t.parquet", None)
+    return SandboxedReader(limits or TableLimits(), confinement, 2).read(folder / "t.csv", folder / "t.parquet", None)
 
 
 def server() -> psutil.Process:
@@ -58,13 +58,13 @@ SLOW = ",".join("abcdefghij") + "\n" + (",".join(['"0.125"'] * 10) + "\n") * 700
 @pytest.mark.parametrize(
     ("confinement", "message"),
     [
-        (Confinement(8 * MIB, 60, 60), "more than 8 MiB of memory"),
-        (Confinement(256 * MIB, 1, 60), "more than 1 s of computing"),
-        (Confinement(256 * MIB, 60, 1), "longer than 1 s"),
+        (SandboxLimits(8 * MIB, 60, 60), "more than 8 MiB of memory"),
+        (SandboxLimits(256 * MIB, 1, 60), "more than 1 s of computing"),
+        (SandboxLimits(256 * MIB, 60, 1), "longer than 1 s"),
     ],
 )
 def test_a_child_that_takes_too_much_is_an_error_with_its_number(
-    tmp_path: Path, confinement: Confinement, message: str
+    tmp_path: Path, confinement: SandboxLimits, message: str
 ) -> None:
     with pytest.raises(TooLarge, match=message):
         read(tmp_path, SLOW, confinement)
@@ -122,7 +122,7 @@ def test_many_tables_are_read_at_once(tmp_path: Path) -> None:
     for n, folder in enumerate(folders):
         folder.mkdir()
         (folder / "t.csv").write_text("a\n" + "1\n" * (n + 1))
-    shared = Reader(TableLimits(), ROOMY, 3)
+    shared = SandboxedReader(TableLimits(), ROOMY, 3)
     with ThreadPoolExecutor(12) as pool:
         infos = pool.map(lambda folder: shared.read(folder / "t.csv", folder / "t.parquet", None), folders)
         assert [info.rows for info in infos] == list(range(1, 13))
@@ -131,9 +131,9 @@ def test_many_tables_are_read_at_once(tmp_path: Path) -> None:
 ASKS = """
 import sys, threading
 from pathlib import Path
-from backpropd.tabular import Confinement, Reader, TableLimits
+from backpropd.tabular import SandboxLimits, SandboxedReader, TableLimits
 folder = Path(sys.argv[1])
-reader = Reader(TableLimits(), Confinement(2**28, 60, 60), 2)
+reader = SandboxedReader(TableLimits(), SandboxLimits(2**28, 60, 60), 2)
 reader.read(folder / "small.csv", folder / "s.parquet", None)
 print("ready", flush=True)
 reader.read(folder / "wide.csv", folder / "w.parquet", None)

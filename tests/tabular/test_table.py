@@ -9,7 +9,7 @@ import pytest
 
 from backpropd.tabular import FeatureEncoder, Table, ingest, split_by_column
 from backpropd.tabular import table as module
-from backpropd.tabular.table import Words
+from backpropd.tabular.table import CategoricalColumn
 
 TEXT = "a,a.b,c,d\n" + "".join(
     f"{n},{n * 2},{'uvw'[n % 3] if n % 5 else ''},{'yes' if n % 2 else 'no'}\n" for n in range(50)
@@ -28,16 +28,16 @@ def path(tmp_path: Path) -> Path:
 def test_columns_are_the_same_however_many_are_read_at_once(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: int, batch: int
 ) -> None:
-    monkeypatch.setattr(module, "VALUES_AT_ONCE", values)
+    monkeypatch.setattr(module, "MAX_VALUES_IN_MEMORY", values)
     monkeypatch.setattr(module, "BATCH_ROWS", batch)
     table = Table.read(path, ["a", "a.b", "c", "d"])
     assert table.rows == 50
     assert np.array_equal(table.columns["a"], np.arange(50.0))  # type: ignore[arg-type]
     assert np.array_equal(table.columns["a.b"], np.arange(50.0) * 2)  # type: ignore[arg-type]
     words = table.columns["c"]
-    assert isinstance(words, Words)
+    assert isinstance(words, CategoricalColumn)
     assert [words.levels[code] if code >= 0 else "" for code in words.codes[:6]] == ["", "v", "w", "u", "v", ""]
-    assert np.array_equal(table.present(["a", "c"]), [n for n in range(50) if n % 5])
+    assert np.array_equal(table.complete_rows(["a", "c"]), [n for n in range(50) if n % 5])
 
 
 def test_parts_are_encoded_as_the_whole_is(path: Path, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_parts_are_encoded_as_the_whole_is(path: Path, tmp_path: Path) -> None:
     table = Table.read(path, [info.name for info in infos])
     encoder = FeatureEncoder.fit(table, infos, np.arange(0, 50, 2), np.dtype("float32"))
     whole = encoder.transform(table)
-    odd, last = encoder.transform_parts(table, [np.arange(1, 50, 2), np.arange(49, 50)])
+    odd, last = encoder.transform_subsets(table, [np.arange(1, 50, 2), np.arange(49, 50)])
     assert np.array_equal(odd, whole[1::2])
     assert np.array_equal(last, whole[49:])
 
@@ -56,5 +56,5 @@ def test_a_column_splits_by_truths_and_by_words(path: Path) -> None:
     assert np.array_equal(fitted, np.arange(0, 50, 2))
     numbers = split_by_column(np.array([1.0, 0.0, np.nan, 1.0]))
     assert [part.tolist() for part in numbers] == [[1, 2], [0, 3]]
-    words = Words(np.array([0, 1, -1, 2], np.int32), ["VALID", "train", "Test"])
+    words = CategoricalColumn(np.array([0, 1, -1, 2], np.int32), ["VALID", "train", "Test"])
     assert split_by_column(words)[1].tolist() == [0, 3]

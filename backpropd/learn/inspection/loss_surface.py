@@ -95,9 +95,9 @@ def _most_rows(network: nn.Network, points: int, most_operations: int) -> int:
 def _batch(model: Model, network: nn.Network, path: Path, most: int, rng: np.random.Generator) -> nn.Batch:
     """At most so many of the rows that have a target, as they were in training; each counts alike."""
     table = Table.read(path, [*model.spec["target"], *model.spec["features"]])
-    rows = table.present(model.spec["target"])
+    rows = table.complete_rows(model.spec["target"])
     drawn = rows[np.sort(rng.permutation(len(rows))[:most])]
-    (x,) = model.encoder.transform_parts(table, [drawn])
+    (x,) = model.encoder.transform_subsets(table, [drawn])
     return network.batch(x, model.encode_target(table.take(drawn, model.spec["target"])))
 
 

@@ -15,8 +15,8 @@ from backpropd.learn.model import Array, Model
 from backpropd.learn.neuron_model import NeuronModel
 from backpropd.nn.inspection.trace import LayerTrace, Tracing, trace_neuron
 from backpropd.nn.inspection.trace import trace as trace_network
-from backpropd.tabular import ColumnInfo, FeatureEncoder, Table
-from backpropd.tabular.table import Words
+from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, table_from_json_rows
+from backpropd.tabular.table import CategoricalColumn
 
 USUAL_RATE = 0.1  # for a model whose optimizer has no learning rate of its own
 
@@ -61,7 +61,7 @@ def _flat(model: Model, layout: nn.Layout) -> Array:
 def _in_float64(model: Model) -> Model:
     """The same model, with encoders and a network of float64."""
     spec = {**model.spec, "training": {**model.spec["training"], "dtype": "float64"}}
-    encoder = FeatureEncoder(model.encoder.infos, model.encoder.parts, np.dtype(np.float64))
+    encoder = FeatureEncoder(model.encoder.infos, model.encoder.column_encoders, np.dtype(np.float64))
     return type(model)(spec, encoder, model.target, model.columns, model.theta)
 
 
@@ -87,7 +87,7 @@ def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
     bare = len(names) == 1 and not any(isinstance(target, list | dict) for target in targets)
     cells = [[target] for target in targets] if bare else targets
     try:
-        table = Table.from_rows(cells, infos, names)
+        table = table_from_json_rows(cells, infos, names)
     except errors.Invalid as error:
         problems = [Problem(_place(each.pointer, bare), each.detail) for each in error.problems]
         raise errors.Invalid.from_problems(problems) from error
@@ -108,9 +108,9 @@ def _kind(model: Model) -> str:
     return "boolean" if set(model.target.labels or ()) <= {"true", "false"} else "category"
 
 
-def _unknown(model: Model, column: Array | Words) -> list[tuple[int, str]]:
+def _unknown(model: Model, column: Array | CategoricalColumn) -> list[tuple[int, str]]:
     """The rows whose target is missing, or a label that the model does not know, and what to say of them."""
-    if not isinstance(column, Words):
+    if not isinstance(column, CategoricalColumn):
         return [(row, "give a number: a target cannot be missing") for row in np.flatnonzero(np.isnan(column)).tolist()]
     labels = model.target.labels or ["false", "true"]
     listed = ", ".join(labels[:20])

@@ -190,7 +190,7 @@ def outputs_of(task: str, targets: Sequence[ColumnInfo]) -> int:
 
 def width_of(infos: Mapping[str, ColumnInfo], features: Sequence[str]) -> int:
     """At most how many inputs the features become."""
-    return tabular.width_of([infos[name] for name in features])
+    return tabular.max_width([infos[name] for name in features])
 
 
 def labels_of(info: ColumnInfo) -> set[str] | None:

@@ -13,7 +13,7 @@ from backpropd import errors, nn
 from backpropd.learn.build import network_spec, optimizer_of, path_every
 from backpropd.learn.resolve.validation import Parts
 from backpropd.nn.training.chunks import max_chunk_epochs
-from backpropd.tabular.table import VALUES_AT_ONCE
+from backpropd.tabular.table import MAX_VALUES_IN_MEMORY
 
 METRICS_SHARE = 0.1  # of the time of training is the most that metrics may take, about
 
@@ -102,7 +102,7 @@ def _encoded_bytes(spec: Mapping[str, Any], width: int, parts: Parts) -> int:
 def _reading_bytes(spec: Mapping[str, Any], rows: int) -> int:
     """Beside the encoded parts while a table is read: a few raw columns, the targets, and which rows go where."""
     columns = len(spec["features"]) + len(spec["target"])
-    held = min(max(VALUES_AT_ONCE // max(rows, 1), 1), columns) * rows
+    held = min(max(MAX_VALUES_IN_MEMORY // max(rows, 1), 1), columns) * rows
     return 8 * (held + 11 * rows)
 
 

@@ -15,7 +15,7 @@ from backpropd.learn.resolve.cost import Limits
 from backpropd.learn.resolve.validation import Parts
 from backpropd.nn.training.lbfgs import refuse_for_lbfgs
 from backpropd.tabular import ColumnInfo
-from backpropd.tabular.table import label_of
+from backpropd.tabular.table import class_label
 
 DEFAULT_BATCH = 32
 ADAMW_DECAY = 0.01
@@ -144,11 +144,11 @@ def _why_no_number(label: str, info: ColumnInfo) -> str | None:
         value = math.nan
     if not math.isfinite(value):
         return f"the target {info.name!r} holds numbers"
-    if label != label_of(value):
-        return f"this number is written {label_of(value)!r} here"
+    if label != class_label(value):
+        return f"this number is written {class_label(value)!r} here"
     low, high = info.statistics["min"], info.statistics["max"]
     if not low <= value <= high:
-        return f"the target {info.name!r} lies between {label_of(low)} and {label_of(high)}"
+        return f"the target {info.name!r} lies between {class_label(low)} and {class_label(high)}"
     if info.statistics["whole"] and not value.is_integer():
         return f"the target {info.name!r} holds whole numbers"
     return None

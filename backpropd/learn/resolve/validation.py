@@ -70,7 +70,9 @@ def _held_out(name: str, table: TableInfo, others: Sequence[str | None]) -> int:
     if name in others:
         raise errors.Invalid(f"{name!r} is a target or the sample_weight: it cannot split the rows", pointer=pointer)
     if "levels" in info.statistics:
-        found: int = sum(level["count"] for level in info.statistics["levels"] if tabular.is_held_out(level["value"]))
+        found: int = sum(
+            level["count"] for level in info.statistics["levels"] if tabular.is_validation_value(level["value"])
+        )
     elif is_truth(info):
         found = round(info.statistics["mean"] * (table.rows - info.missing))
     else:

@@ -18,7 +18,7 @@ from typing import TypeVar
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
-from backpropd.tabular.columns import MISSING
+from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited import lossy_numbers
 from backpropd.tabular.delimited.csv_errors import explained, most_row_bytes, too_long
 from backpropd.tabular.delimited.number_parsing import numbers_in
@@ -30,7 +30,7 @@ PIECE_BYTES = 1536 * 1024
 FIRST_BYTES = 64 * 1024  # for the guess
 WIDE = 500  # columns: beyond, what Arrow sets up for each of them would cost more in every piece than its numbers
 # Marks of a missing value, with a space on either side: `1, NA, red` is common.
-NULLS = [before + mark + after for mark in MISSING for before in ("", " ") for after in ("", " ")]
+NULLS = [before + mark + after for mark in MISSING_VALUES for before in ("", " ") for after in ("", " ")]
 
 Columns = list[pa.Array]
 Item = TypeVar("Item")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from backpropd.errors import NotATable
-from backpropd.tabular.columns import MISSING
+from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited.number_parsing import NUMBER
 
 COUNT = re.compile(r"\s*\d{1,15}\s*", re.ASCII)
@@ -41,7 +41,7 @@ def _rises_evenly(numbers: Sequence[str]) -> bool:
 
 
 def _is_unlike(number: str, below: Sequence[str]) -> bool:
-    present = [cell for cell in below if cell.strip() not in MISSING]
+    present = [cell for cell in below if cell.strip() not in MISSING_VALUES]
     whole = [cell for cell in present if WHOLE.fullmatch(cell)]
     if len(whole) * 2 < len(present):
         return True

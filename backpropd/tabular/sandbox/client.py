@@ -19,22 +19,22 @@ from typing import Any
 from backpropd import errors
 from backpropd.blas import ONE_THREAD
 from backpropd.tabular.columns import ColumnInfo
-from backpropd.tabular.ingest import TableInfo
-from backpropd.tabular.limits import Confinement, TableLimits
+from backpropd.tabular.ingest import IngestedTable
+from backpropd.tabular.limits import SandboxLimits, TableLimits
 
 GRACE = 5.0  # seconds beyond the child's own clock
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of the environment: a child sees no secret
 MIB = 2**20
 
 
-class Reader:
+class SandboxedReader:
     """Reads tables, so many at once; the others wait."""
 
-    def __init__(self, limits: TableLimits, confinement: Confinement, at_once: int) -> None:
+    def __init__(self, limits: TableLimits, confinement: SandboxLimits, at_once: int) -> None:
         self._limits, self._confinement = limits, confinement
         self._places = threading.BoundedSemaphore(at_once)
 
-    def read(self, source: Path, destination: Path, delimiter: str | None) -> TableInfo:
+    def read(self, source: Path, destination: Path, delimiter: str | None) -> IngestedTable:
         """What `ingest` does, and raises.
 
         Raises, too:
@@ -51,14 +51,14 @@ class Reader:
         with self._places, _server.child() as child:
             return self._info(_ask(child, json.dumps(asked).encode(), self._confinement.seconds + GRACE))
 
-    def _info(self, answer: dict[str, Any]) -> TableInfo:
+    def _info(self, answer: dict[str, Any]) -> IngestedTable:
         if "error" in answer:
             raise getattr(errors, answer["error"])(answer["detail"])
         if "over" in answer:
             raise errors.TooLarge(self._over(answer["over"]))
         if "fault" in answer:
             raise RuntimeError(f"reading a table failed\n{answer['fault']}")
-        return TableInfo(answer["format"], answer["rows"], tuple(map(ColumnInfo.from_json, answer["columns"])))
+        return IngestedTable(answer["format"], answer["rows"], tuple(map(ColumnInfo.from_json, answer["columns"])))
 
     def _over(self, what: str) -> str:
         most = self._confinement
@@ -71,7 +71,7 @@ class Reader:
         return f"reading this table takes {limit}, the most allowed here: send fewer or shorter rows"
 
 
-def warm_up() -> None:
+def start_sandbox() -> None:
     """Start the server process, so that the first table need not wait for it."""
     _server.child().close()
 

@@ -30,7 +30,7 @@ from backpropd.errors import BackpropdError
 from backpropd.tabular.column_statistics import statistics_for
 from backpropd.tabular.delimited.number_parsing import numbers_in
 from backpropd.tabular.ingest import ingest
-from backpropd.tabular.limits import Confinement, TableLimits
+from backpropd.tabular.limits import SandboxLimits, TableLimits
 
 LOOK_SECONDS = 0.02  # between two looks at how much memory a child holds: a limit on addresses would count what Arrow
 # reserves, which is a hundred times what it uses
@@ -121,7 +121,7 @@ def _keep(server: socket.socket) -> None:
             _hand(reader, os.dup(line.fileno()))
             reader.sendall(asked)
             reader.shutdown(socket.SHUT_WR)
-            if over := _watch(child, Confinement(**json.loads(asked)["confinement"])):
+            if over := _watch(child, SandboxLimits(**json.loads(asked)["confinement"])):
                 _say(line, {"over": over})
     finally:
         reader.close()
@@ -129,7 +129,7 @@ def _keep(server: socket.socket) -> None:
             os.waitpid(child, 0)
 
 
-def _watch(child: int, most: Confinement) -> str | None:
+def _watch(child: int, most: SandboxLimits) -> str | None:
     """Wait for the child; gives what it had too much of, and `something` if it died of what nobody knows."""
     memory, until = _resident_bytes(child) + most.memory_bytes, time.monotonic() + most.seconds
     while not (ended := os.waitpid(child, os.WNOHANG))[0]:
@@ -170,7 +170,7 @@ def _warm_up() -> None:
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
-    seconds = Confinement(**asked["confinement"]).cpu_seconds
+    seconds = SandboxLimits(**asked["confinement"]).cpu_seconds
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     try:
         info = ingest(

@@ -1,0 +1,101 @@
+"""Rows of a JSON request as a table, with a JSON pointer for every cell that is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from backpropd.errors import MAX_PROBLEMS, Invalid, Problem, UnknownColumn, pointer
+from backpropd.tabular.columns import BOOLEAN_WORDS, MISSING_VALUES, ColumnInfo, boolean_label
+from backpropd.tabular.delimited.number_parsing import NUMBER
+from backpropd.tabular.table import CategoricalColumn, Column, Table, class_label
+
+
+def table_from_json_rows(rows: Sequence[Any], infos: Sequence[ColumnInfo], known: Sequence[str]) -> Table:
+    """A table of the columns `infos` from rows that are objects by column name or arrays in the order of `infos`.
+
+    An object may also hold other columns of the uploaded table (`known`); null is a missing value. Numbers may be
+    strings, and labels numbers. Raises `errors.UnknownColumn` or `errors.Invalid` with a pointer for every wrong cell.
+    """
+    names = [info.name for info in infos]
+    if found := list(islice(_row_problems(rows, names, set(known)), MAX_PROBLEMS + 1)):
+        raise found[0][0].from_problems([problem for _, problem in found])
+    problems: list[Problem] = []
+    columns: dict[str, Column] = {}
+    for index, info in enumerate(infos):
+        cells = [row[info.name] if isinstance(row, dict) else row[index] for row in rows]
+        columns[info.name] = _parse_column(cells, info.kind, partial(_cell_pointer, rows, index, info.name), problems)
+    if problems:
+        raise Invalid.from_problems(problems)
+    return Table(columns, len(rows))
+
+
+def _row_problems(rows: Sequence[Any], names: list[str], known: set[str]) -> Iterator[tuple[type[Invalid], Problem]]:
+    listed = ", ".join(names[:20])
+    for index, row in enumerate(rows):
+        if isinstance(row, dict):
+            for name in row.keys() - known:
+                detail = f"there is no column {name!r}; the model takes: {listed}"
+                yield UnknownColumn, Problem(pointer("rows", index, name), detail)
+            for name in names:
+                if name not in row:
+                    detail = "is required: send null for a missing value"
+                    yield Invalid, Problem(pointer("rows", index, name), detail)
+        elif len(row) != len(names):
+            detail = f"the row has {len(row)} values, and the model takes {len(names)}: {listed}"
+            yield Invalid, Problem(pointer("rows", index), detail)
+
+
+def _cell_pointer(rows: Sequence[Any], column: int, name: str, row: int) -> str:
+    return pointer("rows", row, name if isinstance(rows[row], dict) else column)
+
+
+def _parse_column(cells: list[Any], kind: str, pointer_to: Callable[[int], str], problems: list[Problem]) -> Column:
+    """The cells as a column; those that are wrong are missing in it, and added to `problems`."""
+    parse = {"number": _number, "boolean": _boolean}.get(kind, class_label)
+    values: list[Any] = []
+    for row, cell in enumerate(cells):
+        value = None
+        try:
+            value = None if _is_missing(cell) else parse(cell)
+        except ValueError as error:
+            problems.append(Problem(pointer_to(row), str(error)))
+            if len(problems) > MAX_PROBLEMS:
+                break
+        values.append(value)
+    if kind == "number":
+        return np.array([math.nan if value is None else value for value in values], np.float64)
+    levels = list(dict.fromkeys(value for value in values if value is not None))
+    codes = {level: code for code, level in enumerate(levels)}
+    return CategoricalColumn(np.array([-1 if value is None else codes[value] for value in values], np.int32), levels)
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and cell in MISSING_VALUES)
+
+
+def _number(cell: Any) -> float:
+    if isinstance(cell, str) and NUMBER.fullmatch(cell):
+        cell = float(cell)
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        raise ValueError(f"{str(cell)[:50]!r} is not a number, and this column holds numbers")
+    try:
+        number = float(cell)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("this number is too large: send a finite one")
+    return number
+
+
+def _boolean(cell: Any) -> str:
+    if isinstance(cell, str) and cell.lower() in BOOLEAN_WORDS:
+        return boolean_label(cell)
+    if isinstance(cell, bool | int | float) and cell in (0, 1):
+        return "true" if cell else "false"
+    raise ValueError(f"{str(cell)[:50]!r} is neither true nor false, and this column holds booleans")

@@ -1,0 +1,92 @@
+"""Target columns to arrays and back: class indices, or numbers scaled to the range of the output activation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backpropd.errors import Invalid
+from backpropd.tabular.columns import ColumnInfo, boolean_label
+from backpropd.tabular.feature_encoder import Array, as_numbers
+from backpropd.tabular.table import CategoricalColumn, Table, class_label
+
+
+class TargetEncoder:
+    """Encodes targets as indices into `labels`, or if that is None as (value - offset) / scale."""
+
+    def __init__(self, names: Sequence[str], labels: list[str] | None, offset: list[float], scale: list[float]) -> None:
+        self.names, self.labels = list(names), labels
+        self.offset, self.scale = offset, scale
+
+    @classmethod
+    def fit_classes(cls, table: Table, info: ColumnInfo) -> TargetEncoder:
+        """The classes of a column in order: numbers by value, strings alphabetically, false before true."""
+        column = table.columns[info.name]
+        if isinstance(column, CategoricalColumn):
+            labels = sorted({_label(level, info.kind) for level in column.levels})
+        else:
+            labels = [class_label(value) for value in np.unique(column).tolist()]
+        return cls([info.name], labels, [], [])
+
+    @classmethod
+    def fit_scaling(cls, table: Table, infos: Sequence[ColumnInfo], rows: Array, scaling: str) -> TargetEncoder:
+        """Scale to mean 0 and deviation 1 (`standard`), [0, 1] (`unit`), [-1, 1] (`symmetric`), or not (`none`)."""
+        y = np.column_stack([as_numbers(table.columns[info.name])[rows] for info in infos])
+        low, high = y.min(axis=0), y.max(axis=0)
+        if scaling == "standard":
+            offset, scale = y.mean(axis=0), y.std(axis=0)
+        elif scaling == "unit":
+            offset, scale = low, high - low
+        elif scaling == "none":
+            offset, scale = np.zeros(len(low)), np.ones(len(low))
+        else:
+            offset, scale = (high + low) / 2, (high - low) / 2
+        scale = np.where(scale > 0, scale, 1.0)
+        return cls([info.name for info in infos], None, offset.tolist(), scale.tolist())
+
+    def encode(self, table: Table) -> Array:
+        """Class indices (n,) for classes, else scaled numbers (n, targets) in float64.
+
+        Raises `errors.Invalid` for a value that is not one of the classes.
+        """
+        if self.labels is None:
+            y = np.column_stack([as_numbers(table.columns[name]) for name in self.names])
+            scaled: Array = (y - np.array(self.offset)) / np.array(self.scale)
+            return scaled
+        column = table.columns[self.names[0]]
+        if isinstance(column, CategoricalColumn):
+            kind = "boolean" if set(self.labels) <= {"true", "false"} else "category"
+            return self._indices([_label(level, kind) for level in column.levels])[column.codes]
+        values = np.unique(column)
+        return self._indices([class_label(value) for value in values.tolist()])[values.searchsorted(column)]
+
+    def _indices(self, labels: Sequence[str]) -> NDArray[np.intp]:
+        """The class index of each label. Raises `errors.Invalid` for an unknown one."""
+        indices = {label: index for index, label in enumerate(self.labels or [])}
+        if unknown := [label for label in labels if label not in indices]:
+            raise Invalid(
+                f"{self.names[0]!r} holds {unknown[0]!r}, which is not one of the model's classes "
+                f"({', '.join(list(indices)[:20])}): remove the rows that have it"
+            )
+        return np.array([indices[label] for label in labels], np.intp)
+
+    def decode(self, h: Array) -> Array:
+        """Outputs (n, targets) in the targets' own units, float64."""
+        values: Array = h.astype(np.float64) * np.array(self.scale) + np.array(self.offset)
+        return values
+
+    def to_json(self) -> dict[str, Any]:
+        """The fitted values, for JSON."""
+        return {"names": self.names, "labels": self.labels, "offset": self.offset, "scale": self.scale}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TargetEncoder:
+        """The encoder whose `to_json` this is."""
+        return cls(data["names"], data["labels"], data["offset"], data["scale"])
+
+
+def _label(level: str, kind: str) -> str:
+    return boolean_label(level) if kind == "boolean" else level
