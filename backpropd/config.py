@@ -1,11 +1,11 @@
-"""Settings: read from BACKPROPD_* once, frozen, and passed in. Importing this module reads nothing."""
+"""The settings of all programs: read from BACKPROPD_* once, frozen, and passed in. Importing has no effect."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,11 +14,16 @@ from backpropd import errors
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can mean this name or address."""
+    """Whether this name or address is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _limit(public_name: str, default: float, **options: Any) -> Any:
+    """A field that `GET /v1/limits` shows under its public name."""
+    return Field(default, json_schema_extra={"public_name": public_name}, **options)
 
 
 def _cores() -> int:
@@ -26,113 +31,125 @@ def _cores() -> int:
 
 
 class Settings(BaseSettings):
-    """What the deployed programs need to know. Times are seconds, sizes are bytes.
+    """The settings of the deployed programs. Names that end in `_seconds` and `_bytes` say their unit.
 
-    Every field is read from the environment variable BACKPROPD_ + its name in capitals, or from a file called
+    Each field is read from the environment variable BACKPROPD_ + its name in capitals, or from a file called
     backpropd_ + its name in the folder BACKPROPD_SECRETS_DIR.
-
-    In the mode `local` nobody needs a key and only this machine is answered; in the mode `keys` everybody needs one.
     """
 
     model_config = SettingsConfigDict(env_prefix="BACKPROPD_", frozen=True, extra="ignore")
 
-    mode: Literal["local", "keys"] = "local"
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65535)
-    data_dir: Path = Path("var")
-    workers: int = Field(default_factory=_cores, ge=1)
-    database_url: str = ""
-    broker_url: str = ""
-    blobs_url: str = ""
-    log_format: Literal["people", "json"] = "people"
-    log_requests: bool = False  # a line for each
+    mode: Literal["local", "keys"] = Field("local", description="local: no keys, this machine only; keys: API keys")
+    host: str = Field("127.0.0.1", description="the address that the API listens on")
+    port: int = Field(8000, ge=0, le=65535, description="the port that the API listens on; 0 for any free one")
+    data_dir: Path = Field(Path("var"), description="the folder for the database, blobs and compiled kernels")
+    workers: int = Field(default_factory=_cores, ge=1, description="training processes of one worker: the cores")
+    database_url: str = Field("", description="an SQLAlchemy URL; left out: SQLite in data_dir")
+    broker_url: str = Field("", description="a Redis URL; left out: `make run` starts its own Redis")
+    blobs_url: str = Field("", description="an fsspec URL for datasets; left out: a folder in data_dir")
+    log_format: Literal["people", "json"] = Field("people", description="plain log lines, or JSON")
+    log_requests: bool = Field(False, description="log a line for each request")
 
     # the API
-    threads: int = Field(default=600, ge=2)  # more than can be held by what follows: the others are answered at once
-    max_event_streams: int = Field(default=256, ge=1)
-    max_waits: int = Field(default=32, ge=1)
-    max_bodies: int = Field(default=256, ge=1)  # requests with a body, which a slow client may take its time to send
-    max_bodies_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
-    body_bytes_per_second: int = Field(default=1024, ge=1)  # at least: a body may fall behind it for so long
-    body_grace_seconds: float = Field(default=10.0, gt=0)
-    max_event_streams_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
-    max_looks: int = Field(default_factory=lambda: 2 * _cores(), ge=1)  # inside models, that are computed at once
-    max_looks_per_key: int = Field(default=0, ge=0)  # 0: see with_defaults
-    max_requests_per_minute: int = Field(default=0, ge=0)  # by one key; 0: see with_defaults
-    event_stream_seconds: float = 300.0
-    max_upload_bytes: int = 2 * 1024**3
-    max_json_bytes: int = 32 * 1024**2
-    max_rows: int = Field(default=50_000_000, ge=1)
-    max_columns: int = Field(default=20_000, ge=1)
-    max_cells: int = Field(default=200_000_000, ge=1)
-    max_category_levels: int = Field(default=1_000, ge=2)
-    max_reads: int = Field(default_factory=_cores, ge=1)  # tables that are read at once, each in a process of its own
-    read_memory_bytes: int = 1024**3  # for each, beside its libraries
-    read_cpu_seconds: int = Field(default=300, ge=1)
-    read_seconds: int = Field(default=600, ge=1)
-    max_epochs: int = 10_000_000
-    max_parameters: int = 50_000_000
-    max_prediction_rows: int = 100_000
-    max_trace_rows: int = 100
-    max_trace_numbers: int = 2_000_000
-    max_surface_operations: int = 10_000_000_000
-    max_tenant_bytes: int = 1024**4
+    threads: int = Field(600, ge=2, description="threads of the API; more than the limits below can occupy")
+    max_event_streams: int = Field(256, ge=1, description="event streams open at a time")
+    max_waits: int = Field(32, ge=1, description="requests at a time that wait for the end of a job (?wait=)")
+    max_bodies: int = Field(256, ge=1, description="requests at a time whose body is being received")
+    max_bodies_per_key: int = _limit("bodies", 0, ge=0, description="of one key; 0: all (mode local) or 64")
+    body_bytes_per_second: int = _limit(
+        "body_bytes_per_second", 1024, ge=1, description="the minimum average rate of a request's body"
+    )
+    body_grace_seconds: float = Field(10.0, gt=0, description="how long a body may stay behind that rate")
+    max_event_streams_per_key: int = _limit("event_streams", 0, ge=0, description="0: all (mode local) or 32")
+    max_looks: int = Field(
+        default_factory=lambda: 2 * _cores(), ge=1, description="inspections of models computed at a time"
+    )
+    max_looks_per_key: int = _limit("looks", 0, ge=0, description="0: all (mode local) or half of them")
+    max_requests_per_minute: int = _limit(
+        "requests_per_minute", 0, ge=0, description="of one key; 0: 600,000 (mode local) or 30,000"
+    )
+    event_stream_seconds: float = Field(300.0, description="when an event stream is closed; clients reconnect")
+    max_upload_bytes: int = _limit("upload_bytes", 2 * 1024**3, description="one uploaded file")
+    max_json_bytes: int = _limit("json_bytes", 32 * 1024**2, description="one JSON body")
+    max_rows: int = _limit("rows", 50_000_000, ge=1, description="rows of a dataset")
+    max_columns: int = _limit("columns", 20_000, ge=1, description="columns of a dataset")
+    max_cells: int = _limit("cells", 200_000_000, ge=1, description="rows times columns of a dataset")
+    max_category_levels: int = _limit("category_levels", 1_000, ge=2, description="distinct values of a category")
+    max_reads: int = Field(default_factory=_cores, ge=1, description="tables read at a time, a process for each")
+    read_memory_bytes: int = Field(1024**3, description="memory of such a process, besides its libraries")
+    read_cpu_seconds: int = Field(300, ge=1, description="CPU time of reading one table")
+    read_seconds: int = Field(600, ge=1, description="time of reading one table")
+    max_epochs: int = _limit("epochs", 10_000_000, description="epochs of one job")
+    max_parameters: int = _limit("parameters", 50_000_000, description="parameters of one network")
+    max_prediction_rows: int = _limit("prediction_rows", 100_000, description="rows of one prediction request")
+    max_trace_rows: int = _limit("trace_rows", 100, description="rows of one trace")
+    max_trace_numbers: int = Field(2_000_000, description="numbers in the answer to one trace")
+    max_surface_operations: int = Field(10_000_000_000, description="multiplications of one loss surface")
+    max_tenant_bytes: int = _limit("stored_bytes", 1024**4, description="datasets and models of one tenant")
 
-    # the jobs' life
-    heartbeat_seconds: float = 5.0
-    lease_seconds: float = 30.0
-    fence_seconds: float = 20.0
-    sweep_seconds: float = 5.0
-    checkpoint_seconds: float = 5.0
-    flush_seconds: float = 0.25
-    idempotency_seconds: float = 24 * 3600.0
-    max_losses: int = 3  # of its worker, without any progress in between
-    turn_seconds: float = 60.0
-    max_job_seconds: float = 24 * 3600.0
-    max_queued_jobs: int = 200_000
-    max_queued_jobs_per_tenant: int = 100_000
-    max_running_jobs_per_tenant: int = Field(default=1_000, ge=1)
-    worker_memory_bytes: int = 2 * 1024**3
+    # jobs
+    heartbeat_seconds: float = Field(5.0, description="between two renewals of a lease")
+    lease_seconds: float = Field(30.0, description="after the last renewal the reaper requeues the job")
+    fence_seconds: float = Field(20.0, description="after the last renewal the worker drops the job itself")
+    sweep_seconds: float = Field(5.0, description="between two runs of the reaper")
+    checkpoint_seconds: float = Field(5.0, description="between two checkpoints, at least")
+    flush_seconds: float = Field(0.25, description="between two writes of epochs")
+    idempotency_seconds: float = Field(24 * 3600.0, description="how long an Idempotency-Key is remembered")
+    max_losses: int = Field(3, description="crashes of workers, without progress in between, that fail a job")
+    turn_seconds: float = Field(60.0, description="how long a job trains before it yields to waiting jobs")
+    max_job_seconds: float = _limit("job_seconds", 24 * 3600.0, description="training time of one job")
+    max_queued_jobs: int = Field(200_000, description="queued jobs of all tenants")
+    max_queued_jobs_per_tenant: int = _limit("queued_jobs", 100_000, description="queued jobs of one tenant")
+    max_running_jobs_per_tenant: int = _limit("running_jobs", 1_000, ge=1, description="running jobs of one tenant")
+    worker_memory_bytes: int = Field(
+        2 * 1024**3, description="memory of one training process; larger jobs are rejected"
+    )
 
     def with_defaults(self) -> Settings:
-        """The same settings with an absolute data folder, and the URLs that were left out pointing into it.
+        """The same settings with an absolute data folder, and with the defaults that depend on other settings.
 
-        The broker has no default of its own: the embedded stack starts one and passes its URL down. What one key may do
-        at a time is left to the one user of the mode `local` whole, and to each key of several in parts.
+        `broker_url` has no default: the embedded stack starts a broker and passes its URL on.
         """
         folder = self.data_dir.resolve()
-        alone = self.mode == "local"
+        single_user = self.mode == "local"
         return self.model_copy(
             update={
                 "data_dir": folder,
                 "database_url": self.database_url or f"sqlite:///{folder / 'backpropd.db'}",
                 "blobs_url": self.blobs_url or (folder / "blobs").as_uri(),
-                "max_bodies_per_key": self.max_bodies_per_key or (self.max_bodies if alone else 64),
+                "max_bodies_per_key": self.max_bodies_per_key or (self.max_bodies if single_user else 64),
                 "max_event_streams_per_key": self.max_event_streams_per_key
-                or (self.max_event_streams if alone else 32),
+                or (self.max_event_streams if single_user else 32),
                 "max_looks_per_key": self.max_looks_per_key
-                or (self.max_looks if alone else max(self.max_looks // 2, 1)),
-                "max_requests_per_minute": self.max_requests_per_minute or (600_000 if alone else 30_000),
+                or (self.max_looks if single_user else max(self.max_looks // 2, 1)),
+                "max_requests_per_minute": self.max_requests_per_minute or (600_000 if single_user else 30_000),
             }
         )
 
+    def public_limits(self) -> dict[str, float]:
+        """The values of `GET /v1/limits`, by public name."""
+        extras = {name: field.json_schema_extra for name, field in type(self).model_fields.items()}
+        return {
+            str(extra["public_name"]): getattr(self, name) for name, extra in extras.items() if isinstance(extra, dict)
+        }
+
     @property
     def worker_timeout_seconds(self) -> float:
-        """A worker that was not heard of for so long may be gone: three heartbeats."""
+        """A worker whose last heartbeat is older may be lost: three heartbeats."""
         return 3 * self.heartbeat_seconds
 
     def check_exposure(self) -> None:
-        """Raise `errors.Misconfigured` where a service that asks for no key could be reached from elsewhere."""
+        """Raise `errors.Misconfigured` if a service without keys could be reached from other machines."""
         if self.mode == "local" and not is_loopback(self.host):
             raise errors.Misconfigured(
-                f"BACKPROPD_HOST={self.host} can be reached from other machines, and without keys anybody there could "
-                "use this service. Set BACKPROPD_MODE=keys, and make the first key with `python -m service keys "
+                f"BACKPROPD_HOST={self.host} can be reached from other machines, and without keys anyone there could "
+                "use this service. Set BACKPROPD_MODE=keys, and create the first key with `python -m service keys "
                 "create`; or leave BACKPROPD_HOST at 127.0.0.1"
             )
 
 
 def from_environment() -> Settings:
-    """The settings that this process was started with. Raises `errors.Misconfigured`."""
+    """The settings in this process's environment. Raises `errors.Misconfigured`."""
     try:
         return Settings(_secrets_dir=os.environ.get("BACKPROPD_SECRETS_DIR")).with_defaults()
     except ValidationError as error:

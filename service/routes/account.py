@@ -23,28 +23,7 @@ FRESH_SECONDS = 1.0
 @routes("GET", "/v1/limits", answers={200: schemas.Limits})
 def limits() -> Answer:
     """What is allowed: whatever goes beyond is refused with a code and its number."""
-    settings = services().settings
-    return {
-        "upload_bytes": settings.max_upload_bytes,
-        "json_bytes": settings.max_json_bytes,
-        "rows": settings.max_rows,
-        "columns": settings.max_columns,
-        "cells": settings.max_cells,
-        "category_levels": settings.max_category_levels,
-        "parameters": settings.max_parameters,
-        "epochs": settings.max_epochs,
-        "prediction_rows": settings.max_prediction_rows,
-        "trace_rows": settings.max_trace_rows,
-        "job_seconds": settings.max_job_seconds,
-        "queued_jobs": settings.max_queued_jobs_per_tenant,
-        "running_jobs": settings.max_running_jobs_per_tenant,
-        "stored_bytes": settings.max_tenant_bytes,
-        "requests_per_minute": settings.max_requests_per_minute,
-        "event_streams": settings.max_event_streams_per_key,
-        "bodies": settings.max_bodies_per_key,
-        "body_bytes_per_second": settings.body_bytes_per_second,
-        "looks": settings.max_looks_per_key,
-    }
+    return services().settings.public_limits()
 
 
 @routes("GET", "/v1/usage", answers={200: schemas.Usage})
