@@ -1,4 +1,29 @@
-"""Every error this project raises: one tree, a stable code each, and a message that says how to mend it."""
+"""The errors of the service and the library: one tree, with a stable code and an advising message for each.
+
+BackpropdError
+├── Misconfigured
+├── Unauthenticated
+│   ├── KeyMistyped
+│   └── KeyExpired
+├── Forbidden
+│   └── MissingScope
+├── Malformed, UnsupportedMediaType, RequestTimeout
+├── TooLarge
+│   └── StorageFull, TableTooLarge
+├── Invalid
+│   ├── NotATable, EmptyDataset, UnknownColumn, UnknownSample
+│   ├── OneClass, AllMissing, ConstantColumn, UnusableColumn
+│   └── TooLargeForMemory, IdempotencyMismatch
+├── NotFound, Conflict
+├── RetryLater
+│   ├── Unavailable
+│   └── TooMany
+│       └── QueueFull, RateLimited, TooManyAtOnce
+├── JobFailed
+│   └── Diverged, NotRepresentable
+├── LeaseLost
+└── ClientError, in backpropd.client.errors
+"""
 
 from __future__ import annotations
 
@@ -11,19 +36,19 @@ MAX_PROBLEMS = 20  # listed in one error
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a request: where (a JSON pointer, RFC 6901) and what to do about it."""
+    """One thing that is wrong with a request: where (a JSON pointer, RFC 6901) and how to fix it."""
 
     pointer: str
     detail: str
 
 
 def pointer(*path: str | int) -> str:
-    """The JSON pointer (RFC 6901) of what is reached by these names and indices."""
+    """The JSON pointer (RFC 6901) of the value under these names and indices."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 class BackpropdError(Exception):
-    """The root. `code` is stable and for programs; the message is for people and says how to mend it."""
+    """The root. `code` is stable and for programs; the message says how to fix the input."""
 
     code = "internal_error"
 
@@ -36,40 +61,37 @@ class BackpropdError(Exception):
 
 
 class Misconfigured(BackpropdError):
-    """The settings are wrong, or do not go together: the program does not start."""
+    """A setting is invalid, or two contradict each other: the program does not start."""
 
     code = "misconfigured"
 
 
-# ── who may come in ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
 class Unauthenticated(BackpropdError):
-    """The request has no API key, or none that counts; the message says why."""
+    """The request has no valid API key; the message says why."""
 
     code = "unauthenticated"
 
 
 class KeyMistyped(Unauthenticated):
-    """The text is no API key: its checksum, or its form, is wrong."""
+    """The text is not an API key: its format or its checksum is wrong."""
 
     code = "key_mistyped"
 
 
 class KeyExpired(Unauthenticated):
-    """The API key has reached the end of its life."""
+    """The API key has expired."""
 
     code = "key_expired"
 
 
 class Forbidden(BackpropdError):
-    """Whoever asks may not do this."""
+    """The client is not allowed to do this."""
 
     code = "forbidden"
 
 
 class MissingScope(Forbidden):
-    """The API key is good, and lacks the `scope` that this takes."""
+    """The API key is valid but lacks the required `scope`."""
 
     code = "missing_scope"
 
@@ -78,46 +100,40 @@ class MissingScope(Forbidden):
         self.scope = scope
 
 
-# ── what cannot be read ──────────────────────────────────────────────────────────────────────────────────────────
-
-
 class Malformed(BackpropdError):
-    """The request cannot be parsed at all."""
+    """The request cannot be parsed."""
 
     code = "malformed"
 
 
-class UnsupportedType(BackpropdError):
-    """The body's type is not one that this path takes."""
+class UnsupportedMediaType(BackpropdError):
+    """The route does not accept the body's Content-Type."""
 
     code = "unsupported_media_type"
 
 
+class RequestTimeout(BackpropdError):
+    """The request's body arrived more slowly than allowed."""
+
+    code = "request_timeout"
+
+
 class TooLarge(BackpropdError):
-    """The request is larger than the service takes."""
+    """The request exceeds a size limit."""
 
     code = "too_large"
 
 
 class StorageFull(TooLarge):
-    """The tenant's datasets and models are as large as they may be together."""
+    """The tenant's datasets and models together have reached their limit."""
 
     code = "storage_full"
 
 
 class TableTooLarge(TooLarge):
-    """More rows, columns or cells than are taken; the message gives the limit and the number."""
+    """The table exceeds a limit of rows, columns or cells; the message gives the limit and the number."""
 
     code = "table_too_large"
-
-
-class RequestTimeout(BackpropdError):
-    """The request's body came more slowly than it may."""
-
-    code = "request_timeout"
-
-
-# ── what can be read and is wrong ────────────────────────────────────────────────────────────────────────────────
 
 
 class Invalid(BackpropdError):
@@ -135,19 +151,19 @@ class Invalid(BackpropdError):
 
 
 class NotATable(Invalid):
-    """The file stops being a table; the message names the line, and the column where there is one."""
+    """The file is not a valid table; the message names the line and, where there is one, the column."""
 
     code = "not_a_table"
 
 
 class EmptyDataset(Invalid):
-    """A table with no rows, or none that can be used."""
+    """A table without rows, or without usable rows."""
 
     code = "empty_dataset"
 
 
 class UnknownColumn(Invalid):
-    """A name that is no column of the table; the message lists the columns."""
+    """The table has no column of this name; the message lists its columns."""
 
     code = "unknown_column"
 
@@ -165,52 +181,49 @@ class OneClass(Invalid):
 
 
 class AllMissing(Invalid):
-    """A column without a single value."""
+    """A column without any value."""
 
     code = "all_missing"
 
 
 class ConstantColumn(Invalid):
-    """A column with one value only: nothing can be learned from it."""
+    """A column with a single distinct value: nothing can be learned from it."""
 
     code = "constant_column"
 
 
 class UnusableColumn(Invalid):
-    """A column of a kind that cannot be used this way (free text as a feature, words as a regression target)."""
+    """A column whose kind does not fit its use, such as free text as a feature or categories as a regression target."""
 
     code = "unusable_column"
 
 
 class TooLargeForMemory(Invalid):
-    """The encoded table and the network would not fit in a worker's memory; the message gives the numbers."""
+    """The encoded table and the network do not fit in a worker's memory; the message gives the numbers."""
 
     code = "too_large_for_memory"
 
 
 class IdempotencyMismatch(Invalid):
-    """An Idempotency-Key came again with another request."""
+    """An Idempotency-Key was repeated with a different request."""
 
     code = "idempotency_mismatch"
 
 
-# ── what the state of things does not allow ──────────────────────────────────────────────────────────────────────
-
-
 class NotFound(BackpropdError):
-    """Nothing of this name, or nothing of this tenant's."""
+    """The tenant has no resource of this name."""
 
     code = "not_found"
 
 
 class Conflict(BackpropdError):
-    """The state of the thing does not allow it; the message names the state."""
+    """The resource's state does not allow this; the message names the state."""
 
     code = "conflict"
 
 
-class Later(BackpropdError):
-    """Not now: try again after `retry_after` seconds."""
+class RetryLater(BackpropdError):
+    """Not possible now: try again after `retry_after` seconds."""
 
     code = "later"
 
@@ -219,47 +232,44 @@ class Later(BackpropdError):
         self.retry_after = retry_after
 
 
-class Unavailable(Later):
-    """A part that the answer needs is away."""
+class Unavailable(RetryLater):
+    """A component that the answer needs is unavailable."""
 
     code = "unavailable"
 
 
-class TooMany(Later):
-    """More of this than is taken now."""
+class TooMany(RetryLater):
+    """A limit on numbers of requests or resources is reached."""
 
     code = "too_many"
 
 
 class QueueFull(TooMany):
-    """As many jobs are queued as the service takes; the message says whose limit that is."""
+    """The queue has reached a limit; the message says whether it is the tenant's or the service's."""
 
     code = "queue_full"
 
 
 class RateLimited(TooMany):
-    """More requests a minute than one key may make."""
+    """The API key has made too many requests in a minute."""
 
     code = "rate_limited"
 
 
 class TooManyAtOnce(TooMany):
-    """More event streams, requests with a body, or looks inside a model, at a time than one key may have."""
+    """The API key has too many concurrent event streams, request bodies or inspections of models."""
 
     code = "too_many_at_once"
 
 
-# ── what ends a job ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
 class JobFailed(BackpropdError):
-    """Training cannot go on: the job ends `failed` with this code and message."""
+    """Training cannot continue: the job ends `failed` with this code and message."""
 
     code = "job_failed"
 
 
 class Diverged(JobFailed):
-    """The loss or the parameters stopped being finite, first in `layer`; epochs before `epoch` are kept."""
+    """The loss or the parameters became non-finite in `epoch`, first in `layer`; earlier epochs are stored."""
 
     code = "diverged"
 
@@ -269,7 +279,7 @@ class Diverged(JobFailed):
 
 
 class NotRepresentable(JobFailed):
-    """No single neuron answers every row of the table; `rows` are a minimal set of rows that none can satisfy."""
+    """No single neuron fits every row of the table; `rows` is a minimal set of rows that no neuron satisfies."""
 
     code = "not_representable"
 
@@ -279,51 +289,6 @@ class NotRepresentable(JobFailed):
 
 
 class LeaseLost(BackpropdError):
-    """Another claim holds the job now: this worker's writes no longer count, and it drops the job."""
+    """The worker does not hold the job's lease any more: its writes are rejected, and it drops the job."""
 
     code = "lease_lost"
-
-
-# ── what a client meets ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-class ClientError(BackpropdError):
-    """Raised by `backpropd.client`: the root of what can go wrong while talking to a service."""
-
-    code = "client_error"
-
-
-class ServiceUnreachable(ClientError):
-    """Nothing answered at the service's address."""
-
-    code = "service_unreachable"
-
-
-class ServiceError(ClientError):
-    """The service answered with a problem (RFC 9457): its `status`, its `code`, its detail and problems.
-
-    `retry_after` is in how many seconds it may be tried again, if the service says so.
-    """
-
-    def __init__(
-        self, detail: str, *, status: int, code: str, problems: Iterable[Problem] = (), retry_after: float | None = None
-    ) -> None:
-        super().__init__(detail, problems=problems)
-        self.status = status
-        self.code = code
-        self.retry_after = retry_after
-
-
-class JobDidNotSucceed(ClientError):
-    """A job that was waited for ended `failed` or `cancelled`; `status` says which, `code` why."""
-
-    def __init__(self, detail: str, *, status: str, code: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-
-
-class WaitTimeout(ClientError):
-    """The job was not over within the time given."""
-
-    code = "wait_timeout"

@@ -1,4 +1,7 @@
-"""The command `backpropd`: the service from a terminal, through the client alone."""
+"""The command `backpropd`: the service from a terminal. It imports `backpropd.client` and nothing below it.
+
+Each group of commands is a module of `commands`; what they share is in `console`.
+"""
 
 
 def main() -> None:

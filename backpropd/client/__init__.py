@@ -1,13 +1,29 @@
-"""A typed client of the service.
+"""A typed HTTP client of the service. It imports only `backpropd.errors`, and the service never imports it.
 
 with Client() as client:
     dataset = client.datasets.upload("iris.csv")
     job = client.jobs.create(dataset["id"], "species")
-    done = client.jobs.wait(job["id"], on_epoch=lambda epoch: print(epoch["epoch"], epoch["loss"]))
-    answers = client.models.predict(done["model_id"], [{"sepal_length": 5.1, ...}])
+    job = client.jobs.wait(job["id"], on_epoch=lambda epoch: print(epoch["epoch"], epoch["loss"]))
+    predictions = client.models.predict(job["model_id"], [{"sepal_length": 5.1, ...}])
 """
 
-from backpropd.client.client import Client, unsuccessful
+from backpropd.client.client import Client
+from backpropd.client.errors import ClientError, JobDidNotSucceed, ServiceError, ServiceUnreachable, WaitTimeout
 from backpropd.client.types import Curve, Dataset, Epoch, Event, Job, Model, Surface, Trace
 
-__all__ = ["Client", "Curve", "Dataset", "Epoch", "Event", "Job", "Model", "Surface", "Trace", "unsuccessful"]
+__all__ = [
+    "Client",
+    "ClientError",
+    "Curve",
+    "Dataset",
+    "Epoch",
+    "Event",
+    "Job",
+    "JobDidNotSucceed",
+    "Model",
+    "ServiceError",
+    "ServiceUnreachable",
+    "Surface",
+    "Trace",
+    "WaitTimeout",
+]

@@ -1,4 +1,4 @@
-"""Requests and answers: retries where they are safe, problem documents as exceptions."""
+"""HTTP requests: repeated where that is safe, with problem documents raised as exceptions."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 
 import httpx
 
-from backpropd.errors import Problem, ServiceError, ServiceUnreachable
+from backpropd.client.errors import ServiceError, ServiceUnreachable
+from backpropd.errors import Problem
 
-TRIES = 4
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+MAX_ATTEMPTS = 4
+FIRST_PAUSE, MAX_PAUSE = 0.2, 5.0  # seconds
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Transport:
-    """An HTTP connection to one service."""
+    """The HTTP connections to one service."""
 
     def __init__(self, url: str, api_key: str | None, timeout: float) -> None:
         self.url = url
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        address = _address(url)
-        # No proxy of the environment stands between us and our own machine.
-        proxied = address.host not in LOOPBACK
-        self.http = httpx.Client(base_url=address, headers=headers, timeout=timeout, trust_env=proxied)
+        address = _parse_url(url)
+        use_proxy = address.host not in LOOPBACK
+        self.http = httpx.Client(base_url=address, headers=headers, timeout=timeout, trust_env=use_proxy)
 
     def json(self, method: str, path: str, **request: Any) -> Any:
-        """The answer's JSON, or None where there is none. Raises `ServiceError`, `ServiceUnreachable`."""
+        """The response's JSON, or None if it is empty. Raises `ServiceError`, `ServiceUnreachable`."""
         response = self.send(method, path, **request)
         try:
             return response.json() if response.content else None
@@ -40,35 +40,34 @@ class Transport:
         method: str,
         path: str,
         *,
-        again: bool | None = None,
+        repeatable: bool | None = None,
         body: Callable[[], Iterator[bytes]] | None = None,
         **request: Any,
     ) -> httpx.Response:
-        """Send a request; `again` says whether it may be sent twice (by default, only what reads may).
+        """Send a request; `repeatable` requests (by default, GET) are sent again after a failure.
 
-        `body` gives a streamed body from its start, each time it is called.
+        Each call of `body` returns a streamed body from its start.
         """
-        may_repeat = method == "GET" if again is None else again
-        for attempt in range(1, TRIES + 1):
+        repeatable = method == "GET" if repeatable is None else repeatable
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             if body is not None:
                 request["content"] = body()
             try:
                 response = self.http.request(method, path, **request)
             except httpx.TransportError as error:
-                if attempt == TRIES or not may_repeat:
+                if attempt == MAX_ATTEMPTS or not repeatable:
                     raise self._unreachable(error) from error
-                pause = FIRST_PAUSE * 2**attempt
+                pause: float | None = FIRST_PAUSE * 2**attempt
             else:
-                wait = _pause(response, may_repeat)
-                if wait is None or attempt == TRIES:
+                pause = _pause_before_repeat(response, repeatable)
+                if pause is None or attempt == MAX_ATTEMPTS:
                     return checked(response)
-                pause = wait
-            time.sleep(min(pause, LONGEST_PAUSE))
+            time.sleep(min(pause or 0.0, MAX_PAUSE))
         raise AssertionError("unreachable")
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str], silence: float) -> Iterator[httpx.Response]:
-        """An open stream, read as it comes; `silence` is the longest in seconds. Raises what `send` does."""
+        """An open stream that may be silent for `silence` seconds. Raises what `send` does."""
         try:
             with self.http.stream("GET", path, headers=dict(headers), timeout=silence) as response:
                 if not response.is_success:
@@ -79,31 +78,33 @@ class Transport:
 
     def _unreachable(self, error: httpx.TransportError) -> ServiceUnreachable:
         return ServiceUnreachable(
-            f"no answer from {self.url} ({error or type(error).__name__}): start a service with `make run`, or name "
-            "another with BACKPROPD_URL"
+            f"no answer from {self.url} ({error or type(error).__name__}): start a service with `make run`, or set "
+            "BACKPROPD_URL to the address of another one"
         )
 
 
-def _address(url: str) -> httpx.URL:
-    """The URL in its parts. Raises `ServiceUnreachable` for what is none."""
+def _parse_url(url: str) -> httpx.URL:
+    """Raises `ServiceUnreachable` for an invalid URL."""
     try:
         address = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise ServiceUnreachable(f"{url} is no address: {error}") from error
+        raise ServiceUnreachable(f"{url} is not a valid address: {error}") from error
     if address.scheme not in ("http", "https") or not address.host:
-        raise ServiceUnreachable(f"{url} is no address: it looks like http://127.0.0.1:8000 or https://host.name")
+        raise ServiceUnreachable(
+            f"{url} is not a valid address: use the form http://127.0.0.1:8000 or https://host.name"
+        )
     return address
 
 
-def _pause(response: httpx.Response, may_repeat: bool) -> float | None:
-    """How long to wait before the request is sent again; None if it should not be.
+def _pause_before_repeat(response: httpx.Response, repeatable: bool) -> float | None:
+    """How many seconds to wait before the request is sent again; None if it should not be.
 
-    What came too often (429) was not done, and may come again whatever it is, if that is soon.
+    A request that was rate-limited (429) was not carried out, so that any may be sent again if the wait is short.
     """
     pause = _retry_after(response)
     if response.status_code == 429:
-        return pause if pause is not None and pause <= LONGEST_PAUSE else None
-    if response.status_code == 503 and may_repeat:
+        return pause if pause is not None and pause <= MAX_PAUSE else None
+    if response.status_code == 503 and repeatable:
         return FIRST_PAUSE if pause is None else pause
     return None
 
@@ -114,7 +115,7 @@ def _retry_after(response: httpx.Response) -> float | None:
 
 
 def checked(response: httpx.Response) -> httpx.Response:
-    """The response, unless it is a problem. Raises `ServiceError`."""
+    """The response if it is a success. Raises `ServiceError` otherwise."""
     if response.is_success:
         return response
     try:
@@ -123,11 +124,11 @@ def checked(response: httpx.Response) -> httpx.Response:
         detail, code = str(body["detail"]), str(body["code"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unexpected(response) from error
-    later = _retry_after(response)
-    raise ServiceError(detail, status=response.status_code, code=code, problems=problems, retry_after=later)
+    retry_after = _retry_after(response)
+    raise ServiceError(detail, status=response.status_code, code=code, problems=problems, retry_after=retry_after)
 
 
 def _unexpected(response: httpx.Response) -> ServiceError:
-    kind = response.headers.get("Content-Type", "nothing")
-    detail = f"{response.url} answered {response.status_code} with {kind}: is a backpropd service there?"
+    media_type = response.headers.get("Content-Type", "no Content-Type")
+    detail = f"{response.url} answered {response.status_code} with {media_type}: is a backpropd service there?"
     return ServiceError(detail, status=response.status_code, code="unexpected_answer")

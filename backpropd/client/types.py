@@ -1,4 +1,4 @@
-"""What the service answers, as typed dictionaries: a newer service may add fields, and nothing breaks."""
+"""The responses of the service as typed dictionaries; a newer service may add fields."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 
 
 class Dataset(TypedDict):
-    """A table that was uploaded."""
+    """An uploaded table."""
 
     id: str
     name: str
@@ -19,7 +19,7 @@ class Dataset(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far a job is."""
+    """The epochs that a job has finished, of how many."""
 
     epoch: int
     epochs: int
@@ -71,7 +71,7 @@ class Epoch(TypedDict):
 
 
 class Model(TypedDict):
-    """What a succeeded job made."""
+    """The trained network of a succeeded job."""
 
     id: str
     job_id: str
@@ -87,11 +87,11 @@ class Model(TypedDict):
     bytes: int
     sha256: str
     created_at: str
-    report: NotRequired[dict[str, Any] | None]  # of one model, not in lists
+    report: NotRequired[dict[str, Any] | None]  # absent in lists
 
 
 class Curve(TypedDict):
-    """A model's outputs against one feature; each output has a `label` or a `name`, and `h`, a number for each x."""
+    """A model's outputs against one feature; each output has a `label` or a `name`, and `h`, one number for each x."""
 
     feature: str
     x: list[float | str]
@@ -100,7 +100,7 @@ class Curve(TypedDict):
 
 
 class Trace(TypedDict):
-    """Every number of one forward and backward pass: without targets, loss and update are None."""
+    """All numbers of one forward and backward pass; `loss` and `update` are None without targets."""
 
     loss: float | None
     input: list[list[float | None]]
@@ -109,7 +109,7 @@ class Trace(TypedDict):
 
 
 class Surface(TypedDict):
-    """The loss on a plane: loss[j][i] is that at x[i], y[j], and the model is at (0, 0)."""
+    """The loss on a plane through the parameters: loss[j][i] is at (x[i], y[j]), the model at (0, 0)."""
 
     directions: str
     rows: int

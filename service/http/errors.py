@@ -22,7 +22,7 @@ STATUSES: dict[type[errors.BackpropdError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.RequestTimeout: HTTPStatus.REQUEST_TIMEOUT,
-    errors.UnsupportedType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotFound: HTTPStatus.NOT_FOUND,
@@ -83,7 +83,7 @@ def _headers(error: errors.BackpropdError) -> dict[str, str]:
     """When to come again, or with which key (RFC 6750), or on another connection (RFC 9110, 15.5.9)."""
     if isinstance(error, errors.RequestTimeout):
         return {"Connection": "close"}  # what is left of the body would be taken for the next request
-    if isinstance(error, errors.Later):
+    if isinstance(error, errors.RetryLater):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.MissingScope):
         return {"WWW-Authenticate": f'Bearer realm="backpropd", error="insufficient_scope", scope="{error.scope}"'}

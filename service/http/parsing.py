@@ -27,10 +27,10 @@ MENDED = {
 def json_body(request: Request, schema: type[Schema], limit: int) -> Schema:
     """The request's JSON body as a `schema`.
 
-    Raises `errors.UnsupportedType`, `errors.TooLarge`, `errors.Malformed`, or `errors.Invalid` with pointers.
+    Raises `errors.UnsupportedMediaType`, `errors.TooLarge`, `errors.Malformed`, or `errors.Invalid` with pointers.
     """
     if request.mimetype != "application/json":
-        raise errors.UnsupportedType("send JSON here, with Content-Type: application/json")
+        raise errors.UnsupportedMediaType("send JSON here, with Content-Type: application/json")
     raw = read_all(request, limit)
     return checked(schema, read_json(raw))
 

@@ -72,7 +72,7 @@ def _receive(folder: Path, name: str | None) -> tuple[Path, str, str | None, str
     if kind == "multipart/form-data":
         return _multipart(folder, name)
     if kind not in DELIMITERS:
-        raise errors.UnsupportedType(
+        raise errors.UnsupportedMediaType(
             f"a table comes as {', '.join([*DELIMITERS, 'multipart/form-data'])}, or a sample as application/json; "
             f"this came as {kind or 'nothing: set Content-Type'}"
         )

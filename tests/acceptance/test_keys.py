@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backpropd.client import Client
-from backpropd.errors import ServiceError
+from backpropd.client import Client, ServiceError
 from embedded.demo import stack
 
 pytestmark = pytest.mark.acceptance

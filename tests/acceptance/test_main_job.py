@@ -11,8 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backpropd.client import Client, Epoch, Job
-from backpropd.errors import JobDidNotSucceed, ServiceError
+from backpropd.client import Client, Epoch, Job, JobDidNotSucceed, ServiceError
 
 pytestmark = pytest.mark.acceptance
 

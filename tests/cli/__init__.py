@@ -1,1 +1,1 @@
-"""The command's tests, against the client's stand-in."""
+"""Tests of the command `backpropd`."""

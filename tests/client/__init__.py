@@ -1,1 +1,1 @@
-"""The client's tests, against a small HTTP server that answers as the contract says, and errs when it is told to."""
+"""Tests of the client against a small HTTP server: `stand_in`."""

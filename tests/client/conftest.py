@@ -1,4 +1,4 @@
-"""A stand-in and a client that talks to it; pauses are short."""
+"""A server and a client of it, with short pauses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from backpropd.client import Client, client, transport
+from backpropd.client import Client, event_stream, transport
 from tests.client.stand_in import StandIn, serving
 
 
@@ -25,4 +25,4 @@ def service(stand_in: StandIn) -> Iterator[Client]:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(client, "RECONNECT_SECONDS", 0.001)
+    monkeypatch.setattr(event_stream, "RECONNECT_SECONDS", 0.001)

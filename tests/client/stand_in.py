@@ -1,4 +1,4 @@
-"""A small, real HTTP server that speaks enough of the contract, and can be told to break off, refuse or be away."""
+"""A small HTTP server with enough of the API for the client, which can break streams, reject or be unavailable."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from flask import Flask, Request, Response, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 EPOCHS = 6
+NAME = "fern\u2028moss"  # with a character that some clients take for the end of a line
 FEATURES = ["height", "width"]
 
 
 def a_dataset(name: str = "plants", id: str = "ds_1") -> dict[str, Any]:
-    """A dataset as the service shows it, with a field that no client knows."""
+    """A dataset, with a field that the client does not know."""
     columns = [{"name": column, "kind": "number", "missing": 0} for column in FEATURES]
     columns.append({"name": "kind", "kind": "category", "missing": 0, "distinct": 2})
     shown = {"id": id, "name": name, "format": "csv", "rows": 4, "bytes": 80, "sha256": "0" * 64}
@@ -25,7 +26,6 @@ def a_dataset(name: str = "plants", id: str = "ds_1") -> dict[str, Any]:
 
 
 def a_job(status: str = "queued", epoch: int = 0, **fields: Any) -> dict[str, Any]:
-    """A job as the service shows it."""
     error = {"code": "diverged", "detail": "the loss is not finite: lower the learning rate"}
     shown = {
         "id": "job_1", "name": None, "status": status, "dataset_id": "ds_1", "target": "kind",
@@ -40,7 +40,6 @@ def a_job(status: str = "queued", epoch: int = 0, **fields: Any) -> dict[str, An
 
 
 def an_epoch(number: int) -> dict[str, Any]:
-    """An epoch as the service shows it: its loss falls."""
     return {
         "epoch": number, "loss": 1 / number, "validation_loss": 1.1 / number, "metrics": {"accuracy": 0.9},
         "validation_metrics": {"accuracy": 0.8}, "gradient_norm": 0.1, "learning_rate": 0.01, "seconds": 0.001,
@@ -48,7 +47,6 @@ def an_epoch(number: int) -> dict[str, Any]:
 
 
 def a_model() -> dict[str, Any]:
-    """A model as the service shows it."""
     return {
         "id": "model_1", "job_id": "job_1", "name": None, "task": "classification", "network": {},
         "features": FEATURES, "target": "kind", "classes": ["fern", "moss"], "parameters": 42,
@@ -58,35 +56,35 @@ def a_model() -> dict[str, Any]:
 
 
 class StandIn:
-    """What the server was asked, and how it is to behave. `faults` are answers that are given first, once each."""
+    """The requests that the server received, and how it responds: each of `faults` first, once."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[Any] = []
         self.uploads: list[tuple[int, str]] = []  # (bytes, sha256)
         self.faults: list[tuple[str, Response]] = []  # (the path's end, the answer)
-        self.ending = "succeeded"
-        self.names = ["plants"]
+        self.final_status = "succeeded"
+        self.dataset_names = ["plants"]
         self.break_after: int | None = None  # events, in the first stream
-        self.abrupt = False  # whether it breaks without a word, or ends between two chunks
-        self.streams = True  # or every stream is refused
-        self.silent = False  # streams that say nothing, and polls that never tell of an end
-        self.over = threading.Event()
+        self.aborts = False  # whether it breaks by an aborted connection, or by its regular end
+        self.accepts_streams = True  # or every stream is rejected
+        self.silent = False  # streams without events, and jobs that never end
+        self.stopped = threading.Event()
         self.app = Flask(__name__)
-        self.app.before_request(self._note)
+        self.app.before_request(self._record)
         self._routes()
 
     def paths(self, method: str = "") -> list[str]:
-        """The paths that were asked for."""
-        return [path for verb, path, _ in self.asked if verb.startswith(method)]
+        """The requested paths."""
+        return [path for used, path, _ in self.requests if used.startswith(method)]
 
     def headers(self, path: str, name: str) -> list[str | None]:
-        """A header of each request to a path."""
-        return [headers.get(name) for _, asked, headers in self.asked if asked == path]
+        """The values of a header in all requests to a path."""
+        return [headers.get(name) for _, requested, headers in self.requests if requested == path]
 
-    def _note(self) -> Response | None:
-        self.asked.append((request.method, request.path, dict(request.headers)))
+    def _record(self) -> Response | None:
+        self.requests.append((request.method, request.path, dict(request.headers)))
         for fault in self.faults:
             if request.path.endswith(fault[0]):
                 self.faults.remove(fault)
@@ -100,7 +98,7 @@ class StandIn:
         self._route("/v1/datasets/<id>", lambda id: a_dataset(id=id))
         self._route("/v1/jobs", self._create, "POST")
         self._route("/v1/jobs", lambda: {"data": [a_job()], "has_more": False, "next_cursor": None})
-        self._route("/v1/jobs/<id>", lambda id: a_job("running" if self.silent else self.ending, EPOCHS))
+        self._route("/v1/jobs/<id>", lambda id: a_job("running" if self.silent else self.final_status, EPOCHS))
         self._route("/v1/jobs/<id>/epochs", self._epochs)
         self._route("/v1/jobs/<id>/events", self._events)
         self._route("/v1/jobs/<id>/cancel", lambda id: (a_job("cancelled"), 202), "POST")
@@ -123,9 +121,9 @@ class StandIn:
 
     def _datasets(self) -> Any:
         at = int(request.args.get("cursor", 0))
-        more = at + 1 < len(self.names)
+        more = at + 1 < len(self.dataset_names)
         return {
-            "data": [a_dataset(self.names[at])],
+            "data": [a_dataset(self.dataset_names[at])],
             "has_more": more,
             "next_cursor": str(at + 1) if more else None,
         }
@@ -143,29 +141,29 @@ class StandIn:
         return {"data": data, "next_after": last if last < EPOCHS else None}
 
     def _events(self, id: str) -> Any:
-        if not self.streams:
-            return problem(503, "unavailable", "every place is taken", {"Retry-After": "0"})
-        position = int(request.headers.get("Last-Event-ID", 0))
-        broken, self.break_after = self.break_after, None
+        if not self.accepts_streams:
+            return problem(503, "unavailable", "too many streams", {"Retry-After": "0"})
+        last_id = int(request.headers.get("Last-Event-ID", 0))
+        broken, self.break_after = self.break_after, None  # the next stream is whole
         headers = {"Connection": "close"}
-        return Response(self._told(position, broken), headers=headers, content_type="text/event-stream")
+        return Response(self._event_stream(last_id, broken), headers=headers, content_type="text/event-stream")
 
-    def _told(self, position: int, broken: int | None) -> Iterator[str]:
+    def _event_stream(self, last_id: int, break_after: int | None) -> Iterator[str]:
         yield "retry: 1\n\n"
-        story = [("status", a_job("running"))]
-        story += [("epoch", an_epoch(number + 1)) for number in range(EPOCHS)]
-        story += [("status", a_job(self.ending, EPOCHS))]
+        events = [("status", a_job("running", name=NAME))]
+        events += [("epoch", an_epoch(number + 1)) for number in range(EPOCHS)]
+        events += [("status", a_job(self.final_status, EPOCHS))]
         if self.silent:
-            self.over.wait(5)  # the stream stays open, and nothing is said
+            self.stopped.wait(5)  # open, without events
             return
-        for number, (kind, data) in enumerate(story, start=1):
-            if broken is not None and number > broken:
-                yield f"event: {kind}\nid: {number}\ndata: "  # cut off in the middle of an event
-                if self.abrupt:
+        for number, (kind, data) in enumerate(events, start=1):
+            if break_after is not None and number > break_after:
+                yield f"event: {kind}\nid: {number}\ndata: "  # broken within an event
+                if self.aborts:
                     raise ConnectionAbortedError
                 return
-            if number > position:
-                yield f": comment\n\nevent: {kind}\nid: {number}\ndata: {json.dumps(data)}\n\n"
+            if number > last_id:
+                yield f": comment\n\nevent: {kind}\nid: {number}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
     def _curve(self, id: str) -> Any:
         self.bodies.append(request.args.to_dict())
@@ -174,8 +172,8 @@ class StandIn:
     def _predict(self, id: str) -> Any:
         rows = request.json["rows"]
         self.bodies.append(rows)
-        answer = {"label": "fern", "probabilities": {"fern": 0.75, "moss": 0.25}}
-        return {"predictions": [answer for _ in rows]}
+        prediction = {"label": "fern", "probabilities": {"fern": 0.75, "moss": 0.25}}
+        return {"predictions": [prediction for _ in rows]}
 
     def _trace(self, id: str) -> Any:
         self.bodies.append(request.json)
@@ -221,7 +219,7 @@ def serving() -> Iterator[StandIn]:
     try:
         yield stand_in
     finally:
-        stand_in.over.set()
+        stand_in.stopped.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -1,4 +1,4 @@
-"""Datasets: streamed up, listed page after page."""
+"""Datasets: streamed uploads, lists of several pages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from backpropd.client import Client
-from backpropd.errors import ServiceError
+from backpropd.client import Client, ServiceError
 from tests.client.stand_in import StandIn, problem
 
 
-def test_a_file_arrives_byte_for_byte_under_its_own_name(stand_in: StandIn, service: Client, tmp_path: Path) -> None:
+def test_a_file_is_uploaded_byte_for_byte_under_its_own_name(
+    stand_in: StandIn, service: Client, tmp_path: Path
+) -> None:
     file = tmp_path / "iris flowers.csv"
     file.write_bytes(b"a,b\n1,2\n" * 300_000)
     assert service.datasets.upload(file)["name"] == "iris flowers"
@@ -24,13 +25,13 @@ def test_a_file_arrives_byte_for_byte_under_its_own_name(stand_in: StandIn, serv
     assert stand_in.headers("/v1/datasets", "Content-Length") == [str(file.stat().st_size)]
 
 
-def test_a_tsv_file_says_so(stand_in: StandIn, service: Client, tmp_path: Path) -> None:
+def test_a_tsv_file_has_its_content_type(stand_in: StandIn, service: Client, tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("a\tb\n1\t2\n")
     service.datasets.upload(tmp_path / "a.tsv", "mine")
     assert stand_in.headers("/v1/datasets", "Content-Type") == ["text/tab-separated-values"]
 
 
-def test_a_large_file_is_never_whole_in_memory(service: Client, tmp_path: Path) -> None:
+def test_a_large_file_is_never_entirely_in_memory(service: Client, tmp_path: Path) -> None:
     file = tmp_path / "large.csv"
     with file.open("wb") as writing:
         writing.truncate(64 * 1024 * 1024)
@@ -41,20 +42,22 @@ def test_a_large_file_is_never_whole_in_memory(service: Client, tmp_path: Path) 
     assert peak < 16 * 1024 * 1024
 
 
-def test_an_upload_starts_anew_when_the_service_was_away(stand_in: StandIn, service: Client) -> None:
-    stand_in.faults = [("/datasets", problem(503, "unavailable", "away", {"Retry-After": "0"}))]
+def test_an_upload_is_repeated_from_its_start_when_the_service_is_unavailable(
+    stand_in: StandIn, service: Client
+) -> None:
+    stand_in.faults = [("/datasets", problem(503, "unavailable", "starting", {"Retry-After": "0"}))]
     file = io.BytesIO(b"skipped" + b"a,b\n1,2\n")
     file.seek(7)
-    heard: list[int] = []
-    service.datasets.upload(file, "mine", on_bytes=heard.append)
+    sent: list[int] = []
+    service.datasets.upload(file, "mine", on_bytes=sent.append)
     assert stand_in.uploads == [(8, hashlib.sha256(b"a,b\n1,2\n").hexdigest())]
     first, second = stand_in.headers("/v1/datasets", "Idempotency-Key")
     assert first == second
     assert first
-    assert heard[-1] == 8
+    assert sent[-1] == 8
 
 
-def test_what_cannot_be_rewound_is_sent_once(stand_in: StandIn, service: Client) -> None:
+def test_a_file_that_is_not_seekable_is_sent_once(stand_in: StandIn, service: Client) -> None:
     class Pipe(io.BytesIO):
         def seekable(self) -> bool:
             return False
@@ -64,19 +67,23 @@ def test_what_cannot_be_rewound_is_sent_once(stand_in: StandIn, service: Client)
     assert stand_in.headers("/v1/datasets", "Idempotency-Key") == [None]
 
 
-def test_a_list_goes_on_over_its_pages(stand_in: StandIn, service: Client) -> None:
-    stand_in.names = ["three", "two", "one"]
+def test_a_list_contains_all_pages(stand_in: StandIn, service: Client) -> None:
+    stand_in.dataset_names = ["three", "two", "one"]
     assert [each["name"] for each in service.datasets.list()] == ["three", "two", "one"]
-    assert len(stand_in.asked) == 3
+    assert len(stand_in.requests) == 3
 
 
-def test_a_sample_carries_its_parameters_and_fields_of_the_future_stay(stand_in: StandIn, service: Client) -> None:
+def test_a_sample_is_sent_with_its_parameters_and_unknown_fields_are_returned(
+    stand_in: StandIn, service: Client
+) -> None:
     assert dict(service.datasets.sample("xor", noise=0.1))["from_the_future"]
     assert stand_in.bodies == [{"sample": "xor", "noise": 0.1}]
 
 
 @pytest.mark.parametrize("dataset_id", ["../models", "ds_1?limit=1", "ds_1#x", "ä"])
-def test_an_id_is_one_step_of_the_path_whatever_is_in_it(stand_in: StandIn, service: Client, dataset_id: str) -> None:
+def test_an_id_is_one_segment_of_the_path_whatever_characters_it_contains(
+    stand_in: StandIn, service: Client, dataset_id: str
+) -> None:
     with suppress(ServiceError):
         service.datasets.get(dataset_id)
     assert stand_in.paths() == [f"/v1/datasets/{dataset_id}"]

@@ -1,4 +1,4 @@
-"""The client asks for traces and surfaces as the service takes them."""
+"""Traces and loss surfaces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from backpropd.client import Client
 from tests.client.stand_in import StandIn
 
 
-def test_a_trace_asks_for_no_more_than_was_given(stand_in: StandIn, service: Client) -> None:
+def test_a_trace_request_contains_only_the_given_arguments(stand_in: StandIn, service: Client) -> None:
     assert service.models.trace("model_1", [(1, 2)], ["fern"], learning_rate=0.5)["loss"] == 0.5
     assert service.models.trace("model_1", [{"height": 1, "width": 2}])["input"] == [{"height": 1, "width": 2}]
     assert stand_in.bodies == [
@@ -15,7 +15,7 @@ def test_a_trace_asks_for_no_more_than_was_given(stand_in: StandIn, service: Cli
     ]
 
 
-def test_a_surface_comes_as_numbers_or_as_a_picture(stand_in: StandIn, service: Client) -> None:
+def test_a_surface_is_returned_as_numbers_or_as_an_image(stand_in: StandIn, service: Client) -> None:
     assert service.models.surface("model_1", points=3, seed=1)["x"] == [-1, 0, 1]
     assert service.models.surface_picture("model_1", directions="path") == b"a picture"
     assert stand_in.bodies == [{"points": "3", "seed": "1"}, {"directions": "path", "format": "png"}]

@@ -1,4 +1,4 @@
-"""Retries where they are safe, and everything that goes wrong as an error of ours."""
+"""Requests are repeated where that is safe, and every failure is raised as a `ClientError`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import socket
 import pytest
 from flask import Response
 
-from backpropd.client import Client
-from backpropd.errors import Problem, ServiceError, ServiceUnreachable
+from backpropd.client import Client, ServiceError, ServiceUnreachable
+from backpropd.errors import Problem
 from tests.client.stand_in import StandIn, problem
 
-AWAY = {"Retry-After": "0"}
+NOW = {"Retry-After": "0"}
 
 
 def closed_port() -> int:
@@ -21,52 +21,52 @@ def closed_port() -> int:
         return port
 
 
-def test_a_read_is_repeated_while_the_service_is_away(stand_in: StandIn, service: Client) -> None:
-    stand_in.faults = [("/ds_1", problem(503, "unavailable", "away", AWAY)) for _ in range(2)]
+def test_a_get_is_repeated_while_the_service_is_unavailable(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/ds_1", problem(503, "unavailable", "starting", NOW)) for _ in range(2)]
     assert service.datasets.get("ds_1")["id"] == "ds_1"
-    assert len(stand_in.asked) == 3
+    assert len(stand_in.requests) == 3
 
 
-def test_what_changes_something_is_not_repeated(stand_in: StandIn, service: Client) -> None:
-    stand_in.faults = [("/cancel", problem(503, "unavailable", "away", AWAY))]
+def test_a_request_that_changes_something_is_not_repeated(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/cancel", problem(503, "unavailable", "starting", NOW))]
     with pytest.raises(ServiceError) as raised:
         service.jobs.cancel("job_1")
     assert raised.value.status == 503
-    assert len(stand_in.asked) == 1
+    assert len(stand_in.requests) == 1
 
 
-def test_what_came_too_often_was_not_done_and_is_sent_again_soon(stand_in: StandIn, service: Client) -> None:
-    stand_in.faults = [("/cancel", problem(429, "rate_limited", "too many", AWAY)) for _ in range(2)]
+def test_a_rate_limited_request_is_repeated_after_a_short_wait(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/cancel", problem(429, "rate_limited", "too many", NOW)) for _ in range(2)]
     assert service.jobs.cancel("job_1")["status"] == "cancelled"
-    assert len(stand_in.asked) == 3
+    assert len(stand_in.requests) == 3
 
 
-def test_nobody_waits_long_for_what_came_too_often(stand_in: StandIn, service: Client) -> None:
+def test_a_rate_limited_request_with_a_long_wait_raises(stand_in: StandIn, service: Client) -> None:
     stand_in.faults = [("/ds_1", problem(429, "rate_limited", "too many", {"Retry-After": "60"}))]
     with pytest.raises(ServiceError, match="too many") as raised:
         service.datasets.get("ds_1")
     assert (raised.value.status, raised.value.retry_after) == (429, 60)
-    assert len(stand_in.asked) == 1
+    assert len(stand_in.requests) == 1
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "key_mistyped"), (403, "missing_scope")])
-def test_a_key_that_is_not_enough_is_told(stand_in: StandIn, service: Client, status: int, code: str) -> None:
-    stand_in.faults = [("/ds_1", problem(status, code, "another key"))]
-    with pytest.raises(ServiceError, match="another key") as raised:
+def test_an_insufficient_key_raises(stand_in: StandIn, service: Client, status: int, code: str) -> None:
+    stand_in.faults = [("/ds_1", problem(status, code, "use another key"))]
+    with pytest.raises(ServiceError, match="use another key") as raised:
         service.datasets.get("ds_1")
     assert (raised.value.status, raised.value.code) == (status, code)
-    assert len(stand_in.asked) == 1
+    assert len(stand_in.requests) == 1
 
 
-def test_a_job_is_posted_again_with_the_same_key(stand_in: StandIn, service: Client) -> None:
-    stand_in.faults = [("/jobs", problem(503, "unavailable", "away", AWAY))]
+def test_a_job_is_posted_again_with_the_same_idempotency_key(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/jobs", problem(503, "unavailable", "starting", NOW))]
     service.jobs.create("ds_1", "kind")
     first, second = stand_in.headers("/v1/jobs", "Idempotency-Key")
     assert first == second
     assert first
 
 
-def test_two_jobs_have_two_keys_unless_one_is_given(stand_in: StandIn, service: Client) -> None:
+def test_each_job_has_its_own_idempotency_key_unless_one_is_given(stand_in: StandIn, service: Client) -> None:
     for key in (None, None, "mine"):
         service.jobs.create("ds_1", "kind", idempotency_key=key)
     first, second, third = stand_in.headers("/v1/jobs", "Idempotency-Key")
@@ -74,7 +74,7 @@ def test_two_jobs_have_two_keys_unless_one_is_given(stand_in: StandIn, service: 
     assert third == "mine"
 
 
-def test_a_problem_keeps_its_status_code_and_pointers(stand_in: StandIn, service: Client) -> None:
+def test_an_error_has_the_status_code_and_pointers_of_the_problem(stand_in: StandIn, service: Client) -> None:
     mistakes = [{"pointer": "/target", "detail": "is not a column"}]
     stand_in.faults = [("/jobs", problem(422, "unknown_column", "no such target", errors=mistakes))]
     with pytest.raises(ServiceError, match="no such target") as raised:
@@ -84,22 +84,20 @@ def test_a_problem_keeps_its_status_code_and_pointers(stand_in: StandIn, service
 
 
 @pytest.mark.parametrize("status", [200, 302, 502])
-def test_an_answer_that_is_not_the_services_is_an_error_of_ours(
-    stand_in: StandIn, service: Client, status: int
-) -> None:
+def test_a_response_from_another_server_is_a_service_error(stand_in: StandIn, service: Client, status: int) -> None:
     stand_in.faults = [("/ds_1", Response("<h1>a proxy's page</h1>", status, content_type="text/html"))]
     with pytest.raises(ServiceError) as raised:
         service.datasets.get("ds_1")
     assert (raised.value.status, raised.value.code) == (status, "unexpected_answer")
 
 
-def test_a_redirects_page_is_never_taken_for_weights(stand_in: StandIn, service: Client) -> None:
+def test_the_body_of_a_redirect_is_never_returned_as_weights(stand_in: StandIn, service: Client) -> None:
     stand_in.faults = [("/weights", Response("moved", 302, {"Location": "/login"}))]
     with pytest.raises(ServiceError):
         service.models.weights("model_1")
 
 
-def test_nobody_at_the_address_says_which_and_how_to_name_another() -> None:
+def test_an_unreachable_address_is_named_with_how_to_set_another() -> None:
     url = f"http://127.0.0.1:{closed_port()}"
     with Client(url) as client, pytest.raises(ServiceUnreachable, match="BACKPROPD_URL") as raised:
         client.datasets.get("ds_1")
@@ -107,13 +105,13 @@ def test_nobody_at_the_address_says_which_and_how_to_name_another() -> None:
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "http://127.0.0.1:port", "ftp://example.org"])
-def test_what_is_no_address_is_refused_by_name(url: str) -> None:
+def test_an_invalid_address_is_rejected_by_name(url: str) -> None:
     with pytest.raises(ServiceUnreachable) as raised:
         Client(url).datasets.get("ds_1")
     assert url in raised.value.detail
 
 
-def test_the_loopback_is_not_asked_for_through_a_proxy(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_used_for_the_loopback(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)

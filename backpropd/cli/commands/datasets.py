@@ -1,0 +1,50 @@
+"""`backpropd datasets …`: upload and list tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from backpropd.cli.console import client, show, table
+from backpropd.client import Dataset
+
+commands = typer.Typer(help="Upload and list tables.", no_args_is_help=True)
+
+
+@commands.command("upload")
+def upload(context: typer.Context, file: Path, name: str | None = None) -> None:
+    """Upload a CSV or TSV file."""
+    with client(context) as service:
+        dataset = service.datasets.upload(file, name)
+    show(context, dataset, _summary(dataset))
+
+
+@commands.command("sample")
+def sample(context: typer.Context, name: str) -> None:
+    """Create a dataset from a bundled sample."""
+    with client(context) as service:
+        dataset = service.datasets.sample(name)
+    show(context, dataset, _summary(dataset))
+
+
+@commands.command("list")
+def list_(context: typer.Context) -> None:
+    """List the datasets, newest first."""
+    with client(context) as service:
+        found = list(service.datasets.list())
+    rows = [[each["id"], each["name"], each["rows"], len(each["columns"]), each["created_at"][:19]] for each in found]
+    show(context, found, table(["id", "name", "rows", "columns", "created"], rows))
+
+
+@commands.command("show")
+def show_(context: typer.Context, dataset_id: str) -> None:
+    """Show a dataset's columns."""
+    with client(context) as service:
+        dataset = service.datasets.get(dataset_id)
+    rows = [[each["name"], each["kind"], each["missing"], each.get("distinct")] for each in dataset["columns"]]
+    show(context, dataset, table(["column", "kind", "missing", "distinct"], rows))
+
+
+def _summary(dataset: Dataset) -> str:
+    return f"{dataset['id']}  {dataset['name']}: {dataset['rows']} rows, {len(dataset['columns'])} columns"

@@ -1,0 +1,81 @@
+"""Datasets: upload, list and read tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from backpropd.client.resources.base import Resource, Rows, idempotency_header
+from backpropd.client.types import Dataset
+
+CHUNK_BYTES = 1024 * 1024
+
+
+class Datasets(Resource):
+    """Tables that jobs train on."""
+
+    PATH = "/v1/datasets"
+
+    def upload(
+        self,
+        file: str | Path | BinaryIO,
+        name: str | None = None,
+        *,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> Dataset:
+        """Upload a CSV or TSV file (`.tsv`), streamed from disk; `on_bytes` receives the number of bytes sent so far.
+
+        A seekable file is sent again if the service is unavailable, under one Idempotency-Key.
+        """
+        if isinstance(file, str | Path):
+            with open(file, "rb") as opened:
+                return self._upload(opened, name or Path(file).stem, str(file), on_bytes)
+        return self._upload(file, name, "", on_bytes)
+
+    def _upload(self, file: BinaryIO, name: str | None, path: str, on_bytes: Callable[[int], None] | None) -> Dataset:
+        tabs = path.endswith((".tsv", ".tab"))
+        headers = {"Content-Type": "text/tab-separated-values" if tabs else "text/csv"}
+        start = file.tell() if file.seekable() else None
+        if start is not None:
+            headers |= {"Content-Length": str(file.seek(0, os.SEEK_END) - start), **idempotency_header()}
+        dataset = self._transport.json(
+            "POST",
+            self.PATH,
+            params={"name": name[:200]} if name else {},
+            body=lambda: _chunks(file, start, on_bytes),
+            headers=headers,
+            repeatable=start is not None,
+        )
+        return cast(Dataset, dataset)
+
+    def sample(self, sample: str, /, **parameters: Any) -> Dataset:
+        """Create a dataset from a bundled sample; generated samples take `noise`, `rows` and `seed`."""
+        body = {"sample": sample, **parameters}
+        dataset = self._transport.json("POST", self.PATH, json=body, headers=idempotency_header(), repeatable=True)
+        return cast(Dataset, dataset)
+
+    def get(self, dataset_id: str) -> Dataset:
+        """One dataset."""
+        return cast(Dataset, self._transport.json("GET", self._path(dataset_id)))
+
+    def list(self) -> Iterator[Dataset]:
+        """All datasets, newest first."""
+        return self._pages()
+
+    def rows(self, dataset_id: str, limit: int = 20) -> Rows:
+        """The first rows."""
+        return cast(Rows, self._transport.json("GET", self._path(dataset_id, "/rows"), params={"limit": limit})["data"])
+
+
+def _chunks(file: BinaryIO, start: int | None, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
+    """The file's bytes from offset `start`, or from where it is if it is not seekable."""
+    if start is not None:
+        file.seek(start)
+    sent = 0
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
+        sent += len(chunk)
+        if on_bytes is not None:
+            on_bytes(sent)

@@ -1,0 +1,73 @@
+"""Models: predict with them, inspect and download them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from backpropd.client.resources.base import Resource, Rows
+from backpropd.client.types import Curve, Model, Surface, Trace
+
+InputRows = Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]]
+
+
+class Models(Resource):
+    """Trained networks. Input rows are mappings by column name, or sequences in the order of the model's features."""
+
+    PATH = "/v1/models"
+
+    def get(self, model_id: str) -> Model:
+        """One model."""
+        return cast(Model, self._transport.json("GET", self._path(model_id)))
+
+    def list(self) -> Iterator[Model]:
+        """All models, newest first."""
+        return self._pages()
+
+    def predict(self, model_id: str, rows: InputRows) -> Rows:
+        """A prediction for each row."""
+        path = self._path(model_id, "/predictions")
+        return cast(Rows, self._transport.json("POST", path, json={"rows": [*rows]}, repeatable=True)["predictions"])
+
+    def curve(
+        self,
+        model_id: str,
+        feature: str | None = None,
+        *,
+        points: int = 101,
+        start: float | None = None,
+        stop: float | None = None,
+        hold: Mapping[str, Any] | None = None,
+    ) -> Curve:
+        """The outputs against one feature, from `start` to `stop`; `hold` sets the others, which else have typical values."""
+        query = {"feature": feature, "points": points, "from": start, "to": stop, "hold": json.dumps(dict(hold or {}))}
+        given = {name: value for name, value in query.items() if value is not None}
+        return cast(Curve, self._transport.json("GET", self._path(model_id, "/curve"), params=given))
+
+    def weights(self, model_id: str, format: str = "safetensors") -> bytes:
+        """The parameters as a `safetensors`, `npz` or `json` file."""
+        return self._transport.send("GET", self._path(model_id, "/weights"), params={"format": format}).content
+
+    def trace(
+        self,
+        model_id: str,
+        rows: InputRows,
+        targets: Sequence[Any] | None = None,
+        learning_rate: float | None = None,
+    ) -> Trace:
+        """Every number of a forward pass over a few rows and, with a target for each, of the backward pass."""
+        body: dict[str, Any] = {"rows": [*rows]}
+        if targets is not None:
+            body["targets"] = [*targets]
+        if learning_rate is not None:
+            body["learning_rate"] = learning_rate
+        return cast(Trace, self._transport.json("POST", self._path(model_id, "/trace"), json=body, repeatable=True))
+
+    def surface(self, model_id: str, **query: Any) -> Surface:
+        """The loss on a plane through the parameters: `points, span, directions, seed` as in the API."""
+        return cast(Surface, self._transport.json("GET", self._path(model_id, "/surface"), params=query))
+
+    def surface_picture(self, model_id: str, **query: Any) -> bytes:
+        """The loss surface drawn as a PNG image."""
+        return self._transport.send("GET", self._path(model_id, "/surface"), params={**query, "format": "png"}).content
