@@ -20,9 +20,9 @@ import httpx
 from sqlalchemy import insert
 
 from backpropd.client import Client
-from backpropd.store import datasets, epochs, jobs
+from backpropd.store import datasets, epochs
 from backpropd.store.ids import new_id
-from backpropd.store.scheduling import claims
+from backpropd.store.scheduling import claims, submission
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.database import Database
@@ -137,7 +137,7 @@ def _queue(folder: Path, url: str) -> dict[str, float]:
     with database.write() as session:
         about = {"name": "d", "format": "csv", "rows": 1, "size": 1, "sha256": "00", "columns": []}
         dataset_id = datasets.create(session, "many", **about).id
-        first = jobs.create(session, "many", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={}).job
+        first = submission.submit(session, "many", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={}).job
         fixed = {"status": "queued", "dataset_id": dataset_id, "spec": {}, "meta": {}, "epochs": 1}
         many = [{"id": new_id("job"), "tenant": "many", **fixed} for _ in range(QUEUED)]
         session.execute(insert(Job).values(created_at=now(), queued_at=now()), many)
@@ -156,7 +156,7 @@ def _queue(folder: Path, url: str) -> dict[str, float]:
 
 def _claim(database: Database) -> None:
     with database.write() as session:
-        assert claims.claim_best(session, ClaimOptions("bench", 30))
+        assert claims.claim_next(session, ClaimOptions("bench", 30))
 
 
 def _write_curve(database: Database, number: int) -> None:

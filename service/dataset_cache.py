@@ -31,7 +31,7 @@ class DatasetCache:
 
     def read(self, tenant: str, dataset_id: str) -> Row[Any]:
         """The same of one that is there at this moment."""
-        with self._database.glance() as connection:
+        with self._database.read_connection() as connection:
             table = datasets.table(connection, tenant, dataset_id)
         if len(table.columns) <= MOST_COLUMNS:
             with self._keeping:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.nn import Epoch
-from backpropd.store.scheduling import claims
+from backpropd.store.scheduling import claims, job_endings, leases
 from worker.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -58,17 +58,17 @@ class EpochWriter:
         """Write the epochs that wait, the model and the job's end, and claim the next job, all in one transaction.
 
         Gives what the job ended as, and the claim if there was one to make and a `claimant`. Where that transaction
-        fails, whatever it was, the job ends without another. Raises `claims.StopRequested`.
+        fails, whatever it was, the job ends without another. Raises `job_endings.StopRequested`.
         """
         held, kept = self.lease.claim, self.checkpointed
 
         def end(session: Session, then_for: claims.ClaimOptions | None = None) -> tuple[str, claims.Claim | None]:
             about = held, reason, model, self.pending, self.lease.seconds
-            return claims.succeed(session, *about, checkpointed=kept, then_for=then_for)
+            return job_endings.succeed(session, *about, checkpointed=kept, claim_next=then_for)
 
         try:
             return self.lease.try_to_write(lambda session: end(session, claimant))
-        except (claims.StopRequested, errors.LeaseLost):
+        except (job_endings.StopRequested, errors.LeaseLost):
             raise
         except Exception as error:
             log.warning("%s does not take the next job along: %r", held.job_id, error)
@@ -115,4 +115,4 @@ class EpochWriter:
         if not self.pending and kept is None:
             return None
         held = self.lease.claim, self.pending, self.settings.lease_seconds, self.lease.seconds
-        return claims.write_epochs(session, *held, kept)
+        return leases.write_epochs(session, *held, kept)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.config import Settings
-from backpropd.store.scheduling import claims, fair_queue
+from backpropd.store.scheduling import fair_queue, job_endings, leases
 from backpropd.store.scheduling.claims import Claim
 from backpropd.store.sql.database import Database
 from worker.heartbeat_board import HeartbeatBoard
@@ -49,7 +49,7 @@ class Lease:
         self.interrupt = np.zeros(1, np.int8)
         self._began = self._renewed_at = since
         self._heard_at = 0.0
-        self._deadline = self._began + settings.max_job_seconds - claim.seconds
+        self._deadline = self._began + settings.max_job_seconds - claim.training_seconds
 
     @contextmanager
     def kept(self, keeper: LeaseThread) -> Iterator[None]:
@@ -64,7 +64,7 @@ class Lease:
     @property
     def seconds(self) -> float:
         """How long workers have held the job, in all."""
-        return self.claim.seconds + time.monotonic() - self._began
+        return self.claim.training_seconds + time.monotonic() - self._began
 
     def end_within(self, seconds: float) -> None:
         """Training begins, and has so long."""
@@ -133,8 +133,8 @@ class Lease:
             self.hear(self.try_to_write(self._renew))
         else:
             with self.database.read() as session:
-                self.hear(claims.asked(session, self.claim))
-                waiting = self._turn_is_over() and fair_queue.somebody_waits(session, self.claim.priority)
+                self.hear(leases.stop_request(session, self.claim))
+                waiting = self._turn_is_over() and fair_queue.has_queued_job(session, self.claim.priority)
             self.hear("turn_over" if waiting else None)
         if self.board.stopping():
             self.hear("hand_back")
@@ -142,7 +142,7 @@ class Lease:
             self.hear("deadline")
 
     def _renew(self, session: Session) -> str | None:
-        return claims.renew(session, self.claim, self.settings.lease_seconds, self.seconds)
+        return leases.renew(session, self.claim, self.settings.lease_seconds, self.seconds)
 
     def _turn_is_over(self) -> bool:
         return time.monotonic() - self._began > self.settings.turn_seconds
@@ -174,12 +174,12 @@ class Lease:
     def carry_out(self, session: Session) -> str:
         """Do to the job what was asked, from its last checkpoint."""
         if self.request == "hand_back":
-            return claims.hand_back(session, self.claim, "handed back: its worker is shutting down")
+            return job_endings.hand_back(session, self.claim, "handed back: its worker is shutting down")
         if self.request == "turn_over":
-            return claims.hand_back(session, self.claim, "its turn is over, and others wait", behind=True)
+            return job_endings.hand_back(session, self.claim, "its turn is over, and others wait", behind=True)
         if self.request == "deadline":
-            return claims.fail(session, self.claim, "deadline_exceeded", self._late())
-        return claims.apply_request(session, self.claim)
+            return job_endings.fail(session, self.claim, "deadline_exceeded", self._late())
+        return job_endings.apply_request(session, self.claim)
 
     def _late(self) -> str:
         return (

@@ -78,7 +78,7 @@ def _mind(app: Celery, runner: Runner) -> None:
         told.set()
         try:
             with database.write() as session:
-                workers.gone(session, runner.name)
+                workers.remove(session, runner.name)
         except errors.Unavailable as away:
             log.warning("could not say goodbye: %s", away)
 
@@ -116,7 +116,7 @@ def _tell(runner: Runner) -> list[str]:
     """Say that this worker lives, and take up the jobs of its machine's dead. Gives their ids."""
     try:
         with runner.database.write() as session:
-            workers.seen(session, runner.name, runner.settings.workers)
-            return rescue.take_up_dead(session, lives, runner.settings.max_losses)
+            workers.record_heartbeat(session, runner.name, runner.settings.workers)
+            return rescue.rescue_dead(session, lives, runner.settings.max_losses)
     finally:
         runner.database.dispose()

@@ -50,12 +50,12 @@ def sweep(database: Database, app: Celery, settings: Settings) -> None:
     They do if nobody was told of them: the broker was away, or the process that should have rung is gone.
     """
     with database.write() as session:
-        lost = rescue.take_up_dead(session, lives, settings.max_losses)
-        lost += rescue.take_up_expired(session, settings.lease_seconds, settings.max_losses)
+        lost = rescue.rescue_dead(session, lives, settings.max_losses)
+        lost += rescue.rescue_expired(session, settings.lease_seconds, settings.max_losses)
     for job_id in lost:
         log.warning("%s lost its worker", job_id)
     with database.read() as session:
-        idle = rescue.places_to_fill(session, settings.lease_seconds)
+        idle = rescue.count_startable(session, settings.lease_seconds)
     for _place in range(idle):
         if not queue.wake_up(app):
             break
@@ -65,10 +65,10 @@ def tidy(database: Database, blobs: Blobs, settings: Settings) -> None:
     """Forget old keys and workers, and delete blobs that no dataset names and workspaces that nobody uses."""
     blobs.tidy_scratch(ORPHAN_SECONDS)
     with database.write() as session:
-        rescue.forget_old(session, settings.idempotency_seconds, FORGET_WORKERS_SECONDS)
+        rescue.delete_stale(session, settings.idempotency_seconds, FORGET_WORKERS_SECONDS)
     for sha256 in blobs.older_than(ORPHAN_SECONDS):
         with database.read() as session:
-            needed = datasets.blob_is_needed(session, sha256)
+            needed = datasets.blob_is_referenced(session, sha256)
         if needed:
             continue
         with database.write() as session:

@@ -12,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
-from backpropd.store.scheduling import claims
+from backpropd.store.scheduling import claims, job_endings
 from backpropd.store.scheduling.claims import Claim
 from backpropd.store.sql.database import Database
 from worker.epoch_writer import EpochWriter
@@ -44,7 +44,7 @@ class Runner:
         since = time.monotonic()
         if lease is None and (claimant := self._claimant()):
             with self.database.write() as session:
-                lease = self._lease(claims.claim_best(session, claimant), since)
+                lease = self._lease(claims.claim_next(session, claimant), since)
         if lease is None:
             return False
         claim = lease.claim
@@ -79,7 +79,7 @@ class Runner:
         except Exception as error:
             log.exception("%s failed in a way nobody foresaw", claim.job_id)
             code, detail = "internal_error", f"the worker met an error of its own: {error!r}"
-        return lease.write(lambda session: claims.fail(session, claim, code, detail))
+        return lease.write(lambda session: job_endings.fail(session, claim, code, detail))
 
     def _train(self, claim: Claim, lease: Lease) -> str:
         if self.board.stopping():  # it was taken along just before
@@ -99,7 +99,7 @@ class Runner:
                 status, then = journal.succeed(run.stop_reason, model, self._claimant())
                 self._next = self._lease(then, since)
                 return status
-        except claims.StopRequested as asked:
+        except job_endings.StopRequested as asked:
             lease.hear(asked.request)
         except errors.BackpropdError:
             journal.flush()  # what was learned before an error is kept, too

@@ -1,5 +1,5 @@
-"""What is kept: SQL rows and blobs. The only place that knows SQLAlchemy.
+"""Persistence: SQL rows and blobs. The only package that imports SQLAlchemy's tables.
 
-Functions take a `Session` and never commit: the caller opens the transaction (`Database.write`, `Database.read`) and
-sees where it ends.
+A module for each resource; `sql` is below them, `scheduling` (the work queue) above. Functions take a `Session` and
+never commit: the caller opens the transaction with `Database.write` or `Database.read`.
 """

@@ -1,4 +1,4 @@
-"""The audit trail: who made, rotated or revoked which key, and who deleted what."""
+"""The audit trail: who created, rotated or revoked which key, and who deleted what."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from backpropd.store.sql.schema import Audit
 
 
 def record(session: Session, tenant: str, actor: str, action: str, subject: str) -> None:
-    """Write down a deed, in the transaction that does it."""
+    """Add an entry, in the transaction of the action itself."""
     session.add(Audit(at=now(), tenant=tenant, actor=actor, action=action, subject=subject))
 
 
 def after(session: Session, tenant: str | None, number: int, limit: int) -> Sequence[Audit]:
-    """The entries that follow `number`, oldest first: a tenant's, or everybody's."""
-    whose = [] if tenant is None else [Audit.tenant == tenant]
-    query = select(Audit).where(*whose, Audit.number > number).order_by(Audit.number).limit(limit)
+    """The entries after `number`, oldest first, of one tenant, or of all tenants for None."""
+    conditions = [] if tenant is None else [Audit.tenant == tenant]
+    query = select(Audit).where(*conditions, Audit.number > number).order_by(Audit.number).limit(limit)
     return session.scalars(query).all()

@@ -8,17 +8,18 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import idempotency, tenants
+from backpropd.store import idempotency
 from backpropd.store.blobs import Blobs
 from backpropd.store.ids import new_id
+from backpropd.store.sql import tenant_rows
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.paging import Page, page
 from backpropd.store.sql.schema import Dataset, Job
-from backpropd.store.status import OVER
+from backpropd.store.status import TERMINAL
 
 
 def create(session: Session, tenant: str, **fields: Any) -> Dataset:
-    """Add a dataset: `name, format, rows, size (bytes), sha256, columns`, and its `id` if it has one already."""
+    """Add a dataset: `name, format, rows, size` (in bytes), `sha256, columns`, and optionally its `id`."""
     dataset = Dataset(**{"id": new_id("ds"), "tenant": tenant, "created_at": now(), **fields})
     session.add(dataset)
     session.flush()
@@ -28,12 +29,12 @@ def create(session: Session, tenant: str, **fields: Any) -> Dataset:
 
 def get(session: Session, tenant: str, dataset_id: str) -> Dataset:
     """The tenant's dataset of this id. Raises `errors.NotFound`."""
-    return tenants.find(session, Dataset, tenant, dataset_id)
+    return tenant_rows.find(session, Dataset, tenant, dataset_id)
 
 
 def table(session: Session | Connection, tenant: str, dataset_id: str) -> Row[Any]:
-    """The `columns` and the number of `rows` of the tenant's dataset of this id. Raises `errors.NotFound`."""
-    return tenants.look(session, Dataset, tenant, dataset_id, Dataset.columns, Dataset.rows)
+    """The `columns` and the number of `rows` of the tenant's dataset. Raises `errors.NotFound`."""
+    return tenant_rows.find_columns(session, Dataset, tenant, dataset_id, Dataset.columns, Dataset.rows)
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Dataset]:
@@ -42,41 +43,41 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
 
 
 def delete(session: Session, tenant: str, dataset_id: str) -> str:
-    """Delete a dataset that no unfinished job needs; finished jobs keep its id as history. Gives its blob's name.
+    """Delete a dataset and give the name of its blob. Finished jobs still name it.
 
-    Raises `errors.Conflict` while a job that is not over was given it, `errors.NotFound`.
+    Raises `errors.Conflict` while an unfinished job needs it, `errors.NotFound`.
     """
-    dataset = tenants.find(session, Dataset, tenant, dataset_id, lock=True)
-    given = or_(and_(Job.tenant == tenant, Job.dataset_id == dataset_id), Job.validation_dataset_id == dataset_id)
-    needed = select(exists().where(given, Job.status.not_in(OVER)))
+    dataset = tenant_rows.find(session, Dataset, tenant, dataset_id, lock=True)
+    named = or_(and_(Job.tenant == tenant, Job.dataset_id == dataset_id), Job.validation_dataset_id == dataset_id)
+    needed = select(exists().where(named, Job.status.not_in(TERMINAL)))
     if session.scalar(needed):
-        raise errors.Conflict("a job that is not over needs this dataset: wait for it, or cancel it, then delete")
+        raise errors.Conflict("an unfinished job needs this dataset: wait for the job or cancel it, then delete again")
     session.delete(dataset)
     idempotency.forget(session, tenant, dataset_id)
     return dataset.sha256
 
 
-def hold_blob(session: Session, sha256: str) -> None:
-    """Let nobody else look whether this blob is needed, or say that it is, before this transaction ends.
+def lock_blob(session: Session, sha256: str) -> None:
+    """Lock a blob's name until this transaction ends, so that no reaper deletes bytes that an upload relies on.
 
-    So a reaper deletes no bytes that an upload under way counts on. On SQLite whoever may write is alone anyway.
+    SQLite has only one writer at a time and needs no lock.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(int(sha256[:15], 16))))
 
 
-def blob_is_needed(session: Session, sha256: str) -> bool:
-    """Whether any dataset, of any tenant, has these bytes."""
+def blob_is_referenced(session: Session, sha256: str) -> bool:
+    """Whether a dataset of any tenant names this blob."""
     return bool(session.scalar(select(exists().where(Dataset.sha256 == sha256))))
 
 
 def delete_blob(session: Session, blobs: Blobs, sha256: str) -> bool:
-    """Delete a blob that no dataset names, whoever may be uploading the same bytes; tells whether it was deleted.
+    """Delete a blob unless a dataset names it, and give whether it was deleted.
 
-    The caller's transaction does nothing else: the blob must not be gone before the row that named it is.
+    Needs a transaction of its own: the deletion of the row that named the blob must be committed before.
     """
-    hold_blob(session, sha256)
-    if blob_is_needed(session, sha256):
+    lock_blob(session, sha256)
+    if blob_is_referenced(session, sha256):
         return False
     blobs.delete(sha256)
     return True

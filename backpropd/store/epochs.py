@@ -1,4 +1,4 @@
-"""Epochs: the learning curve of a job, read a page at a time or thinned to a number of points."""
+"""Epochs: a job's learning curve, written in batches, read in pages or thinned to a number of points."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backpropd.store.sql import statements
 from backpropd.store.sql.column_types import JsonText, json_text
 from backpropd.store.sql.schema import Epoch
 
-# Columns: an entity of the ORM takes several times as long to make, and a curve may have a million.
+# Columns instead of ORM objects, which take several times as long to make: a curve may have a million epochs.
 _ROWS = sa.select(
     Epoch.epoch,
     Epoch.loss,
@@ -24,8 +24,8 @@ _ROWS = sa.select(
     Epoch.seconds,
 ).order_by(Epoch.epoch)
 FIELDS = tuple(_ROWS.selected_columns.keys())
-# One parameter for all rows: PostgreSQL takes them several times as fast as one by one. JSON and not JSONB, which would
-# make each number a decimal on the way.
+# One parameter for all rows: several times as fast on PostgreSQL as one row at a time. JSON instead of JSONB, which
+# would convert each number to a decimal.
 _ADD = sa.text(
     "INSERT INTO epochs (job_number, tenant, epoch, loss, validation_loss, metrics, validation_metrics, "
     "gradient_norm, learning_rate, seconds) "
@@ -36,7 +36,7 @@ _ADD = sa.text(
 
 
 def add(session: Session, job_number: int, tenant: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write epochs, dicts of `FIELDS`; those that are there already stay as they are."""
+    """Insert epochs, dicts of `FIELDS`; those that exist already stay as they are."""
     if session.get_bind().dialect.name == "postgresql":
         owner = {"job": job_number, "tenant": tenant}
         statements.run(session, _ADD, {**owner, "rows": json_text(rows)})
@@ -46,26 +46,23 @@ def add(session: Session, job_number: int, tenant: str, rows: Sequence[dict[str,
 
 
 def after(session: Session, job_number: int, epoch: int, limit: int) -> Sequence[Any]:
-    """The `limit` epochs that follow `epoch`, oldest first, as rows of `FIELDS`.
-
-    The primary key makes any page as quick as the first.
-    """
+    """The `limit` epochs after `epoch`, oldest first, as rows of `FIELDS`. Any page is as fast as the first."""
     return session.execute(_ROWS.where(Epoch.job_number == job_number, Epoch.epoch > epoch).limit(limit)).all()
 
 
 def thinned(session: Session, job_number: int, points: int) -> Sequence[Any]:
-    """About `points` epochs, evenly spread, and always the first, the last and those of the smallest losses.
+    """About `points` epochs, evenly spaced, as rows of `FIELDS`; at most that many if `points` is at least 4.
 
-    At most `points` rows of `FIELDS` where `points` is at least 4.
+    They include the first, the last, and those of the smallest loss and validation loss.
     """
     of_job = Epoch.job_number == job_number
     last = session.scalar(sa.select(sa.func.max(Epoch.epoch)).where(of_job))
     if last is None:
         return []
-    kept = {1, last, *_minima(session, job_number)}
-    spread = max(points - len(kept), 0)
-    kept.update(1 + (last - 1) * step // (spread + 1) for step in range(1, spread + 1))
-    return session.execute(_ROWS.where(of_job, Epoch.epoch.in_(kept))).all()
+    chosen = {1, last, *_minima(session, job_number)}
+    spread = max(points - len(chosen), 0)
+    chosen.update(1 + (last - 1) * step // (spread + 1) for step in range(1, spread + 1))
+    return session.execute(_ROWS.where(of_job, Epoch.epoch.in_(chosen))).all()
 
 
 def _minima(session: Session, job_number: int) -> list[int]:

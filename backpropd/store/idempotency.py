@@ -1,8 +1,9 @@
-"""Idempotency keys: the same key and request give what the first one made."""
+"""Idempotency keys: a repeated request gives the resource that the first one created."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy import delete as sql_delete
@@ -11,47 +12,57 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from backpropd import errors
 from backpropd.store.sql import statements
-from backpropd.store.sql.column_types import in_seconds, now, seconds_named
+from backpropd.store.sql.column_types import microseconds, microseconds_parameter, now
 from backpropd.store.sql.schema import IdempotencyKey
 
+_IDENTITY = (IdempotencyKey.tenant, IdempotencyKey.route, IdempotencyKey.key)
+_EXISTING = select(IdempotencyKey.request_sha256, IdempotencyKey.made_id)
+_EXISTING = _EXISTING.where(*(column == bindparam(column.key) for column in _IDENTITY))
 
-def made_before(
-    session: Session, tenant: str, route: str, key: str, request_sha256: str, life_seconds: float, made_id: str
-) -> str | None:
-    """The id that this key's request made; or None, and the key stands for `made_id`, which the caller is to make now.
 
-    A concurrent request with the same key waits here until the first one's transaction ends. Raises
-    `errors.IdempotencyMismatch` if the key came with another request.
+class KeyedRequest(NamedTuple):
+    """A request with an Idempotency-Key: its route, the key, the hash of its content, and how long the key is valid."""
+
+    route: str
+    key: str
+    sha256: str
+    lifetime_seconds: float
+
+
+def find_or_reserve(session: Session, tenant: str, request: KeyedRequest | None, new_id: str) -> str | None:
+    """The id that an earlier request with this key created, or None if the caller is to create `new_id`.
+
+    Then the key is reserved for `new_id`: a concurrent request with the same key waits until this transaction ends.
+    Without a keyed request the answer is None. Raises `errors.IdempotencyMismatch` if the key came with another
+    request.
     """
-    owner = {"tenant": tenant, "route": route, "key": key}
-    row = {**owner, "request_sha256": request_sha256, "made_id": made_id, "ago": in_seconds(-life_seconds)}
-    if statements.run(session, _taking(session.get_bind().dialect.name), row).first() is not None:
+    if request is None:
         return None
-    known = statements.run(session, KNOWN, owner).one()
-    if known.request_sha256 != request_sha256:
+    identity = {"tenant": tenant, "route": request.route, "key": request.key}
+    row = {"request_sha256": request.sha256, "made_id": new_id, "offset": microseconds(-request.lifetime_seconds)}
+    if statements.run(session, _reserve(session.get_bind().dialect.name), identity | row).first() is not None:
+        return None
+    existing = statements.run(session, _EXISTING, identity).one()
+    if existing.request_sha256 != request.sha256:
         raise errors.IdempotencyMismatch(
             "this Idempotency-Key was used with another request: send a new key with a new request"
         )
-    made: str = known.made_id
-    return made
+    existing_id: str = existing.made_id
+    return existing_id
 
 
 @cache
-def _taking(dialect: str) -> ReturningInsert[int]:
-    """Write the key down, over an older one whose life is past; gives no row for one that lives."""
-    taking = statements.INSERTS[dialect](IdempotencyKey).values(created_at=now())
-    anew = {name: taking.excluded[name] for name in ("request_sha256", "made_id", "created_at")}
-    past = IdempotencyKey.created_at < now(seconds_named("ago"))
-    return taking.on_conflict_do_update(index_elements=OWNER, set_=anew, where=past).returning(IdempotencyKey.number)
-
-
-OWNER = (IdempotencyKey.tenant, IdempotencyKey.route, IdempotencyKey.key)
-KNOWN = select(IdempotencyKey.request_sha256, IdempotencyKey.made_id)
-KNOWN = KNOWN.where(*(column == bindparam(column.key) for column in OWNER))
+def _reserve(dialect: str) -> ReturningInsert[int]:
+    """Insert a key, or overwrite an expired one; gives no row if the key is in use."""
+    insert = statements.INSERTS[dialect](IdempotencyKey).values(created_at=now())
+    new = {name: insert.excluded[name] for name in ("request_sha256", "made_id", "created_at")}
+    expired = IdempotencyKey.created_at < now(microseconds_parameter("offset"))
+    upsert = insert.on_conflict_do_update(index_elements=_IDENTITY, set_=new, where=expired)
+    return upsert.returning(IdempotencyKey.number)
 
 
 def forget(session: Session, tenant: str, made_id: str) -> None:
-    """Forget the keys that made what is being deleted: with them the same request makes it anew."""
+    """Delete the keys of a resource that is being deleted: the same request then creates a new one."""
     session.execute(
         sql_delete(IdempotencyKey).where(IdempotencyKey.tenant == tenant, IdempotencyKey.made_id == made_id)
     )

@@ -1,15 +1,15 @@
-"""Ids: opaque, URL-safe, sorted by creation, with a prefix that says what they name."""
+"""Ids of resources: URL-safe, sorted by creation, with a prefix for the kind of resource."""
 
 from __future__ import annotations
 
 import secrets
 import time
 
-ALPHABET = "0123456789abcdefghijkmnpqrstuvwx"  # 32 characters in ASCII order, so that ids sort as their times do
+ALPHABET = "0123456789abcdefghijkmnpqrstuvwx"  # 32 characters in ASCII order, so that ids sort by time
 LENGTH = 25  # characters after the prefix
 
 
 def new_id(prefix: str) -> str:
-    """A fresh id such as `job_01j8z6k4m2q0…`: 45 bits of milliseconds, then 80 random bits, 5 bits a character."""
+    """A new id such as `job_01j8z6k4m2q0…`: 45 bits of milliseconds, then 80 random bits, 5 bits a character."""
     number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
     return f"{prefix}_" + "".join(ALPHABET[number >> shift & 31] for shift in range(5 * (LENGTH - 1), -1, -5))

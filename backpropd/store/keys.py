@@ -1,4 +1,4 @@
-"""API keys: made, listed, rotated, revoked, and told from what only looks like one."""
+"""API keys: created, listed, rotated, revoked, and authenticated."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import tenants
 from backpropd.store.ids import new_id
+from backpropd.store.sql import tenant_rows
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.paging import Page, page
 from backpropd.store.sql.schema import ApiKey
 from backpropd.store.tokens import hashed, key_id_of, new_token
 
-SCOPES = ("read", "write", "admin")  # each has those before it in it
-UNKNOWN = "this API key is not known here: it was revoked or rotated, or belongs to another service"
+SCOPES = ("read", "write", "admin")  # each includes those before it
+UNKNOWN = "this API key is unknown: it was revoked or rotated, or belongs to another service"
 
-BEARER = select(
+_CREDENTIALS = select(
     ApiKey.tenant,
     ApiKey.scopes,
     ApiKey.sha256,
     ApiKey.expires_at,
     (ApiKey.expires_at <= now()).label("expired"),
     ApiKey.previous_sha256,
-    (ApiKey.previous_expires_at > now()).label("previous_counts"),
+    (ApiKey.previous_expires_at > now()).label("previous_is_valid"),
 ).where(ApiKey.id == bindparam("id"))
 
 
 class Bearer(NamedTuple):
-    """Who sends a key: its id, its tenant, and what it may."""
+    """The authenticated sender of a request: the key's id, its tenant and its scopes."""
 
     key_id: str
     tenant: str
@@ -43,7 +43,7 @@ class Bearer(NamedTuple):
 def create(
     session: Session, tenant: str, name: str | None, scopes: Collection[str], expires_at: datetime | None
 ) -> tuple[ApiKey, str]:
-    """Add a key; gives it and its text, which can be read this one time."""
+    """Add a key. Gives it and its text, which is not stored and cannot be read again."""
     id = new_id("key")
     token = new_token(id)
     ordered = [scope for scope in SCOPES if scope in scopes]
@@ -57,7 +57,7 @@ def create(
 
 def get(session: Session, tenant: str, key_id: str) -> ApiKey:
     """The tenant's key of this id. Raises `errors.NotFound`."""
-    return tenants.find(session, ApiKey, tenant, key_id)
+    return tenant_rows.find(session, ApiKey, tenant, key_id)
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[ApiKey]:
@@ -66,8 +66,8 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
 
 
 def rotate(session: Session, tenant: str, key_id: str, overlap_seconds: float) -> tuple[ApiKey, str]:
-    """Give a key a new text; the one before counts for so much longer. Raises `errors.NotFound`."""
-    key = tenants.find(session, ApiKey, tenant, key_id, lock=True)
+    """Give a key a new text; the previous one stays valid for `overlap_seconds`. Raises `errors.NotFound`."""
+    key = tenant_rows.find(session, ApiKey, tenant, key_id, lock=True)
     token = new_token(key.id)
     key.previous_sha256, key.previous_expires_at = key.sha256, now(overlap_seconds)
     key.sha256 = hashed(token)
@@ -77,26 +77,26 @@ def rotate(session: Session, tenant: str, key_id: str, overlap_seconds: float) -
 
 
 def revoke(session: Session, tenant: str, key_id: str) -> None:
-    """Let this key count no more. Raises `errors.NotFound`."""
-    session.delete(tenants.find(session, ApiKey, tenant, key_id))
+    """Delete a key. Raises `errors.NotFound`."""
+    session.delete(tenant_rows.find(session, ApiKey, tenant, key_id))
 
 
 def authenticate(connection: Connection, token: str) -> Bearer:
-    """Whose text this is. Raises `errors.Unauthenticated`."""
+    """The sender who has this key's text. Raises `errors.Unauthenticated`, `errors.KeyExpired`."""
     key_id = key_id_of(token)
-    key = connection.execute(BEARER, {"id": key_id}).first()
+    key = connection.execute(_CREDENTIALS, {"id": key_id}).first()
     given = hashed(token)
     if key is None or not (
         hmac.compare_digest(key.sha256, given)
-        or (key.previous_counts and hmac.compare_digest(key.previous_sha256, given))
+        or (key.previous_is_valid and hmac.compare_digest(key.previous_sha256, given))
     ):
         raise errors.Unauthenticated(UNKNOWN)
     if key.expired:
-        raise errors.KeyExpired(f"this API key was good until {key.expires_at:%Y-%m-%d %H:%M} UTC: ask for a new one")
+        raise errors.KeyExpired(f"this API key expired at {key.expires_at:%Y-%m-%d %H:%M} UTC: ask for a new one")
     return Bearer(key_id, key.tenant, tuple(key.scopes))
 
 
-def note_use(session: Session, key_id: str, at_most_every_seconds: float) -> None:
-    """Write down that a key was used just now, unless that was done lately."""
-    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now(-at_most_every_seconds))
+def record_use(session: Session, key_id: str, interval_seconds: float) -> None:
+    """Set the time of a key's last use, at most once in `interval_seconds`."""
+    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now(-interval_seconds))
     session.execute(update(ApiKey).where(ApiKey.id == key_id, stale).values(last_used_at=now()))

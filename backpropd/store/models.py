@@ -1,4 +1,4 @@
-"""Models: what succeeded jobs made."""
+"""Models: the results of succeeded jobs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
 from backpropd import errors
-from backpropd.store import tenants
+from backpropd.store.sql import tenant_rows
 from backpropd.store.sql.paging import Page, page
 from backpropd.store.sql.schema import Job, Model
-from backpropd.store.status import OVER
+from backpropd.store.status import TERMINAL
 
 
 def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttribute[Any]) -> Model:
-    """The tenant's model of this id, with these of the columns that are not read unasked. Raises `errors.NotFound`."""
-    return tenants.find(session, Model, tenant, model_id, *map(undefer, columns))
+    """The tenant's model of this id, with these of its deferred columns. Raises `errors.NotFound`."""
+    return tenant_rows.find(session, Model, tenant, model_id, *map(undefer, columns))
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Model]:
@@ -25,12 +25,14 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
 
 
 def delete(session: Session, tenant: str, model_id: str) -> None:
-    """Delete a model; the job that made it keeps its id as history.
+    """Delete a model. Its job still names it.
 
-    Raises `errors.Conflict` while a job that is not over goes on from it, `errors.NotFound`.
+    Raises `errors.Conflict` while an unfinished job starts from it, `errors.NotFound`.
     """
-    model = tenants.find(session, Model, tenant, model_id, lock=True)
-    needed = select(exists().where(Job.warm_start_model_id == model_id, Job.status.not_in(OVER)))
+    model = tenant_rows.find(session, Model, tenant, model_id, lock=True)
+    needed = select(exists().where(Job.warm_start_model_id == model_id, Job.status.not_in(TERMINAL)))
     if session.scalar(needed):
-        raise errors.Conflict("a job that is not over goes on from this model: wait for it, or cancel it, then delete")
+        raise errors.Conflict(
+            "an unfinished job starts from this model: wait for the job or cancel it, then delete again"
+        )
     session.delete(model)

@@ -1,4 +1,4 @@
-"""A job's statuses and the moves between them: the one table that everybody asks."""
+"""The statuses of a job and the transitions between them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a job is in its life."""
+    """The state of a job. The values are stored in SQL and are part of the HTTP contract."""
 
     QUEUED = "queued"  # waits for a worker
-    RUNNING = "running"  # a worker holds its lease
-    PAUSED = "paused"  # put aside with its checkpoint, until somebody resumes it
-    SUCCEEDED = "succeeded"  # made its model
+    RUNNING = "running"  # leased by a worker
+    PAUSED = "paused"  # waits, with its checkpoint, until the client resumes it
+    SUCCEEDED = "succeeded"  # ended with a model
     FAILED = "failed"  # ended with an error, which the job names
-    CANCELLED = "cancelled"  # ended because somebody asked for it
+    CANCELLED = "cancelled"  # ended on the client's request
 
 
-OVER = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
-
-MOVES: dict[Status, frozenset[Status]] = {
+ALLOWED_TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.RUNNING, Status.PAUSED, Status.CANCELLED}),
     Status.RUNNING: frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.PAUSED, Status.QUEUED}),
     Status.PAUSED: frozenset({Status.QUEUED, Status.CANCELLED}),
-    **{status: frozenset() for status in OVER},
+    Status.SUCCEEDED: frozenset(),
+    Status.FAILED: frozenset(),
+    Status.CANCELLED: frozenset(),
 }
+
+TERMINAL = frozenset(status for status, following in ALLOWED_TRANSITIONS.items() if not following)

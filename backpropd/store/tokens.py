@@ -1,4 +1,4 @@
-"""The text of an API key: `bp_<the key's id>_<secret>`, ending in a checksum over all before it."""
+"""The text of an API key: `bp_<key id>_<secret><checksum of all before>`."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import zlib
 from backpropd import errors
 from backpropd.store.ids import ALPHABET, LENGTH
 
-SECRET = 32  # characters, 5 random bits each
-CHECKSUM = 7
-FORM = re.compile(rf"bp_(key_[{ALPHABET}]{{{LENGTH}}})_[{ALPHABET}]{{{SECRET + CHECKSUM}}}")
+SECRET_LENGTH = 32  # characters of 5 random bits each
+CHECKSUM_LENGTH = 7
+PATTERN = re.compile(rf"bp_(key_[{ALPHABET}]{{{LENGTH}}})_[{ALPHABET}]{{{SECRET_LENGTH + CHECKSUM_LENGTH}}}")
 
 
 def new_token(key_id: str) -> str:
-    """A fresh text for this key: 160 random bits and their checksum."""
-    text = f"bp_{key_id}_" + "".join(secrets.choice(ALPHABET) for _ in range(SECRET))
+    """A new text for this key, with 160 random bits."""
+    text = f"bp_{key_id}_" + "".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH))
     return text + _checksum(text)
 
 
 def key_id_of(token: str) -> str:
-    """The id of the key that this text is of. Raises `errors.KeyMistyped`, and asks no database."""
-    found = FORM.fullmatch(token)
-    if found is None or not token.endswith(_checksum(token[:-CHECKSUM])):
+    """The id in a key's text, read without the database. Raises `errors.KeyMistyped` for a wrong form or checksum."""
+    found = PATTERN.fullmatch(token)
+    if found is None or not token.endswith(_checksum(token[:-CHECKSUM_LENGTH])):
         raise errors.KeyMistyped(
-            "this is no API key: a letter of it is wrong, or missing. A key looks like bp_key_…_…; copy it anew"
+            "this is not an API key: a character of it is wrong or missing. A key looks like bp_key_…_…; copy it again"
         )
     return found[1]
 
 
 def hashed(token: str) -> str:
-    """What is kept of a text. It has 160 random bits, so that nothing slower than SHA-256 is needed."""
+    """The stored hash of a text. With its 160 random bits nothing slower than SHA-256 is needed."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _checksum(text: str) -> str:
     number = zlib.crc32(text.encode())
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(5 * (CHECKSUM - 1), -1, -5))
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(5 * (CHECKSUM_LENGTH - 1), -1, -5))

@@ -1,4 +1,4 @@
-"""What a tenant uses: counted from what is there, so that it is always right."""
+"""A tenant's usage, counted from its rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backpropd.store.sql.schema import Dataset, Job, Model
 
 @dataclass(frozen=True)
 class Usage:
-    """Jobs and the seconds that workers have held them; the rows of all datasets; the bytes of datasets and models."""
+    """Jobs and the time that workers leased them; the rows of all datasets; the bytes of datasets and models."""
 
     jobs: int
     training_seconds: float
@@ -24,9 +24,9 @@ class Usage:
 
 
 def of(session: Session, tenant: str) -> Usage:
-    """What this tenant's datasets, jobs and models come to."""
+    """The usage of this tenant."""
     jobs, seconds = session.execute(
-        select(func.count(), func.coalesce(func.sum(Job.seconds), 0.0)).where(Job.tenant == tenant)
+        select(func.count(), func.coalesce(func.sum(Job.training_seconds), 0.0)).where(Job.tenant == tenant)
     ).one()
     datasets, rows, bytes_ = session.execute(
         select(func.count(), _sum(Dataset.rows), _sum(Dataset.size)).where(Dataset.tenant == tenant)
@@ -36,25 +36,25 @@ def of(session: Session, tenant: str) -> Usage:
 
 
 def progress(session: Session, tenant: str) -> tuple[dict[str, int], int]:
-    """How many jobs of this tenant have each status, and how many epochs they have come to in all."""
+    """The number of this tenant's jobs by status, and of the epochs that they have trained in total."""
     query = select(Job.status, func.count(), _sum(Job.epoch)).where(Job.tenant == tenant).group_by(Job.status)
     rows = session.execute(query).all()
     return {status: count for status, count, _ in rows}, sum(int(epochs) for _, _, epochs in rows)
 
 
 def stored_bytes(session: Session, tenant: str) -> int:
-    """The bytes of a tenant's datasets and models: a look at two indexes."""
-    return int(statements.run(session, STORED, {"owner": tenant}).scalar_one())
+    """The bytes of a tenant's datasets and models, from two indexes."""
+    return int(statements.run(session, _STORED_BYTES, {"owner": tenant}).scalar_one())
 
 
 def _sum(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
     return func.coalesce(func.sum(column), 0)
 
 
-def _stored() -> Select[int]:
+def _select_stored_bytes() -> Select[int]:
     datasets = select(_sum(Dataset.size)).where(Dataset.tenant == bindparam("owner")).scalar_subquery()
     models = select(_sum(Model.size)).where(Model.tenant == bindparam("owner")).scalar_subquery()
     return select(datasets + models)
 
 
-STORED = _stored()
+_STORED_BYTES = _select_stored_bytes()

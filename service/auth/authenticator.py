@@ -30,7 +30,7 @@ class Authenticator:
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise errors.Unauthenticated(ASK)
-        with self._database.glance() as connection:
+        with self._database.read_connection() as connection:
             bearer = keys.authenticate(connection, token.strip())
         self._note(bearer.key_id)
         return Principal(bearer.tenant, bearer.key_id, bearer.scopes)
@@ -43,4 +43,4 @@ class Authenticator:
                 return
             self._noted = {id: at for id, at in self._noted.items() if now - at < NOTE_SECONDS} | {key_id: now}
         with self._database.write() as session:
-            keys.note_use(session, key_id, NOTE_SECONDS)
+            keys.record_use(session, key_id, NOTE_SECONDS)

@@ -51,9 +51,9 @@ def job(row: schema.Job, transitions: Iterable[schema.Transition]) -> dict[str, 
     }
 
 
-def place(outlook: QueueEstimate) -> dict[str, Any]:
+def place(estimate: QueueEstimate) -> dict[str, Any]:
     """A queued job's place in the queue."""
-    return {"position": outlook.position, "estimated_start_at": outlook.starts}
+    return {"position": estimate.position, "estimated_start_at": estimate.starts_at}
 
 
 def spec(resolved: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import time
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from backpropd.store.tenants import AN_ID
+from backpropd.store.sql.tenant_rows import ID_PATTERN
 from service.services import services
 
 log = logging.getLogger("service.requests")
@@ -36,7 +36,7 @@ def _open() -> None:
     g.began = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if A_REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-    ids = {name: value for name, value in (request.view_args or {}).items() if AN_ID.fullmatch(str(value))}
+    ids = {name: value for name, value in (request.view_args or {}).items() if ID_PATTERN.fullmatch(str(value))}
     clear_contextvars()
     bind_contextvars(request_id=g.request_id, **ids)
 

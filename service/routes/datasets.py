@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from backpropd.store.sql.schema import Dataset
 from service import schemas
 from service.auth.principal import record, tenant
 from service.http import rendering
-from service.http.idempotency import key_of
+from service.http.idempotency import idempotency_key, keyed_request
 from service.http.parsing import checked, json_body
 from service.http.routing import Answer, Routes
 from service.routes.account import refuse_when_full
@@ -132,20 +131,17 @@ def _save(read: Callable[[int], bytes], target: Path) -> None:
 def _keep(folder: Path, source: Path, name: str, delimiter: str | None, sample: str) -> Dataset:
     """Parse the file, store its Parquet form, and only then write the row that names it."""
     here = services()
-    key = key_of(request)
+    key = idempotency_key()
     table = folder / "table.parquet"
     info = here.reader.read(source, table, delimiter)
     sha256, size = here.blobs.put(table)
+    keyed = keyed_request(ROUTE, key, f"{sha256} {sample} {name}")
     with here.database.write() as session:
         dataset_id = new_id("ds")
-        fingerprint = hashlib.sha256(f"{sha256} {sample} {name}".encode()).hexdigest()
-        made_before = key and idempotency.made_before(
-            session, tenant(), ROUTE, key, fingerprint, here.settings.idempotency_seconds, dataset_id
-        )
-        if made_before:
-            return datasets.get(session, tenant(), made_before)
+        if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, dataset_id):
+            return datasets.get(session, tenant(), existing_id)
         refuse_when_full(session, size)
-        datasets.hold_blob(session, sha256)
+        datasets.lock_blob(session, sha256)
         if not here.blobs.holds(sha256):  # the reaper took it for an orphan, of earlier and equal bytes
             here.blobs.put(table)
         return datasets.create(

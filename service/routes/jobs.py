@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import time
 from collections.abc import Iterable, Iterator
@@ -18,13 +17,13 @@ from backpropd import errors, learn
 from backpropd.csv_injection import harmless_row
 from backpropd.store import epochs, idempotency, jobs, models
 from backpropd.store.ids import new_id
-from backpropd.store.scheduling import fair_queue
+from backpropd.store.scheduling import fair_queue, submission
 from backpropd.store.sql.schema import Job
-from backpropd.store.status import OVER, Status
+from backpropd.store.status import TERMINAL, Status
 from service import schemas
 from service.auth.principal import record, tenant
 from service.http import rendering
-from service.http.idempotency import key_of
+from service.http.idempotency import idempotency_key, keyed_request
 from service.http.routing import Answer, Routes
 from service.routes.account import refuse_when_over
 from service.services import Services, services
@@ -85,16 +84,14 @@ def _pointing(pointer: str) -> Iterator[None]:
 def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
     """Commit the job first, ring the doorbell second."""
     here = services()
-    key = key_of(request)
+    # Without the defaults: a value that the client left out may mean another one, depending on the kind of network.
+    keyed = keyed_request(ROUTE, idempotency_key(), body.model_dump_json(exclude_unset=True))
     with here.database.write() as session:
         job_id = new_id("job")
-        made_before = key and idempotency.made_before(
-            session, tenant(), ROUTE, key, _fingerprint(body), here.settings.idempotency_seconds, job_id
-        )
-        if made_before:
-            return _shown(session, jobs.get(session, tenant(), made_before))
+        if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, job_id):
+            return _shown(session, jobs.get(session, tenant(), existing_id))
         refuse_when_over(session)
-        queued = jobs.create(
+        queued = submission.submit(
             session,
             tenant(),
             id=job_id,
@@ -102,8 +99,8 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             epochs=spec["training"]["epochs"],
             name=body.name,
             priority=body.priority,
-            room=jobs.Room(here.settings.max_queued_jobs_per_tenant, here.settings.max_queued_jobs),
-            within_seconds=here.settings.lease_seconds,
+            limits=submission.QueueLimits(here.settings.max_queued_jobs_per_tenant, here.settings.max_queued_jobs),
+            worker_timeout_seconds=here.settings.lease_seconds,
             validation_dataset_id=body.training.validation_dataset_id,
             warm_start_model_id=body.training.warm_start_model_id,
             spec=spec,
@@ -111,20 +108,15 @@ def _queue(body: schemas.JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
         )
         bind_contextvars(job_id=job_id)
     here.worker_notifier.notify()
-    shown = rendering.job(queued.job, [jobs.submitted(queued.job)])
-    return {**shown, "queue": rendering.place(queued.outlook)}
-
-
-def _fingerprint(body: schemas.JobRequest) -> str:
-    # a default is not the same as its value written out: the neurons have defaults of their own
-    return hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
+    shown = rendering.job(queued.job, [jobs.first_transition(queued.job)])
+    return {**shown, "queue": rendering.place(queued.estimate)}
 
 
 def _shown(session: Session, job: Job) -> dict[str, Any]:
     """One job with its transitions, and its place in the queue if any."""
     (shown,) = _render(session, [job])
     if job.status == Status.QUEUED:
-        shown["queue"] = rendering.place(fair_queue.outlook(session, job, services().settings.lease_seconds))
+        shown["queue"] = rendering.place(fair_queue.estimate(session, job, services().settings.lease_seconds))
     return shown
 
 
@@ -157,11 +149,11 @@ def _when_over(job_id: str, until: float) -> dict[str, Any]:
             with here.database.read() as session:
                 job = jobs.get(session, tenant(), job_id)
                 left = until - time.monotonic()
-                if job.status in OVER or left <= 0:
+                if job.status in TERMINAL or left <= 0:
                     return _shown(session, job)
             if seen is UNSEEN:  # and there is such a job: nothing else is watched
                 watching.enter_context(here.job_watcher.watch(job_id))
-            while left > 0 and (mark := here.job_watcher.wait(job_id, seen, left)) and mark.status not in OVER:
+            while left > 0 and (mark := here.job_watcher.wait(job_id, seen, left)) and mark.status not in TERMINAL:
                 seen, left = mark, until - time.monotonic()
 
 

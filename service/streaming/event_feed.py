@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from backpropd.store import epochs, jobs
+from backpropd.store.job_versions import JobVersion
 from backpropd.store.sql.database import Database
-from backpropd.store.status import OVER
+from backpropd.store.status import TERMINAL
 from service.http import rendering
-from service.streaming.job_watcher import Mark
 
 BATCH = 500  # epochs
 KEPT = 32  # batches
@@ -42,7 +42,7 @@ class _Wanted(NamedTuple):
 
     tenant: str
     job_id: str
-    mark: Mark | None
+    mark: JobVersion | None
     place: Place
 
 
@@ -54,7 +54,7 @@ class EventFeed:
         self._keeping = threading.Lock()
         self._kept: OrderedDict[_Wanted, tuple[float, Future[Batch]]] = OrderedDict()
 
-    def after(self, tenant: str, job_id: str, mark: Mark | None, place: Place) -> Batch:
+    def after(self, tenant: str, job_id: str, mark: JobVersion | None, place: Place) -> Batch:
         """What comes after `place` in the tenant's job, told by somebody to whom the watcher has shown `mark`.
 
         Raises `errors.NotFound` and `errors.Unavailable`, to all that wait for the same batch.
@@ -91,7 +91,7 @@ class EventFeed:
             transitions = jobs.transitions(session, [job])[job.number]
             fresh = epochs.after(session, job.number, place.epoch, BATCH)
             shown = rendering.job(job, transitions)
-        more, over = len(fresh) == BATCH, job.status in OVER
+        more, over = len(fresh) == BATCH, job.status in TERMINAL
         events = []
         if place.statuses < len(transitions) and not over:
             place = place._replace(statuses=len(transitions))

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from flask import Response
 
 from backpropd import errors
+from backpropd.store.job_versions import JobVersion
 from backpropd.store.sql.schema import Job
 from service.auth.principal import caller
 from service.services import Services
 from service.streaming.event_feed import Place
-from service.streaming.job_watcher import UNSEEN, Mark
+from service.streaming.job_watcher import UNSEEN
 
 PAUSE_SECONDS = 0.1  # between two reads for one stream; in a crowd, longer, so that a crowd costs no more
 PAUSE_SECONDS_EACH = 0.005
@@ -58,7 +59,7 @@ class _Stream:
         """Everything after the place, until the job is over or the stream has lived its time."""
         until = time.monotonic() + self.world.settings.event_stream_seconds
         watcher = self.world.job_watcher
-        seen: Mark | None = UNSEEN
+        seen: JobVersion | None = UNSEEN
         yield b"retry: 1000\n\n"
         with watcher.watch(self.job_id):
             while not self.over and (left := until - time.monotonic()) > 0:
@@ -73,7 +74,7 @@ class _Stream:
                 seen = mark
                 time.sleep(max(PAUSE_SECONDS, PAUSE_SECONDS_EACH * watcher.watching))
 
-    def _batches(self, mark: Mark | None) -> Iterator[bytes]:
+    def _batches(self, mark: JobVersion | None) -> Iterator[bytes]:
         """What has come since the place, a batch of events at a time."""
         more = True
         while more:

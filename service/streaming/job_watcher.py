@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from backpropd import errors
-from backpropd.store.scheduling import job_versions
+from backpropd.store import job_versions
+from backpropd.store.job_versions import JobVersion
 from backpropd.store.sql.database import Database
 
 log = logging.getLogger(__name__)
@@ -19,15 +19,7 @@ LOOK_SECONDS = 0.025
 AWAY_SECONDS = 1.0  # between two looks while the database is away
 
 
-class Mark(NamedTuple):
-    """What changes when there is news of a job."""
-
-    status: str
-    token: int
-    epoch: int
-
-
-UNSEEN = Mark("", -1, -1)
+UNSEEN = JobVersion("", -1, -1)
 
 
 class _Watched:
@@ -35,7 +27,7 @@ class _Watched:
 
     def __init__(self, lock: threading.Lock) -> None:
         self.news = threading.Condition(lock)  # its own: news of one job wakes nobody who waits for another
-        self.mark: Mark | None = UNSEEN
+        self.mark: JobVersion | None = UNSEEN
         self.watchers = 0
 
 
@@ -73,7 +65,7 @@ class JobWatcher:
                 if not job.watchers:
                     del self._jobs[job_id]
 
-    def wait(self, job_id: str, seen: Mark | None, seconds: float) -> Mark | None:
+    def wait(self, job_id: str, seen: JobVersion | None, seconds: float) -> JobVersion | None:
         """The watched job's mark as soon as it is another than `seen`, or after so long; None if it is gone."""
         with self._lock:
             job = self._jobs[job_id]
@@ -89,10 +81,8 @@ class JobWatcher:
                 watched = list(self._jobs)
             pause = LOOK_SECONDS
             try:
-                with self._database.glance() as connection:
-                    found = {
-                        row.id: Mark(row.status, row.token, row.epoch) for row in job_versions.of(connection, watched)
-                    }
+                with self._database.read_connection() as connection:
+                    found = job_versions.read(connection, watched)
             except errors.Unavailable:
                 pause = AWAY_SECONDS
             except Exception:  # whatever it is: those who wait must not wait for a thread that is gone
@@ -102,7 +92,7 @@ class JobWatcher:
                 self._tell({job_id: found.get(job_id) for job_id in watched})
             time.sleep(pause)
 
-    def _tell(self, found: dict[str, Mark | None]) -> None:
+    def _tell(self, found: dict[str, JobVersion | None]) -> None:
         with self._lock:
             for job_id, mark in found.items():
                 job = self._jobs.get(job_id)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backpropd.store import datasets, jobs
+from backpropd.store import datasets
+from backpropd.store.scheduling import submission
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Job
@@ -41,7 +42,7 @@ def a_job(database: Database, *, priority: int = 0, dataset_id: str | None = Non
     """A new queued job."""
     dataset_id = dataset_id or a_dataset(database)
     with database.write() as session:
-        return jobs.create(
+        return submission.submit(
             session, tenant, dataset_id=dataset_id, epochs=10, name=None, priority=priority, spec={}, meta={}
         ).job
 

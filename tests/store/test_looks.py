@@ -8,11 +8,11 @@ from itertools import product
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, text
 
 from backpropd.store import jobs
 from backpropd.store.ids import new_id
-from backpropd.store.scheduling import claims, fair_queue
+from backpropd.store.scheduling import claims, queries
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql import statements
 from backpropd.store.sql.column_types import now
@@ -75,10 +75,13 @@ def read_so_far(session: Any) -> int:
 
 
 def test_claims_counts_and_pages_read_little_whatever_the_statistics_say(crowded: Database) -> None:
-    read, counts = {}, select(*fair_queue.COUNTS)
+    read: dict[object, int] = {}
+    lengths = queries.FILE.query("queue_lengths")
     with crowded.write() as session:
-        read["claim"] = read_by(session, lambda: claims.claim_best(session, ClaimOptions("w", 30)))
-        read["count"] = read_by(session, lambda: statements.run(session, counts, {"whose": TENANT, "most": 10}))
+        read["claim"] = read_by(session, lambda: claims.claim_next(session, ClaimOptions("w", 30)))
+        read["lengths"] = read_by(
+            session, lambda: statements.run(session, lengths, {"tenant": TENANT, "max_counted": 10})
+        )
         looks = product((TENANT, "many", "nobody"), (None, *Status), (None, new_id("job")), (None, "dataset_1", "few"))
         for tenant, status, start, dataset in looks:
             if dataset is None or status is None or (tenant == "many" and status == "queued"):

@@ -17,10 +17,11 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import StatementError
 
 from backpropd import errors
-from backpropd.store import datasets, epochs, idempotency, jobs, models
+from backpropd.store import datasets, epochs, idempotency, job_versions, jobs, models
 from backpropd.store.blobs import Blobs
+from backpropd.store.idempotency import KeyedRequest
 from backpropd.store.ids import new_id
-from backpropd.store.scheduling import claims, job_versions, workers
+from backpropd.store.scheduling import claims, job_endings, leases, submission, workers
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.database import Database, wal_is_safe
@@ -75,7 +76,7 @@ def of_before(database: Database, revision: str) -> Iterator[Connection]:
 def test_a_job_of_before_is_submitted_once(database: Database) -> None:
     job = a_job(database)
     with database.write() as session:
-        claims.claim_best(session, ClaimOptions("w", 30))
+        claims.claim_next(session, ClaimOptions("w", 30))
     with of_before(database, "0005") as connection:
         listed = connection.execute(text("SELECT status, reason FROM transitions ORDER BY number")).all()
     assert [status for status, _ in listed] == ["queued", "running"]
@@ -105,21 +106,21 @@ def test_what_a_job_names_stays_while_it_needs_it(database: Database) -> None:
     with database.write() as session:
         needs = {"validation_dataset_id": other, "warm_start_model_id": "model_1"}
         fields = {"epochs": 1, "name": None, "priority": 0, "spec": {}, "meta": {}}
-        job = jobs.create(session, TENANT, dataset_id=first, **fields, **needs).job
+        job = submission.submit(session, TENANT, dataset_id=first, **fields, **needs).job
         with pytest.raises(errors.NotFound, match="no model 'model_2'"):
-            jobs.create(session, TENANT, dataset_id=first, **fields, warm_start_model_id="model_2")
+            submission.submit(session, TENANT, dataset_id=first, **fields, warm_start_model_id="model_2")
     with database.read() as session:
         for delete, id in ((datasets.delete, other), (models.delete, "model_1")):
             with pytest.raises(errors.Conflict):
                 delete(session, TENANT, id)
     with database.write() as session:
-        claim = claims.claim_best(session, ClaimOptions("w", 30))
+        claim = claims.claim_next(session, ClaimOptions("w", 30))
     assert claim is not None
-    assert claim.validation == claims.Table("00", [])
+    assert claim.validation == claims.DatasetSource("00", [])
     with database.read() as session:
         assert claims.resume_point(session, claim).warm_start == claims.WarmStart({"spec": {}}, b"w", b"state")
     with database.write() as session:
-        claims.fail(session, claim, "code", "detail")
+        job_endings.fail(session, claim, "code", "detail")
         datasets.delete(session, TENANT, other)
         models.delete(session, TENANT, "model_1")
     assert job.validation_dataset_id == other
@@ -186,9 +187,9 @@ def test_an_epoch_comes_back_as_it_was_written(database: Database) -> None:
     metrics = {"accuracy": 0.1, "r2": -1e-05, "whole": 3.0, "large": 1e300}
     written = [{**an_epoch(1), "metrics": metrics, "validation_loss": 0.5}, {**an_epoch(2), "validation_metrics": {}}]
     with database.write() as session:
-        held = claims.claim_best(session, ClaimOptions("w", 30))
+        held = claims.claim_next(session, ClaimOptions("w", 30))
         assert held is not None
-        claims.write_epochs(session, held, written, 30, 1.0)
+        leases.write_epochs(session, held, written, 30, 1.0)
     with database.read() as session:
         rows = epochs.after(session, job.number, 0, 10)
         assert [dict(zip(epochs.FIELDS, row, strict=True)) for row in rows] == written
@@ -206,7 +207,7 @@ def test_what_a_job_is_being_posted_for_is_not_deleted(database: Database, kind:
     def post() -> str:
         fields = {"epochs": 1, "name": None, "spec": {}, "meta": {}, "warm_start_model_id": "model_1"}
         with database.write() as session:
-            job = jobs.create(session, TENANT, dataset_id=dataset_id, **fields).job
+            job = submission.submit(session, TENANT, dataset_id=dataset_id, **fields).job
             named.set()
             time.sleep(0.5)  # the deletion begins meanwhile
             return job.id
@@ -233,22 +234,22 @@ def test_losses_come_back_bit_for_bit_and_epochs_that_are_there_stay(database: D
 def test_marks_tell_what_has_changed_of_several_jobs(database: Database) -> None:
     first, second = a_job(database), a_job(database)
     with database.write() as session:
-        held = claims.claim_best(session, ClaimOptions("w", 30))
+        held = claims.claim_next(session, ClaimOptions("w", 30))
         assert held is not None
-        claims.write_epochs(session, held, [an_epoch(1)], 30, 1.0)
-    with database.glance() as connection:
-        found = {tuple(row) for row in job_versions.of(connection, [first.id, second.id, "job_gone"])}
-        assert job_versions.of(connection, []) == []
-    assert found == {(first.id, "running", held.token, 1), (second.id, "queued", 0, 0)}
+        leases.write_epochs(session, held, [an_epoch(1)], 30, 1.0)
+    with database.read_connection() as connection:
+        found = job_versions.read(connection, [first.id, second.id, "job_gone"])
+        assert job_versions.read(connection, []) == {}
+    assert found == {first.id: ("running", held.fencing_token, 1), second.id: ("queued", 0, 0)}
 
 
 def test_a_thinned_curve_keeps_the_first_the_last_and_the_minimum(database: Database) -> None:
     job = a_job(database)
     with database.write() as session:
-        held = claims.claim_best(session, ClaimOptions("w", 30))
+        held = claims.claim_next(session, ClaimOptions("w", 30))
         assert held is not None
         rows = [an_epoch(n, loss=0.1 if n == 777 else 1.0 + n) for n in range(1, 1001)]
-        claims.write_epochs(session, held, rows, 30, 1.0)
+        leases.write_epochs(session, held, rows, 30, 1.0)
     with database.read() as session:
         kept = [row.epoch for row in epochs.thinned(session, job.number, 50)]
     assert kept[0] == 1
@@ -267,7 +268,7 @@ def test_what_is_no_number_is_refused_and_not_made_null(database: Database, numb
 def test_an_idempotency_key_gives_what_the_first_request_made(database: Database) -> None:
     def asked(fingerprint: str, new_id: str, life: float = 60) -> str | None:
         with database.write() as session:
-            return idempotency.made_before(session, TENANT, "r", "k", fingerprint, life, new_id)
+            return idempotency.find_or_reserve(session, TENANT, KeyedRequest("r", "k", fingerprint, life), new_id)
 
     assert asked("hash", "job_1") is None
     assert asked("hash", "job_2") == "job_1"
@@ -282,7 +283,8 @@ def test_of_many_requests_at_once_with_one_key_one_makes_it(database: Database) 
 
     def ask(number: int, life: float = 60) -> str:
         with database.write() as session:
-            made = idempotency.made_before(session, TENANT, "r", "k", "hash", life, f"job_{number}")
+            keyed = KeyedRequest("r", "k", "hash", life)
+            made = idempotency.find_or_reserve(session, TENANT, keyed, f"job_{number}")
             time.sleep(0.02)
             if number == 0:
                 raise errors.QueueFull("it has come too early")
@@ -305,13 +307,13 @@ def test_of_many_requests_at_once_with_one_key_one_makes_it(database: Database) 
 
 def test_workers_are_alive_while_they_are_heard_of(database: Database) -> None:
     with database.write() as session:
-        workers.seen(session, "w", 3)
-        workers.seen(session, "w", 4)
+        workers.record_heartbeat(session, "w", 3)
+        workers.record_heartbeat(session, "w", 4)
     with database.read() as session:
         assert workers.alive(session, 10) == (1, 4)
         assert workers.alive(session, -10) == (0, 0)
     with database.write() as session:
-        workers.gone(session, "w")
+        workers.remove(session, "w")
     with database.read() as session:
         assert workers.alive(session, 10) == (0, 0)
 

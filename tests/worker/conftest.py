@@ -15,6 +15,7 @@ from backpropd import learn, tabular
 from backpropd.config import Settings
 from backpropd.store import datasets, epochs, jobs, models
 from backpropd.store.blobs import Blobs
+from backpropd.store.scheduling import submission
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Checkpoint, Job
 from tests.migrated import migrate
@@ -72,7 +73,7 @@ class Shop:
         plan = learn.resolve({**wanted, "training": settings}, self.columns, self.info.rows, limits)
         about: dict[str, Any] = {"name": None, "priority": priority, "meta": {}, "spec": plan.spec, "epochs": epochs}
         with self.database.write() as session:
-            return jobs.create(session, TENANT, dataset_id=self.dataset_id, **about).job.id
+            return submission.submit(session, TENANT, dataset_id=self.dataset_id, **about).job.id
 
     def runner(self, name: str = "first", **changes: Any) -> Runner:
         """A worker's runner."""

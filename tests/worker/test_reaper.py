@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from backpropd import queue
 from backpropd.store import datasets, idempotency, jobs
+from backpropd.store.idempotency import KeyedRequest
 from backpropd.store.scheduling import claims, workers
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now, steady
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 def claim(shop: Shop) -> None:
     with shop.database.write() as session:
-        assert claims.claim_best(session, ClaimOptions("somebody", 30))
+        assert claims.claim_next(session, ClaimOptions("somebody", 30))
 
 
 def lose_every_worker(shop: Shop) -> None:
@@ -56,7 +57,7 @@ def test_a_job_whose_worker_was_lost_is_queued_again_and_one_that_lives_is_left_
     assert shop.job(lost).status == "running"
     lose_every_worker(shop)
     swept(shop)
-    assert (shop.job(lost).status, shop.job(lost).losses) == ("queued", 1)
+    assert (shop.job(lost).status, shop.job(lost).crashes) == ("queued", 1)
     assert shop.runner().run_one()
     assert shop.job(lost).status == "succeeded"
 
@@ -87,7 +88,7 @@ def test_the_job_of_a_process_that_is_dead_is_taken_up_without_waiting_for_its_l
     ended.wait()
     for worker in (f"{machine()}/1/{ended.pid}", f"elsewhere/1/{ended.pid}"):
         with shop.database.write() as session:
-            assert claims.claim_best(session, ClaimOptions(worker, 30))
+            assert claims.claim_next(session, ClaimOptions(worker, 30))
     swept(shop)
     assert (shop.job(job_id).status, shop.job(other).status) == ("queued", "running")
 
@@ -109,7 +110,7 @@ def test_it_rings_for_jobs_that_wait_though_there_are_free_places(shop: Shop, br
         shop.post()
     assert rings(shop, broker_url) == 0  # there is no worker
     with shop.database.write() as session:
-        workers.seen(session, "somebody", 3)
+        workers.record_heartbeat(session, "somebody", 3)
     assert rings(shop, broker_url) == 3
     claim(shop)
     assert rings(shop, broker_url) == 2
@@ -122,7 +123,7 @@ def test_while_the_broker_is_away_a_sweep_does_the_rest(shop: Shop) -> None:
     claim(shop)
     lose_every_worker(shop)
     with shop.database.write() as session:
-        workers.seen(session, "somebody", 3)
+        workers.record_heartbeat(session, "somebody", 3)
     swept(shop)
     assert shop.job(lost).status == "queued"
 
@@ -167,8 +168,8 @@ def test_workspaces_of_processes_that_were_killed_are_removed_and_those_in_use_s
 def test_old_keys_and_silent_workers_are_forgotten(shop: Shop) -> None:
     with shop.database.write() as session:
         for key in ("old", "new"):
-            idempotency.made_before(session, TENANT, "POST /v1/jobs", key, "0", 60, "job_1")
-            workers.seen(session, key, 1)
+            idempotency.find_or_reserve(session, TENANT, KeyedRequest("POST /v1/jobs", key, "0", 60), "job_1")
+            workers.record_heartbeat(session, key, 1)
         session.flush()
         long_ago = now(-shop.settings.idempotency_seconds - 1)
         session.execute(update(IdempotencyKey).where(IdempotencyKey.key == "old").values(created_at=long_ago))

@@ -142,7 +142,7 @@ def test_a_stopping_process_hands_its_job_back_and_another_goes_on_bit_for_bit(
     with shop.training(stopping, job_id):
         stopping.board.stop()
     job = shop.job(job_id)
-    assert (job.status, job.losses, 0 < job.epoch < LONG) == ("queued", 0, True)
+    assert (job.status, job.crashes, 0 < job.epoch < LONG) == ("queued", 0, True)
     assert shop.checkpointed(job_id) == job.epoch
     assert not stopping.run_one()
     assert shop.runner("second").run_one()
@@ -193,7 +193,7 @@ def test_of_an_end_that_went_unheard_the_job_taken_along_is_taken_up_again(shop:
     assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "running")
     with shop.database.write() as session:
         session.execute(update(Job).where(Job.id == second).values(lease_expires_at=steady(-1)))
-        assert rescue.take_up_expired(session, 30, 3) == [second]
+        assert rescue.rescue_expired(session, 30, 3) == [second]
     train_until_none_is_left(shop.runner("second"))
     assert shop.curve(first) == shop.curve(second)
 
@@ -207,7 +207,7 @@ def test_a_process_that_stops_hands_back_the_job_that_was_taken_along(
     assert stopping.run_one()
     stopping.board.stop()
     train_until_none_is_left(stopping)
-    assert (shop.job(job_id).status, shop.job(job_id).losses) == ("queued", 0)
+    assert (shop.job(job_id).status, shop.job(job_id).crashes) == ("queued", 0)
     assert shop.runner("second").run_one()
     assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed
 
@@ -218,9 +218,9 @@ def test_a_worker_that_lost_its_lease_drops_the_job_and_writes_nothing_more(
     job_id = shop.post(epochs=LONG)
     with shop.training(shop.runner(), job_id), shop.database.write() as session:
         session.execute(update(Job).values(lease_expires_at=steady(-1)))
-        assert rescue.take_up_expired(session, 30, 3) == [job_id]
+        assert rescue.rescue_expired(session, 30, 3) == [job_id]
         kept = session.get_one(Job, 1).epoch
-    assert (shop.job(job_id).status, shop.job(job_id).losses) == ("queued", 1)
+    assert (shop.job(job_id).status, shop.job(job_id).crashes) == ("queued", 1)
     assert len(shop.curve(job_id)) == shop.job(job_id).epoch == kept < LONG
     assert shop.runner("second").run_one()
     assert (shop.curve(job_id), shop.sha256_of_the_model(job_id)) == undisturbed

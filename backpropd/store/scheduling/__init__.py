@@ -1,4 +1,4 @@
-"""The life of a queued job between workers: claims, leases, the fair queue, rescue of lost jobs.
+"""The work queue: submission, the fair queue, claims, leases, the ends of jobs, and the rescue of lost ones.
 
-What a job's owner does with it is in `store.jobs`.
+What clients do with their jobs is in `store.jobs`. Nothing below this package imports it.
 """

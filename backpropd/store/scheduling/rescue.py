@@ -1,4 +1,4 @@
-"""What the reaper does in SQL: takes up jobs that lost their worker, counts those that could run, tidies up."""
+"""Rescue of jobs that lost their worker, and the cleaning of old rows: the SQL of the reaper."""
 
 from __future__ import annotations
 
@@ -9,70 +9,67 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
 from backpropd.store import jobs
-from backpropd.store.scheduling import claims, workers
+from backpropd.store.scheduling import job_endings, workers
 from backpropd.store.sql.column_types import now, steady
 from backpropd.store.sql.schema import QUEUED, RUNNING, IdempotencyKey, Job, Worker
 from backpropd.store.status import Status
 
 
-def take_up_expired(session: Session, lease_seconds: float, max_losses: int) -> list[str]:
-    """Take every job from its worker whose lease ran out. Gives their ids.
+def rescue_expired(session: Session, lease_seconds: float, max_crashes: int) -> list[str]:
+    """Rescue the jobs whose lease has expired. Gives their ids.
 
-    A lease further ahead than a lease is long was given before the clock was set back, or the machine started anew.
+    A lease that expires later than any lease can is from before the clock was set back or the machine restarted.
     """
     expired = or_(Job.lease_expires_at < steady(), Job.lease_expires_at > steady(2 * lease_seconds))
-    return _take_up(session, expired, "the lease of {worker} ran out", max_losses)
+    return _rescue(session, expired, "the lease of {worker} ran out", max_crashes)
 
 
-def take_up_dead(session: Session, lives: Callable[[str], bool], max_losses: int) -> list[str]:
-    """Take the jobs of workers that are known to live no more, without waiting for their leases. Gives their ids."""
-    held = session.execute(select(Job.number, Job.token, Job.worker).where(RUNNING))
-    dead = [(number, token) for number, token, worker in held if worker and not lives(worker)]
-    return _take_up(session, tuple_(Job.number, Job.token).in_(dead), "{worker} died", max_losses) if dead else []
+def rescue_dead(session: Session, is_alive: Callable[[str], bool], max_crashes: int) -> list[str]:
+    """Rescue the jobs of workers that are known to be dead, before their leases expire. Gives the jobs' ids."""
+    leased = session.execute(select(Job.number, Job.fencing_token, Job.worker).where(RUNNING))
+    dead = [(number, token) for number, token, worker in leased if worker and not is_alive(worker)]
+    condition = tuple_(Job.number, Job.fencing_token).in_(dead)
+    return _rescue(session, condition, "{worker} died", max_crashes) if dead else []
 
 
-def _take_up(session: Session, which: ColumnElement[bool], reason: str, max_losses: int) -> list[str]:
-    """Return these running jobs to the queue; give up on those that lost too many workers without any progress."""
-    lost = session.scalars(
-        select(Job).where(RUNNING, which).order_by(Job.number).with_for_update(skip_locked=True)
-    ).all()
+def _rescue(session: Session, condition: ColumnElement[bool], reason: str, max_crashes: int) -> list[str]:
+    running = select(Job).where(RUNNING, condition).order_by(Job.number).with_for_update(skip_locked=True)
+    lost = session.scalars(running).all()
     for job in lost:
-        _lose(session, job, reason.format(worker=job.worker), max_losses)
+        _take_from_worker(session, job, reason.format(worker=job.worker), max_crashes)
     return [job.id for job in lost]
 
 
-def _lose(session: Session, job: Job, reason: str, max_losses: int) -> None:
-    job.losses += 1
-    if job.request == "cancel":
+def _take_from_worker(session: Session, job: Job, reason: str, max_crashes: int) -> None:
+    """Requeue a job; fail it after `max_crashes` without a checkpoint in between. A stop request has precedence."""
+    job.crashes += 1
+    if job.stop_request == "cancel":
         job.stop_reason = "cancelled"
         jobs.move(session, job, Status.CANCELLED, "cancelled by request; its worker was lost")
-    elif job.losses >= max_losses:
+    elif job.crashes >= max_crashes:
         detail = (
-            f"the job lost its worker {job.losses} times without any progress in between, last on {job.worker} at "
+            f"the job lost its worker {job.crashes} times without any progress in between, last on {job.worker} at "
             f"epoch {job.epoch}: it may need more memory than a worker has; try a smaller network or fewer rows"
         )
-        claims.fail_job(session, job, "worker_lost", detail)
-    elif job.request == "pause":
+        job_endings.fail_job(session, job, "worker_lost", detail)
+    elif job.stop_request == "pause":
         jobs.move(session, job, Status.PAUSED, "paused by request; its worker was lost")
     else:
-        claims.requeue(session, job, f"{reason} (loss {job.losses})")
+        job_endings.requeue(session, job, f"{reason} (loss {job.crashes})")
 
 
-def places_to_fill(session: Session, within_seconds: float) -> int:
-    """How many queued jobs could run at once on the places of living workers that are free."""
-    _, slots = workers.alive(session, within_seconds)
+def count_startable(session: Session, worker_timeout_seconds: float) -> int:
+    """How many queued jobs could start now in the free slots of living workers."""
+    _, slots = workers.alive(session, worker_timeout_seconds)
     running = session.scalar(select(func.count()).where(RUNNING)) or 0
     free = max(slots - running, 0)
     return len(session.scalars(select(Job.number).where(QUEUED).limit(free)).all())
 
 
-def forget_old(session: Session, idempotency_seconds: float, worker_seconds: float) -> None:
-    """Drop idempotency keys past their life and workers that have long been silent."""
-    session.execute(
+def delete_stale(session: Session, idempotency_seconds: float, worker_seconds: float) -> None:
+    """Delete idempotency keys and workers' heartbeats that are older than this."""
+    for stale in (
         sql_delete(IdempotencyKey).where(IdempotencyKey.created_at < now(-idempotency_seconds)),
-        execution_options={"synchronize_session": False},
-    )
-    session.execute(
         sql_delete(Worker).where(Worker.seen_at < steady(-worker_seconds)),
-        execution_options={"synchronize_session": False},
-    )
+    ):
+        session.execute(stale, execution_options={"synchronize_session": False})

@@ -1,17 +1,17 @@
-"""Workers: who is there to train, as they last told."""
+"""Workers: their heartbeats, and the slots in which they train jobs."""
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Select, func, select
 from sqlalchemy import delete as sql_delete
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from backpropd.store.sql.column_types import now, steady
 from backpropd.store.sql.schema import Worker
 
 
-def seen(session: Session, name: str, slots: int) -> None:
-    """Note that this worker lives and has so many places for jobs."""
+def record_heartbeat(session: Session, name: str, slots: int) -> None:
+    """Record that this worker is alive and trains up to `slots` jobs at the same time."""
     worker = session.get(Worker, name)
     if worker is None:
         session.add(Worker(name=name, slots=slots, started_at=now(), seen_at=steady()))
@@ -19,18 +19,13 @@ def seen(session: Session, name: str, slots: int) -> None:
         worker.slots, worker.seen_at = slots, steady()
 
 
-def gone(session: Session, name: str) -> None:
-    """Note that this worker has stopped."""
+def remove(session: Session, name: str) -> None:
+    """Delete a worker that has stopped."""
     session.execute(sql_delete(Worker).where(Worker.name == name))
 
 
-def alive(session: Session, within_seconds: float) -> tuple[int, int]:
-    """How many workers were heard of lately, and how many places for jobs they have."""
-    lately = Worker.seen_at > steady(-within_seconds)
-    count, slots = session.execute(select(func.count(), func.coalesce(func.sum(Worker.slots), 0)).where(lately)).one()
+def alive(session: Session, timeout_seconds: float) -> tuple[int, int]:
+    """The number of workers that sent a heartbeat within `timeout_seconds`, and of their slots."""
+    totals = select(func.count(), func.coalesce(func.sum(Worker.slots), 0))
+    count, slots = session.execute(totals.where(Worker.seen_at > steady(-timeout_seconds))).one()
     return int(count), int(slots)
-
-
-def places(since: BindParameter[int]) -> Select[int]:
-    """A query for the places for jobs that workers have who were heard of lately: `since` so many seconds from now."""
-    return select(func.coalesce(func.sum(Worker.slots), 0)).where(Worker.seen_at > steady(since))

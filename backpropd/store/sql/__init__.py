@@ -1,4 +1,4 @@
-"""How SQL is spoken: the schema, column types, transactions, statements, pages.
+"""The foundation of the store: tables, column types, transactions, statements, tenants' rows, pages, migrations.
 
-No rule of the service belongs here.
+No rule of a resource belongs here.
 """

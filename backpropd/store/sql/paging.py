@@ -1,4 +1,4 @@
-"""Lists: newest first, a page at a time, by the id after which the next page starts."""
+"""Pages of a tenant's rows, newest first. A cursor is the id of the last row of the page before."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Generic, TypeVar
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from backpropd.store.tenants import Named
+from backpropd.store.sql.tenant_rows import AnyResource
 
 Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """One page, and the cursor of the next, which is None on the last."""
+    """The rows of one page, and the cursor of the next page, which is None on the last."""
 
     rows: Sequence[Row]
     next_cursor: str | None
@@ -24,22 +24,23 @@ class Page(Generic[Row]):
 
 def page(
     session: Session,
-    kind: type[Named],
+    kind: type[AnyResource],
     tenant: str,
     limit: int,
     cursor: str | None,
-    of: Mapping[InstrumentedAttribute[str], str] | None = None,
-    *narrowed: ColumnElement[bool],
-) -> Page[Named]:
-    """The tenant's `limit` newest rows whose columns `of` have these values, and whose id comes before `cursor`.
+    equal: Mapping[InstrumentedAttribute[str], str] | None = None,
+    *conditions: ColumnElement[bool],
+) -> Page[AnyResource]:
+    """The tenant's `limit` newest rows before `cursor` whose columns have the values of `equal`.
 
-    The tenant, `of` and the id, in their order, are the columns of an index. They are asked for as a range of it, not
-    as equalities: of a tenant that PostgreSQL takes for a large one it would go through everybody's rows, by id.
+    An index must consist of the tenant, the columns of `equal` and the id, in this order. The query names a range of
+    that index instead of equalities: for a tenant that PostgreSQL's statistics call large, equalities make the planner
+    walk the primary key through the rows of all tenants.
     """
-    first: dict[InstrumentedAttribute[str], str] = {kind.tenant: tenant, **(of or {})}
-    values: tuple[str, ...] = tuple(first.values())
-    start, index = tuple_(*first), tuple_(*first, kind.id)
-    query = select(kind).where(start >= values, *narrowed).order_by(*(each.desc() for each in (*first, kind.id)))
+    prefix: dict[InstrumentedAttribute[str], str] = {kind.tenant: tenant, **(equal or {})}
+    values: tuple[str, ...] = tuple(prefix.values())
+    start, index = tuple_(*prefix), tuple_(*prefix, kind.id)
+    query = select(kind).where(start >= values, *conditions).order_by(*(each.desc() for each in (*prefix, kind.id)))
     query = query.where(start <= values if cursor is None else index < (*values, cursor))
     rows = session.scalars(query.limit(limit + 1)).all()
     return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)

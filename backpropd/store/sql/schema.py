@@ -1,9 +1,9 @@
-"""The tables. A tenant stands on every row that somebody owns; a job carries its lease, token and checkpoint."""
+"""The tables, as classes of SQLAlchemy's ORM. An attribute may have a more telling name than its column."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, literal_column, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -13,7 +13,7 @@ from backpropd.store.status import Status
 
 
 class Base(DeclarativeBase):
-    __mapper_args__ = {"eager_defaults": True}  # what the database's clock said comes back with the row
+    __mapper_args__ = {"eager_defaults": True}  # times of the database's clock come back from the INSERT
     type_annotation_map = {
         str: Text,
         datetime: Instant,
@@ -23,9 +23,20 @@ class Base(DeclarativeBase):
     }
 
 
-class Dataset(Base):
-    """A table that was uploaded: its description here, its Parquet bytes in the blob named by `sha256`."""
+class Resource(Base):
+    """A row that a tenant owns and a client reads by its id, at `/v1/{noun}s/{id}`."""
 
+    __abstract__ = True
+    noun: ClassVar[str]
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant: Mapped[str]
+
+
+class Dataset(Resource):
+    """An uploaded table: its description. The Parquet bytes are in the blob named by `sha256`."""
+
+    noun = "dataset"
     __tablename__ = "datasets"
     __table_args__ = (
         Index("ix_datasets_tenant", "tenant", "id"),
@@ -33,8 +44,6 @@ class Dataset(Base):
         Index("ix_datasets_usage", "tenant", "bytes", "rows"),
     )
 
-    id: Mapped[str] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
     name: Mapped[str]
     format: Mapped[str]
     rows: Mapped[int] = mapped_column(BigInt)
@@ -44,27 +53,29 @@ class Dataset(Base):
     created_at: Mapped[datetime]
 
 
-def _of_status(status: Status, name: str, *columns: str) -> Index:
-    """An index of the jobs of one status alone: however many others there are, it is small, and a planner sees it."""
+def _index_of_status(status: Status, name: str, *columns: str) -> Index:
+    """A partial index: it stays small however many jobs there are, which the planner knows without statistics."""
     where = text(f"status = '{status.value}'")
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
-class Job(Base):
-    """One training job. `number` is its short key and its age; `id` is its name outside.
+class Job(Resource):
+    """A training job. `number` is its internal key and orders jobs by age; clients know it by `id`.
 
-    `token` is the fencing token: it rises with every claim, and every write of a worker names the one it was given.
-    `lease_expires_at` is on the steady clock. `request` is what somebody asked of a running job ('cancel', 'pause') and
-    its worker has not yet carried out. `losses` counts the workers that it lost since its last checkpoint, `seconds`
-    how long workers have held it in all. The least `rank`, which is minus the priority, goes first,
-    and of a tenant's jobs of one rank the earliest `queued_at`.
-    `validation_dataset_id` and `warm_start_model_id` are what else the spec names; they stay while the job is not over.
+    `fencing_token` rises with every claim; a worker's write takes effect only with the current one.
+    `lease_expires_at` is in microseconds of the steady clock.
+    `stop_request` is "cancel" or "pause" while the worker of a running job has still to carry it out.
+    `crashes` counts the workers that the job lost since its last checkpoint.
+    `training_seconds` is the time that workers have leased it, over all attempts.
+    `rank` is minus the priority. The queue is ordered by rank, then fairly by tenant, then by `queued_at`.
+    `validation_dataset_id` and `warm_start_model_id` repeat what the spec names, so that a DELETE can check for them.
     """
 
+    noun = "job"
     __tablename__ = "jobs"
     __table_args__ = (
-        _of_status(Status.QUEUED, "ix_jobs_queue", "tenant", "rank", "queued_at", "number"),
-        _of_status(Status.RUNNING, "ix_jobs_running", "tenant"),
+        _index_of_status(Status.QUEUED, "ix_jobs_queue", "tenant", "rank", "queued_at", "number"),
+        _index_of_status(Status.RUNNING, "ix_jobs_running", "tenant"),
         Index("ix_jobs_finished", "finished_at"),
         Index("ix_jobs_tenant", "tenant", "id"),
         Index("ix_jobs_status", "tenant", "status", "id"),
@@ -75,11 +86,10 @@ class Job(Base):
 
     number: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(unique=True)
-    tenant: Mapped[str]
     name: Mapped[str | None]
     status: Mapped[str]
     rank: Mapped[int] = mapped_column(default=0)
-    dataset_id: Mapped[str]  # no foreign key: a finished job remembers a dataset that was deleted since
+    dataset_id: Mapped[str]  # no foreign key: a finished job names it after it was deleted
     validation_dataset_id: Mapped[str | None]
     warm_start_model_id: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
@@ -91,12 +101,12 @@ class Job(Base):
     error_detail: Mapped[str | None]
     model_id: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(default=0)
-    losses: Mapped[int] = mapped_column(default=0)
-    seconds: Mapped[float] = mapped_column(default=0.0)
-    token: Mapped[int] = mapped_column(BigInt, default=0)
+    crashes: Mapped[int] = mapped_column("losses", default=0)
+    training_seconds: Mapped[float] = mapped_column("seconds", default=0.0)
+    fencing_token: Mapped[int] = mapped_column("token", BigInt, default=0)
     worker: Mapped[str | None]
     lease_expires_at: Mapped[int | None] = mapped_column(BigInt)
-    request: Mapped[str | None]
+    stop_request: Mapped[str | None] = mapped_column("request")
     created_at: Mapped[datetime]
     queued_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -104,12 +114,12 @@ class Job(Base):
 
     @property
     def priority(self) -> int:
-        """How urgent its owner says that it is, from -10 to 10."""
+        """From -10 to 10; the highest goes first."""
         return -self.rank
 
 
 def _is(status: Status) -> ColumnElement[bool]:
-    """Whether a job has this status, which stands in the statement: a parameter would hide it from the planner."""
+    """Whether a job has this status, as a literal: behind a parameter the planner does not see the partial index."""
     return Job.status == literal_column(f"'{status.value}'")
 
 
@@ -117,7 +127,7 @@ QUEUED, RUNNING = _is(Status.QUEUED), _is(Status.RUNNING)
 
 
 class Turn(Base):
-    """In which round of the queue a tenant last had a turn. A round is over when everybody who waits has had one."""
+    """The round of the fair queue in which a tenant last had a turn."""
 
     __tablename__ = "turns"
 
@@ -126,7 +136,7 @@ class Turn(Base):
 
 
 class Transition(Base):
-    """One step in a job's life, after it was submitted: which status it took, when, and why."""
+    """A change of a job's status after its submission: the new status, the time, and the reason."""
 
     __tablename__ = "transitions"
 
@@ -139,7 +149,7 @@ class Transition(Base):
 
 
 class Epoch(Base):
-    """One epoch of a job: what the learning curve is drawn from."""
+    """One epoch of a job: a point of its learning curve."""
 
     __tablename__ = "epochs"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -159,7 +169,7 @@ class Epoch(Base):
 
 
 class Checkpoint(Base):
-    """The last checkpoint of a job: all that decides the rest of its training."""
+    """The last checkpoint of a job: the whole state of its training after `epoch`."""
 
     __tablename__ = "checkpoints"
 
@@ -172,18 +182,18 @@ class Checkpoint(Base):
     at: Mapped[datetime]
 
 
-class Model(Base):
-    """What a succeeded job made. `weights` is a safetensors file; `encoders` takes raw rows to arrays and back.
+class Model(Resource):
+    """The result of a succeeded job.
 
-    `report` is that of the end of training. `path`, the thetas that training came by, and `training_state`, what the
-    optimizer remembered, are safetensors files too, and null unless the job kept them. The four are read on demand.
+    `weights` is a safetensors file, `encoders` converts raw rows to arrays and back, `report` describes the end of the
+    training. `path` (the thetas of each epoch) and `training_state` (the optimizer's state) are safetensors files too,
+    null unless the job stored them. The four deferred columns are read on demand.
     """
 
+    noun = "model"
     __tablename__ = "models"
     __table_args__ = (Index("ix_models_tenant", "tenant", "id"), Index("ix_models_usage", "tenant", "bytes"))
 
-    id: Mapped[str] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
     job_id: Mapped[str]
     name: Mapped[str | None]
     task: Mapped[str]
@@ -205,7 +215,7 @@ class Model(Base):
 
 
 class IdempotencyKey(Base):
-    """A key that a request came with, the hash of that request, and what it made."""
+    """An Idempotency-Key, the hash of its request, and the id of the resource that the request created."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("tenant", "route", "key"),)
@@ -220,7 +230,7 @@ class IdempotencyKey(Base):
 
 
 class Worker(Base):
-    """A worker process and when it was last heard of, on the steady clock."""
+    """A worker process, the number of jobs it can train at once, and its last heartbeat on the steady clock."""
 
     __tablename__ = "workers"
 
@@ -230,17 +240,16 @@ class Worker(Base):
     seen_at: Mapped[int] = mapped_column(BigInt)
 
 
-class ApiKey(Base):
-    """A key that lets its bearer in: what it may, until when, and the SHA-256 of its text, which is kept nowhere.
+class ApiKey(Resource):
+    """An API key: its scopes, its expiry, and the SHA-256 of its text, which is not stored.
 
-    After a rotation the text before counts until `previous_expires_at`.
+    After a rotation the previous text is valid until `previous_expires_at`.
     """
 
+    noun = "key"
     __tablename__ = "api_keys"
     __table_args__ = (Index("ix_api_keys_tenant", "tenant", "id"),)
 
-    id: Mapped[str] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
     name: Mapped[str | None]
     scopes: Mapped[list[Any]]
     sha256: Mapped[str]
@@ -252,7 +261,7 @@ class ApiKey(Base):
 
 
 class Audit(Base):
-    """Who did what to a key, or deleted what, and when. `actor` is a key's id, `local`, or `operator`."""
+    """An entry of the audit trail: a change of a key, or a deletion. `actor` is a key's id, "local", or "operator"."""
 
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_tenant", "tenant", "number"),)

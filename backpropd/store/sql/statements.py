@@ -1,39 +1,83 @@
-"""Statements that are made once and run often: SQLAlchemy takes as long to make one as SQLite does to run it."""
+"""Statements that are prepared once: from `.sql` files and from SQLAlchemy's expressions, run past the ORM."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Executable, Insert, inspect
+from sqlalchemy import Connection, CursorResult, Executable, Insert, bindparam, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from backpropd.store.sql.column_types import CLOCKS
 from backpropd.store.sql.schema import Base
 
-# Those that know of conflicts.
 INSERTS: dict[str, Callable[[type[Base]], sqlite.Insert | postgresql.Insert]]
-INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}  # those with ON CONFLICT
+# What the databases spell differently. SQLite has one writer at a time, and no locks of rows.
+DIALECTS = {
+    "sqlite": {**CLOCKS["sqlite"], "skip_locked": "", "key_share": ""},
+    "postgresql": {
+        **CLOCKS["postgresql"],
+        "skip_locked": "FOR UPDATE SKIP LOCKED",
+        "key_share": "FOR KEY SHARE OF datasets",
+    },
+}
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
-def run(session: Session | Connection, statement: Executable, rows: Rows) -> CursorResult[*tuple[Any, ...]]:
-    """Run a statement of columns in the transaction of a `Database`'s session, past the session itself.
+@dataclass(frozen=True)
+class Query:
+    """A statement of a `.sql` file, for each database."""
 
-    A session takes as long again. What waits in it is not written first. A connection does as well.
+    by_dialect: Mapping[str, Executable]
+
+
+class QueryFile:
+    """A file of statements: each begins with `-- name: …`, and `{…}` in it stands for another one or for `DIALECTS`."""
+
+    def __init__(self, path: Path) -> None:
+        _, *parts = re.split(r"^-- name: (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        without_comments = (re.sub(r"^\s*--.*\n?", "", part, flags=re.MULTILINE).strip() for part in parts[1::2])
+        self.sections = dict(zip(parts[::2], without_comments, strict=True))
+
+    def query(self, name: str, **types: Any) -> Query:
+        """The statement of this name, with SQLAlchemy's `types` of its parameters and its result's columns."""
+        return Query({dialect: self._typed(self._expand(name, parts), types) for dialect, parts in DIALECTS.items()})
+
+    def _expand(self, name: str, parts: Mapping[str, str]) -> str:
+        sql = parts[name] if name in parts else self.sections[name]
+        return re.sub(r"\{(\w+)\}", lambda found: self._expand(found[1], parts), sql)
+
+    def _typed(self, sql: str, types: Mapping[str, Any]) -> Executable:
+        statement = text(sql)
+        parameters = {name for name in types if name in statement.compile().params}
+        statement = statement.bindparams(*(bindparam(name, type_=types[name]) for name in parameters))
+        return statement.columns(**{name: kind for name, kind in types.items() if name not in parameters})
+
+
+def run(session: Session | Connection, statement: Executable | Query, rows: Rows) -> CursorResult[*tuple[Any, ...]]:
+    """Run a statement of columns in the transaction of a `Database`'s session or connection, in half a session's time.
+
+    What the session has not flushed is not written first.
     """
     connection = cast(Connection, session.bind) if isinstance(session, Session) else session
+    if isinstance(statement, Query):
+        statement = statement.by_dialect[connection.dialect.name]
     return connection.execute(statement, rows)
 
 
 def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:
-    """Insert rows; those that are there already stay as they are."""
-    run(session, _inserting_new(session.get_bind().dialect.name, kind), rows)
+    """Insert rows; those that exist already stay as they are."""
+    run(session, _insert_new(session.get_bind().dialect.name, kind), rows)
 
 
 def by_column(kind: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row by the names of its columns, as `run` wants it, from one by the names of the attributes."""
+    """A row by the names of its columns, as `run` takes it, from one by the names of the class's attributes."""
     names = _columns(kind)
     return {names.get(name, name): value for name, value in row.items()}
 
@@ -44,5 +88,5 @@ def _columns(kind: type[Base]) -> dict[str, str]:
 
 
 @cache
-def _inserting_new(dialect: str, kind: type[Base]) -> Insert:
+def _insert_new(dialect: str, kind: type[Base]) -> Insert:
     return INSERTS[dialect](kind).on_conflict_do_nothing()

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from backpropd.nn.kernels.compilation import enable_disk_cache
 from backpropd.queue import QUEUE
 from backpropd.store.sql.schema import Dataset, Job
-from backpropd.store.status import OVER, Status
+from backpropd.store.status import TERMINAL, Status
 from tests.acceptance.faults import kinds, truth
 from tests.acceptance.faults.cluster import PARTS, Cluster, cluster, eventually
 from tests.servers import Postgres
@@ -113,7 +113,7 @@ class Chaos:
         return self.chance.choice(self.unfinished() or [""])
 
     def unfinished(self) -> list[str]:
-        return [job_id for job_id in self.posted.values() if job_id and self.seen_status(job_id) not in OVER]
+        return [job_id for job_id in self.posted.values() if job_id and self.seen_status(job_id) not in TERMINAL]
 
     def seen_status(self, job_id: str) -> str:
         return self.seen[job_id].status if job_id in self.seen else Status.QUEUED
@@ -121,10 +121,10 @@ class Chaos:
     def look(self) -> None:
         """A token never falls, and what is over stays as it is."""
         with self.here.database.read() as session:
-            for job_id, token, status in session.execute(select(Job.id, Job.token, Job.status)):
+            for job_id, token, status in session.execute(select(Job.id, Job.fencing_token, Job.status)):
                 before = self.seen.get(job_id, Seen(0, Status.QUEUED))
                 assert token >= before.token, job_id
-                assert before.status not in OVER or (token, status) == before, job_id
+                assert before.status not in TERMINAL or (token, status) == before, job_id
                 self.seen[job_id] = Seen(token, status)
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────

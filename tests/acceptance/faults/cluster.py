@@ -19,11 +19,10 @@ import psutil
 from sqlalchemy import select
 
 from backpropd.config import Settings
-from backpropd.store import jobs
-from backpropd.store.scheduling import job_versions
+from backpropd.store import job_versions, jobs
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Job, Worker
-from backpropd.store.status import OVER
+from backpropd.store.status import TERMINAL
 from tests.acceptance.faults import kinds
 from tests.servers import Postgres, Redis, free_port
 from worker.migrate import run as migrate
@@ -97,23 +96,23 @@ class Cluster:
 
     def statuses(self, job_ids: Sequence[str]) -> list[str]:
         """Where these jobs are."""
-        with self.database.glance() as connection:
-            found = {row.id: row.status for row in job_versions.of(connection, job_ids)}
+        with self.database.read_connection() as connection:
+            found = {job_id: version.status for job_id, version in job_versions.read(connection, job_ids).items()}
         return [found[job_id] for job_id in job_ids]
 
     def cancel_all(self) -> None:
         """Leave no job that a later test would have to wait for."""
         with self.database.write() as session:
-            for job in session.scalars(select(Job).where(Job.status.not_in(OVER))):
+            for job in session.scalars(select(Job).where(Job.status.not_in(TERMINAL))):
                 jobs.cancel(session, job.tenant, job.id)
 
     def over(self, job_ids: Sequence[str]) -> None:
         """Wait until these jobs are over."""
-        eventually(lambda: all(status in OVER for status in self.statuses(job_ids)), self.logs)
+        eventually(lambda: all(status in TERMINAL for status in self.statuses(job_ids)), self.logs)
 
     def running(self, job_id: str, epochs: int = 1) -> None:
         """Wait until a worker has trained this job for some epochs, or it is over."""
-        eventually(lambda: self.job(job_id).epoch >= epochs or self.job(job_id).status in OVER, self.logs)
+        eventually(lambda: self.job(job_id).epoch >= epochs or self.job(job_id).status in TERMINAL, self.logs)
 
     # ── its parts ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backpropd.store.status import MOVES, OVER, Status
+from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
 from tests.acceptance.faults import truth
 from tests.acceptance.faults.cluster import Cluster, eventually
 
@@ -38,7 +38,7 @@ def a_job_that_is(here: Cluster, status: Status) -> str:
     if status == Status.QUEUED:
         here.stop("worker-1")
         here.stop("worker-2")
-    (job_id,) = here.post("adam", times=1 if status in OVER else 1000)
+    (job_id,) = here.post("adam", times=1 if status in TERMINAL else 1000)
     if status in (Status.RUNNING, Status.PAUSED):
         here.running(job_id, 5)
     if status == Status.PAUSED:
@@ -57,7 +57,7 @@ ASKED = {"cancel": Status.CANCELLED, "pause": Status.PAUSED, "resume": Status.QU
 def test_what_is_asked_happens_or_is_refused_with_the_status(here: Cluster, status: Status, verb: str) -> None:
     job_id = a_job_that_is(here, status)
     code, body = ask(here, job_id, verb)
-    allowed = ASKED[verb] in MOVES[status] and not (verb == "resume" and status == Status.RUNNING)
+    allowed = ASKED[verb] in ALLOWED_TRANSITIONS[status] and not (verb == "resume" and status == Status.RUNNING)
     assert code == (202 if allowed else 409), body
     if not allowed:
         assert (body["code"], status in body["detail"]) == ("conflict", True)

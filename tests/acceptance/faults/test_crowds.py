@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import func, select
 
-from backpropd.store import datasets, jobs
+from backpropd.store import datasets
+from backpropd.store.scheduling import submission
 from backpropd.store.sql.schema import Dataset, Job
 from tests.acceptance.faults import kinds, truth
 from tests.acceptance.faults.cluster import PARTS, Cluster
@@ -103,4 +104,4 @@ def a_crowd(here: Cluster, like: str, count: int) -> list[str]:
         names = ("name", "format", "rows", "size", "sha256", "columns")
         own = datasets.create(session, "crowd", **{name: getattr(table, name) for name in names})
         about = {"dataset_id": own.id, "epochs": job.epochs, "name": None, "spec": job.spec, "meta": {}}
-        return [jobs.create(session, "crowd", **about).job.id for _ in range(count)]
+        return [submission.submit(session, "crowd", **about).job.id for _ in range(count)]

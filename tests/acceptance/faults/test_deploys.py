@@ -22,7 +22,7 @@ def test_a_rolling_restart_of_every_process_costs_no_job_anything(here: Cluster)
         here.start(name)
     here.ready()
     here.over(job_ids)
-    assert [here.job(job_id).losses for job_id in job_ids] == [0] * len(job_ids)
+    assert [here.job(job_id).crashes for job_id in job_ids] == [0] * len(job_ids)
     reasons = [reason for job_id in job_ids for reason in here.reasons(job_id)]
     assert "handed back: its worker is shutting down" in reasons
     assert not [reason for reason in reasons if "died" in reason or "ran out" in reason]

@@ -18,9 +18,9 @@ def test_a_worker_that_wakes_after_its_lease_drops_the_job_and_changes_nothing(h
     (job_id,) = here.post(kind, times=3)
     here.running(job_id, 50)
     holder = here.holder(job_id)
-    token = here.job(job_id).token
+    token = here.job(job_id).fencing_token
     here.freeze_between_writes(holder)
-    eventually(lambda: here.job(job_id).token > token and here.job(job_id).status == "running", here.logs)
+    eventually(lambda: here.job(job_id).fencing_token > token and here.job(job_id).status == "running", here.logs)
     here.thaw(holder)
     here.over([job_id])
     assert [reason for reason in here.reasons(job_id) if "ran out" in reason]

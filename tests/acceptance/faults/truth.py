@@ -19,7 +19,7 @@ from backpropd.store import jobs
 from backpropd.store.blobs import Blobs
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Checkpoint, Dataset, Epoch, Job, Model
-from backpropd.store.status import MOVES, OVER, Status
+from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
 
 CURVE = ("epoch", "loss", "validation_loss", "metrics", "validation_metrics", "gradient_norm", "learning_rate")
 
@@ -80,14 +80,14 @@ def assert_sound(database: Database, settings: Settings) -> None:
             assert steps[-1] == job.status, job.id
             models = session.scalars(select(Model.id).where(Model.job_id == job.id)).all()
             assert models == ([job.model_id] if job.status == Status.SUCCEEDED else []), job.id
-            assert job.attempts == steps.count(Status.RUNNING) <= job.token, job.id
+            assert job.attempts == steps.count(Status.RUNNING) <= job.fencing_token, job.id
             low, high, count = session.execute(
                 select(func.min(Epoch.epoch), func.max(Epoch.epoch), func.count()).where(Epoch.job_number == job.number)
             ).one()
             assert count == job.epoch == (high or 0), job.id
             assert count == 0 or low == 1, job.id
-            if job.status in OVER:
-                assert (job.worker, job.lease_expires_at, job.request) == (None, None, None), job.id
+            if job.status in TERMINAL:
+                assert (job.worker, job.lease_expires_at, job.stop_request) == (None, None, None), job.id
                 assert session.get(Checkpoint, job.number) is None, job.id
         blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
         for sha256 in session.scalars(select(Dataset.sha256)):
@@ -101,4 +101,4 @@ def assert_moves(job_id: str, steps: Sequence[str]) -> None:
     """A job begins queued, goes only where it may, and has one end at most, which is its last step."""
     assert steps[0] == Status.QUEUED, job_id
     for before, after in pairwise(steps):
-        assert Status(after) in MOVES[Status(before)], f"{job_id}: {before} -> {after}"
+        assert Status(after) in ALLOWED_TRANSITIONS[Status(before)], f"{job_id}: {before} -> {after}"

@@ -62,7 +62,7 @@ def test_schemathesis_finds_no_fault_in_any_phase(tmp_path: Path, broker_url: st
     migrate(settings)
     app = create_app(settings)
     with app.extensions["backpropd"].database.write() as session:
-        workers.seen(session, "somebody", 2)
+        workers.record_heartbeat(session, "somebody", 2)
         _, key = keys.create(session, "us", None, ["admin"], None)
     app.test_client().post("/v1/datasets", json={"sample": "iris"}, headers={"Authorization": f"Bearer {key}"})
     with served(app) as url:

@@ -12,13 +12,14 @@ from flask.testing import FlaskClient
 from backpropd import errors
 from backpropd.config import Settings
 from backpropd.store import jobs
-from backpropd.store.scheduling import claims, rescue
+from backpropd.store.job_versions import JobVersion
+from backpropd.store.scheduling import claims, leases, rescue, submission
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Job
 from backpropd.store.status import Status
 from service.streaming.event_feed import BATCH, KEPT, EventFeed, Place
-from service.streaming.job_watcher import JobWatcher, Mark
+from service.streaming.job_watcher import JobWatcher
 from tests.migrated import migrate
 from tests.store.conftest import a_dataset, an_epoch
 
@@ -40,22 +41,22 @@ def queued(database: Database, tenant: str) -> Job:
     spec = {"target": ["y"], "features": ["x"], "task": "regression", "network": {}, "training": {}}
     dataset_id = a_dataset(database, tenant)
     with database.write() as session:
-        return jobs.create(session, tenant, dataset_id=dataset_id, epochs=10, name=None, spec=spec, meta={}).job
+        return submission.submit(session, tenant, dataset_id=dataset_id, epochs=10, name=None, spec=spec, meta={}).job
 
 
-def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> Mark:
+def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> JobVersion:
     """Claim the next job and write so many epochs of it that took so long; gives its mark."""
     with database.write() as session:
         # a lease that has run out: whoever comes next may take the job
-        held = claims.claim_best(session, ClaimOptions("w", -1))
+        held = claims.claim_next(session, ClaimOptions("w", -1))
         assert held is not None
         assert held.tenant == tenant
         rows = [{**an_epoch(n), "seconds": seconds} for n in range(1, epochs + 1)]
-        claims.write_epochs(session, held, rows, -1, 1.0, (checkpoint, b"") if checkpoint else None)
-        return Mark("running", held.token, epochs)
+        leases.write_epochs(session, held, rows, -1, 1.0, (checkpoint, b"") if checkpoint else None)
+        return JobVersion("running", held.fencing_token, epochs)
 
 
-def fetched(event_feed: EventFeed, job: Job, mark: Mark, place: Place = START) -> bytes:
+def fetched(event_feed: EventFeed, job: Job, mark: JobVersion, place: Place = START) -> bytes:
     """All that a stream at this place would send now."""
     sent, more = b"", True
     while more:
@@ -150,9 +151,9 @@ def test_epochs_that_a_killed_worker_leaves_are_not_shown_for_those_that_come_ag
     lost = trained(database, job.tenant, 5, seconds=1.5, checkpoint=2)
     assert fetched(event_feed, job, lost).count(b'"seconds":1.5') == 5
     with database.write() as session:
-        assert rescue.take_up_expired(session, 30, 3) == [job.id]
+        assert rescue.rescue_expired(session, 30, 3) == [job.id]
     again = trained(database, job.tenant, 6, seconds=2.5)
-    assert again.token > lost.token
+    assert again.fencing_token > lost.fencing_token
     shown = fetched(event_feed, job, again)
     assert (shown.count(b'"seconds":1.5'), shown.count(b'"seconds":2.5')) == (2, 4)  # the checkpoint's stay
     assert fetched(event_feed, job, again, Place(4, 5)).count(b"event: epoch") == 1

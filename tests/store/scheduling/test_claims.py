@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from backpropd import errors
 from backpropd.store import epochs, jobs
-from backpropd.store.scheduling import claims, rescue
+from backpropd.store.scheduling import claims, job_endings, leases, rescue
 from backpropd.store.scheduling.claims import Claim, ClaimOptions
 from backpropd.store.sql.column_types import steady
 from backpropd.store.sql.database import Database
@@ -35,7 +35,7 @@ MODEL: dict[str, Any] = {
 
 def claim(database: Database, seconds: float = 30.0) -> Claim | None:
     with database.write() as session:
-        return claims.claim_best(session, ClaimOptions("w1", seconds))
+        return claims.claim_next(session, ClaimOptions("w1", seconds))
 
 
 def claimed(database: Database, seconds: float = 30.0) -> Claim:
@@ -83,11 +83,11 @@ def test_a_claim_removes_the_epochs_past_the_checkpoint(database: Database) -> N
     job = a_job(database)
     first = claimed(database)
     with database.write() as session:
-        claims.write_epochs(session, first, [an_epoch(n) for n in range(1, 6)], 30, 1.0, (3, b"three"))
+        leases.write_epochs(session, first, [an_epoch(n) for n in range(1, 6)], 30, 1.0, (3, b"three"))
     with database.write() as session:
-        claims.hand_back(session, first, "test")
+        job_endings.hand_back(session, first, "test")
     second = claimed(database)
-    assert (second.checkpointed, second.token > first.token, second.attempt) == (True, True, 2)
+    assert (second.checkpointed, second.fencing_token > first.fencing_token, second.attempt) == (True, True, 2)
     with database.read() as session:
         assert claims.resume_point(session, second) == claims.ResumePoint(b"three", None)
         assert [row.epoch for row in epochs.after(session, job.number, 0, 10)] == [1, 2, 3]
@@ -97,15 +97,15 @@ def test_a_stale_token_writes_nothing(database: Database) -> None:
     job = a_job(database)
     stale = claimed(database)
     with database.write() as session:
-        claims.hand_back(session, stale, "test")
+        job_endings.hand_back(session, stale, "test")
     claimed(database)
     for write in (
-        lambda session: claims.renew(session, stale, 30, 1.0),
-        lambda session: claims.write_epochs(session, stale, [an_epoch(1)], 30, 1.0),
-        lambda session: claims.succeed(session, stale, "epochs", MODEL),
-        lambda session: claims.fail(session, stale, "diverged", "…"),
-        lambda session: claims.hand_back(session, stale, "…"),
-        lambda session: claims.asked(session, stale),
+        lambda session: leases.renew(session, stale, 30, 1.0),
+        lambda session: leases.write_epochs(session, stale, [an_epoch(1)], 30, 1.0),
+        lambda session: job_endings.succeed(session, stale, "epochs", MODEL),
+        lambda session: job_endings.fail(session, stale, "diverged", "…"),
+        lambda session: job_endings.hand_back(session, stale, "…"),
+        lambda session: leases.stop_request(session, stale),
     ):
         with pytest.raises(errors.LeaseLost), database.write() as session:
             write(session)
@@ -117,14 +117,17 @@ def test_success_writes_the_model_and_the_status_together(database: Database) ->
     job = a_job(database)
     held = claimed(database)
     with database.write() as session:
-        assert claims.succeed(session, held, "epochs", MODEL, [an_epoch(1), an_epoch(2)], 1.5) == ("succeeded", None)
+        assert job_endings.succeed(session, held, "epochs", MODEL, [an_epoch(1), an_epoch(2)], 1.5) == (
+            "succeeded",
+            None,
+        )
     with database.read() as session:
         done = jobs.get(session, TENANT, job.id)
         assert [row.epoch for row in epochs.after(session, done.number, 0, 10)] == [1, 2]
         steps = [step.status for step in jobs.transitions(session, [done])[done.number]]
     assert done.model_id is not None
     assert done.finished_at is not None
-    assert (done.epoch, done.seconds) == (2, 1.5)
+    assert (done.epoch, done.training_seconds) == (2, 1.5)
     assert steps == ["queued", "running", "succeeded"]
 
 
@@ -134,8 +137,8 @@ def test_an_acknowledged_cancel_never_ends_succeeded(database: Database) -> None
     with database.write() as session:
         jobs.cancel(session, TENANT, job.id)
     with database.write() as session:
-        assert claims.renew(session, held, 30, 1.0) == "cancel"
-        assert claims.succeed(session, held, "epochs", MODEL, [an_epoch(1)]) == ("cancelled", None)
+        assert leases.renew(session, held, 30, 1.0) == "cancel"
+        assert job_endings.succeed(session, held, "epochs", MODEL, [an_epoch(1)]) == ("cancelled", None)
     with database.read() as session:
         over = jobs.get(session, TENANT, job.id)
         assert (over.epoch, over.model_id, len(epochs.after(session, over.number, 0, 10))) == (1, None, 1)
@@ -149,8 +152,8 @@ def test_a_paused_job_is_resumed_from_its_checkpoint(database: Database) -> None
     with database.write() as session:
         jobs.pause(session, TENANT, job.id)
     with database.write() as session:
-        claims.write_epochs(session, held, [an_epoch(1)], 30, 1.0, (1, b"one"))
-        assert claims.apply_request(session, held) == "paused"
+        leases.write_epochs(session, held, [an_epoch(1)], 30, 1.0, (1, b"one"))
+        assert job_endings.apply_request(session, held) == "paused"
     assert claim(database) is None
     with database.write() as session:
         jobs.resume(session, TENANT, job.id)
@@ -164,7 +167,7 @@ def lose(database: Database) -> list[str]:
     with database.write() as session:
         session.execute(update(Job).where(Job.status == "running").values(lease_expires_at=steady(-1)))
     with database.write() as session:
-        return rescue.take_up_expired(session, 30, max_losses=3)
+        return rescue.rescue_expired(session, 30, max_crashes=3)
 
 
 def test_a_lease_that_ran_out_is_taken_up_again_and_at_last_given_up(database: Database) -> None:
@@ -182,7 +185,7 @@ def test_a_job_that_gets_on_between_its_losses_is_never_given_up(database: Datab
     for loss in range(1, 8):
         held = claimed(database)
         with database.write() as session:
-            claims.write_epochs(session, held, [an_epoch(loss)], 30, 1.0, (loss, b"on"))
+            leases.write_epochs(session, held, [an_epoch(loss)], 30, 1.0, (loss, b"on"))
         assert lose(database) == [job.id]
         assert status(database, job.id) == "queued"
 
@@ -203,9 +206,9 @@ def test_a_lease_that_stands_is_left_alone_and_one_from_another_time_is_not(data
     job = a_job(database)
     claimed(database, seconds=30)
     with database.write() as session:
-        assert rescue.take_up_expired(session, 30, max_losses=3) == []
+        assert rescue.rescue_expired(session, 30, max_crashes=3) == []
         session.execute(update(Job).values(lease_expires_at=steady(3600)))  # before the clock was set back
-        assert rescue.take_up_expired(session, 30, max_losses=3) == [job.id]
+        assert rescue.rescue_expired(session, 30, max_crashes=3) == [job.id]
 
 
 def test_a_pause_that_was_not_carried_out_can_be_withdrawn(database: Database) -> None:
@@ -216,7 +219,7 @@ def test_a_pause_that_was_not_carried_out_can_be_withdrawn(database: Database) -
     with database.write() as session:
         assert jobs.resume(session, TENANT, job.id).status == "running"
     with database.write() as session:
-        assert claims.apply_request(session, held) == "queued"
+        assert job_endings.apply_request(session, held) == "queued"
 
 
 def test_epochs_that_are_written_twice_are_there_once(database: Database) -> None:
@@ -224,6 +227,6 @@ def test_epochs_that_are_written_twice_are_there_once(database: Database) -> Non
     held = claimed(database)
     for last in (3, 5):
         with database.write() as session:
-            claims.write_epochs(session, held, [an_epoch(n) for n in range(1, last + 1)], 30, 1.0)
+            leases.write_epochs(session, held, [an_epoch(n) for n in range(1, last + 1)], 30, 1.0)
     with database.read() as session:
         assert [row.epoch for row in epochs.after(session, job.number, 0, 10)] == [1, 2, 3, 4, 5]

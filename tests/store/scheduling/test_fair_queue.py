@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from backpropd import errors
 from backpropd.store import jobs
-from backpropd.store.scheduling import claims, fair_queue, workers
+from backpropd.store.scheduling import claims, fair_queue, submission, workers
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.database import Database
@@ -30,7 +30,7 @@ def taken(database: Database, names: dict[str, str], most: int = 100) -> list[st
     order = []
     for _ in range(most):
         with database.write() as session:
-            claim = claims.claim_best(session, ClaimOptions("w", 30))
+            claim = claims.claim_next(session, ClaimOptions("w", 30))
         if claim is None:
             break
         order.append(names[claim.job_id])
@@ -68,7 +68,7 @@ def test_a_job_is_told_its_position(database: Database) -> None:
     ids = {name: id for id, name in names.items()}
     with database.read() as session:
         places = {
-            name: fair_queue.outlook(session, jobs.get(session, name[0].lower(), ids[name]), 30)[0] for name in ids
+            name: fair_queue.estimate(session, jobs.get(session, name[0].lower(), ids[name]), 30)[0] for name in ids
         }
     assert (places["B1"], places["a1"], places["a3"]) == (1, 4, 7)
     assert max(places.values()) == len(places)
@@ -79,11 +79,13 @@ def test_a_job_is_told_the_same_when_it_is_posted_as_when_it_is_read(database: D
     posted(database, "b", priority=1)
     dataset_id = a_dataset(database, "b")
     with database.write() as session:
-        workers.seen(session, "w", 9)
+        workers.record_heartbeat(session, "w", 9)
     with database.write() as session:
-        new = jobs.create(session, "b", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={})
-        read = fair_queue.outlook(session, new.job, 30)
-    assert (new.outlook.position, new.outlook.starts is None) == (read.position, read.starts is None) == (8, False)
+        new = submission.submit(session, "b", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={})
+        read = fair_queue.estimate(session, new.job, 30)
+    assert (
+        (new.estimate.position, new.estimate.starts_at is None) == (read.position, read.starts_at is None) == (8, False)
+    )
 
 
 def test_a_job_is_told_when_it_may_start(database: Database) -> None:
@@ -92,17 +94,19 @@ def test_a_job_is_told_when_it_may_start(database: Database) -> None:
 
     def outlook(job_id: str) -> tuple[int, float | None]:
         with database.read() as session:
-            place, starts = fair_queue.outlook(session, jobs.get(session, TENANT, job_id), 30)
-            moment = session.scalar(fair_queue.select(now()))
+            place, starts = fair_queue.estimate(session, jobs.get(session, TENANT, job_id), 30)
+            moment = session.scalar(select(now()))
             return place, None if starts is None or moment is None else round((starts - moment).total_seconds())
 
     assert outlook(first) == (1, None)  # no worker lives
     with database.write() as session:
-        workers.seen(session, "w", 1)
+        workers.record_heartbeat(session, "w", 1)
     assert (outlook(first), outlook(second)) == ((1, 0), (2, None))  # no job has ended yet
     with database.write() as session:
-        assert claims.claim_best(session, ClaimOptions("w", 30))
-        session.execute(update(Job).where(Job.id == first).values(seconds=20.0, status="succeeded", finished_at=now()))
+        assert claims.claim_next(session, ClaimOptions("w", 30))
+        session.execute(
+            update(Job).where(Job.id == first).values(training_seconds=20.0, status="succeeded", finished_at=now())
+        )
     assert (outlook(second), outlook(third)) == ((1, 0), (2, 20))
 
 
@@ -115,7 +119,7 @@ def test_a_job_is_taken_while_there_is_room_for_its_tenant_and_for_all(database:
         about = {"dataset_id": dataset_ids[tenant], "epochs": 1, "name": None, "spec": {}, "meta": {}}
         try:
             with database.write() as session:
-                jobs.create(session, tenant, room=jobs.Room(own, in_all), **about)
+                submission.submit(session, tenant, limits=submission.QueueLimits(own, in_all), **about)
                 raise LookupError("one too many for the next question")
         except errors.QueueFull as full:
             return full.detail.split(" are")[0]
@@ -130,11 +134,11 @@ def test_a_job_is_taken_while_there_is_room_for_its_tenant_and_for_all(database:
 def test_past_a_tenant_whose_jobs_are_locked_the_next_one_is_taken(database: Database) -> None:
     names = posted(database, "ab")
     with database.write() as session, database.write() as other:
-        claim = claims.claim_best(session, ClaimOptions("w", 30))
+        claim = claims.claim_next(session, ClaimOptions("w", 30))
         assert claim is not None
         assert names[claim.job_id] == "a1"
         assert taken(database, names, 1) == ["b2"]
-        assert claims.claim_best(other, ClaimOptions("w", 30)) is None
+        assert claims.claim_next(other, ClaimOptions("w", 30)) is None
 
 
 def test_a_tenant_runs_no_more_jobs_at_once_than_it_may(database: Database) -> None:
@@ -142,6 +146,6 @@ def test_a_tenant_runs_no_more_jobs_at_once_than_it_may(database: Database) -> N
     order = []
     for _ in range(4):
         with database.write() as session:
-            claim = claims.claim_best(session, ClaimOptions("w", 30, most_running=2))
+            claim = claims.claim_next(session, ClaimOptions("w", 30, max_running=2))
             order.append(names[claim.job_id] if claim else None)
     assert order == ["a1", "b4", "a2", None]

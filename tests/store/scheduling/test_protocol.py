@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.store import jobs
-from backpropd.store.scheduling import claims, rescue
-from backpropd.store.scheduling.claims import Claim, ClaimOptions, StopRequested
+from backpropd.store.scheduling import claims, job_endings, leases, rescue
+from backpropd.store.scheduling.claims import Claim, ClaimOptions
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Checkpoint, Epoch, Job, Model
-from backpropd.store.status import MOVES, OVER, Status
+from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
 from tests.migrated import sqlite
 from tests.store.conftest import TENANT, a_dataset, a_job, an_epoch
 from tests.store.scheduling.test_claims import MODEL
@@ -63,42 +63,42 @@ class Protocol(RuleBasedStateMachine):
     @rule(target=held)
     def claim(self) -> Any:
         with self.database.write() as session:
-            claim = claims.claim_best(session, self._claimant())
+            claim = claims.claim_next(session, self._claimant())
         return self._risen(claim)
 
     @rule(claim=held, count=st.integers(0, 3), checkpoint=st.booleans())
     def train(self, claim: Claim | None, count: int, checkpoint: bool) -> None:
         def write(session: Session, claim: Claim) -> None:
             done = self._job(session, claim.job_id).epoch
-            rows = [an_epoch(done + number, loss=float(claim.token)) for number in range(1, count + 1)]
+            rows = [an_epoch(done + number, loss=float(claim.fencing_token)) for number in range(1, count + 1)]
             kept = (done + count, str(done + count).encode()) if checkpoint and done + count else None
-            claims.write_epochs(session, claim, rows, LEASE, 1.0, kept)
+            leases.write_epochs(session, claim, rows, LEASE, 1.0, kept)
 
         self._fenced(claim, write)
 
     @rule(claim=held)
     def renew(self, claim: Claim | None) -> None:
-        self._fenced(claim, lambda session, claim: claims.renew(session, claim, LEASE, 1.0))
+        self._fenced(claim, lambda session, claim: leases.renew(session, claim, LEASE, 1.0))
 
     @rule(target=held, claim=consumes(held), alone=st.booleans())
     def succeed(self, claim: Claim | None, alone: bool) -> Any:
         then = None if alone else self._claimant()
         ended = self._fenced(
-            claim, lambda session, claim: claims.succeed(session, claim, "epochs", MODEL, then_for=then)
+            claim, lambda session, claim: job_endings.succeed(session, claim, "epochs", MODEL, claim_next=then)
         )
         return self._risen(ended[1]) if ended else None
 
     @rule(claim=consumes(held))
     def fail(self, claim: Claim | None) -> None:
-        self._fenced(claim, lambda session, claim: claims.fail(session, claim, "diverged", "…"))
+        self._fenced(claim, lambda session, claim: job_endings.fail(session, claim, "diverged", "…"))
 
     @rule(claim=consumes(held))
     def apply_request(self, claim: Claim | None) -> None:
-        self._fenced(claim, claims.apply_request)
+        self._fenced(claim, job_endings.apply_request)
 
     @rule(claim=consumes(held), behind=st.booleans())
     def hand_back(self, claim: Claim | None, behind: bool) -> None:
-        self._fenced(claim, lambda session, claim: claims.hand_back(session, claim, "…", behind=behind))
+        self._fenced(claim, lambda session, claim: job_endings.hand_back(session, claim, "…", behind=behind))
 
     @rule(claim=held)
     def die(self, claim: Claim | None) -> None:
@@ -128,8 +128,8 @@ class Protocol(RuleBasedStateMachine):
     def sweep(self, twice: bool) -> None:
         for _ in range(1 + twice):
             with self.database.write() as session:
-                rescue.take_up_dead(session, lambda name: name not in self.dead, MAX_LOSSES)
-                rescue.take_up_expired(session, LEASE, MAX_LOSSES)
+                rescue.rescue_dead(session, lambda name: name not in self.dead, MAX_LOSSES)
+                rescue.rescue_expired(session, LEASE, MAX_LOSSES)
 
     # ── what must hold ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,22 +140,26 @@ class Protocol(RuleBasedStateMachine):
                 self._check(session, self._job(session, job_id))
 
     def _check(self, session: Session, job: Job) -> None:
-        assert job.token >= self.tokens.get(job.id, 0)
-        self.tokens[job.id] = job.token
-        assert self.ends.setdefault(job.id, job.status) == job.status if job.status in OVER else job.id not in self.ends
+        assert job.fencing_token >= self.tokens.get(job.id, 0)
+        self.tokens[job.id] = job.fencing_token
+        assert (
+            self.ends.setdefault(job.id, job.status) == job.status
+            if job.status in TERMINAL
+            else job.id not in self.ends
+        )
         steps = [each.status for each in jobs.transitions(session, [job])[job.number]]
         assert steps[0] == Status.QUEUED
         assert steps[-1] == job.status
-        assert all(Status(after) in MOVES[Status(before)] for before, after in pairwise(steps))
+        assert all(Status(after) in ALLOWED_TRANSITIONS[Status(before)] for before, after in pairwise(steps))
         models = session.scalar(select(func.count()).where(Model.job_id == job.id))
         assert models == (job.status == Status.SUCCEEDED)
         assert not (job.id in self.cancelled and job.status in (Status.SUCCEEDED, Status.FAILED))
         rows = session.scalars(select(Epoch.epoch).where(Epoch.job_number == job.number).order_by(Epoch.epoch)).all()
         assert rows == list(range(1, job.epoch + 1))
         checkpoint = session.get(Checkpoint, job.number)
-        assert checkpoint is None or (job.status not in OVER and checkpoint.epoch <= job.epoch)
+        assert checkpoint is None or (job.status not in TERMINAL and checkpoint.epoch <= job.epoch)
         assert (job.lease_expires_at is not None) == (job.status == Status.RUNNING)
-        assert job.losses < MAX_LOSSES or job.status == Status.FAILED
+        assert job.crashes < MAX_LOSSES or job.status == Status.FAILED
 
     # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -163,7 +167,7 @@ class Protocol(RuleBasedStateMachine):
         return ClaimOptions(f"worker {self.now}", LEASE)
 
     def _risen(self, claim: Claim | None) -> Claim | None:
-        assert claim is None or claim.token > self.tokens.get(claim.job_id, 0)
+        assert claim is None or claim.fencing_token > self.tokens.get(claim.job_id, 0)
         return claim
 
     def _fenced(self, claim: Claim | None, change: Callable[[Session, Claim], Any]) -> Any:
@@ -172,13 +176,13 @@ class Protocol(RuleBasedStateMachine):
             return None
         with self.database.read() as session:
             job = self._job(session, claim.job_id)
-            holds = job.status == Status.RUNNING and job.token == claim.token
+            holds = job.status == Status.RUNNING and job.fencing_token == claim.fencing_token
         try:
             with self.database.write() as session:
                 done = change(session, claim)
         except errors.LeaseLost:
             assert not holds
-        except StopRequested:
+        except job_endings.StopRequested:
             assert holds
         else:
             assert holds

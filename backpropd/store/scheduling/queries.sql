@@ -1,0 +1,171 @@
+-- The statements of claims, leases and the fair queue.
+--
+-- ":name" is a parameter. "{name}" stands for another section of this file, or for one of the expressions that
+-- SQLite and PostgreSQL spell differently (backpropd/store/sql/statements.py):
+--   {now}          microseconds since 1970, for people
+--   {steady}       microseconds of the clock that leases are measured with
+--   {skip_locked}  locks the selected rows, except those that another transaction has locked
+--   {key_share}    locks the rows of `datasets` against deletion
+--
+-- A status is a literal everywhere: behind a parameter the planner would not see the partial index of that status.
+
+
+-- ── claims ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- name: claim_next
+-- Claims the first job of the first waiting tenant: no row if there is none, or if all its jobs are locked.
+UPDATE jobs SET {new_lease}
+WHERE number = (
+    SELECT number FROM jobs
+    WHERE status = 'queued' AND tenant = ({waiting_tenants} LIMIT 1)
+    ORDER BY rank, queued_at, number
+    LIMIT 1 {skip_locked}
+)
+RETURNING {claimed_job}
+
+-- name: claim_from_tenant
+-- Claims the first job of one tenant. The tenant is read from `turns`: if PostgreSQL knew the name while it plans, it
+-- would expect a tenant without statistics to have no jobs, and read and sort them all.
+UPDATE jobs SET {new_lease}
+WHERE number = (
+    SELECT number FROM jobs
+    WHERE status = 'queued' AND tenant = (SELECT tenant FROM turns WHERE tenant = :tenant)
+    ORDER BY rank, queued_at, number
+    LIMIT 1 {skip_locked}
+)
+RETURNING {claimed_job}
+
+-- name: new_lease
+status = 'running',
+token = token + 1,
+attempts = attempts + 1,
+worker = :worker,
+lease_expires_at = {steady} + :lease_microseconds,
+started_at = coalesce(started_at, {now})
+
+-- name: claimed_job
+-- What the worker needs of the job and its dataset, and what decides whether the tenant's turn is recorded.
+number, id, tenant, name, token, attempts, rank, seconds, spec, validation_dataset_id, warm_start_model_id,
+(SELECT datasets.sha256 FROM datasets WHERE datasets.id = jobs.dataset_id) AS dataset_sha256,
+(SELECT datasets.columns FROM datasets WHERE datasets.id = jobs.dataset_id) AS columns,
+(SELECT turns.round FROM turns WHERE turns.tenant = jobs.tenant) AS tenant_round,
+(SELECT max(round) FROM turns) AS current_round,
+(SELECT count(*) FROM turns WHERE round = (SELECT max(round) FROM turns)) AS tenants_in_current_round
+
+-- name: return_to_checkpoint
+-- Sets a job's progress back to its last checkpoint, or to the beginning if it has none.
+UPDATE jobs SET epoch = coalesce((SELECT checkpoints.epoch FROM checkpoints WHERE job_number = :number), 0)
+WHERE number = :number
+RETURNING EXISTS (SELECT 1 FROM checkpoints WHERE job_number = :number) AS checkpointed
+
+-- name: delete_later_epochs
+-- Deletes the epochs after the last checkpoint, which the job will train again.
+DELETE FROM epochs
+WHERE job_number = :number
+  AND epoch > coalesce((SELECT checkpoints.epoch FROM checkpoints WHERE job_number = :number), 0)
+
+
+-- ── leases ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+-- name: leased
+-- The job is still leased with this fencing token: every write of a worker has this condition.
+number = :number AND token = :fencing_token AND status = 'running'
+
+-- name: renew
+UPDATE jobs SET
+    lease_expires_at = {steady} + :lease_microseconds,
+    seconds = :training_seconds,
+    epoch = coalesce(:epoch, epoch),
+    losses = CASE WHEN :checkpointed THEN 0 ELSE losses END
+WHERE {leased}
+RETURNING request
+
+-- name: stop_request
+SELECT request FROM jobs WHERE {leased}
+
+-- name: succeed
+-- Ends the job unless a client has requested a pause or a cancellation.
+UPDATE jobs SET
+    status = 'succeeded',
+    model_id = :model_id,
+    stop_reason = :stop_reason,
+    epoch = coalesce(:epoch, epoch),
+    seconds = coalesce(:training_seconds, seconds),
+    finished_at = {now},
+    lease_expires_at = NULL,
+    worker = NULL
+WHERE {leased} AND request IS NULL
+RETURNING number
+
+
+-- ── the fair queue ──────────────────────────────────────────────────────────────────────────────────────────────
+
+-- name: waiting_tenants
+-- The tenants that have a queued job and run fewer than :max_running, in the order in which they are served: the
+-- highest priority (the lowest rank), then tenants without a turn in the current round, then the longest wait.
+-- Scalar subqueries read a few index entries for each tenant, however long the queue. A join would let PostgreSQL
+-- choose, by its guess of the number of tenants, to read all jobs instead.
+WITH heads AS MATERIALIZED (
+    SELECT turns.tenant, turns.round, (
+        SELECT number FROM jobs WHERE status = 'queued' AND jobs.tenant = turns.tenant
+        ORDER BY rank, queued_at, number LIMIT 1
+    ) AS first_job
+    FROM turns
+)
+SELECT tenant FROM heads
+WHERE first_job IS NOT NULL
+  AND (SELECT count(*) FROM jobs WHERE status = 'running' AND jobs.tenant = heads.tenant) < :max_running
+ORDER BY
+    (SELECT rank FROM jobs WHERE number = first_job),
+    round >= (SELECT max(round) FROM turns),
+    (SELECT queued_at FROM jobs WHERE number = first_job),
+    first_job
+
+-- name: record_turn
+UPDATE turns SET round = :round WHERE tenant = :tenant
+
+-- name: has_queued_job
+SELECT 1 FROM jobs WHERE status = 'queued' AND rank <= :max_rank LIMIT 1
+
+-- name: queue_of_job
+-- The state of the queue that decides when a queued job starts.
+SELECT {queue_state}
+FROM (
+    SELECT count(*) AS jobs FROM jobs
+    WHERE status = 'queued' AND tenant = :tenant AND rank = :rank AND (queued_at, number) < (:queued_at, :number)
+) AS own_before
+
+-- name: queue_of_new_job
+-- The same for a job that the tenant is about to queue, behind all its others. No row if it has no such dataset.
+SELECT {queue_state}, lengths.*
+FROM datasets, ({queue_lengths}) AS lengths, (
+    SELECT count(*) AS jobs FROM jobs WHERE status = 'queued' AND tenant = :tenant AND rank = :rank
+) AS own_before
+WHERE datasets.tenant = :tenant AND datasets.id = :dataset_id
+{key_share}
+
+-- name: queue_lengths
+-- To compare with the limits: counted up to :max_counted.
+SELECT
+    (SELECT count(*) FROM (
+        SELECT 1 FROM jobs WHERE status = 'queued' AND tenant = :tenant LIMIT :max_counted
+    ) AS own_queued) AS queued_by_tenant,
+    (SELECT count(*) FROM (
+        SELECT 1 FROM jobs WHERE status = 'queued' LIMIT :max_counted
+    ) AS all_queued) AS queued_in_total
+
+-- name: queue_state
+-- Of each other tenant, as many jobs of this priority start before as the tenant's own that are before, and one more.
+{now} AS read_at,
+(SELECT count(*) FROM jobs WHERE status = 'queued' AND rank < :rank) AS more_urgent,
+own_before.jobs AS own_before,
+(SELECT coalesce(sum(CASE WHEN theirs.jobs > own_before.jobs THEN own_before.jobs + 1 ELSE theirs.jobs END), 0)
+ FROM (
+    SELECT count(*) AS jobs FROM jobs
+    WHERE status = 'queued' AND tenant <> :tenant AND rank = :rank GROUP BY tenant
+ ) AS theirs) AS others_before,
+(SELECT coalesce(sum(slots), 0) FROM workers WHERE seen_at > {steady} - :worker_timeout_microseconds) AS slots,
+(SELECT count(*) FROM jobs WHERE status = 'running') AS running,
+(SELECT avg(seconds) FROM (
+    SELECT seconds FROM jobs WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 50
+) AS last_finished) AS mean_seconds

@@ -1,0 +1,100 @@
+"""Submission of a job: it is queued unless the queue is full, and its position and start are estimated."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, bindparam, insert, inspect, select
+from sqlalchemy.orm import Session
+
+from backpropd import errors
+from backpropd.store.ids import new_id
+from backpropd.store.scheduling import fair_queue, queries
+from backpropd.store.sql import statements, tenant_rows
+from backpropd.store.sql.column_types import microseconds, now
+from backpropd.store.sql.schema import Dataset, Job, Model, Turn
+from backpropd.store.status import Status
+
+_INSERT = (
+    insert(Job)
+    .values(created_at=now(), queued_at=now())
+    .returning(
+        Job.number,
+        Job.created_at,
+        Job.queued_at,
+        select(Turn.tenant).where(Turn.tenant == bindparam("submitter")).exists().label("enrolled"),
+    )
+)
+# The table's defaults, for the returned object: reading the row back would take longer than inserting it.
+_DEFAULTS = {each.key: each.columns[0].default.arg for each in inspect(Job).column_attrs if each.columns[0].default}
+
+
+class QueueLimits(NamedTuple):
+    """How many jobs may be queued: by one tenant, and by all together."""
+
+    per_tenant: int
+    total: int
+
+
+UNLIMITED = QueueLimits(2**31 - 1, 2**31 - 1)
+
+
+class SubmittedJob(NamedTuple):
+    """A job that has just been queued, and the estimate of its start."""
+
+    job: Job
+    estimate: fair_queue.QueueEstimate
+
+
+def submit(
+    session: Session,
+    tenant: str,
+    *,
+    dataset_id: str,
+    epochs: int,
+    priority: int = 0,
+    limits: QueueLimits = UNLIMITED,
+    worker_timeout_seconds: float = 30.0,
+    **fields: Any,
+) -> SubmittedJob:
+    """Queue a job: `name, spec, meta`, and optionally `id, validation_dataset_id, warm_start_model_id`.
+
+    The datasets and the model are locked, so that they are not deleted before the job's row shows that it needs them.
+    The estimate counts workers that sent a heartbeat within `worker_timeout_seconds`.
+    Raises `errors.NotFound` for a missing dataset or model, and `errors.QueueFull` beyond the limits.
+    """
+    queue = _lock_dataset(session, tenant, dataset_id, -priority, limits, worker_timeout_seconds)
+    _check_limits(queue, limits)
+    for kind, id in ((Dataset, fields.get("validation_dataset_id")), (Model, fields.get("warm_start_model_id"))):
+        if id:
+            tenant_rows.find_columns(session, kind, tenant, id, kind.id, lock_key=True)
+    row = {"id": new_id("job"), "tenant": tenant, "dataset_id": dataset_id, "epochs": epochs, "rank": -priority}
+    row |= {"status": Status.QUEUED.value, **fields}
+    inserted = statements.run(session, _INSERT, statements.by_column(Job, row) | {"submitter": tenant}).one()
+    if not inserted.enrolled:
+        fair_queue.enroll(session, tenant)
+    generated = {"number": inserted.number, "created_at": inserted.created_at, "queued_at": inserted.queued_at}
+    return SubmittedJob(Job(**_DEFAULTS | row | generated), fair_queue.estimate_from(queue))
+
+
+def _lock_dataset(
+    session: Session, tenant: str, dataset_id: str, rank: int, limits: QueueLimits, worker_timeout_seconds: float
+) -> Row[Any]:
+    """Lock the dataset against deletion, and read the state of the queue in the same statement."""
+    tenant_rows.check_id(Dataset, dataset_id)
+    parameters = {"tenant": tenant, "dataset_id": dataset_id, "rank": rank, "max_counted": max(limits)}
+    parameters["worker_timeout_microseconds"] = microseconds(worker_timeout_seconds)
+    queue = statements.run(session, queries.QUEUE_OF_NEW_JOB, parameters).first()
+    if queue is None:
+        raise tenant_rows.not_found(Dataset, dataset_id)
+    return queue
+
+
+def _check_limits(queue: Row[Any], limits: QueueLimits) -> None:
+    if queue.queued_by_tenant >= limits.per_tenant:
+        full = f"{limits.per_tenant} jobs of yours"
+    elif queue.queued_in_total >= limits.total:
+        full = f"{limits.total} jobs of all tenants together"
+    else:
+        return
+    raise errors.QueueFull(f"{full} are queued, which is the limit: submit again when some of them have finished")
