@@ -40,7 +40,7 @@ class Models(Resource):
         stop: float | None = None,
         hold: Mapping[str, Any] | None = None,
     ) -> Curve:
-        """The outputs against one feature, from `start` to `stop`; `hold` sets the others, which else have typical values."""
+        """The outputs against one feature, from `start` to `stop`; `hold` fixes the other features."""
         query = {"feature": feature, "points": points, "from": start, "to": stop, "hold": json.dumps(dict(hold or {}))}
         given = {name: value for name, value in query.items() if value is not None}
         return cast(Curve, self._transport.json("GET", self._path(model_id, "/curve"), params=given))
