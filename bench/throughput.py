@@ -30,7 +30,7 @@ from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Epoch, Job
 from bench import results, streams
 from embedded.demo import stack
-from tests.servers import postgres_server
+from tests.servers import running_postgres
 
 TINY, POSTERS = 600, 4
 WAKE_UPS = 60
@@ -65,7 +65,7 @@ def _database(kind: str, folder: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield ""
         return
-    with postgres_server(folder / "postgres", durable=True) as url:
+    with running_postgres(folder / "postgres", durable=True) as url:
         yield url
 
 

@@ -10,7 +10,7 @@ from embedded import stack
 
 
 def main() -> int:
-    """Run the stack to its end; 0 when it was asked to stop, 1 when it could not go on."""
+    """Run the stack; 0 after a signal stopped it, 1 after an error."""
     try:
         stack.run(from_environment(), sys.stdout.buffer)
     except BackpropdError as error:

@@ -1,4 +1,4 @@
-"""The API's address: a port that is free, and whether something answers there."""
+"""The API's address: a free port, a URL to reach it, and whether it answers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from http.client import HTTPConnection, HTTPException
 
 from backpropd.errors import Conflict
 
-_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+_LOOPBACK_OF_WILDCARD = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the API listens."""
+    """The host and port that the API listens on."""
 
     host: str
     port: int
 
     @property
     def reachable_host(self) -> str:
-        """The host to ask: one that listens everywhere is asked on the loopback."""
-        return _EVERYWHERE.get(self.host, self.host)
+        """The host to connect to: the loopback if the API listens on all interfaces."""
+        return _LOOPBACK_OF_WILDCARD.get(self.host, self.host)
 
     @property
     def url(self) -> str:
@@ -30,7 +30,7 @@ class Address:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def answers(self, path: str) -> bool:
-        """Whether `GET path` is a 200."""
+        """Whether `GET path` answers 200."""
         connection = HTTPConnection(self.reachable_host, self.port, timeout=2)
         try:
             connection.request("GET", path)
@@ -42,7 +42,7 @@ class Address:
 
 
 def free(host: str, port: int) -> Address:
-    """This address if nothing listens there yet, and some free port for port 0. Raises `Conflict`."""
+    """This address if it is free, with any free port for port 0. Raises `Conflict`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.create_server((host, port), family=family) as listener:

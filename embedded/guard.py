@@ -1,9 +1,9 @@
-"""The guard: a second process that ends the stack's parts when the supervisor died without doing so (`kill -9`).
+"""The guard: a second process that stops the stack's programs if the supervisor was killed (`kill -9`).
 
-It holds the reading end of a pipe. While the supervisor lives, it is told on it which processes run; when the
-supervisor is gone, however it went, the pipe ends, and the guard stops what still runs: in the reverse order, SIGTERM
-first, the whole group killed after its grace time. Linux could send a signal at the parent's death
-(PR_SET_PDEATHSIG), but to all parts at once, and macOS cannot; a pipe is the same everywhere.
+It holds the reading end of a pipe. The supervisor writes to it which processes run; when the supervisor ends, for
+whatever reason, the pipe closes, and the guard stops what still runs: in reverse order, with SIGTERM first, and with
+SIGKILL to the process group after the grace time. Linux could signal the parent's death (PR_SET_PDEATHSIG), but to all
+programs at once, and macOS cannot; a pipe works on both.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from types import TracebackType
 
 
 class Guard:
-    """The supervisor's end of the pipe. The guard inherits `keep`, so a lock in it is held until all parts ended."""
+    """The supervisor's end of the pipe. The guard inherits `descriptors`: it holds locks until it has stopped all."""
 
-    def __init__(self, keep: Iterable[int] = ()) -> None:
+    def __init__(self, descriptors: Iterable[int] = ()) -> None:
         self._process = subprocess.Popen(
-            # As a file, isolated and without site: it starts in a few milliseconds, and needs nothing of ours.
+            # Isolated and without site-packages it starts within milliseconds and cannot fail on an import.
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            pass_fds=tuple(keep),
+            pass_fds=tuple(descriptors),
             start_new_session=True,
         )
 
@@ -40,23 +40,23 @@ class Guard:
         self._process.communicate()
 
     def watch(self, pid: int, grace: float) -> None:
-        """This process runs: end it if we cannot, giving it `grace` seconds."""
-        self._tell(f"+ {pid} {grace}\n")
+        """Stop this process, with `grace` seconds between SIGTERM and SIGKILL, if the supervisor cannot."""
+        self._send(f"+ {pid} {grace}\n")
 
     def forget(self, pid: int) -> None:
         """This process has ended."""
-        self._tell(f"- {pid} 0\n")
+        self._send(f"- {pid} 0\n")
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101
-        with suppress(BrokenPipeError):  # somebody killed the guard: the stack can live without
+        with suppress(BrokenPipeError):  # the guard was killed: the stack runs without it
             self._process.stdin.write(line.encode())
 
 
 def guard() -> None:
-    """The guard's own process: listen until the pipe ends, then end what still runs."""
+    """The guard's own process: read until the pipe closes, then stop what still runs."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # it goes when the supervisor goes, and not before
+        signal.signal(number, signal.SIG_IGN)  # it ends when the supervisor ends
     running: dict[int, float] = {}
     for line in sys.stdin:
         sign, pid, grace = line.split()
@@ -64,28 +64,33 @@ def guard() -> None:
         if sign == "+":
             running[int(pid)] = float(grace)
     for pid, seconds in reversed(running.items()):
-        end(pid, seconds)
+        stop(pid, seconds)
 
 
-def end(pid: int, grace: float) -> None:
-    """SIGTERM to the process, SIGKILL to its group when it is gone or its grace time is over."""
+def stop(pid: int, grace: float) -> None:
+    """Send SIGTERM to the process, and SIGKILL to its group when it has ended or its grace time is over."""
     deadline = time.monotonic() + grace
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGTERM)
-        while time.monotonic() < deadline and not is_zombie(pid):
-            os.kill(pid, 0)
+        while time.monotonic() < deadline and is_running(pid):
             time.sleep(0.05)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
 
-def is_zombie(pid: int) -> bool:
-    """Whether it ended and nobody took note: it was the supervisor's child, and a container may have no init."""
+def is_running(pid: int) -> bool:
+    """Whether a process has this pid and has not ended; on macOS a zombie counts as running.
+
+    A container may have no init process that removes the supervisor's zombies.
+    """
     try:
+        os.kill(pid, 0)
         with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] == "Z"
-    except OSError:  # gone, or no Linux
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
         return False
+    except OSError:  # another user's process, or no Linux
+        return True
 
 
 if __name__ == "__main__":

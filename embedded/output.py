@@ -1,4 +1,4 @@
-"""Where the lines of the whole stack go: one at a time, each behind the name of the part that wrote it."""
+"""The output of the whole stack: one line at a time, each prefixed with the name of its program."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import threading
 from collections.abc import Iterable
 from typing import BinaryIO
 
-OURS = "stack"
+SUPERVISOR = "stack"
 _COLOURS = (36, 32, 33, 35, 34)
 
 
 class Output:
-    """A stream shared by the threads that read the parts' lines. Bytes pass through as the part wrote them."""
+    """A stream shared by the threads that read the programs' lines. Bytes are written unchanged."""
 
     def __init__(self, stream: BinaryIO, names: Iterable[str]) -> None:
-        names = [OURS, *names]
+        names = [SUPERVISOR, *names]
         width = max(map(len, names))
         coloured = stream.isatty() and "NO_COLOR" not in os.environ
         self._prefixes = {
-            name: _prefix(name, width, _COLOURS[place % len(_COLOURS)] if coloured else None)
-            for place, name in enumerate(names)
+            name: _prefix(name, width, _COLOURS[index % len(_COLOURS)] if coloured else None)
+            for index, name in enumerate(names)
         }
         self._stream = stream
         self._lock = threading.Lock()
 
     def line(self, name: str, line: bytes) -> None:
-        """Write a part's line behind its prefix."""
+        """Write a program's line with its prefix."""
         self._write(self._prefixes[name] + line.rstrip(b"\r\n") + b"\n")
 
     def note(self, text: str) -> None:
-        """Write a line of the supervisor's own, prefixed as the parts' are."""
-        self.line(OURS, text.encode())
+        """Write a line of the supervisor with its prefix."""
+        self.line(SUPERVISOR, text.encode())
 
-    def say(self, text: str) -> None:
-        """Write a line as it is, for the reader who waits for it."""
+    def announce(self, text: str) -> None:
+        """Write a line without a prefix."""
         self._write(text.encode() + b"\n")
 
     def _write(self, line: bytes) -> None:
@@ -42,13 +42,14 @@ class Output:
             try:
                 self._stream.write(line)
                 self._stream.flush()
-            except OSError:  # `make run | head`, a closed terminal: nobody reads, and the stack is no worse for it
-                self._go_quiet()
+            except OSError:  # the reader is gone (`make run | head`, a closed terminal): the stack continues
+                self._discard()
 
-    def _go_quiet(self) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
+    def _discard(self) -> None:
+        """Send all further output to /dev/null."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._stream.fileno())
+        os.close(null)
 
 
 def _prefix(name: str, width: int, colour: int | None) -> bytes:

@@ -1,4 +1,4 @@
-"""One program of the stack: what it is (`Part`) and the process that runs it (`Program`)."""
+"""One program of the stack: its description (`Program`) and the process that runs it (`ProgramProcess`)."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from dataclasses import dataclass
 from embedded.guard import Guard
 from embedded.output import Output
 
-TICK = 0.05
-_LONGEST_LINE = 64 * 1024
+POLL_SECONDS = 0.05
+_MAX_LINE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Part:
+class Program:
     """A program to run. Times are seconds.
 
-    `ready` says whether the next part may start. A part without it does its work and ends, with status 0, before the
-    next one starts. One that starts `beside` the part before it waits for what that one waits for, and no longer.
-    `advice` goes into the message if the stack has to give up on this part.
+    `ready` says whether the next program may start. One without it runs to its end, with status 0, before the next one
+    starts. One with `parallel` starts together with the program before it. `advice` is added to the error message if
+    the program cannot run.
     """
 
     name: str
     command: Sequence[str]
     ready: Callable[[], bool] | None = None
-    ready_within: float = 60.0
+    ready_timeout: float = 60.0
     grace: float = 4.0
-    beside: bool = False
+    parallel: bool = False
     advice: str = ""
 
 
-class Program:
-    """The process of a part, in a session of its own, so that a Ctrl-C in the terminal reaches the supervisor alone."""
+class ProgramProcess:
+    """The process of a program, in a session of its own, so that Ctrl-C in the terminal signals only the supervisor."""
 
-    def __init__(self, part: Part, environment: Mapping[str, str], output: Output, guard: Guard) -> None:
-        self.part = part
+    def __init__(self, program: Program, environment: Mapping[str, str], output: Output, guard: Guard) -> None:
+        self.program = program
         self.last_lines: deque[str] = deque(maxlen=12)
         self._environment = environment
         self._output = output
@@ -60,40 +60,40 @@ class Program:
 
     @property
     def is_ready(self) -> bool:
-        if self.part.ready is None:
+        if self.program.ready is None:
             return self.status == 0
-        return self.alive and self.part.ready()
+        return self.alive and self.program.ready()
 
     def start(self) -> None:
         """Start the process, and a thread that reads its lines."""
         self._process = subprocess.Popen(
-            self.part.command,
+            self.program.command,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._guard.watch(self._process.pid, self.part.grace)
+        self._guard.watch(self._process.pid, self.program.grace)
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
 
     def stop(self, hurry: Callable[[], bool]) -> None:
-        """SIGTERM to the main process alone: it knows its children. What is left after the grace time is killed."""
+        """Send SIGTERM to the main process, which stops its children; after the grace time kill the process group."""
         if self._process is None:
             return
         if self.alive:
             self._process.terminate()
-        deadline = time.monotonic() + self.part.grace
+        deadline = time.monotonic() + self.program.grace
         while self.alive and time.monotonic() < deadline and not hurry():
-            time.sleep(TICK)
-        self.bury()
+            time.sleep(POLL_SECONDS)
+        self.reap()
 
-    def bury(self) -> None:
-        """Kill whatever is left of the process group, and read the last lines."""
+    def reap(self) -> None:
+        """Kill the rest of the process group, collect the exit status, and read the last lines."""
         if self._process is None:
             return
-        with suppress(ProcessLookupError, PermissionError):  # macOS refuses a group of zombies with EPERM
+        with suppress(ProcessLookupError, PermissionError):  # macOS raises EPERM for a group of zombies
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._guard.forget(self._process.pid)
@@ -102,13 +102,13 @@ class Program:
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None  # noqa: S101
         with process.stdout as lines:
-            for line in iter(lambda: lines.readline(_LONGEST_LINE), b""):
+            for line in iter(lambda: lines.readline(_MAX_LINE_BYTES), b""):
                 self.last_lines.append(line.decode(errors="replace").rstrip())
-                self._output.line(self.part.name, line)
+                self._output.line(self.program.name, line)
 
 
 def describe(status: int | None) -> str:
-    """An exit status in words: `ended with status 3`, `was killed by SIGKILL`."""
+    """An exit status in words: `exited with status 3`, `was killed by SIGKILL`."""
     if status is not None and status < 0:
         return f"was killed by {signal.Signals(-status).name}"
-    return f"ended with status {status}"
+    return f"exited with status {status}"

@@ -1,4 +1,4 @@
-"""The supervisor: starts parts in order, behind their readiness checks, watches them, stops them in reverse."""
+"""The supervisor: starts programs in order, waits until they are ready, restarts them, stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -9,126 +9,127 @@ from dataclasses import dataclass, field
 from backpropd.errors import Unavailable
 from embedded.guard import Guard
 from embedded.output import Output
-from embedded.program import TICK, Part, Program, describe
-from embedded.signals import StopSignals
+from embedded.program import POLL_SECONDS, Program, ProgramProcess, describe
+from embedded.stop_signals import StopSignals
 
 
 @dataclass(frozen=True)
-class Patience:
-    """When to give up on a part: after so many deaths in a row, each within `soon` of its start, for it cannot start.
+class RestartPolicy:
+    """When to give up on a program: after `max_failures` exits in a row within `early` seconds of its start.
 
-    One that has lived longer can, and starts again however often somebody kills it. Seconds; the wait before a restart
-    doubles from `backoff`.
+    One that ran longer is restarted however often it is killed. The wait before a restart doubles from `backoff`
+    seconds.
     """
 
-    deaths: int = 5
-    soon: float = 10.0
+    max_failures: int = 5
+    early: float = 10.0
     backoff: float = 0.1
 
 
-class _Asked(Exception):
-    """Somebody asked us to stop."""
+class _StopRequested(Exception):
+    """A signal was received."""
 
 
 @dataclass
-class _Watched:
-    """A program and what has become of it."""
+class _Supervised:
+    """A process and its failures."""
 
-    program: Program
-    deaths: int = 0
+    process: ProgramProcess
+    failures: int = 0
     started_at: float = field(default_factory=time.monotonic)
-    start_at: float | None = None
+    restart_at: float | None = None
 
 
 class Supervisor:
-    """Runs the parts until a signal asks it to stop, or a part cannot be kept alive."""
+    """Runs the programs until a signal is received or one of them cannot run."""
 
     def __init__(
         self,
-        parts: Sequence[Part],
+        programs: Sequence[Program],
         environment: Mapping[str, str],
         output: Output,
-        patience: Patience | None = None,
+        policy: RestartPolicy | None = None,
     ) -> None:
-        self._parts = parts
+        self._programs = programs
         self._environment = environment
         self._output = output
-        self._patience = patience or Patience()
+        self._policy = policy or RestartPolicy()
         self._signals = StopSignals()
-        self._watched: list[_Watched] = []
-        self._awaited: list[Program] = []
+        self._supervised: list[_Supervised] = []
+        self._starting: list[ProgramProcess] = []
 
-    def run(self, announce: Callable[[], None], keep: Sequence[int] = ()) -> None:
-        """Start all parts, `announce`, and watch them until a signal comes. Nothing of theirs is left afterwards.
+    def run(self, on_ready: Callable[[], None], descriptors: Sequence[int] = ()) -> None:
+        """Start all programs, call `on_ready`, and supervise them until a signal. No process is left afterwards.
 
-        The descriptors in `keep` (locks) stay open as long as anything runs, even past a `kill -9` of this process.
-        Raises `Unavailable` when a part does not become ready or keeps dying: it names the part and its last lines.
+        `descriptors` (locks) stay open as long as any process runs, even after a `kill -9` of this one. Raises
+        `Unavailable`, with the program's last lines, if one does not become ready or keeps failing.
         """
-        with self._signals, Guard(keep) as guard:
+        with self._signals, Guard(descriptors) as guard:
             try:
-                for part in self._parts:
-                    if not part.beside:
-                        self._wait_for_all()
-                    self._start(Program(part, self._environment, self._output, guard))
-                self._wait_for_all()
-                announce()
+                for program in self._programs:
+                    if not program.parallel:
+                        self._wait_until_ready()
+                    self._start(ProgramProcess(program, self._environment, self._output, guard))
+                self._wait_until_ready()
+                on_ready()
                 while True:
-                    self._watch()
-            except _Asked:
+                    self._poll()
+            except _StopRequested:
                 self._output.note("stopping; a second signal stops at once")
             finally:
-                for watched in reversed(self._watched):
-                    watched.program.stop(self._signals.hurry)
+                for supervised in reversed(self._supervised):
+                    supervised.process.stop(lambda: self._signals.repeated)
 
-    def _start(self, program: Program) -> None:
-        self._watched.append(_Watched(program))
-        self._awaited.append(program)
-        program.start()
+    def _start(self, process: ProgramProcess) -> None:
+        self._supervised.append(_Supervised(process))
+        self._starting.append(process)
+        process.start()
 
-    def _wait_for_all(self) -> None:
-        """Wait until every part that has started is ready, each no longer than it may take."""
+    def _wait_until_ready(self) -> None:
+        """Wait until every started program is ready. Raises `Unavailable` after its timeout."""
         began = time.monotonic()
-        while self._awaited:
-            program = self._awaited[0]
-            if program.is_ready:
-                self._awaited.pop(0)
-            elif time.monotonic() > began + program.part.ready_within:
-                raise _gave_up(program, f"was not ready within {program.part.ready_within:g} s")
+        while self._starting:
+            process = self._starting[0]
+            timeout = process.program.ready_timeout
+            if process.is_ready:
+                self._starting.pop(0)
+            elif time.monotonic() > began + timeout:
+                raise _failure(process, f"was not ready within {timeout:g} s")
             else:
-                self._watch()
+                self._poll()
 
-    def _watch(self) -> None:
-        time.sleep(TICK)
-        if self._signals.asked():
-            raise _Asked
-        for watched in self._watched:
-            self._look_after(watched)
+    def _poll(self) -> None:
+        time.sleep(POLL_SECONDS)
+        if self._signals.received:
+            raise _StopRequested
+        for supervised in self._supervised:
+            self._restart_if_ended(supervised)
 
-    def _look_after(self, watched: _Watched) -> None:
-        program = watched.program
-        if program.alive or (program.part.ready is None and program.status == 0):
+    def _restart_if_ended(self, supervised: _Supervised) -> None:
+        process = supervised.process
+        if process.alive or (process.program.ready is None and process.status == 0):
             return
-        if watched.start_at is None:
-            program.bury()
-            watched.start_at = time.monotonic() + self._mourn(watched)
-        elif time.monotonic() >= watched.start_at:
-            watched.start_at, watched.started_at = None, time.monotonic()
-            program.start()
+        if supervised.restart_at is None:
+            process.reap()
+            supervised.restart_at = time.monotonic() + self._record_exit(supervised)
+        elif time.monotonic() >= supervised.restart_at:
+            supervised.restart_at, supervised.started_at = None, time.monotonic()
+            process.start()
 
-    def _mourn(self, watched: _Watched) -> float:
-        """Note a death; the seconds to wait before the next start."""
-        program, lived = watched.program, time.monotonic() - watched.started_at
-        watched.deaths = 1 if lived > self._patience.soon else watched.deaths + 1
-        if program.part.ready is None:
-            raise _gave_up(program, describe(program.status))
-        if watched.deaths >= self._patience.deaths:
-            raise _gave_up(program, f"died {watched.deaths} times in a row and last {describe(program.status)}")
-        wait = self._patience.backoff * 2.0 ** (watched.deaths - 1)
-        self._output.note(f"{program.part.name} {describe(program.status)}; it starts again in {wait:g} s")
+    def _record_exit(self, supervised: _Supervised) -> float:
+        """Count a failure; returns the seconds to wait before the restart. Raises `Unavailable` to give up."""
+        process, lifetime = supervised.process, time.monotonic() - supervised.started_at
+        supervised.failures = 1 if lifetime > self._policy.early else supervised.failures + 1
+        if process.program.ready is None:
+            raise _failure(process, describe(process.status))
+        if supervised.failures >= self._policy.max_failures:
+            raise _failure(process, f"failed {supervised.failures} times in a row and last {describe(process.status)}")
+        wait = self._policy.backoff * 2.0 ** (supervised.failures - 1)
+        self._output.note(f"{process.program.name} {describe(process.status)}; restarting in {wait:g} s")
         return wait
 
 
-def _gave_up(program: Program, what: str) -> Unavailable:
-    lines = "".join(f"\n    {line}" for line in program.last_lines) or " none"
-    advice = f"\n{program.part.advice}" if program.part.advice else ""
-    return Unavailable(f"{program.part.name} {what}. Its last lines:{lines}{advice}")
+def _failure(process: ProgramProcess, what: str) -> Unavailable:
+    lines = "".join(f"\n    {line}" for line in process.last_lines) or " none"
+    advice = f"\n{process.program.advice}" if process.program.advice else ""
+    return Unavailable(f"{process.program.name} {what}. Its last lines:{lines}{advice}")

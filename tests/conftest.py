@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from backpropd.nn.kernels.compilation import enable_disk_cache
-from tests.servers import postgres_server, redis_server
+from tests.servers import running_postgres, running_redis
 from worker.kernel_cache import PREBUILT
 
 enable_disk_cache(PREBUILT)
@@ -27,12 +27,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A PostgreSQL server; `fresh_database` makes an empty database on it."""
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis-compatible server's URL, as Celery takes it."""
-    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+    with running_redis(tmp_path_factory.mktemp("redis")) as url:
         yield url

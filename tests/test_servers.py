@@ -12,20 +12,20 @@ from redis import Redis as Client
 from redis.exceptions import AuthenticationError
 from sqlalchemy import create_engine, make_url, text
 
-from tests.servers import Redis, connect, fresh_database, postgres_server, redis_server
+from tests.servers import Redis, connect, fresh_database, running_postgres, running_redis
 
 pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as url:
         yield url
 
 
 @pytest.mark.parametrize("tcp", [False, True])
 def test_celery_reaches_the_redis_at_its_url(tmp_path: Path, tcp: bool) -> None:
-    with redis_server(tmp_path, tcp=tcp) as url, Connection(url) as connection:
+    with running_redis(tmp_path, tcp=tcp) as url, Connection(url) as connection:
         queue = connection.SimpleQueue("news")
         queue.put("there is work")
         assert queue.get(timeout=5).payload == "there is work"
@@ -61,7 +61,7 @@ def test_a_redis_whose_file_lost_its_last_bytes_starts_with_what_is_whole(tmp_pa
 
 
 def test_a_redis_with_a_password_lets_nobody_in_without(tmp_path: Path) -> None:
-    with redis_server(tmp_path, tcp=True, password="secret") as url:
+    with running_redis(tmp_path, tcp=True, password="secret") as url:
         with Client.from_url(url) as client:
             assert client.ping()
         with Client.from_url(url.replace(":secret@", "")) as stranger, pytest.raises(AuthenticationError):
@@ -85,7 +85,7 @@ def test_a_fresh_database_is_empty_and_one_of_its_own(postgres: str) -> None:
 
 
 def test_a_postgres_on_a_port_takes_any_password_and_refuses_another(tmp_path: Path) -> None:
-    with postgres_server(tmp_path, tcp=True, password="p@ss/w:rd#?% ü") as url:
+    with running_postgres(tmp_path, tcp=True, password="p@ss/w:rd#?% ü") as url:
         assert make_url(url).host == "127.0.0.1"
         with connect(make_url(fresh_database(url))) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
@@ -94,7 +94,7 @@ def test_a_postgres_on_a_port_takes_any_password_and_refuses_another(tmp_path: P
 
 
 def test_nothing_of_a_postgres_is_left_when_it_ends(tmp_path: Path) -> None:
-    with postgres_server(tmp_path) as url:
+    with running_postgres(tmp_path) as url:
         home = Path(str(make_url(url).query["host"]))
         assert home.is_dir()
     assert not home.exists()
@@ -114,5 +114,5 @@ def test_a_postgres_whose_programs_lie_in_a_private_folder_starts_all_the_same(
     for folder in installed.parent.glob(f"{installed.name}*"):
         shutil.copytree(folder, private / folder.name, symlinks=True)
     monkeypatch.syspath_prepend(str(private))
-    with postgres_server(tmp_path) as url, connect(make_url(url)) as connection:
+    with running_postgres(tmp_path) as url, connect(make_url(url)) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, ConnectionError
 from redis.retry import Retry
 
-from embedded import redis
+from embedded import redis_server
 from tests.deploy.compose import read
 from tests.servers import free_port
 
@@ -25,7 +25,7 @@ def service(folder: Path, password: str, port: int) -> Iterator[subprocess.Popen
     redis_service = read({"POSTGRES_PASSWORD": "any", "REDIS_PASSWORD": password})["redis"]
     shell, flag, script = redis_service["command"]
     script = script.replace("dir /data", f"dir {folder}\nbind 127.0.0.1\nport {port}")
-    path = f"{Path(redis.binary()).parent}:{os.environ['PATH']}"
+    path = f"{Path(redis_server.executable()).parent}:{os.environ['PATH']}"
     process = subprocess.Popen(
         [shell, flag, script],
         env={"PATH": path, **redis_service["environment"]},

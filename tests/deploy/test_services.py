@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.deploy.compose import ROOT, read
-from tests.servers import free_port, fresh_database, postgres_server, redis_server
+from tests.servers import free_port, fresh_database, running_postgres, running_redis
 
 PATIENCE = 90.0
 # The first with every letter that would be an accident in a URL, the second with every letter that is allowed.
@@ -95,8 +95,8 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     }
     (tmp_path / "data").mkdir()
     with (
-        postgres_server(tmp_path / "postgres", tcp=True, password=POSTGRES_PASSWORD) as postgres,
-        redis_server(tmp_path / "redis", tcp=True, password=REDIS_PASSWORD) as redis,
+        running_postgres(tmp_path / "postgres", tcp=True, password=POSTGRES_PASSWORD) as postgres,
+        running_redis(tmp_path / "redis", tcp=True, password=REDIS_PASSWORD) as redis,
     ):
         database = make_url(fresh_database(postgres, "backpropd"))
         port = str(free_port())

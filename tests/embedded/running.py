@@ -1,6 +1,5 @@
-"""A program under test, in a process of its own: its lines as they come, signals to it, and who outlives it."""
+"""A program under test as a process: its output, signals to it, and the processes it leaves."""
 
-import os
 import signal
 import subprocess
 import threading
@@ -9,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from embedded.guard import is_zombie
+from embedded.guard import is_running
 
-PATIENCE = 30.0
+TIMEOUT = 30.0  # seconds
 
 
 class Running:
@@ -28,26 +27,26 @@ class Running:
         return "\n".join(self.lines)
 
     def wait_for(self, text: str) -> str:
-        """The first line with this text; fails when the process ends without it."""
-        eventually(lambda: self._said(text) or not self._reader.is_alive())
-        assert self._said(text), f"never said {text!r}:\n{self.output}"
+        """The first line with this text; fails if the process ends without it."""
+        eventually(lambda: self._printed(text) or not self._reader.is_alive())
+        assert self._printed(text), f"never printed {text!r}:\n{self.output}"
         return next(line for line in self.lines if text in line)
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
     def end(self) -> int:
-        """Wait for the end; the exit status."""
-        status = self.process.wait(timeout=PATIENCE)
-        self._reader.join(timeout=PATIENCE)
+        """Wait for the end; returns the exit status."""
+        status = self.process.wait(timeout=TIMEOUT)
+        self._reader.join(timeout=TIMEOUT)
         return status
 
     def stop(self) -> int:
-        """Ask it to stop, and wait."""
+        """Send SIGTERM and wait for the end; returns the exit status."""
         self.send(signal.SIGTERM)
         return self.end()
 
-    def _said(self, text: str) -> bool:
+    def _printed(self, text: str) -> bool:
         return any(text in line for line in self.lines)
 
     def _read(self) -> None:
@@ -58,7 +57,7 @@ class Running:
 
 @contextmanager
 def running(command: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """Start it, in our environment if none is given; at the end nothing of it stays, whatever the test did."""
+    """Start a program, by default in this environment; it is killed at the end."""
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -70,33 +69,24 @@ def running(command: Sequence[str], cwd: Path, environment: Mapping[str, str] | 
     try:
         yield Running(process)
     finally:
-        process.kill()  # the guard ends the parts; tests/embedded/test_supervisor.py holds it to that
+        process.kill()  # its guard stops the programs, as tests/embedded/test_supervisor.py checks
         process.wait()
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; fail when it never does."""
-    deadline = time.monotonic() + PATIENCE
+    """Wait until the condition holds; fail if it never does."""
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "this never came true"
         time.sleep(0.02)
 
 
-def alive(pid: int) -> bool:
-    """Whether this process runs; one that ended and waits for its parent to notice does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return not is_zombie(pid)
-
-
-def traced(folder: Path, file: str) -> list[str]:
-    """The lines that stand-ins left in this file."""
+def read_lines(folder: Path, file: str) -> list[str]:
+    """The lines that the fake programs wrote to this file."""
     path = folder / file
     return path.read_text().splitlines() if path.exists() else []
 
 
-def left_over(folder: Path) -> list[int]:
-    """The stand-ins of this folder that still run."""
-    return [int(pid) for pid in traced(folder, "pids") if alive(int(pid))]
+def still_running(folder: Path) -> list[int]:
+    """The pids of this folder's fake programs that still run."""
+    return [int(pid) for pid in read_lines(folder, "pids") if is_running(int(pid))]

@@ -1,4 +1,4 @@
-"""The API's address: what to ask, and what a port that cannot be had says."""
+"""The API's address: its URL, and the message for a port that cannot be used."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from embedded.address import Address
         ("localhost", "http://localhost:8000"),
     ],
 )
-def test_an_api_that_listens_everywhere_is_asked_on_the_loopback(host: str, url: str) -> None:
+def test_the_url_of_an_api_on_all_interfaces_is_on_the_loopback(host: str, url: str) -> None:
     assert Address(host, 8000).url == url
 
 
@@ -26,10 +26,10 @@ def test_port_0_becomes_a_free_port() -> None:
     assert address.free("127.0.0.1", chosen.port) == chosen
 
 
-def test_a_host_that_is_not_of_this_machine_is_refused_with_the_reason() -> None:
+def test_a_host_of_another_machine_is_rejected_with_the_reason() -> None:
     with pytest.raises(Conflict, match=r"Cannot listen on 192\.0\.2\.1, port 8000: .*BACKPROPD_HOST"):
         address.free("192.0.2.1", 8000)
 
 
-def test_nothing_answers_where_nothing_listens() -> None:
+def test_an_address_without_a_server_does_not_answer() -> None:
     assert not address.free("127.0.0.1", 0).answers("/healthz")

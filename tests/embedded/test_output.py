@@ -1,4 +1,4 @@
-"""The colours of the prefixes: for a terminal, and nobody else."""
+"""Prefixes have colours on a terminal only."""
 
 import io
 
@@ -12,7 +12,7 @@ class Terminal(io.BytesIO):
         return True
 
 
-def test_a_terminal_gets_a_colour_for_each_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_program_has_a_colour_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     terminal = Terminal()
     output = Output(terminal, ["api", "worker"])
@@ -21,7 +21,7 @@ def test_a_terminal_gets_a_colour_for_each_part(monkeypatch: pytest.MonkeyPatch)
     assert terminal.getvalue() == b"\x1b[32mapi    | \x1b[0mhello\n\x1b[33mworker | \x1b[0mhello\n"
 
 
-def test_a_terminal_whose_owner_wants_none_gets_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
     Output(terminal, ["api"]).line("api", b"hello\n")

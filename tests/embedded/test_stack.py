@@ -1,4 +1,4 @@
-"""`python -m embedded`, the real command with a real Redis; `service` and `worker` are stand-ins."""
+"""`python -m embedded` with a real Redis and fake programs `service` and `worker`."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded.running import Running, eventually, left_over, running, traced
-from tests.embedded.standins import write
+from tests.embedded.fake_programs import write
+from tests.embedded.running import Running, eventually, read_lines, running, still_running
 
 pytestmark = pytest.mark.acceptance
 
@@ -27,26 +27,26 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def stack(programs: Path, data: Path, until: str = READY, **environment: str) -> Iterator[Running]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("BACKPROPD_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BACKPROPD_")}
     settings = {"BACKPROPD_DATA_DIR": str(data), "BACKPROPD_PORT": "0", **environment}
-    with running([sys.executable, "-m", "embedded"], programs, ours | settings) as process:
+    with running([sys.executable, "-m", "embedded"], programs, inherited | settings) as process:
         process.wait_for(until)
         yield process
 
 
-def test_the_parts_come_up_in_order_and_go_in_the_reverse_order_with_redis_last(programs: Path, tmp_path: Path) -> None:
+def test_programs_start_in_order_and_stop_in_reverse_order_with_redis_last(programs: Path, tmp_path: Path) -> None:
     with stack(programs, tmp_path) as process:
-        eventually(lambda: any("reaper started" in event for event in traced(tmp_path, "events")))
+        eventually(lambda: any("reaper started" in event for event in read_lines(tmp_path, "events")))
         assert process.stop() == 0
-    events = traced(tmp_path, "events")
+    events = read_lines(tmp_path, "events")
     assert events[0] == "migrate started"
     assert sorted(events[1:4]) == [f"{name} started, with Redis there" for name in ("reaper", "service", "worker")]
     assert events[4:] == [f"{name} stopped, with Redis there" for name in ("reaper", "worker", "service")]
-    assert left_over(tmp_path) == []
+    assert still_running(tmp_path) == []
     assert not (tmp_path / "redis" / "redis.sock").exists()
 
 
-def test_a_ready_stack_says_where_it_is_to_people_and_to_scripts(programs: Path, tmp_path: Path) -> None:
+def test_a_ready_stack_prints_its_address_and_writes_it_to_a_file(programs: Path, tmp_path: Path) -> None:
     with stack(programs, tmp_path) as process:
         address = json.loads((tmp_path / "stack.json").read_text())
         assert address["pid"] == process.process.pid
@@ -56,7 +56,7 @@ def test_a_ready_stack_says_where_it_is_to_people_and_to_scripts(programs: Path,
     assert not (tmp_path / "stack.json").exists()
 
 
-def test_a_port_in_use_is_said_before_anything_starts_with_how_to_choose_another(
+def test_a_port_in_use_is_reported_before_anything_starts_with_how_to_choose_another(
     programs: Path, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -64,17 +64,17 @@ def test_a_port_in_use_is_said_before_anything_starts_with_how_to_choose_another
         with stack(programs, tmp_path, until="is in use", BACKPROPD_PORT=str(port)) as process:
             assert process.end() == 1
     assert f"BACKPROPD_PORT={port + 1} make run" in process.output
-    assert traced(tmp_path, "events") == []
+    assert read_lines(tmp_path, "events") == []
 
 
-def test_two_stacks_live_side_by_side_in_two_data_folders(programs: Path, tmp_path: Path) -> None:
+def test_two_stacks_run_at_the_same_time_in_two_data_folders(programs: Path, tmp_path: Path) -> None:
     with stack(programs, tmp_path / "one") as one, stack(programs, tmp_path / "two") as two:
         assert one.wait_for(READY).split()[4] != two.wait_for(READY).split()[4]
         assert two.stop() == 0
         assert one.stop() == 0
 
 
-def test_a_second_stack_in_the_same_data_folder_is_refused_and_the_first_lives_on(
+def test_a_second_stack_in_the_same_data_folder_is_rejected_and_the_first_continues(
     programs: Path, tmp_path: Path
 ) -> None:
     with stack(programs, tmp_path) as first:
@@ -86,7 +86,7 @@ def test_a_second_stack_in_the_same_data_folder_is_refused_and_the_first_lives_o
         assert first.stop() == 0
 
 
-def test_with_a_broker_given_no_redis_is_started(programs: Path, tmp_path: Path) -> None:
+def test_with_a_broker_url_no_redis_is_started(programs: Path, tmp_path: Path) -> None:
     url = "redis://broker.example:6379/0"
     with stack(programs, tmp_path, BACKPROPD_BROKER_URL=url) as process:
         assert process.wait_for("broker").endswith(url)
@@ -94,28 +94,28 @@ def test_with_a_broker_given_no_redis_is_started(programs: Path, tmp_path: Path)
     assert not (tmp_path / "redis").exists()
 
 
-def test_a_migration_that_fails_ends_the_stack_before_redis_or_the_api_start(programs: Path, tmp_path: Path) -> None:
-    with stack(programs, tmp_path, until="migrate ended with status 1", STANDIN_FAILS="migrate") as process:
+def test_a_failed_migration_ends_the_stack_before_redis_or_the_api_start(programs: Path, tmp_path: Path) -> None:
+    with stack(programs, tmp_path, until="migrate exited with status 1", FAILING_PROGRAM="migrate") as process:
         assert process.end() == 1
-    assert "    migrate fails, as it was told to" in process.lines
-    assert traced(tmp_path, "events") == []
+    assert "    migrate fails on request" in process.lines
+    assert read_lines(tmp_path, "events") == []
     assert not list(tmp_path.glob("redis/*"))
 
 
-def test_a_setting_that_makes_no_sense_is_named(programs: Path, tmp_path: Path) -> None:
+def test_an_invalid_setting_is_named(programs: Path, tmp_path: Path) -> None:
     with stack(programs, tmp_path, until="BACKPROPD_PORT: ", BACKPROPD_PORT="eighty") as process:
         assert process.end() == 1
     assert "Traceback" not in process.output
 
 
-def test_a_data_folder_that_cannot_be_made_is_named(programs: Path, tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_created_is_named(programs: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with stack(programs, tmp_path / "file" / "data", until="cannot be used") as process:
         assert process.end() == 1
     assert "BACKPROPD_DATA_DIR=" in process.output
 
 
-def test_a_data_folder_with_a_long_name_and_strange_letters_works(programs: Path, tmp_path: Path) -> None:
+def test_a_data_folder_with_a_long_name_and_special_characters_works(programs: Path, tmp_path: Path) -> None:
     data = tmp_path / ("so long " * 12 + "ä#?%")
     with stack(programs, data) as process:
         assert "redis.sock" in process.wait_for("broker")
@@ -123,7 +123,7 @@ def test_a_data_folder_with_a_long_name_and_strange_letters_works(programs: Path
     assert list(data.glob("redis/appendonlydir/*.aof"))
 
 
-def test_a_damaged_append_only_file_is_named_with_what_to_do(programs: Path, tmp_path: Path) -> None:
+def test_a_damaged_append_only_file_is_reported_with_what_to_do(programs: Path, tmp_path: Path) -> None:
     with stack(programs, tmp_path) as process:
         process.stop()
     (log,) = tmp_path.glob("redis/appendonlydir/*.incr.aof")
@@ -131,12 +131,12 @@ def test_a_damaged_append_only_file_is_named_with_what_to_do(programs: Path, tmp
     with stack(programs, tmp_path, until="append-only file is damaged") as process:
         assert process.end() == 1
     assert f"move {tmp_path}/redis away" in process.output
-    shutil.move(tmp_path / "redis", tmp_path / "away")
+    shutil.move(tmp_path / "redis", tmp_path / "moved")
     with stack(programs, tmp_path) as process:
         assert process.stop() == 0
 
 
-def test_a_stack_starts_again_in_the_folder_of_one_that_was_killed_once_its_parts_have_ended(
+def test_a_stack_starts_in_the_folder_of_a_killed_one_when_its_programs_have_ended(
     programs: Path, tmp_path: Path
 ) -> None:
     with stack(programs, tmp_path) as process:
