@@ -1,1 +1,4 @@
-"""The API program: HTTP in, HTTP out. A view parses, calls, commits, answers."""
+"""The API program: HTTP in, HTTP out. `app` puts it together; a view in `routes` parses, calls, commits, answers.
+
+What can be learned, stored or read without HTTP belongs in `backpropd`; training belongs in `worker`.
+"""

@@ -6,36 +6,36 @@ from flask import Flask
 
 from backpropd import logs, tabular
 from backpropd.config import Settings, from_environment
+from service.auth.access_control import PUBLIC, AccessControl
 from service.http import errors, openapi, request_hooks, routing
-from service.http.body import Pace
-from service.http.wsgi_bridge import WsgiBridge
 from service.routes import account, datasets, health, inspection, jobs, keys, metrics, models
-from service.services import make_services
+from service.server.request_body import MinRate
+from service.server.wsgi_bridge import WsgiBridge
+from service.services import Services
 
-ROUTES = [
-    route
-    for module in (health, metrics, datasets, jobs, models, inspection, keys, account)
-    for route in module.routes.routes
-]
+MODULES = (health, metrics, datasets, jobs, models, inspection, keys, account)
+ROUTES = [route for module in MODULES for route in module.routes.routes]
 
 
 def create_app(settings: Settings) -> Flask:
-    """The app over these settings; it connects to nothing before the first request."""
+    """The app for these settings; it connects to nothing before the first request."""
     app = Flask("service", static_folder=None)
-    app.extensions["backpropd"] = make_services(settings)
+    app.extensions["backpropd"] = services = Services(settings)
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     errors.register(app)
     request_hooks.register(app)
+    scopes = {route.endpoint: route.required_scope for route in ROUTES} | dict.fromkeys(openapi.ENDPOINTS, PUBLIC)
+    AccessControl(settings.mode, services.authenticator, services.rate_limiter, services.bodies, scopes).register(app)
     routing.register(app, ROUTES)
     openapi.register(app, ROUTES, keys=settings.mode == "keys")
     return app
 
 
 def from_env() -> WsgiBridge:
-    """The app as the environment sets it: what the server calls."""
+    """The app for the settings in the environment, as the server calls it."""
     settings = from_environment()
     logs.set_up(settings)
     tabular.start_sandbox()
-    pace = Pace(settings.body_bytes_per_second, settings.body_grace_seconds)
-    return WsgiBridge(create_app(settings).wsgi_app, settings.threads, pace)
+    rate = MinRate(settings.body_bytes_per_second, settings.body_grace_seconds)
+    return WsgiBridge(create_app(settings).wsgi_app, settings.threads, rate)

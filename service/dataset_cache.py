@@ -1,4 +1,4 @@
-"""What the tables look like that jobs were lately posted on: it never changes, and to read it is a tenth of a post."""
+"""A cache of datasets' descriptions, which never change: reading one takes a tenth of the time of a POST of a job."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from sqlalchemy import Row
 from backpropd.store import datasets
 from backpropd.store.sql.database import Database
 
-MOST_KEPT = 256
-MOST_COLUMNS = 256  # of one that is kept
+MAX_DATASETS = 256
+MAX_COLUMNS = 256  # of a dataset in the cache
 
 
 class DatasetCache:
-    """The columns and rows of datasets, kept from one post to the next.
+    """The columns and rows of the datasets that jobs were posted on recently.
 
-    One that was deleted may still be here: whoever goes by it must look, in the end, whether it is there.
+    It may still hold a dataset that was deleted: a caller that relies on it must check in its own transaction.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._kept: dict[tuple[str, str], Row[Any]] = {}
-        self._keeping = threading.Lock()
+        self._cached: dict[tuple[str, str], Row[Any]] = {}
+        self._lock = threading.Lock()
 
     def get(self, tenant: str, dataset_id: str) -> Row[Any]:
         """The `columns` and `rows` of the tenant's dataset. Raises `errors.NotFound`."""
-        return self._kept.get((tenant, dataset_id)) or self.read(tenant, dataset_id)
+        return self._cached.get((tenant, dataset_id)) or self.read(tenant, dataset_id)
 
     def read(self, tenant: str, dataset_id: str) -> Row[Any]:
-        """The same of one that is there at this moment."""
+        """The same, of a dataset that exists at this moment."""
         with self._database.read_connection() as connection:
             table = datasets.table(connection, tenant, dataset_id)
-        if len(table.columns) <= MOST_COLUMNS:
-            with self._keeping:
-                if len(self._kept) >= MOST_KEPT:
-                    del self._kept[next(iter(self._kept))]  # the one that came first
-                self._kept[tenant, dataset_id] = table
+        if len(table.columns) <= MAX_COLUMNS:
+            with self._lock:
+                if len(self._cached) >= MAX_DATASETS:
+                    del self._cached[next(iter(self._cached))]  # the oldest
+                self._cached[tenant, dataset_id] = table
         return table

@@ -32,6 +32,21 @@ class JobError(TypedDict):
     detail: str
 
 
+class Transition(TypedDict):
+    """A status that a job took, when, and why."""
+
+    status: str
+    at: str
+    reason: str
+
+
+class QueuePosition(TypedDict):
+    """A queued job's position, from 1, and its estimated start if the service can give one."""
+
+    position: int
+    estimated_start_at: str | None
+
+
 class Job(TypedDict):
     """A training job."""
 
@@ -48,7 +63,8 @@ class Job(TypedDict):
     model_id: str | None
     error: JobError | None
     stop_reason: str | None
-    transitions: list[dict[str, str]]
+    transitions: list[Transition]
+    queue: QueuePosition | None
     attempts: int
     priority: int
     created_at: str

@@ -5,7 +5,7 @@ from backpropd.learn.dispatch import AnyRun, load_model, resolve, start_run
 from backpropd.learn.inspection.loss_surface import surface
 from backpropd.learn.inspection.response_curve import curve_of
 from backpropd.learn.inspection.trace import trace
-from backpropd.learn.model import Model, weights_as
+from backpropd.learn.model import Model
 from backpropd.learn.resolve import Limits, Plan, TableInfo
 from backpropd.learn.run import Run
 
@@ -23,5 +23,4 @@ __all__ = [
     "start_run",
     "surface",
     "trace",
-    "weights_as",
 ]

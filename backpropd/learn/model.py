@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -139,15 +137,3 @@ def report_for(model: Model, h: Array, y: Array) -> dict[str, Any]:
     decode, names = model.target.decode, model.spec["target"]
     outputs = report.regression_report(decode(h), decode(y))["outputs"]
     return {"outputs": [{"target": name, **output} for name, output in zip(names, outputs, strict=True)]}
-
-
-def weights_as(stored: bytes, format: str) -> bytes:
-    """A safetensors file as it is, as `npz`, or as `json` (nested lists by name)."""
-    if format == "safetensors":
-        return stored
-    arrays = load(stored)
-    if format == "json":
-        return json.dumps({name: array.tolist() for name, array in arrays.items()}).encode()
-    out = io.BytesIO()
-    np.savez(out, allow_pickle=False, **arrays)
-    return out.getvalue()

@@ -1,4 +1,4 @@
 """Who may do what: access control, API keys, principals.
 
-How keys are stored is in `backpropd.store.keys`; the routes that manage them in `service.routes.keys`.
+How keys are stored is in `backpropd.store.keys`; the routes that manage them are in `service.routes.keys`.
 """

@@ -1,9 +1,10 @@
-"""The gate: every request passes it before anything else, and nobody comes in unless it says so."""
+"""Access control: every request passes it before its view, and is rejected unless its endpoint's scope lets it in."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flask import Flask, g, request
 from structlog.contextvars import bind_contextvars
@@ -11,67 +12,82 @@ from werkzeug.wrappers import Request
 
 from backpropd import errors
 from backpropd.config import is_loopback
-from service.auth.principal import LOCAL_PRINCIPAL
-from service.http.body import BODY_IS_HERE
-from service.services import services
+from service.auth.authenticator import Authenticator
+from service.auth.principal import LOCAL_PRINCIPAL, Principal
+from service.limits.concurrency_limit import ConcurrencyLimit
+from service.limits.rate_limiter import RateLimiter
+from service.server.request_body import BODY_RECEIVED
 
-# What is open to everybody: that the process lives, and how to ask it. All else needs a key, and so will what is new.
-OPEN = frozenset({"/healthz", "/openapi.json", "/docs", "/docs/start.js", "/docs/<path:name>"})
+PUBLIC = "public"  # the scope of an endpoint that needs no key
 
 
-def register(app: Flask, scopes: Mapping[str, str]) -> None:
-    """Have every request of the app stopped here; `scopes` are those that the endpoints take."""
+@dataclass(frozen=True)
+class AccessControl:
+    """Authenticates each request, counts it, checks its scope, and limits the bodies that threads wait for.
 
-    def enter() -> None:
-        here = services()
-        if here.settings.mode == "local":
-            refuse_other_pages(request)
-            g.caller = LOCAL_PRINCIPAL
-        elif request.url_rule is None or request.url_rule.rule not in OPEN:
-            g.caller = here.authenticator.caller(request.headers.get("Authorization"))
-        else:
+    `scopes` are those of the endpoints; an endpoint that has none there is for admins.
+    """
+
+    mode: str
+    authenticator: Authenticator
+    rate_limiter: RateLimiter
+    bodies: ConcurrencyLimit
+    scopes: Mapping[str, str]
+
+    def register(self, app: Flask) -> None:
+        """Check every request of the app."""
+        app.before_request(self._admit)
+        app.teardown_request(self._release)
+
+    def _admit(self) -> None:
+        scope = self.scopes.get(request.endpoint or "", "admin")
+        if self.mode == "local":
+            check_origin(request)
+            principal = LOCAL_PRINCIPAL
+        elif scope == PUBLIC:
             return
-        bind_contextvars(tenant=g.caller.tenant)
-        here.rate_limiter.count(g.caller.name)
-        if request.url_rule is not None:  # else the answer is 404 or 405
-            _refuse_without(scopes.get(request.endpoint or "", "admin"))
+        else:
+            principal = self.authenticator.authenticate(request.headers.get("Authorization"))
+        g.principal = principal
+        bind_contextvars(tenant=principal.tenant)
+        self.rate_limiter.count(principal.name)
+        if request.url_rule is not None and scope != PUBLIC:  # without a rule the answer is 404 or 405
+            _check_scope(principal, scope)
         has_body = request.content_length or "Transfer-Encoding" in request.headers
-        if has_body and not request.environ.get(BODY_IS_HERE):
-            here.bodies.take(g.caller.name)  # its thread may have to wait for the body, for as long as it likes
-            g.waits_for_body = True
+        if has_body and not request.environ.get(BODY_RECEIVED):
+            self.bodies.acquire(principal.name)
+            g.body_slot_held = True
 
-    def leave(_: BaseException | None) -> None:
-        if "waits_for_body" in g:
-            services().bodies.give_back(g.caller.name)
-
-    app.before_request(enter)
-    app.teardown_request(leave)
+    def _release(self, _: BaseException | None) -> None:
+        if "body_slot_held" in g:
+            self.bodies.release(g.principal.name)
 
 
-def _refuse_without(scope: str) -> None:
-    if not g.caller.may(scope):
-        has = ", ".join(g.caller.scopes)
+def _check_scope(principal: Principal, scope: str) -> None:
+    if not principal.may(scope):
+        has = ", ".join(principal.scopes)
         raise errors.MissingScope(
-            f"this takes a key with the scope {scope}, and this one has {has}: ask an admin for another key",
+            f"this needs a key with the scope {scope}, and this key has {has}: ask an admin for another key",
             scope=scope,
         )
 
 
-def refuse_other_pages(request: Request) -> None:
-    """Keep out what a browser sends for pages that are not ours. Raises `errors.Forbidden`.
+def check_origin(request: Request) -> None:
+    """Reject what a browser sends on behalf of other sites. Raises `errors.Forbidden`.
 
-    A page elsewhere can have its own name mean 127.0.0.1 (then `Host` has that name), or post here as it is (then
-    `Origin` has its name).
+    A foreign page can have its own host name resolve to 127.0.0.1 (then `Host` has that name: DNS rebinding), or post
+    across origins (then `Origin` has its name).
     """
     host = request.headers.get("Host", "")
     name = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", host)
     if name is None or not is_loopback(name[1].strip("[]")):
         raise errors.Forbidden(
-            f"this service is for this machine alone and answers to localhost and 127.0.0.1, not to {host[:100]!r}: to "
+            f"this service is for this machine only and answers to localhost and 127.0.0.1, not to {host[:100]!r}: to "
             "let others in, run it with BACKPROPD_MODE=keys"
         )
     origin = request.headers.get("Origin")
     if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
         raise errors.Forbidden(
-            f"a page of {origin[:100]!r} asks, and none but this service's own may: call it from a program"
+            f"requests from pages of {origin[:100]!r} are rejected, only this service's own pages may send any: use a "
+            "program instead"
         )

@@ -1,4 +1,4 @@
-"""Who asks: the tenant of a request, and what its key may."""
+"""The principal of a request: its tenant, and what its key may do."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from sqlalchemy.orm import Session
 from backpropd.store import audit
 from backpropd.store.keys import SCOPES
 
-LOCAL = "local"  # the tenant, and the name in the audit trail, of whoever asks in the mode `local`
+LOCAL = "local"  # in the mode `local`: the one tenant, and the name in the audit trail
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Whoever asks: `name` is the key's id, or `local` where there are no keys."""
+    """The sender of a request: `name` is the key's id, or `local` in the mode without keys."""
 
     tenant: str
     name: str
     scopes: tuple[str, ...]
 
     def may(self, scope: str) -> bool:
-        """Whether one of the scopes is this one, or has it in it."""
+        """Whether one of the principal's scopes is this one or includes it."""
         return any(SCOPES.index(own) >= SCOPES.index(scope) for own in self.scopes)
 
 
 LOCAL_PRINCIPAL = Principal(LOCAL, LOCAL, ("admin",))
 
 
-def caller() -> Principal:
-    """Who asks in this request: the gate has put it there."""
-    found: Principal = g.caller
-    return found
+def current_principal() -> Principal:
+    """The principal of this request, as access control found it."""
+    principal: Principal = g.principal
+    return principal
 
 
 def tenant() -> str:
-    """The tenant of this request: nothing of anybody else's is seen in it."""
-    return caller().tenant
+    """The tenant of this request, whose rows alone it may see."""
+    return current_principal().tenant
 
 
 def record(session: Session, action: str, subject: str) -> None:
-    """Write down in the audit trail what the caller does, in the transaction that does it."""
-    audit.record(session, tenant(), caller().name, action, subject)
+    """Add what the principal does to the audit trail, in the transaction that does it."""
+    audit.record(session, tenant(), current_principal().name, action, subject)

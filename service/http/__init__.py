@@ -1,4 +1,4 @@
-"""What every route shares: declarations, parsing, errors, bodies, the OpenAPI document, the WSGI bridge.
+"""What every route shares: route declarations, parsing, errors, idempotency, hooks, the OpenAPI document.
 
-No route belongs here.
+No view belongs here; shapes of requests and answers are in `service.schemas`.
 """

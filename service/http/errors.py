@@ -1,4 +1,4 @@
-"""Errors at the edge: the only place that knows HTTP statuses. Every error is a problem document (RFC 9457)."""
+"""HTTP statuses of errors, the only place that knows them. Every error is a problem document (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ STATUSES: dict[type[errors.BackpropdError], HTTPStatus] = {
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-# What Flask and Werkzeug raise by themselves, in our words.
+# Errors that Flask and Werkzeug raise.
 DETAILS = {
-    404: "there is nothing at this path: GET /docs lists what there is",
-    405: "this path does not take this method: the Allow header lists those it takes",
-    413: "the request is larger than the service takes",
+    404: "there is nothing at this path: GET /docs lists the paths",
+    405: "this path does not allow this method: the Allow header lists those it allows",
+    413: "the request is larger than the service allows",
 }
 
 
@@ -54,7 +54,7 @@ def problem(
     problems: Iterable[Problem] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem document as an answer."""
+    """An answer with a problem document."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -62,27 +62,27 @@ def problem(
         "detail": detail,
         "code": code,
     }
-    if listed := [{"pointer": each.pointer, "detail": each.detail} for each in problems]:
-        body["errors"] = listed
+    if mistakes := [{"pointer": each.pointer, "detail": each.detail} for each in problems]:
+        body["errors"] = mistakes
     return Response(orjson.dumps(body), status, headers, content_type="application/problem+json")
 
 
 def register(app: Flask) -> None:
     """Answer every exception with a problem document."""
-    app.register_error_handler(errors.BackpropdError, _ours)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(OSError, _system)
-    app.register_error_handler(Exception, _unforeseen)
+    app.register_error_handler(errors.BackpropdError, _backpropd_error)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(OSError, _os_error)
+    app.register_error_handler(Exception, _unexpected)
 
 
-def _ours(error: errors.BackpropdError) -> Response:
+def _backpropd_error(error: errors.BackpropdError) -> Response:
     return problem(status_of(error), error.code, error.detail, error.problems, _headers(error))
 
 
 def _headers(error: errors.BackpropdError) -> dict[str, str]:
-    """When to come again, or with which key (RFC 6750), or on another connection (RFC 9110, 15.5.9)."""
+    """When to retry, which scope is missing (RFC 6750), or that the connection ends (RFC 9110, 15.5.9)."""
     if isinstance(error, errors.RequestTimeout):
-        return {"Connection": "close"}  # what is left of the body would be taken for the next request
+        return {"Connection": "close"}  # the rest of the body would be read as the next request
     if isinstance(error, errors.RetryLater):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.MissingScope):
@@ -92,22 +92,22 @@ def _headers(error: errors.BackpropdError) -> dict[str, str]:
     return {}
 
 
-def _http(error: HTTPException) -> Response:
+def _http_exception(error: HTTPException) -> Response:
     status = error.code or 500
-    if status < 400:  # a redirect is no error
+    if status < 400:  # a redirect
         return Response(status=status, headers=dict(error.get_headers()))
     code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
-    kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    return problem(status, code, DETAILS.get(status, error.description or code), headers=kept)
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return problem(status, code, DETAILS.get(status, error.description or code), headers=headers)
 
 
-def _system(error: OSError) -> Response:
-    """What the system refuses: a full disk is mended by somebody else, and the request may come again."""
+def _os_error(error: OSError) -> Response:
+    """A full disk is temporary: the client may send the request again."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return _ours(errors.Unavailable("the service's disk is full: try again later", retry_after=60))
-    return _unforeseen(error)
+        return _backpropd_error(errors.Unavailable("the service's disk is full: try again later", retry_after=60))
+    return _unexpected(error)
 
 
-def _unforeseen(error: Exception) -> Response:
-    log.exception("an error that nobody foresaw", exc_info=error)
-    return problem(500, "internal_error", "the service met an error of its own; its log has the details")
+def _unexpected(error: Exception) -> Response:
+    log.exception("unexpected error", exc_info=error)
+    return problem(500, "internal_error", "an internal error occurred; the service's log has the details")

@@ -1,4 +1,4 @@
-"""The Idempotency-Key header."""
+"""The Idempotency-Key header: the same key and request get what the first one made."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ MAX_LENGTH = 255
 
 
 def idempotency_key() -> str | None:
-    """The request's key, if it has one. Raises `errors.Malformed` for one that is empty or too long."""
+    """This request's key, if it has one. Raises `errors.Malformed` for one that is empty or too long."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and (not 0 < len(key) <= MAX_LENGTH or not key.isprintable()):
-        raise errors.Malformed(f"an Idempotency-Key has 1 to {MAX_LENGTH} printable characters: a UUID serves well")
+        raise errors.Malformed(f"an Idempotency-Key has 1 to {MAX_LENGTH} printable characters, such as a UUID")
     return key
 
 
-def keyed_request(route: str, key: str | None, content: str) -> KeyedRequest | None:
-    """The request as the store knows it, None without a key. Requests with equal `content` are the same request."""
+def keyed_request(key: str | None, content: str) -> KeyedRequest | None:
+    """This request as the store knows it, None without a key. Requests with equal `content` are the same request."""
     if key is None:
         return None
     sha256 = hashlib.sha256(content.encode()).hexdigest()
-    return KeyedRequest(route, key, sha256, services().settings.idempotency_seconds)
+    return KeyedRequest(str(request.endpoint), key, sha256, services().settings.idempotency_seconds)

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the routes' own declarations, and the page that shows it."""
+"""The OpenAPI 3.1 document, made from the declarations of the routes, and the page that shows it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from flask import Blueprint, Flask, Response, send_from_directory
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from service.auth.access_control import OPEN
+from service.auth.access_control import PUBLIC
 from service.http.routing import Route
-from service.schemas import ProblemDocument
+from service.schemas.problems import ProblemDocument
 
 REF = "#/components/schemas/{model}"
 ASSETS = "swagger"
@@ -23,11 +23,7 @@ KEY = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "bp_<id>_<secret>",
-    "description": "An API key. The scope that an operation takes stands with it: write includes read, admin both.",
-}
-OTHER_FORMS: dict[str, dict[str, Any]] = {
-    "Epochs": {"text/csv": {"schema": {"type": "string"}}},
-    "Surface": {"image/png": {}},  # bytes have no schema (OpenAPI 3.1, 4.8.14.4)
+    "description": "An API key. Each operation names the scope that it needs: write includes read, admin both.",
 }
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>backpropd</title>
@@ -37,15 +33,16 @@ PAGE = """<!doctype html>
 <script src="docs/js/swagger-ui-bundle.js"></script>
 <script src="docs/start.js"></script></body></html>
 """
-OWN_FILES = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null})\n'
+ENDPOINTS = ("docs.openapi", "docs.docs", "docs.start", "docs.asset")  # public: they hold no data
 
 
 def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of these routes, where everybody needs a key or nobody does."""
+    """The OpenAPI 3.1 document of these routes, with or without API `keys`."""
     components: dict[str, Any] = {"schemas": _schemas(routes)}
     if keys:
         components["securitySchemes"] = {"key": KEY}
@@ -53,7 +50,7 @@ def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
     for route in routes:
         operation = _operation(route)
         if keys:
-            operation["security"] = [] if route.path in OPEN else [{"key": [route.scope]}]
+            operation["security"] = [] if route.scope == PUBLIC else [{"key": [route.required_scope]}]
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -68,15 +65,15 @@ def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
 
 
 def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
-    taken: set[type[BaseModel]] = {route.body for route in routes if route.body}
-    given: set[type[BaseModel]] = {ProblemDocument}
-    given |= {each for route in routes for each in route.answers.values() if isinstance(each, type)}
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in taken]
-    wanted += [(model, "serialization") for model in given]
-    wanted.sort(key=lambda each: each[0].__name__)
-    _, definitions = models_json_schema(wanted, ref_template=REF)
-    found: dict[str, Any] = definitions["$defs"]
-    return found
+    requests: set[type[BaseModel]] = {route.body for route in routes if route.body}
+    answers: set[type[BaseModel]] = {ProblemDocument}
+    answers |= {each for route in routes for each in route.answers.values() if isinstance(each, type)}
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in requests]
+    models += [(model, "serialization") for model in answers]
+    models.sort(key=lambda each: each[0].__name__)
+    _, definitions = models_json_schema(models, ref_template=REF)
+    schemas: dict[str, Any] = definitions["$defs"]
+    return schemas
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -85,14 +82,13 @@ def _operation(route: Route) -> dict[str, Any]:
         "tags": [route.tag],
         "summary": route.summary,
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
-        "responses": {str(status): _answer(kind) for status, kind in route.answers.items()},
+        "responses": {str(status): _answer(route, status) for status in route.answers},
     }
     for status in _problem_statuses(route):
         operation["responses"].setdefault(str(status), _problem())
     if route.body is not None:
-        content = {"application/json": {"schema": {"$ref": REF.format(model=route.body.__name__)}}}
-        content |= {media: {"schema": schema} for media, schema in route.uploads.items()}
-        operation["requestBody"] = {"required": True, "content": content}
+        schema = {"schema": {"$ref": REF.format(model=route.body.__name__)}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": schema, **route.uploads}}
     return operation
 
 
@@ -102,19 +98,20 @@ def _problem_statuses(route: Route) -> set[int]:
         statuses |= {400, 408, 413, 415}
     if route.headers or route.answers.get(200) == "text/event-stream":
         statuses.add(400)
-    return statuses if route.path not in OPEN else {403, 422, 429, 500}
+    return {403, 422, 429, 500} if route.scope == PUBLIC else statuses
 
 
-def _answer(kind: type[BaseModel] | str | None) -> dict[str, Any]:
-    if kind is None:
+def _answer(route: Route, status: int) -> dict[str, Any]:
+    answer, alternatives = route.answers[status], route.alternatives if status == 200 else {}
+    if answer is None:
         return {"description": "Done"}
-    if kind == "text/event-stream":
-        return {"description": "A stream of events", "content": {kind: {"schema": {"type": "string"}}}}
-    if isinstance(kind, str):
-        return {"description": "The bytes", "content": {kind: {}, "application/json": {}}}
-    content: dict[str, Any] = {"application/json": {"schema": {"$ref": REF.format(model=kind.__name__)}}}
-    content |= OTHER_FORMS.get(kind.__name__, {})
-    return {"description": (kind.__doc__ or kind.__name__).split("\n")[0], "content": content}
+    if answer == "text/event-stream":
+        return {"description": "A stream of events", "content": {answer: {"schema": {"type": "string"}}}}
+    if isinstance(answer, str):
+        return {"description": "The bytes", "content": {answer: {}, **alternatives}}
+    schema = {"schema": {"$ref": REF.format(model=answer.__name__)}}
+    description = (answer.__doc__ or answer.__name__).split("\n")[0]
+    return {"description": description, "content": {"application/json": schema, **alternatives}}
 
 
 def _problem() -> dict[str, Any]:
@@ -138,7 +135,7 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query parameter is there or not: it is never null."""
+    """A query parameter is present or absent, never null."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
     return kinds[0] if len(kinds) == 1 else {key: value for key, value in schema.items() if key != "title"}
 
@@ -149,20 +146,20 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def register(app: Flask, routes: Sequence[Route], *, keys: bool) -> None:
-    """Serve the document, the page, and the page's assets: all from here, nothing from elsewhere."""
-    reference = cache(lambda: orjson.dumps(document(routes, keys=keys)))
+    """Serve the document, the page, and the page's assets, nothing of it from another site."""
+    serialized = cache(lambda: orjson.dumps(document(routes, keys=keys)))
     folder = resources.files("flask_openapi3_swagger") / "templates" / ASSETS
     pages = Blueprint("docs", __name__)
 
     @pages.after_request
-    def allow_its_own(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = OWN_FILES
+    def allow_own_assets(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers.setdefault("Cache-Control", "no-cache")
         return response
 
     @pages.get("/openapi.json")
     def openapi() -> Response:
-        return Response(reference(), content_type="application/json")
+        return Response(serialized(), content_type="application/json")
 
     @pages.get("/docs")
     def docs() -> Response:

@@ -1,108 +1,96 @@
-"""Routes: each declares what it takes and answers, once, for the app and for the OpenAPI document."""
+"""Routes: each declares its request and its answers once, for Flask and for the OpenAPI document."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import orjson
 from flask import Flask, Response, request
 from pydantic import BaseModel
 
-from service.auth import access_control
-from service.auth.principal import caller
+from service.auth.principal import current_principal
 from service.http.parsing import json_body, query
-from service.schemas import Input
+from service.schemas.fields import Input
 from service.services import services
 
 Answer = (
     dict[str, Any] | Response | tuple[dict[str, Any] | None, int] | tuple[dict[str, Any] | None, int, dict[str, str]]
 )
 View = Callable[..., Answer]
+Declaration = ParamSpec("Declaration")
 
 
 @dataclass(frozen=True)
 class Route:
-    """One operation: how to reach it, what it takes, and what it may answer."""
+    """One operation.
 
+    `view` gets the path parameters, and `body` and `query` as models where they are declared. An answer in `answers` is
+    a schema for JSON, a media type for anything else, or None for no content; `alternatives` are the other media types
+    of a 200 answer, `uploads` those of a body that the view reads itself, each with its media type object (OpenAPI).
+    `scope` is what a key needs, and if it is empty `read` to GET and `write` for the rest. Routes that are `costly`
+    compute for long and take a slot for inspections.
+    """
+
+    view: View
+    tag: str
     method: str
     path: str
-    view: View
-    summary: str
-    tag: str
-    body: type[BaseModel] | None
-    query: type[BaseModel] | None
     answers: Mapping[int, type[BaseModel] | str | None]
-    problems: tuple[int, ...]
-    uploads: Mapping[str, Any] = field(default_factory=dict)
+    alternatives: Mapping[str, Any] = field(default_factory=dict)
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
     headers: tuple[str, ...] = ()
-    scope: str = "admin"
+    uploads: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[int, ...] = ()
+    scope: str = ""
     costly: bool = False
 
     @property
     def endpoint(self) -> str:
-        """Its name in Flask."""
+        """The endpoint's name in Flask."""
         return f"{self.method} {self.path}"
+
+    @property
+    def required_scope(self) -> str:
+        """The scope that a key needs."""
+        return self.scope or ("read" if self.method == "GET" else "write")
+
+    @property
+    def summary(self) -> str:
+        """The first line of the view's docstring."""
+        return (self.view.__doc__ or "").strip().split("\n")[0]
+
+
+def _decorator(
+    route: Callable[Concatenate[View, str, Declaration], Route],
+) -> Callable[Concatenate[Routes, Declaration], Callable[[View], View]]:
+    """A method with the parameters of `Route`, without `view` and `tag`, that makes a decorator of views."""
+
+    def declare(self: Routes, /, *args: Declaration.args, **kwargs: Declaration.kwargs) -> Callable[[View], View]:
+        def add(view: View) -> View:
+            self.routes.append(route(view, self.tag, *args, **kwargs))
+            return view
+
+        return add
+
+    return declare
 
 
 class Routes:
-    """A list of routes that a module declares and the app registers."""
+    """The routes of a module: call it with a `Route`'s parameters to decorate a view."""
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
         self.routes: list[Route] = []
 
-    def __call__(
-        self,
-        method: str,
-        path: str,
-        *,
-        answers: Mapping[int, type[BaseModel] | str | None],
-        body: type[BaseModel] | None = None,
-        query: type[BaseModel] | None = None,
-        problems: tuple[int, ...] = (),
-        uploads: Mapping[str, Any] | None = None,
-        headers: tuple[str, ...] = (),
-        scope: str | None = None,
-        costly: bool = False,
-    ) -> Callable[[View], View]:
-        """Declare a view. It gets its path parameters, and `body` and `query` as models where it has them.
-
-        An answer in `answers` is a schema for JSON, a media type for anything else, or None for no content. `scope` is
-        what a key must have: `read` to GET and `write` for the rest unless another is given. What is `costly` computes
-        for long, and there are places for it.
-        """
-        needed = scope or ("read" if method == "GET" else "write")
-
-        def declare(view: View) -> View:
-            summary = (view.__doc__ or "").strip().split("\n")[0]
-            self.routes.append(
-                Route(
-                    method,
-                    path,
-                    view,
-                    summary,
-                    self.tag,
-                    body,
-                    query,
-                    answers,
-                    problems,
-                    uploads or {},
-                    headers,
-                    needed,
-                    costly,
-                )
-            )
-            return view
-
-        return declare
+    __call__ = _decorator(Route)
 
 
 def register(app: Flask, routes: list[Route]) -> None:
-    """Add every route to the app, behind the gate."""
-    access_control.register(app, {route.endpoint: route.scope for route in routes})
+    """Add every route to the app."""
     for route in routes:
         app.add_url_rule(
             route.path.replace("{", "<").replace("}", ">"),
@@ -116,12 +104,12 @@ def register(app: Flask, routes: list[Route]) -> None:
 def _view(route: Route) -> Callable[..., Response]:
     def call(**path: str) -> Response:
         arguments: dict[str, Any] = dict(path)
-        asked = query(request, route.query or Input)
+        parameters = query(request, route.query or Input)
         if route.query is not None:
-            arguments["query"] = asked
+            arguments["query"] = parameters
         if route.body is not None and not route.uploads:
             arguments["body"] = json_body(request, route.body, services().settings.max_json_bytes)
-        with services().inspections.taken(caller().name) if route.costly else nullcontext():
+        with services().inspections.slot(current_principal().name) if route.costly else nullcontext():
             return _response(route.view(**arguments))
 
     return call
@@ -130,13 +118,9 @@ def _view(route: Route) -> Callable[..., Response]:
 def _response(answer: Answer) -> Response:
     if isinstance(answer, Response):
         return answer
-    body, status, headers = answer if isinstance(answer, tuple) and len(answer) == 3 else (*_pair(answer), None)
+    body, status, headers = (*answer, None, None)[:3] if isinstance(answer, tuple) else (answer, 200, None)
     if body is None:
         response = Response(status=status, headers=headers)
-        del response.headers["Content-Type"]  # of nothing
+        del response.headers["Content-Type"]  # there is no content
         return response
     return Response(orjson.dumps(body), status, headers, content_type="application/json")
-
-
-def _pair(answer: Any) -> tuple[Any, int]:
-    return answer if isinstance(answer, tuple) else (answer, 200)

@@ -1,4 +1,4 @@
-"""What keeps one client from taking everything: rate limits and concurrency limits.
+"""Limits that keep one client from taking everything: request rate, concurrency, long polls, stored bytes.
 
-Sizes of requests are checked where they are read; quotas of storage by the routes.
+Sizes of requests are checked where they are read; their values are settings.
 """

@@ -1,4 +1,4 @@
-"""How many requests a minute a key may make: counted in Redis for all processes, or here while Redis is away."""
+"""The rate limit: requests a minute of one key, counted in Redis for all processes, or in memory without Redis."""
 
 from __future__ import annotations
 
@@ -18,64 +18,63 @@ from backpropd import errors
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 0.25  # for Redis: longer than that, and it counts as away
-AWAY_SECONDS = 5.0  # until it is asked again
+TIMEOUT_SECONDS = 0.25  # for Redis to answer
+RETRY_SECONDS = 5.0  # before Redis is tried again
 
 
 class RateLimiter:
-    """A window of a minute for each key."""
+    """A fixed window of a minute for each key."""
 
-    def __init__(self, broker_url: str, most: int) -> None:
-        self._most = RateLimitItemPerMinute(most, namespace="backpropd")
-        self._own = FixedWindowRateLimiter(_memory())
+    def __init__(self, broker_url: str, max_per_minute: int) -> None:
+        self._limit = RateLimitItemPerMinute(max_per_minute, namespace="backpropd")
+        self._local = FixedWindowRateLimiter(_memory())
         self._shared = _shared(broker_url)
-        self._away_until = 0.0
+        self._shared_from = 0.0  # the shared window is not used before
 
-    def count(self, name: str) -> None:
-        """Count a request of this name. Raises `errors.RateLimited`."""
-        window = self._window()
+    def count(self, key: str) -> None:
+        """Count a request of this key. Raises `errors.RateLimited`."""
+        if self._shared is None or time.monotonic() < self._shared_from:
+            self._count(self._local, key)
+            return
         try:
-            self._count(window, name)
+            self._count(self._shared, key)
         except (RedisError, OSError) as error:
-            log.warning("requests are counted by each process for itself: Redis does not answer (%s)", error)
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            self._count(self._own, name)
+            log.warning("Redis does not answer, so each process counts requests by itself (%s)", error)
+            self._shared_from = time.monotonic() + RETRY_SECONDS
+            self._count(self._local, key)
 
-    def _window(self) -> FixedWindowRateLimiter:
-        return self._shared if self._shared and time.monotonic() >= self._away_until else self._own
-
-    def _count(self, window: FixedWindowRateLimiter, name: str) -> None:
-        if not window.hit(self._most, name):
-            left = window.get_window_stats(self._most, name).reset_time - time.time()
+    def _count(self, window: FixedWindowRateLimiter, key: str) -> None:
+        if not window.hit(self._limit, key):
+            seconds_left = window.get_window_stats(self._limit, key).reset_time - time.time()
             raise errors.RateLimited(
-                f"{self._most.amount} requests a minute are the most that one key may make: wait for the next minute",
-                retry_after=max(math.ceil(left), 1),
+                f"one key may make {self._limit.amount} requests a minute: wait for the next minute",
+                retry_after=max(math.ceil(seconds_left), 1),
             )
 
 
 def _memory() -> MemoryStorage:
-    """Counts of this process. Nothing clears them away: that would start a thread a request, and they are few."""
+    """Counts of this process that are never purged: purging starts a thread a request, and keys are few."""
     storage = MemoryStorage()
-    storage.timer = _Cleared(0.0, lambda: None)
+    storage.timer = _RunningTimer(0.0, lambda: None)
     return storage
 
 
-class _Cleared(threading.Timer):
-    """Looks as if it were about to clear away."""
+class _RunningTimer(threading.Timer):
+    """Keeps MemoryStorage from starting its own timer: it starts one unless there is one that is alive."""
 
     def is_alive(self) -> bool:
-        """It says so."""
+        """Always true."""
         return True
 
 
 def _shared(broker_url: str) -> FixedWindowRateLimiter | None:
-    """A window that lies in the broker's Redis; None where the broker is none. It connects when it is first used."""
+    """Counts in the broker's Redis, connected at first use; None if the broker is no Redis."""
     if not broker_url.startswith(("redis://", "rediss://", "redis+socket://")):
         return None
     storage = RedisStorage(
         broker_url.replace("redis+socket://", "redis+unix://", 1),
-        socket_timeout=PATIENCE_SECONDS,
-        socket_connect_timeout=PATIENCE_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]
     )
     return FixedWindowRateLimiter(storage)

@@ -1,53 +1,26 @@
-"""The routes that tell a tenant what it may use, and what it has used."""
+"""The routes of a tenant's limits and usage."""
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import asdict
 
-from sqlalchemy.orm import Session
-
-from backpropd import errors
 from backpropd.store import usage
-from service import schemas
 from service.auth.principal import tenant
 from service.http.routing import Answer, Routes
+from service.schemas.account import Limits, Usage
 from service.services import services
 
 routes = Routes("account")
 
-FRESH_SECONDS = 1.0
 
-
-@routes("GET", "/v1/limits", answers={200: schemas.Limits})
+@routes("GET", "/v1/limits", answers={200: Limits})
 def limits() -> Answer:
-    """What is allowed: whatever goes beyond is refused with a code and its number."""
+    """The limits: a request that exceeds one is rejected with a code and the limit's number."""
     return services().settings.public_limits()
 
 
-@routes("GET", "/v1/usage", answers={200: schemas.Usage})
+@routes("GET", "/v1/usage", answers={200: Usage})
 def read_usage() -> Answer:
-    """What this tenant has used: what its datasets, jobs and models come to now."""
+    """The totals of this tenant's datasets, jobs and models."""
     with services().database.read() as session:
         return asdict(usage.of(session, tenant()))
-
-
-def refuse_when_over(session: Session) -> None:
-    """Raise `errors.StorageFull` if there are too many bytes already; a second later at most.
-
-    To count them is a look at every model of the tenant's: not for each of many jobs a second.
-    """
-    had_room, moment = services().had_room, time.monotonic()
-    if moment - had_room.get(tenant(), -math.inf) > FRESH_SECONDS:
-        refuse_when_full(session, 0)
-        had_room[tenant()] = moment
-
-
-def refuse_when_full(session: Session, more: int) -> None:
-    """Raise `errors.StorageFull` if so many bytes more are too many, or there are too many already."""
-    most, used = services().settings.max_tenant_bytes, usage.stored_bytes(session, tenant())
-    if used + more > most:
-        raise errors.StorageFull(
-            f"your datasets and models have {used} bytes, this would add {more}, and {most} are the most: delete some"
-        )

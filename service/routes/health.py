@@ -1,55 +1,56 @@
-"""The routes that tell how the service is, and its reference."""
+"""The routes of liveness and readiness."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from backpropd import errors, queue
 from backpropd.store.scheduling import workers
-from service import schemas
+from service.auth.access_control import PUBLIC
 from service.http.routing import Answer, Routes
-from service.services import Services, services
+from service.schemas.health import Health, Readiness
+from service.services import services
 
 routes = Routes("health")
 
 
-@routes("GET", "/healthz", answers={200: schemas.Health})
+@routes("GET", "/healthz", answers={200: Health}, scope=PUBLIC)
 def healthz() -> Answer:
     """Whether the process lives; it touches nothing else."""
     return {"status": "alive"}
 
 
-@routes("GET", "/readyz", answers={200: schemas.Readiness, 503: schemas.Readiness})
+@routes("GET", "/readyz", answers={200: Readiness, 503: Readiness})
 def readyz() -> Answer:
     """Whether the service can train: the state of the database, the broker and the workers."""
-    here = services()
-    parts = {"database": _database(here), "broker": _broker(here)}
-    parts["workers"] = _workers(here) if parts["database"]["ready"] else _part(False, "unknown without the database")
-    ready = all(part["ready"] for part in parts.values())
-    body = {"status": "ready" if ready else "not_ready", **parts}
-    return (body, 200) if ready else (body, 503, {"Retry-After": "5"})
+    components = {"database": _database(), "broker": _broker(), "workers": _workers()}
+    if all(component["ready"] for component in components.values()):
+        return {"status": "ready", **components}, 200
+    return {"status": "not_ready", **components}, 503, {"Retry-After": "5"}
 
 
-def _part(ready: bool, detail: str) -> dict[str, bool | str]:
+def _component(ready: bool, detail: str) -> dict[str, Any]:
     return {"ready": ready, "detail": detail}
 
 
-def _database(here: Services) -> dict[str, bool | str]:
+def _database() -> dict[str, Any]:
     try:
-        here.database.ping()
-    except errors.Unavailable as away:
-        return _part(False, away.detail)
-    return _part(True, "answers")
+        services().database.ping()
+    except errors.Unavailable as error:
+        return _component(False, error.detail)
+    return _component(True, "answers")
 
 
-def _broker(here: Services) -> dict[str, bool | str]:
-    if queue.ping(here.celery):
-        return _part(True, "answers")
-    return _part(False, "does not answer: jobs are taken all the same, and start when the reaper or a worker looks")
+def _broker() -> dict[str, Any]:
+    if queue.ping(services().celery):
+        return _component(True, "answers")
+    return _component(False, "does not answer: jobs are accepted, and start when the reaper or a worker polls")
 
 
-def _workers(here: Services) -> dict[str, bool | str]:
+def _workers() -> dict[str, Any]:
     try:
-        with here.database.read() as session:
-            count, slots = workers.alive(session, here.settings.worker_timeout_seconds)
-    except errors.Unavailable as away:
-        return _part(False, away.detail)
-    return _part(count > 0, f"{count} with {slots} places for jobs" if count else "none was heard of lately")
+        with services().database.read() as session:
+            count, slots = workers.alive(session, services().settings.worker_timeout_seconds)
+    except errors.Unavailable:
+        return _component(False, "unknown without the database")
+    return _component(count > 0, f"{count} with {slots} slots for jobs" if count else "no recent heartbeat")

@@ -1,4 +1,4 @@
-"""The routes that look inside a model: its backpropagation, and the surface of its loss."""
+"""The routes that inspect a model: its backpropagation, the surface of its loss, its response curve, its weights."""
 
 from __future__ import annotations
 
@@ -6,75 +6,88 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from backpropd import errors, learn
+from backpropd.export import WEIGHT_FORMATS
 from backpropd.store import datasets, jobs, models
 from backpropd.store.sql.schema import Dataset, Model
-from service import schemas
 from service.auth.principal import tenant
 from service.http.routing import Answer, Routes
+from service.routes.models import load_model
+from service.schemas.inspection import Curve, CurveQuery, Surface, SurfaceQuery, Trace, TraceRequest
+from service.schemas.models import WeightsQuery
 from service.services import services
 
 routes = Routes("models")
+BYTES = "application/octet-stream"
 
 
-@routes(
-    "POST",
-    "/v1/models/{model_id}/trace",
-    body=schemas.TraceRequest,
-    answers={200: schemas.Trace},
-    problems=(404,),
-    costly=True,
-)
-def trace(model_id: str, body: schemas.TraceRequest) -> Answer:
+@routes("POST", "/v1/models/{model_id}/trace", answers={200: Trace}, body=TraceRequest, problems=(404,), costly=True)
+def trace(model_id: str, body: TraceRequest) -> Answer:
     """Trace rows forward and backward: every activation, every gradient, and one step of gradient descent."""
     settings = services().settings
-    if len(body.rows) > settings.max_trace_rows:
-        raise errors.Invalid(
-            f"{len(body.rows)} rows came, and {settings.max_trace_rows} are the most that are traced: send fewer",
-            pointer="/rows",
-        )
-    with services().database.read() as session:
-        row = models.get(session, tenant(), model_id, Model.weights)
-    model = learn.load_model(row.encoders, row.weights)
+    body.check_rows(settings.max_trace_rows)
+    model = load_model(model_id)
     return learn.trace(model, body.rows, body.targets, body.learning_rate, most_numbers=settings.max_trace_numbers)
 
 
 @routes(
     "GET",
     "/v1/models/{model_id}/surface",
-    query=schemas.SurfaceQuery,
-    answers={200: schemas.Surface},
+    answers={200: Surface},
+    alternatives={"image/png": {}},  # bytes have no schema (OpenAPI 3.1, 4.8.14.4)
+    query=SurfaceQuery,
     problems=(404, 409),
     costly=True,
 )
-def surface(model_id: str, query: schemas.SurfaceQuery) -> Answer:
-    """The loss on a plane through the model's parameters, as numbers or as a picture."""
-    here = services()
-    with here.database.read() as session:
+def surface(model_id: str, query: SurfaceQuery) -> Answer:
+    """The loss on a plane through the model's parameters, as numbers or as a PNG."""
+    with services().database.read() as session:
         row = models.get(session, tenant(), model_id, Model.weights, Model.path)
-        dataset = _dataset_of(session, row)
-    model = learn.load_model(row.encoders, row.weights)
-    with here.blobs.local_path(dataset.sha256) as table:
-        found = learn.surface(
-            model,
-            table,
-            row.path,
-            **query.model_dump(exclude={"format"}),
-            most_operations=here.settings.max_surface_operations,
-        )
+        dataset = _training_dataset(session, row)
+    options = query.model_dump(exclude={"format"})
+    max_operations = services().settings.max_surface_operations
+    with services().blobs.local_path(dataset.sha256) as table:
+        model = learn.load_model(row.encoders, row.weights)
+        found = learn.surface(model, table, row.path, **options, most_operations=max_operations)
     if query.format == "json":
         return found
-    from service.surface_plot import draw_surface  # Matplotlib takes a second to load: for those who want a picture
+    from service.renderers.surface_png import draw_surface  # Matplotlib takes a second to load
 
     return Response(draw_surface(found, row.name or row.id), content_type="image/png")
 
 
-def _dataset_of(session: Session, model: Model) -> Dataset:
-    """The dataset that the model was trained on. Raises `errors.Conflict` when it, or the model's job, was deleted."""
+def _training_dataset(session: Session, model: Model) -> Dataset:
+    """The dataset that the model was trained on. Raises `errors.Conflict` if it or the model's job was deleted."""
     try:
         job = jobs.get(session, tenant(), model.job_id)
         return datasets.get(session, tenant(), job.dataset_id)
-    except errors.NotFound as gone:
+    except errors.NotFound as error:
         raise errors.Conflict(
-            "the loss needs rows of the dataset that the model was trained on, and it, or the job that names it, was "
-            "deleted: train again to see a surface"
-        ) from gone
+            "the loss needs rows of the dataset that the model was trained on, and the dataset or the model's job was "
+            "deleted: train again to get a surface"
+        ) from error
+
+
+@routes("GET", "/v1/models/{model_id}/curve", answers={200: Curve}, query=CurveQuery, problems=(404,), costly=True)
+def curve(model_id: str, query: CurveQuery) -> Answer:
+    """The output against one feature, the others held (`hold` is JSON by name, else their mean or usual value)."""
+    model = load_model(model_id)
+    return learn.curve_of(model, query.feature, query.points, query.start, query.stop, query.hold)
+
+
+@routes(
+    "GET",
+    "/v1/models/{model_id}/weights",
+    answers={200: BYTES},
+    alternatives={format.media_type: {} for format in WEIGHT_FORMATS.values() if format.media_type != BYTES},
+    query=WeightsQuery,
+    problems=(404,),
+    costly=True,
+)
+def weights(model_id: str, query: WeightsQuery) -> Answer:
+    """The parameters by name: `layers.0.weight` (fan_in, fan_out), `layers.0.bias`."""
+    with services().database.read() as session:
+        stored = models.get(session, tenant(), model_id, Model.weights).weights
+    format = WEIGHT_FORMATS[query.format]
+    response = Response(format.encode(stored), content_type=format.media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{model_id}.{query.format}"'
+    return response

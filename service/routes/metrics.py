@@ -1,4 +1,4 @@
-"""The route for Prometheus: requests of this process, and the jobs of the tenant whose key asks."""
+"""The route of Prometheus metrics: the requests of this process, and the jobs of the tenant whose key asks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ routes = Routes("health")
 
 @routes("GET", "/metrics", answers={200: "text/plain"})
 def metrics() -> Answer:
-    """Requests by route, status and time; the tenant's jobs by status, and the epochs that it has trained."""
-    here = services()
-    with here.database.read() as session:
+    """Requests by route, status and duration; the tenant's jobs by status, and the epochs that it has trained."""
+    with services().database.read() as session:
         jobs, epochs = usage.progress(session, tenant())
-    own = CollectorRegistry()
-    by_status = Gauge("backpropd_jobs", "Jobs by status; those that are queued are the queue", ["status"], registry=own)
+    registry = CollectorRegistry()
+    gauge = Gauge("backpropd_jobs", "Jobs by status; the queued ones are the queue", ["status"], registry=registry)
     for status in Status:
-        by_status.labels(status.value).set(jobs.get(status.value, 0))
-    Gauge("backpropd_epochs", "Epochs of all jobs", registry=own).set(epochs)
-    return Response(generate_latest(here.registry) + generate_latest(own), content_type=CONTENT_TYPE_LATEST)
+        gauge.labels(status.value).set(jobs.get(status.value, 0))
+    Gauge("backpropd_epochs", "Epochs of all jobs", registry=registry).set(epochs)
+    text = generate_latest(services().registry) + generate_latest(registry)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)

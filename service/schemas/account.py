@@ -1,43 +1,35 @@
-"""What a tenant may use, and what it has used."""
+"""A tenant's limits and usage, derived from the settings and from the store's counts."""
 
 from __future__ import annotations
 
+from typing import Any, get_type_hints
+
+from pydantic import create_model
+
+from backpropd.config import Settings
+from backpropd.store import usage
 from service.schemas.fields import Output
 
 
-class Limits(Output):
-    """The most of everything that this service takes; bytes, seconds, or a number of what the name says.
-
-    `body_bytes_per_second` is the least: of a body, on average.
-    """
-
-    upload_bytes: int
-    json_bytes: int
-    rows: int
-    columns: int
-    cells: int
-    category_levels: int
-    parameters: int
-    epochs: int
-    prediction_rows: int
-    trace_rows: int
-    job_seconds: float
-    queued_jobs: int
-    running_jobs: int
-    stored_bytes: int
-    requests_per_minute: int
-    event_streams: int
-    bodies: int
-    body_bytes_per_second: int
-    looks: int
+def _derived(name: str, types: dict[str, Any], doc: str) -> type[Output]:
+    fields: dict[str, Any] = {field: (type, ...) for field, type in types.items()}
+    return create_model(name, __base__=Output, __doc__=doc, **fields)
 
 
-class Usage(Output):
-    """What this tenant's datasets, jobs and models come to; `bytes` are those of datasets and models."""
+Limits = _derived(
+    "Limits",
+    {
+        str(field.json_schema_extra["public_name"]): field.annotation
+        for field in Settings.model_fields.values()
+        if isinstance(field.json_schema_extra, dict)
+    },
+    """The limits of this service, in bytes, seconds, or a number of what the name says.
 
-    jobs: int
-    training_seconds: float
-    datasets: int
-    rows: int
-    models: int
-    bytes: int
+    `body_bytes_per_second` is a lower limit: the average rate at which a request body must arrive.
+    """,
+)
+Usage = _derived(
+    "Usage",
+    get_type_hints(usage.Usage),
+    "The totals of this tenant's datasets, jobs and models; `bytes` are those of datasets and models.",
+)

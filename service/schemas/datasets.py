@@ -13,7 +13,7 @@ from service.schemas.pages import Page
 
 
 class SampleRequest(Input):
-    """A bundled sample as a dataset; `noise`, `rows` and `seed` are for those that are generated."""
+    """A bundled sample as a dataset; `noise`, `rows` and `seed` apply to generated samples."""
 
     sample: Annotated[Name, Field(json_schema_extra={"enum": [sample.name for sample in list_samples()]})]
     name: Name | None = None
@@ -37,7 +37,7 @@ class Dataset(Output):
     name: str
     format: str
     rows: int
-    bytes: int
+    bytes: int = Field(validation_alias="size")
     sha256: str
     created_at: datetime
     columns: list[Column]

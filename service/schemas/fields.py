@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import CoreSchema, core_schema
 
 
 def _whole(value: Any) -> Any:
@@ -46,7 +49,37 @@ class Input(BaseModel):
 
 
 class Output(BaseModel):
-    """What goes out. Fields may be added in time."""
+    """A response. Fields may be added in later versions."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    @classmethod
+    def render(cls, row: Any, **computed: Any) -> dict[str, Any]:
+        """This schema's fields as JSON values: `computed` ones, and the others from the row's attributes.
+
+        An attribute is called like the field, or by the field's `validation_alias`. Nothing is validated here, which
+        would take several times as long: the tests validate every response.
+        """
+        return {
+            name: computed[name] if name in computed else getattr(row, attribute)
+            for name, attribute in _attributes(cls)
+        }
+
+
+@cache
+def _attributes(schema: type[Output]) -> list[tuple[str, str]]:
+    return [(name, str(field.validation_alias or name)) for name, field in schema.model_fields.items()]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Annotates a text that is one of these names: to pydantic the same as a `Literal` of them."""
+
+    names: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        """The core schema of the `Literal`."""
+        return core_schema.literal_schema(list(self.names))
 
 
 Rate = Annotated[float, Field(gt=0, le=1e6)]

@@ -1,4 +1,4 @@
-"""How the service is."""
+"""Liveness and readiness."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class Health(Output):
     status: Literal["alive"]
 
 
-class Part(Output):
+class Component(Output):
     ready: bool
     detail: str
 
 
 class Readiness(Output):
     status: Literal["ready", "not_ready"]
-    database: Part
-    broker: Part
-    workers: Part
+    database: Component
+    broker: Component
+    workers: Component

@@ -1,12 +1,12 @@
-"""A look inside a model: one pass of backpropagation, and the surface of its loss."""
+"""Inspections of a model: a trace of backpropagation, the surface of its loss, and its response curve."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Json
 
-from service.schemas.fields import Cell, Input, Output
+from service.schemas.fields import Cell, ColumnName, Input, Output
 from service.schemas.models import PredictionRequest
 
 Vector = list[float | None]
@@ -24,7 +24,7 @@ class TraceRequest(PredictionRequest):
 
 
 class Gradients(Output):
-    """The loss's gradient at a layer's h and a, a row of data a row, and at its parameters."""
+    """The loss's gradient at a layer's h and a, one row per row of data, and at its parameters."""
 
     h: Matrix
     a: Matrix
@@ -36,7 +36,7 @@ class Gradients(Output):
 
 
 class TracedLayer(Output):
-    """A layer's pre-activation a and activation h, a row of data a row; z is a before it is normalized."""
+    """A layer's pre-activation a and activation h, one row per row of data; z is a before normalization."""
 
     name: str
     activation: str
@@ -64,7 +64,7 @@ class SurfaceQuery(Input):
 
 
 class SurfacePath(Output):
-    """Where training went, as it falls on the plane: after epochs[i] at x[i], y[i]."""
+    """The path of training, projected on the plane: after epochs[i] at x[i], y[i]."""
 
     epochs: list[int]
     x: list[float]
@@ -81,3 +81,28 @@ class Surface(Output):
     loss: Matrix
     path: SurfacePath | None
     explained: list[float] | None
+
+
+class CurveQuery(Input):
+    feature: ColumnName | None = None
+    points: Annotated[int, Field(ge=2, le=1001)] = 101
+    start: Annotated[float | None, Field(ge=-1e300, le=1e300, alias="from")] = None
+    stop: Annotated[float | None, Field(ge=-1e300, le=1e300, alias="to")] = None
+    hold: Json[dict[str, Cell]] = Field(default="{}", validate_default=True)
+
+
+class CurveOutput(Output):
+    """One output, of this class or target, for each x; null where it is not finite."""
+
+    label: str | None = None
+    name: str | None = None
+    h: Vector
+
+
+class Curve(Output):
+    """A model's outputs against one feature: `x` are numbers, or the levels of a category."""
+
+    feature: str
+    x: list[float | str]
+    outputs: list[CurveOutput]
+    held: dict[str, Cell]

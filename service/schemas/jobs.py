@@ -1,16 +1,22 @@
-"""Jobs and their epochs: what is asked for, and what is shown."""
+"""Jobs and their epochs: requests and responses."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from service.schemas.fields import ColumnName, Input, Int, Metadata, Name, Output
+from backpropd.store import epochs
+from backpropd.store.status import Status
+from service.schemas.fields import ColumnName, Identifier, Input, Int, Metadata, Name, OneOf, Output
+from service.schemas.learned import TASKS, Learned, one_or_all
 from service.schemas.network import AnyNetwork, Network
 from service.schemas.pages import Page, PageQuery
 from service.schemas.training import Training
+
+JobStatus = Annotated[str, OneOf(tuple(Status))]
 
 
 class JobRequest(Input):
@@ -19,21 +25,21 @@ class JobRequest(Input):
     dataset_id: str
     target: ColumnName | Annotated[list[ColumnName], Field(min_length=1)]
     features: Annotated[list[ColumnName], Field(min_length=1)] | None = None
-    task: Literal["auto", "classification", "regression"] = "auto"
+    task: Annotated[str, OneOf(("auto", *TASKS))] = "auto"
     name: Name | None = None
     metadata: Metadata = {}
     priority: Annotated[Int, Field(ge=-10, le=10)] = 0
     network: AnyNetwork = Network()
     training: Training = Training()
 
-    def wanted(self) -> dict[str, Any]:
-        """What `learn.resolve` takes. The neurons refuse much of `training`, so they hear only what was given."""
-        wanted = self.model_dump(include={"target", "features", "task", "network", "training"})
+    def requested_spec(self) -> dict[str, Any]:
+        """The spec for `learn.resolve`. Threshold neurons reject most of `training`: they get the given fields only."""
+        spec = self.model_dump(include={"target", "features", "task", "network", "training"})
         if not isinstance(self.network, Network):
-            wanted["training"] = self.training.model_dump(exclude_unset=True)
+            spec["training"] = self.training.model_dump(exclude_unset=True)
         elif self.training.warm_start_model_id and "network" not in self.model_fields_set:
-            wanted["network"] = None  # the model's own
-        return wanted
+            spec["network"] = None  # the model's own
+        return spec
 
 
 class Progress(Output):
@@ -42,8 +48,8 @@ class Progress(Output):
 
 
 class JobError(Output):
-    code: str
-    detail: str
+    code: str = Field(validation_alias="error_code")
+    detail: str = Field(validation_alias="error_detail")
 
 
 class Transition(Output):
@@ -52,51 +58,61 @@ class Transition(Output):
     reason: str
 
 
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled", "paused"]
-
-
-class QueuePlace(Output):
-    """Where a queued job stands: its position from 1, and when it may start, if that can be told."""
+class QueuePosition(Output):
+    """A queued job's position, from 1, and its estimated start if one can be given."""
 
     position: int
-    estimated_start_at: datetime | None
+    estimated_start_at: datetime | None = Field(validation_alias="starts_at")
 
 
-class Job(Output):
+class ResolvedSpec(Learned):
+    """What a job learns and how, without `auto`: nothing that decides the result stays hidden."""
+
+    dataset_id: str
+    training: dict[str, Any]
+
+
+def spec_fields(spec: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `ResolvedSpec` from a stored spec."""
+    fields = {name: spec[name] for name in ("features", "task", "network", "training")}
+    return {"target": one_or_all(spec["target"]), **fields}
+
+
+class Job(ResolvedSpec):
     """A job, with the whole resolved spec: nothing that decides the result stays hidden."""
 
     id: str
     name: str | None
-    status: Status
-    dataset_id: str
-    target: str | list[str]
-    features: list[str]
-    task: Literal["classification", "regression"]
-    network: dict[str, Any]
-    training: dict[str, Any]
+    status: JobStatus
     progress: Progress
     model_id: str | None
     error: JobError | None
     stop_reason: str | None
     transitions: list[Transition]
-    queue: QueuePlace | None = Field(description="of a queued job that is read alone; null in a list")
+    queue: QueuePosition | None = Field(description="of a queued job that is read alone; null in a list")
     attempts: int
     priority: int
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = Field(validation_alias="meta")
+
+    @classmethod
+    def of(cls, row: Any, transitions: Iterable[Any], queue: Any = None) -> dict[str, Any]:
+        """A row of `jobs` with its transitions, oldest first, and if it is queued and read alone its estimate."""
+        return cls.render(
+            row,
+            **spec_fields(row.spec),
+            progress=Progress.render(row),
+            error=None if row.error_code is None else JobError.render(row),
+            transitions=[Transition.render(each) for each in transitions],
+            queue=None if queue is None else QueuePosition.render(queue),
+        )
 
 
-class Plan(Output):
+class Plan(ResolvedSpec):
     """What a job would become and cost: the answer to a dry run."""
 
-    dataset_id: str
-    target: str | list[str]
-    features: list[str]
-    task: Literal["classification", "regression"]
-    network: dict[str, Any]
-    training: dict[str, Any]
     cost: dict[str, Any]
 
 
@@ -112,6 +128,11 @@ class Epoch(Output):
     learning_rate: float
     seconds: float
 
+    @classmethod
+    def render(cls, row: Any, **_: Any) -> dict[str, Any]:
+        """A row of `epochs.FIELDS`, which are this schema's: the fastest way, for there may be a million."""
+        return dict(zip(epochs.FIELDS, row, strict=True))
+
 
 class Epochs(Output):
     data: list[Epoch]
@@ -119,8 +140,8 @@ class Epochs(Output):
 
 
 class JobsQuery(PageQuery):
-    status: Status | None = None
-    dataset_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-z_]+$", max_length=64)] | None = None
+    status: JobStatus | None = None
+    dataset_id: Identifier | None = None
 
 
 class JobQuery(Input):

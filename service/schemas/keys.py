@@ -1,34 +1,35 @@
-"""API keys, and the trail of what was done with them."""
+"""API keys and the audit trail."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from service.schemas.fields import Input, Int, Moment, Name, Output
+from backpropd.store.keys import SCOPES
+from service.schemas.fields import Input, Int, Moment, Name, OneOf, Output
 from service.schemas.pages import Page
 
-Scope = Literal["read", "write", "admin"]
+Scope = Annotated[str, OneOf(SCOPES)]
 
 
 class KeyRequest(Input):
     """A new key of this tenant. `write` includes `read`, and `admin` both."""
 
     name: Name | None = None
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
     expires_at: Moment | None = None
 
 
 class RotateRequest(Input):
-    """The text before counts for `overlap_seconds` more, so that those who use it can change over."""
+    """The old secret stays valid for `overlap_seconds` more, so that its users can switch."""
 
     overlap_seconds: Annotated[Int, Field(ge=0, le=30 * 24 * 3600)] = 0
 
 
 class Key(Output):
-    """A key, without its text."""
+    """A key without its secret."""
 
     id: str
     name: str | None
@@ -39,7 +40,7 @@ class Key(Output):
 
 
 class NewKey(Key):
-    """A key and its `secret`, the whole text to send, which is shown this one time and kept nowhere."""
+    """A key and its `secret`, the whole text to send. It is in this response only and stored nowhere."""
 
     secret: str
 

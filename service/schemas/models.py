@@ -1,40 +1,45 @@
-"""Models and their predictions."""
+"""Models, their predictions, and their weights."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, Json
+from pydantic import Field
 
-from service.schemas.fields import Cell, ColumnName, Input, Output
+from backpropd import errors
+from backpropd.export import WEIGHT_FORMATS
+from service.schemas.fields import Cell, Input, OneOf, Output
+from service.schemas.learned import Learned, one_or_all
 from service.schemas.pages import Page
 
 
-class Model(Output):
-    """What a succeeded job made."""
+class Model(Learned):
+    """The model that a succeeded job made."""
 
     id: str
     job_id: str
     name: str | None
-    task: Literal["classification", "regression"]
-    network: dict[str, Any]
-    features: list[str]
-    target: str | list[str]
     classes: list[str] | None
     parameters: int
     metrics: dict[str, float]
     validation_metrics: dict[str, float] | None
-    bytes: int
+    bytes: int = Field(validation_alias="size")
     sha256: str
     created_at: datetime
+
+    @classmethod
+    def render(cls, row: Any, **computed: Any) -> dict[str, Any]:
+        """A row of `models`."""
+        return super().render(row, target=one_or_all(row.target), **computed)
 
 
 class ModelWithReport(Model):
     """A model, and the report of the end of its training.
 
-    The report is of the validation part if there is one, else of the training part: a confusion matrix, ROC and
-    precision-recall points and calibration bins, or for regression the residuals.
+    The report is of the validation set if there is one, else of the training set: a confusion matrix, ROC and
+    precision-recall points and calibration bins, or for regression the residuals. Models from before there were
+    reports have none.
     """
 
     report: dict[str, Any] | None
@@ -45,9 +50,16 @@ class PredictionRequest(Input):
 
     rows: Annotated[list[dict[str, Cell]], Field(min_length=1)] | Annotated[list[list[Cell]], Field(min_length=1)]
 
+    def check_rows(self, max_rows: int) -> None:
+        """Raise `errors.Invalid` for more rows than `max_rows`."""
+        if len(self.rows) > max_rows:
+            raise errors.Invalid(
+                f"{len(self.rows)} rows came, and the limit is {max_rows}: send fewer", pointer="/rows"
+            )
+
 
 class Prediction(Output):
-    """`label` (by several targets `labels`) and `probabilities` for classification, `value` for regression."""
+    """`label` (of several targets `labels`) and `probabilities` for classification, `value` for regression."""
 
     label: str | None = None
     labels: dict[str, bool] | None = None
@@ -59,33 +71,8 @@ class Predictions(Output):
     predictions: list[Prediction]
 
 
-class CurveOutput(Output):
-    """One output, of this class or target, for each x; null where it is not finite."""
-
-    label: str | None = None
-    name: str | None = None
-    h: list[float | None]
-
-
-class Curve(Output):
-    """A model's outputs against one feature: `x` are numbers, or the levels of a category."""
-
-    feature: str
-    x: list[float | str]
-    outputs: list[CurveOutput]
-    held: dict[str, Cell]
-
-
 class WeightsQuery(Input):
-    format: Literal["safetensors", "npz", "json"] = "safetensors"
-
-
-class CurveQuery(Input):
-    feature: ColumnName | None = None
-    points: Annotated[int, Field(ge=2, le=1001)] = 101
-    start: Annotated[float | None, Field(ge=-1e300, le=1e300, alias="from")] = None
-    stop: Annotated[float | None, Field(ge=-1e300, le=1e300, alias="to")] = None
-    hold: Json[dict[str, Cell]] = Field(default="{}", validate_default=True)
+    format: Annotated[str, OneOf(tuple(WEIGHT_FORMATS))] = "safetensors"
 
 
 class ModelPage(Page):

@@ -1,11 +1,13 @@
-"""Lists, a page at a time."""
+"""The pages of a list: the query that selects one, and the fields that every page has."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from backpropd.store.sql import paging
 from service.schemas.fields import Input, Output
 
 
@@ -15,5 +17,12 @@ class PageQuery(Input):
 
 
 class Page(Output):
+    """Subclasses add `data`, the items."""
+
     has_more: bool
     next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: paging.Page[Any], data: Iterable[dict[str, Any]]) -> dict[str, Any]:
+        """The page of these rendered items."""
+        return {"data": list(data), "has_more": page.next_cursor is not None, "next_cursor": page.next_cursor}

@@ -1,4 +1,4 @@
-"""Errors, as RFC 9457 shows them."""
+"""Errors as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Mistake(Output):
 
 
 class ProblemDocument(Output):
-    """RFC 9457, with a stable `code`, and for validation the places that are wrong."""
+    """RFC 9457, with a stable `code`, and for validation the JSON pointers of what is wrong."""
 
     type: str
     title: str

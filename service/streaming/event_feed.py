@@ -1,4 +1,4 @@
-"""The news of jobs as events: read and rendered once for all streams that stand at the same place in the same job."""
+"""A job's events after a cursor, read and rendered once for all streams at the same cursor of the same job."""
 
 from __future__ import annotations
 
@@ -14,96 +14,99 @@ from backpropd.store import epochs, jobs
 from backpropd.store.job_versions import JobVersion
 from backpropd.store.sql.database import Database
 from backpropd.store.status import TERMINAL
-from service.http import rendering
+from service.schemas.jobs import Epoch, Job
 
-BATCH = 500  # epochs
-KEPT = 32  # batches
-KEPT_SECONDS = 1.0
+BATCH_EPOCHS = 500
+MAX_CACHED = 32  # batches
+CACHE_SECONDS = 1.0
 
 
-class Place(NamedTuple):
-    """How far a stream has come: how many statuses and which epoch it has seen."""
+class Cursor(NamedTuple):
+    """How much of a job a stream has sent: the number of transitions, and the last epoch."""
 
-    statuses: int
+    transitions: int
     epoch: int
 
 
-class Batch(NamedTuple):
-    """What comes after a place, oldest first, and the place behind it; `over` if nothing will ever come after that."""
+class EventBatch(NamedTuple):
+    """The events after a cursor, oldest first, and the cursor behind them.
+
+    `more` says that the next batch can be read at once, `over` that no event will ever follow.
+    """
 
     events: bytes
-    place: Place
+    cursor: Cursor
     more: bool
     over: bool
 
 
-class _Wanted(NamedTuple):
-    """What a batch was read for. What was read because of a mark is at least as new as it is."""
+class _BatchKey(NamedTuple):
+    """What a batch was read for. A batch that was read for a version is at least as new as it is."""
 
     tenant: str
     job_id: str
-    mark: JobVersion | None
-    place: Place
+    version: JobVersion | None
+    cursor: Cursor
 
 
 class EventFeed:
-    """Reads batches, and keeps the last ones for a moment."""
+    """Reads batches, and caches the last ones for a moment."""
 
-    def __init__(self, database: Database, kept_seconds: float = KEPT_SECONDS) -> None:
-        self._database, self._kept_seconds = database, kept_seconds
-        self._keeping = threading.Lock()
-        self._kept: OrderedDict[_Wanted, tuple[float, Future[Batch]]] = OrderedDict()
+    def __init__(self, database: Database, cache_seconds: float = CACHE_SECONDS) -> None:
+        self._database, self._cache_seconds = database, cache_seconds
+        self._lock = threading.Lock()
+        self._cached: OrderedDict[_BatchKey, tuple[float, Future[EventBatch]]] = OrderedDict()
 
-    def after(self, tenant: str, job_id: str, mark: JobVersion | None, place: Place) -> Batch:
-        """What comes after `place` in the tenant's job, told by somebody to whom the watcher has shown `mark`.
+    def after(self, tenant: str, job_id: str, version: JobVersion | None, cursor: Cursor) -> EventBatch:
+        """The batch after `cursor` of the tenant's job, for a stream that has been woken by `version`.
 
-        Raises `errors.NotFound` and `errors.Unavailable`, to all that wait for the same batch.
+        Raises `errors.NotFound` and `errors.Unavailable`, in all requests that wait for the same batch.
         """
-        wanted = _Wanted(tenant, job_id, mark, place)
-        batch, mine = self._promised(wanted)
-        if mine:
+        key = _BatchKey(tenant, job_id, version, cursor)
+        batch, is_reader = self._future(key)
+        if is_reader:
             try:
-                batch.set_result(self._read(tenant, job_id, place))
+                batch.set_result(self._read(tenant, job_id, cursor))
             except BaseException as error:
-                self._forget(wanted)
+                self._forget(key)
                 batch.set_exception(error)
         return batch.result()
 
-    def _promised(self, wanted: _Wanted) -> tuple[Future[Batch], bool]:
-        """The batch, and whether the caller has to read it: else somebody has, or is about to."""
-        moment = time.monotonic()
-        with self._keeping:
-            if (kept := self._kept.get(wanted)) and moment - kept[0] < self._kept_seconds:
-                return kept[1], False
-            self._kept.pop(wanted, None)  # the new one goes to the end: the first is the oldest
-            self._kept[wanted] = moment, Future[Batch]()
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-            return self._kept[wanted][1], True
+    def _future(self, key: _BatchKey) -> tuple[Future[EventBatch], bool]:
+        """The batch, and whether the caller has to read it; if not, another request reads it or has read it."""
+        now = time.monotonic()
+        with self._lock:
+            if (cached := self._cached.get(key)) and now - cached[0] < self._cache_seconds:
+                return cached[1], False
+            self._cached.pop(key, None)  # the new one goes to the end: the first is the oldest
+            self._cached[key] = now, Future[EventBatch]()
+            if len(self._cached) > MAX_CACHED:
+                self._cached.popitem(last=False)
+            return self._cached[key][1], True
 
-    def _forget(self, wanted: _Wanted) -> None:
-        with self._keeping:
-            self._kept.pop(wanted, None)
+    def _forget(self, key: _BatchKey) -> None:
+        with self._lock:
+            self._cached.pop(key, None)
 
-    def _read(self, tenant: str, job_id: str, place: Place) -> Batch:
+    def _read(self, tenant: str, job_id: str, cursor: Cursor) -> EventBatch:
         with self._database.read() as session:
-            job = jobs.get(session, tenant, job_id)
-            transitions = jobs.transitions(session, [job])[job.number]
-            fresh = epochs.after(session, job.number, place.epoch, BATCH)
-            shown = rendering.job(job, transitions)
-        more, over = len(fresh) == BATCH, job.status in TERMINAL
+            row = jobs.get(session, tenant, job_id)
+            transitions = jobs.transitions(session, [row])[row.number]
+            new_epochs = epochs.after(session, row.number, cursor.epoch, BATCH_EPOCHS)
+            job = Job.of(row, transitions)
+        more, over = len(new_epochs) == BATCH_EPOCHS, row.status in TERMINAL
         events = []
-        if place.statuses < len(transitions) and not over:
-            place = place._replace(statuses=len(transitions))
-            events.append(_event("status", place, shown))
-        for row in fresh:
-            place = Place(place.statuses, row.epoch)
-            events.append(_event("epoch", place, rendering.epoch(row)))
-        if over and not more:  # the last status comes last
-            place = place._replace(statuses=len(transitions))
-            events.append(_event("status", place, shown))
-        return Batch(b"".join(events), place, more, over)
+        if cursor.transitions < len(transitions) and not over:
+            cursor = cursor._replace(transitions=len(transitions))
+            events.append(_event("status", cursor, job))
+        for epoch in new_epochs:
+            cursor = Cursor(cursor.transitions, epoch.epoch)
+            events.append(_event("epoch", cursor, Epoch.render(epoch)))
+        if over and not more:  # the final status is the last event
+            cursor = cursor._replace(transitions=len(transitions))
+            events.append(_event("status", cursor, job))
+        return EventBatch(b"".join(events), cursor, more, over)
 
 
-def _event(kind: str, place: Place, data: dict[str, Any]) -> bytes:
-    return b"event: %s\nid: %d-%d\ndata: %s\n\n" % (kind.encode(), *place, orjson.dumps(data))
+def _event(kind: str, cursor: Cursor, data: dict[str, Any]) -> bytes:
+    return b"event: %s\nid: %d-%d\ndata: %s\n\n" % (kind.encode(), *cursor, orjson.dumps(data))

@@ -1,85 +1,83 @@
-"""Server-Sent Events: a job's statuses and epochs, read from SQL as they come, so that any process can stream them.
+"""Server-Sent Events: a job's statuses and epochs, read from SQL, so that any process can stream any job.
 
-An event's id is `<transitions seen>-<last epoch seen>`: all that is needed to go on after it.
+An event's id is the cursor behind it, `<transitions>-<epoch>`: all that is needed to continue after it.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
 from flask import Response
 
 from backpropd import errors
 from backpropd.store.job_versions import JobVersion
 from backpropd.store.sql.schema import Job
-from service.auth.principal import caller
-from service.services import Services
-from service.streaming.event_feed import Place
-from service.streaming.job_watcher import UNSEEN
+from service.limits.concurrency_limit import ConcurrencyLimit
+from service.streaming.event_feed import Cursor, EventFeed
+from service.streaming.job_watcher import UNKNOWN, JobWatcher
 
-PAUSE_SECONDS = 0.1  # between two reads for one stream; in a crowd, longer, so that a crowd costs no more
-PAUSE_SECONDS_EACH = 0.005
+PAUSE_SECONDS = 0.1  # between two reads of one stream
+PAUSE_SECONDS_PER_WATCHER = 0.005  # many streams read less often, so that their total cost stays the same
 COMMENT_SECONDS = 10.0
 
 
-def answer(world: Services, job: Job, last_event_id: str | None) -> Response:
-    """The stream, if there is a place for one more: each holds a thread.
+@dataclass(frozen=True)
+class EventStreams:
+    """Opens streams; each holds a thread, so `slots` limits them, and after `max_seconds` a client must reconnect."""
 
-    Raises `errors.Unavailable` or `errors.TooManyAtOnce` if there is none.
-    """
-    place, name = _place(last_event_id), caller().name
-    world.streams.take(name)
-    response = Response(_Stream(world, job, place).events(), content_type="text/event-stream")
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(lambda: world.streams.give_back(name))
-    return response
+    watcher: JobWatcher
+    feed: EventFeed
+    slots: ConcurrencyLimit
+    max_seconds: float
 
+    def open(self, job: Job, last_event_id: str | None, principal: str) -> Response:
+        """The stream of a job after an event. Raises `errors.Unavailable` or `errors.TooManyAtOnce` without a slot."""
+        cursor = _parse_cursor(last_event_id)
+        self.slots.acquire(principal)
+        response = Response(self._events(job.tenant, job.id, cursor), content_type="text/event-stream")
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Accel-Buffering"] = "no"
+        response.call_on_close(lambda: self.slots.release(principal))
+        return response
 
-def _place(last_event_id: str | None) -> Place:
-    if not last_event_id:
-        return Place(0, 0)
-    found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", last_event_id)
-    if found is None:
-        raise errors.Malformed("this Last-Event-ID came from no stream of ours: leave it out to start anew")
-    return Place(int(found[1]), int(found[2]))
-
-
-class _Stream:
-    """One client's way through a job's news."""
-
-    def __init__(self, world: Services, job: Job, place: Place) -> None:
-        self.world, self.tenant, self.job_id = world, job.tenant, job.id
-        self.place = place
-        self.over = False
-
-    def events(self) -> Iterator[bytes]:
-        """Everything after the place, until the job is over or the stream has lived its time."""
-        until = time.monotonic() + self.world.settings.event_stream_seconds
-        watcher = self.world.job_watcher
-        seen: JobVersion | None = UNSEEN
+    def _events(self, tenant: str, job_id: str, cursor: Cursor) -> Iterator[bytes]:
+        """Everything after the cursor, until the job is over or deleted, or the stream's time is up."""
+        until = time.monotonic() + self.max_seconds
+        seen: JobVersion | None = UNKNOWN
+        over = False
         yield b"retry: 1000\n\n"
-        with watcher.watch(self.job_id):
-            while not self.over and (left := until - time.monotonic()) > 0:
-                mark = watcher.wait(self.job_id, seen, min(left, COMMENT_SECONDS))
-                if mark == seen:
-                    yield b": still here\n\n"  # tells a client that has gone from one that waits
+        with self.watcher.watch(job_id):
+            while not over and (left := until - time.monotonic()) > 0:
+                version = self.watcher.wait(job_id, seen, min(left, COMMENT_SECONDS))
+                if version == seen:
+                    yield b": keep-alive\n\n"  # writing finds out whether the client has left
                     continue
                 try:
-                    yield from self._batches(mark)
+                    cursor, over = yield from self._batches(tenant, job_id, version, cursor)
                 except (errors.NotFound, errors.Unavailable):
                     return
-                seen = mark
-                time.sleep(max(PAUSE_SECONDS, PAUSE_SECONDS_EACH * watcher.watching))
+                seen = version
+                time.sleep(max(PAUSE_SECONDS, PAUSE_SECONDS_PER_WATCHER * self.watcher.watchers))
 
-    def _batches(self, mark: JobVersion | None) -> Iterator[bytes]:
-        """What has come since the place, a batch of events at a time."""
-        more = True
+    def _batches(
+        self, tenant: str, job_id: str, version: JobVersion | None, cursor: Cursor
+    ) -> Generator[bytes, None, tuple[Cursor, bool]]:
+        """All batches after the cursor; returns the cursor behind them, and whether the job is over."""
+        more, over = True, False
         while more:
-            events, self.place, more, self.over = self.world.event_feed.after(
-                self.tenant, self.job_id, mark, self.place
-            )
+            events, cursor, more, over = self.feed.after(tenant, job_id, version, cursor)
             if events:
                 yield events
+        return cursor, over
+
+
+def _parse_cursor(last_event_id: str | None) -> Cursor:
+    if not last_event_id:
+        return Cursor(0, 0)
+    found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", last_event_id)
+    if found is None:
+        raise errors.Malformed("this Last-Event-ID is not of a stream of this service: leave it out to start anew")
+    return Cursor(int(found[1]), int(found[2]))

@@ -1,4 +1,4 @@
-"""Who waits for news of a job is told when there is some: one thread looks, however many wait."""
+"""One thread that polls the versions of all watched jobs, and wakes the requests whose job has changed."""
 
 from __future__ import annotations
 
@@ -12,90 +12,101 @@ from backpropd import errors
 from backpropd.store import job_versions
 from backpropd.store.job_versions import JobVersion
 from backpropd.store.sql.database import Database
+from backpropd.store.status import TERMINAL
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.025
-AWAY_SECONDS = 1.0  # between two looks while the database is away
+POLL_SECONDS = 0.025
+RETRY_SECONDS = 1.0  # between two polls while the database does not answer
 
 
-UNSEEN = JobVersion("", -1, -1)
+UNKNOWN = JobVersion("", -1, -1)
 
 
-class _Watched:
-    """A job that somebody watches: its mark, `UNSEEN` before the first look, and None if it is gone."""
+class _WatchedJob:
+    """A job that requests watch: its version, `UNKNOWN` before the first poll, and None if it was deleted."""
 
     def __init__(self, lock: threading.Lock) -> None:
-        self.news = threading.Condition(lock)  # its own: news of one job wakes nobody who waits for another
-        self.mark: JobVersion | None = UNSEEN
+        self.changed = threading.Condition(lock)  # one for each job: a change wakes its own watchers only
+        self.version: JobVersion | None = UNKNOWN
         self.watchers = 0
 
 
 class JobWatcher:
-    """Looks at all jobs that somebody watches, and wakes those whose job has changed."""
+    """Polls while any job is watched."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._jobs: dict[str, _Watched] = {}
-        self._watching = 0
+        self._jobs: dict[str, _WatchedJob] = {}
+        self._watchers = 0
         self._thread: threading.Thread | None = None
 
     @property
-    def watching(self) -> int:
-        """How many watch now."""
-        return self._watching
+    def watchers(self) -> int:
+        """The number of open `watch` blocks."""
+        return self._watchers
 
     @contextmanager
     def watch(self, job_id: str) -> Iterator[None]:
-        """Have this job looked at."""
+        """Poll this job for the duration of the block."""
         with self._lock:
-            job = self._jobs.setdefault(job_id, _Watched(self._lock))
+            job = self._jobs.setdefault(job_id, _WatchedJob(self._lock))
             job.watchers += 1
-            self._watching += 1
+            self._watchers += 1
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="watcher", daemon=True)
+                self._thread = threading.Thread(target=self._poll, name="job-watcher", daemon=True)
                 self._thread.start()
         try:
             yield
         finally:
             with self._lock:
                 job.watchers -= 1
-                self._watching -= 1
+                self._watchers -= 1
                 if not job.watchers:
                     del self._jobs[job_id]
 
     def wait(self, job_id: str, seen: JobVersion | None, seconds: float) -> JobVersion | None:
-        """The watched job's mark as soon as it is another than `seen`, or after so long; None if it is gone."""
+        """The watched job's version as soon as it differs from `seen`, or `seen` at the end; None if it was deleted."""
         with self._lock:
             job = self._jobs[job_id]
-            changed = job.news.wait_for(lambda: job.mark not in (UNSEEN, seen), seconds)
-            return job.mark if changed else seen
+            changed = job.changed.wait_for(lambda: job.version not in (UNKNOWN, seen), seconds)
+            return job.version if changed else seen
 
-    def _look(self) -> None:
+    def wait_until_over(self, job_id: str, seconds: float) -> None:
+        """Return when the job is over or deleted, or after so many seconds."""
+        until, version = time.monotonic() + seconds, UNKNOWN
+        with self.watch(job_id):
+            while (left := until - time.monotonic()) > 0:
+                seen = self.wait(job_id, version, left)
+                if seen is None or seen.status in TERMINAL:
+                    return
+                version = seen
+
+    def _poll(self) -> None:
         while True:
             with self._lock:
                 if not self._jobs:
                     self._thread = None
                     return
-                watched = list(self._jobs)
-            pause = LOOK_SECONDS
+                job_ids = list(self._jobs)
+            pause = POLL_SECONDS
             try:
                 with self._database.read_connection() as connection:
-                    found = job_versions.read(connection, watched)
+                    found = job_versions.read(connection, job_ids)
             except errors.Unavailable:
-                pause = AWAY_SECONDS
-            except Exception:  # whatever it is: those who wait must not wait for a thread that is gone
-                log.exception("cannot look for news")
-                pause = AWAY_SECONDS
+                pause = RETRY_SECONDS
+            except Exception:  # any other: without this thread every watcher would wait in vain
+                log.exception("cannot poll the versions of jobs")
+                pause = RETRY_SECONDS
             else:
-                self._tell({job_id: found.get(job_id) for job_id in watched})
+                self._publish({job_id: found.get(job_id) for job_id in job_ids})
             time.sleep(pause)
 
-    def _tell(self, found: dict[str, JobVersion | None]) -> None:
+    def _publish(self, versions: dict[str, JobVersion | None]) -> None:
         with self._lock:
-            for job_id, mark in found.items():
+            for job_id, version in versions.items():
                 job = self._jobs.get(job_id)
-                if job is not None and job.mark != mark:
-                    job.mark = mark
-                    job.news.notify_all()
+                if job is not None and job.version != version:
+                    job.version = version
+                    job.changed.notify_all()

@@ -280,8 +280,8 @@ ENDLESS = """
 import os
 from granian import Granian
 from granian.constants import Interfaces
-from service.body import Pace
-from service.bridge import WsgiBridge
+from service.server.request_body import MinRate
+from service.server.wsgi_bridge import WsgiBridge
 
 def app(environ, start):
     def chunks():
@@ -294,7 +294,7 @@ def app(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
     return chunks()
 
-bridge = WsgiBridge(app, 2, Pace(1024, 10))
+bridge = WsgiBridge(app, 2, MinRate(1024, 10))
 if __name__ == "__main__":
     Granian("endless:bridge", interface=Interfaces.ASGINL, port=int(os.environ["PORT"]), websockets=False).serve()
 """

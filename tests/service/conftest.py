@@ -1,4 +1,4 @@
-"""The app over a real, migrated SQLite, with a broker that is away: what the API promises without one."""
+"""Fixtures: the app with a real, migrated SQLite, and without a broker."""
 
 from __future__ import annotations
 
@@ -16,21 +16,28 @@ from backpropd.config import Settings
 from backpropd.store import keys
 from service.app import create_app
 from tests.migrated import migrate
+from tests.service.validation import ValidatingClient
 from worker.runner import Runner
+
+
+@pytest.fixture(autouse=True)
+def validate_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check the answers to every test client against the declared schemas."""
+    monkeypatch.setattr(Flask, "test_client_class", ValidatingClient)
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of a world of its own."""
-    nowhere = f"redis+socket://{tmp_path}/no-redis.sock"
+    """Settings with a folder of their own and small limits."""
+    no_broker = f"redis+socket://{tmp_path}/no-redis.sock"
     return Settings(
-        data_dir=tmp_path, broker_url=nowhere, max_upload_bytes=100_000, max_event_streams=1, max_waits=1
+        data_dir=tmp_path, broker_url=no_broker, max_upload_bytes=100_000, max_event_streams=1, max_waits=1
     ).with_defaults()
 
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    """The app, its database migrated."""
+    """The app in the mode without keys."""
     migrate(settings)
     made = create_app(settings)
     yield made
@@ -39,13 +46,13 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 @pytest.fixture
 def http(app: Flask) -> FlaskClient:
-    """Requests without a server."""
+    """A client of the app, without a server."""
     return app.test_client()
 
 
 @pytest.fixture
 def locked(settings: Settings) -> Iterator[Flask]:
-    """The app in the mode where everybody needs a key."""
+    """The app in the mode with keys."""
     migrate(settings)
     made = create_app(settings.model_copy(update={"mode": "keys"}))
     yield made
@@ -54,7 +61,7 @@ def locked(settings: Settings) -> Iterator[Flask]:
 
 @pytest.fixture
 def key(locked: Flask) -> Callable[..., dict[str, str]]:
-    """Make a key; gives the header that shows it."""
+    """A function that creates a key and returns the header that sends it."""
 
     def make(*scopes: str, tenant: str = "us", expires_at: datetime | None = None) -> dict[str, str]:
         with locked.extensions["backpropd"].database.write() as session:
@@ -66,9 +73,9 @@ def key(locked: Flask) -> Callable[..., dict[str, str]]:
 
 @pytest.fixture
 def work(app: Flask) -> Callable[[], None]:
-    """Train every queued job in this process, with the worker's own code."""
-    world = app.extensions["backpropd"]
-    runner = Runner("test", world.settings, world.database, world.blobs)
+    """A function that trains every queued job in this process, with the worker's own code."""
+    services = app.extensions["backpropd"]
+    runner = Runner("test", services.settings, services.database, services.blobs)
 
     def run() -> None:
         while runner.run_one():
@@ -86,7 +93,7 @@ def iris(http: FlaskClient) -> str:
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """A loop that runs in a thread of its own."""
+    """An event loop in a thread of its own."""
     made = asyncio.new_event_loop()
     thread = threading.Thread(target=made.run_forever)
     thread.start()

@@ -27,12 +27,12 @@ def test_the_first_goes_when_there_are_many_and_a_wide_one_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = Database(sqlite(tmp_path / "a.db"))
-    monkeypatch.setattr(dataset_cache, "MOST_KEPT", 2)
+    monkeypatch.setattr(dataset_cache, "MAX_DATASETS", 2)
     kept, ids = DatasetCache(database), [a_dataset(database) for _ in range(3)]
     first, second, _ = [kept.get(TENANT, each) for each in ids]
     assert kept.get(TENANT, ids[0]) is not first
     with database.write() as session:
         wide = datasets.get(session, TENANT, ids[1])
-        wide.columns = [{"name": str(n)} for n in range(dataset_cache.MOST_COLUMNS + 1)]
+        wide.columns = [{"name": str(n)} for n in range(dataset_cache.MAX_COLUMNS + 1)]
     assert kept.get(TENANT, ids[1]) != second
     assert kept.get(TENANT, ids[1]) is not kept.get(TENANT, ids[1])

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from matplotlib.image import imread
 
 from backpropd.config import Settings
-from service import schemas
+from service.schemas.inspection import Surface, Trace
 
 Work = Callable[[], None]
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
@@ -51,7 +51,7 @@ def trace(http: FlaskClient, model_id: str, **body: Any) -> dict[str, Any]:
 def test_a_trace_has_every_number_under_the_contracts_names(http: FlaskClient, model: str) -> None:
     found = trace(http, model, rows=[FLOWER, FLOWER], targets=["setosa", "virginica"])
     assert list(found) == ["loss", "input", "layers", "update"]
-    assert schemas.Trace.model_validate(found).model_dump(exclude_unset=True) == found
+    assert Trace.model_validate(found).model_dump(exclude_unset=True) == found
     assert [(layer["name"], layer["activation"]) for layer in found["layers"]] == [
         ("layers.0", "tanh"),
         ("layers.1", "softmax"),
@@ -171,7 +171,7 @@ def test_a_normalized_layer_shows_its_sum_too_and_nothing_is_dropped(http: Flask
         ({"rows": [FLOWER], "targets": [{"colour": "blue"}]}, "/targets/0/colour", "no column 'colour'"),
         ({"rows": [FLOWER], "targets": [["setosa", 1]]}, "/targets/0", "2 values"),
         ({"rows": [FLOWER], "targets": ["setosa"], "learning_rate": 0}, "/learning_rate", "greater than 0"),
-        ({"rows": [FLOWER] * 101}, "/rows", "100 are the most"),
+        ({"rows": [FLOWER] * 101}, "/rows", "the limit is 100"),
         ({"rows": []}, "/rows", "at least 1"),
     ],
 )
@@ -238,7 +238,7 @@ def test_the_middle_of_a_surface_is_the_loss_of_the_model(http: FlaskClient, wor
     assert (found["x"], found["y"]) == ([-0.5, -0.25, 0.0, 0.25, 0.5],) * 2
     assert (found["directions"], found["rows"], found["path"], found["explained"]) == ("random", 150, None, None)
     assert np.shape(found["loss"]) == (5, 5)
-    assert schemas.Surface.model_validate(found).model_dump(exclude_unset=True) == found
+    assert Surface.model_validate(found).model_dump(exclude_unset=True) == found
     own = http.get(f"/v1/models/{model}").json["metrics"]["loss"]  # type: ignore[index]
     assert found["loss"][2][2] == pytest.approx(own, rel=1e-5)
     assert len(np.unique(found["loss"])) == 25

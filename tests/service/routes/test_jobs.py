@@ -180,12 +180,12 @@ def test_moves_that_a_status_does_not_allow_are_conflicts(http: FlaskClient, iri
 
 def test_where_many_wait_already_the_answer_comes_early(http: FlaskClient, iris: str, app: Flask) -> None:
     job = post(http, iris)
-    with app.extensions["backpropd"].waiting(60) as place:
+    with app.extensions["backpropd"].long_polls.slot(60) as place:
         assert place == 60
         began = time.monotonic()
         assert http.get(f"/v1/jobs/{job['id']}?wait=60").json["status"] == "queued"  # type: ignore[index]
         assert time.monotonic() - began < 30
-    with app.extensions["backpropd"].waiting(60) as place:
+    with app.extensions["backpropd"].long_polls.slot(60) as place:
         assert place == 60
 
 
@@ -335,8 +335,8 @@ def test_errors_of_every_origin_are_problem_documents(app: Flask, http: FlaskCli
     ("body", "pointer", "detail"),
     [
         (["iris"], "", "send a JSON object here"),
-        ({"training": {"optimizer": {}}}, "/training/optimizer", "a name is required here, to say which one is meant"),
-        ({"name": "a\x7f"}, "/name", "there are characters in it that cannot be taken here"),
+        ({"training": {"optimizer": {}}}, "/training/optimizer", "a name is required here"),
+        ({"name": "a\x7f"}, "/name", "it has characters that are not allowed here"),
     ],
 )
 def test_what_is_wrong_is_said_in_words_and_not_in_those_of_our_tools(

@@ -18,12 +18,12 @@ from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Job
 from backpropd.store.status import Status
-from service.streaming.event_feed import BATCH, KEPT, EventFeed, Place
+from service.streaming.event_feed import BATCH_EPOCHS, MAX_CACHED, Cursor, EventFeed
 from service.streaming.job_watcher import JobWatcher
 from tests.migrated import migrate
 from tests.store.conftest import a_dataset, an_epoch
 
-START = Place(0, 0)
+START = Cursor(0, 0)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def queued(database: Database, tenant: str) -> Job:
 
 
 def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> JobVersion:
-    """Claim the next job and write so many epochs of it that took so long; gives its mark."""
+    """Claim the next job and write so many epochs of it that took so long; gives its version."""
     with database.write() as session:
         # a lease that has run out: whoever comes next may take the job
         held = claims.claim_next(session, ClaimOptions("w", -1))
@@ -56,11 +56,11 @@ def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.
         return JobVersion("running", held.fencing_token, epochs)
 
 
-def fetched(event_feed: EventFeed, job: Job, mark: JobVersion, place: Place = START) -> bytes:
-    """All that a stream at this place would send now."""
+def fetched(event_feed: EventFeed, job: Job, version: JobVersion, cursor: Cursor = START) -> bytes:
+    """All that a stream at this cursor would send now."""
     sent, more = b"", True
     while more:
-        events, place, more, _ = event_feed.after(job.tenant, job.id, mark, place)
+        events, cursor, more, _ = event_feed.after(job.tenant, job.id, version, cursor)
         sent += events
     return sent
 
@@ -77,7 +77,7 @@ def streamed(http: FlaskClient, job_id: str, last_event_id: str = "") -> str:
 def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
     http: FlaskClient, iris: str, work: Callable[[], None]
 ) -> None:
-    body = {"dataset_id": iris, "target": "species", "training": {"epochs": BATCH + 20}}
+    body = {"dataset_id": iris, "target": "species", "training": {"epochs": BATCH_EPOCHS + 20}}
     job = http.post("/v1/jobs", json=body).json
     assert job is not None
     work()
@@ -85,10 +85,10 @@ def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
     assert whole.startswith("retry: 1000\n\nevent: epoch\nid: 0-1\ndata: {")
     events = whole.removeprefix("retry: 1000\n\n").split("\n\n")[:-1]
     assert [event.split("\n")[1] for event in events] == [
-        *(f"id: 0-{epoch}" for epoch in range(1, BATCH + 21)),
-        f"id: 3-{BATCH + 20}",  # queued, running, succeeded
+        *(f"id: 0-{epoch}" for epoch in range(1, BATCH_EPOCHS + 21)),
+        f"id: 3-{BATCH_EPOCHS + 20}",  # queued, running, succeeded
     ]
-    for seen in (7, BATCH - 1, BATCH, BATCH + 20):
+    for seen in (7, BATCH_EPOCHS - 1, BATCH_EPOCHS, BATCH_EPOCHS + 20):
         rest = streamed(http, job["id"], f"0-{seen}")
         assert rest == "retry: 1000\n\n" + "".join(f"{event}\n\n" for event in events[seen:])
 
@@ -97,19 +97,21 @@ def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
 
 
 def test_streams_at_the_same_place_share_what_is_read(database: Database) -> None:
-    job, event_feed = queued(database, "us"), EventFeed(database, kept_seconds=60)
-    mark = trained(database, job.tenant, 20)
+    job, event_feed = queued(database, "us"), EventFeed(database, cache_seconds=60)
+    version = trained(database, job.tenant, 20)
     with ThreadPoolExecutor(8) as crowd:
-        batches = list(crowd.map(lambda _: event_feed.after(job.tenant, job.id, mark, START), range(8)))
+        batches = list(crowd.map(lambda _: event_feed.after(job.tenant, job.id, version, START), range(8)))
     assert len({id(batch) for batch in batches}) == 1
     assert batches[0].events.count(b"event: epoch") == 20
-    assert batches[0].place == (2, 20)
+    assert batches[0].cursor == (2, 20)
 
 
 def test_what_was_read_a_while_ago_is_read_again(database: Database) -> None:
-    job, event_feed = queued(database, "us"), EventFeed(database, kept_seconds=0)
-    mark = trained(database, job.tenant, 20)
-    assert event_feed.after(job.tenant, job.id, mark, START) is not event_feed.after(job.tenant, job.id, mark, START)
+    job, event_feed = queued(database, "us"), EventFeed(database, cache_seconds=0)
+    version = trained(database, job.tenant, 20)
+    assert event_feed.after(job.tenant, job.id, version, START) is not event_feed.after(
+        job.tenant, job.id, version, START
+    )
 
 
 def test_news_of_a_job_is_never_older_than_its_mark(database: Database) -> None:
@@ -119,29 +121,29 @@ def test_news_of_a_job_is_never_older_than_its_mark(database: Database) -> None:
         assert b"running" not in event_feed.after(job.tenant, job.id, before, START).events
         trained(database, job.tenant, 20)
         running = watcher.wait(job.id, before, 5)
-    assert event_feed.after(job.tenant, job.id, running, START).place == (2, 20)
+    assert event_feed.after(job.tenant, job.id, running, START).cursor == (2, 20)
 
 
 def test_a_shared_batch_is_shown_to_no_other_tenant(database: Database) -> None:
     job, event_feed = queued(database, "us"), EventFeed(database)
-    mark = trained(database, "us", 3)
-    assert fetched(event_feed, job, mark).count(b"event: epoch") == 3
+    version = trained(database, "us", 3)
+    assert fetched(event_feed, job, version).count(b"event: epoch") == 3
     for _ in range(2):
         with pytest.raises(errors.NotFound):
-            event_feed.after("them", job.id, mark, START)
+            event_feed.after("them", job.id, version, START)
 
 
 def test_a_job_that_has_the_number_of_a_deleted_one_has_nothing_of_it(database: Database) -> None:
     deleted, event_feed = queued(database, "us"), EventFeed(database)
-    mark = trained(database, "us", 3)
-    assert fetched(event_feed, deleted, mark)
+    version = trained(database, "us", 3)
+    assert fetched(event_feed, deleted, version)
     with database.write() as session:
         jobs.move(session, jobs.get(session, "us", deleted.id), Status.CANCELLED, "")
         jobs.delete(session, "us", deleted.id)
     another = queued(database, "them")
     assert another.number == deleted.number, "SQLite takes the number again"
     trained(database, "them", 1)
-    assert fetched(event_feed, another, mark).count(b"event: epoch") == 1
+    assert fetched(event_feed, another, version).count(b"event: epoch") == 1
     with pytest.raises(errors.NotFound):
         event_feed.after("us", deleted.id, None, START)
 
@@ -156,12 +158,12 @@ def test_epochs_that_a_killed_worker_leaves_are_not_shown_for_those_that_come_ag
     assert again.fencing_token > lost.fencing_token
     shown = fetched(event_feed, job, again)
     assert (shown.count(b'"seconds":1.5'), shown.count(b'"seconds":2.5')) == (2, 4)  # the checkpoint's stay
-    assert fetched(event_feed, job, again, Place(4, 5)).count(b"event: epoch") == 1
+    assert fetched(event_feed, job, again, Cursor(4, 5)).count(b"event: epoch") == 1
 
 
 def test_only_so_many_batches_are_kept(database: Database) -> None:
     job, event_feed = queued(database, "us"), EventFeed(database)
-    mark = trained(database, job.tenant, KEPT + 9)
-    for epoch in range(KEPT + 9):
-        event_feed.after(job.tenant, job.id, mark, Place(2, epoch))
-    assert len(event_feed._kept) == KEPT
+    version = trained(database, job.tenant, MAX_CACHED + 9)
+    for epoch in range(MAX_CACHED + 9):
+        event_feed.after(job.tenant, job.id, version, Cursor(2, epoch))
+    assert len(event_feed._cached) == MAX_CACHED

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from service.surface_plot import draw_surface
+from service.renderers.surface_png import draw_surface
 
 PATH = {"epochs": [0, 5, 10], "x": [-0.8, -0.5, 0.0], "y": [0.5, -0.2, 0.0]}
 AXIS = [-1.0, -0.5, 0.0, 0.5, 1.0]

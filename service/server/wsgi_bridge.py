@@ -1,4 +1,4 @@
-"""The WSGI app behind ASGI: there a body can be waited for with an end.
+"""An ASGI app that answers with the WSGI app: in ASGI, waiting for a body can time out.
 
 In granian's WSGI a read blocks until the bytes have come or the client has gone, and nothing can interrupt it.
 """
@@ -13,56 +13,56 @@ from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from service.http.body import BODY_IS_HERE, Body, Message, Pace, Receive
+from service.server.request_body import BODY_RECEIVED, Message, MinRate, Receive, RequestBody
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 Send = Callable[[Message], Awaitable[None]]
 
-CHUNK = 64 * 1024
-SEND_SECONDS = 60.0  # for a client of a stream to take a chunk: longer than that, and it counts as gone
+CHUNK_BYTES = 64 * 1024
+SEND_SECONDS = 60.0  # for a client to accept a chunk of a stream; after that it counts as gone
 
 
 class WsgiBridge:
-    """An ASGI app that answers each request with a WSGI app, in a thread of its own."""
+    """Answers each request with a WSGI app, in a thread of its own."""
 
-    def __init__(self, app: WSGIApplication, threads: int, pace: Pace) -> None:
-        self._app, self._pace = app, pace
+    def __init__(self, app: WSGIApplication, threads: int, rate: MinRate) -> None:
+        self._app, self._rate = app, rate
         self._threads = ThreadPoolExecutor(threads, "request")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         loop = asyncio.get_running_loop()
         environ = environ_of(scope)
-        body = Body(receive, loop, self._pace, int(environ.get("CONTENT_LENGTH", -1)))
-        environ["wsgi.input"] = BufferedReader(body, CHUNK)
-        environ[BODY_IS_HERE] = await body.begin()
-        stream = Stream(receive, send, loop)
-        for message in await loop.run_in_executor(self._threads, self._answer, environ, stream):
+        body = RequestBody(receive, loop, self._rate, int(environ.get("CONTENT_LENGTH", -1)))
+        environ["wsgi.input"] = BufferedReader(body, CHUNK_BYTES)
+        environ[BODY_RECEIVED] = await body.receive_small()
+        sender = StreamSender(receive, send, loop)
+        for message in await loop.run_in_executor(self._threads, self._answer, environ, sender):
             await send(message)
 
-    def _answer(self, environ: dict[str, Any], stream: Stream) -> list[Message]:
-        """The answer, to be sent by the loop; a stream is sent from here, and nothing is left of it."""
+    def _answer(self, environ: dict[str, Any], sender: StreamSender) -> list[Message]:
+        """The messages for the loop to send: none for a stream, which is sent from this thread."""
         status, headers = 500, list[tuple[str, str]]()
 
-        def start(line: str, given: list[tuple[str, str]], _: Any = None) -> Any:
+        def start_response(line: str, given: list[tuple[str, str]], _: Any = None) -> Any:
             nonlocal status, headers
             status, headers = int(line.split(" ", 1)[0]), given
 
-        answer = self._app(environ, start)
+        answer = self._app(environ, start_response)
         try:
-            begin = _begin(status, headers)
+            start = _start(status, headers)
             if any(name.lower() == "content-length" for name, _ in headers):
-                return [begin, _body(b"".join(answer))]
-            stream.follow(begin, answer)
+                return [start, _body(b"".join(answer))]
+            sender.send_all(start, answer)
             return []
         finally:
             if close := getattr(answer, "close", None):
                 close()
 
 
-def _begin(status: int, headers: Iterable[tuple[str, str]]) -> Message:
+def _start(status: int, headers: Iterable[tuple[str, str]]) -> Message:
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": raw}
 
@@ -71,35 +71,35 @@ def _body(chunk: bytes, *, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": chunk, "more_body": more}
 
 
-class Stream:
-    """An answer whose end is not known, as a thread sends it."""
+class StreamSender:
+    """Sends an answer of unknown length from a thread."""
 
     def __init__(self, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop) -> None:
         self._receive, self._send, self._loop = receive, send, loop
 
-    def follow(self, begin: Message, chunks: Iterable[bytes]) -> None:
-        """Send each chunk as it comes, while the client is there and takes them."""
-        gone = asyncio.run_coroutine_threadsafe(self._leaves(), self._loop)
+    def send_all(self, start: Message, chunks: Iterable[bytes]) -> None:
+        """Send each chunk as soon as it comes, until the client leaves or is too slow."""
+        gone = asyncio.run_coroutine_threadsafe(self._wait_for_disconnect(), self._loop)
         try:
-            self._wait(begin)
+            self._send_from_thread(start)
             for chunk in chunks:
                 if gone.done():
                     return
-                self._wait(_body(chunk, more=True))
-            self._wait(_body(b""))
+                self._send_from_thread(_body(chunk, more=True))
+            self._send_from_thread(_body(b""))
         except TimeoutError:
             return
         finally:
             gone.cancel()
 
-    async def _leaves(self) -> None:
+    async def _wait_for_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    def _wait(self, message: Message) -> None:
-        asyncio.run_coroutine_threadsafe(self._in_time(message), self._loop).result()
+    def _send_from_thread(self, message: Message) -> None:
+        asyncio.run_coroutine_threadsafe(self._send_in_time(message), self._loop).result()
 
-    async def _in_time(self, message: Message) -> None:
+    async def _send_in_time(self, message: Message) -> None:
         async with asyncio.timeout(SEND_SECONDS):
             await self._send(message)
 
@@ -118,14 +118,14 @@ def environ_of(scope: Message) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],
         "wsgi.errors": sys.stderr,
-        "wsgi.input_terminated": True,  # it ends where the body does, for Werkzeug
+        "wsgi.input_terminated": True,  # tells Werkzeug that the input ends with the body
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
     for header, raw in scope["headers"]:
         name, value = header.decode("latin-1"), raw.decode("latin-1")
-        if "_" in name:  # an underscore stands for a hyphen in an environ: it would pass for another header
+        if "_" in name:  # in an environ it would be taken for the header with a hyphen
             continue
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from service.http import wsgi_bridge
-from service.http.body import Pace
-from service.http.wsgi_bridge import WsgiBridge, environ_of
+from service.server import wsgi_bridge
+from service.server.request_body import MinRate
+from service.server.wsgi_bridge import WsgiBridge, environ_of
 
 SCOPE = {
     "method": "GET",
@@ -53,7 +53,7 @@ def test_a_stream_ends_when_its_client_leaves_or_takes_nothing_for_long(
         if len(sent) > 3:
             await asyncio.sleep(0.01 if leaves else 100)
 
-    made = WsgiBridge(app, 1, Pace(1024, 10))
+    made = WsgiBridge(app, 1, MinRate(1024, 10))
     asyncio.run_coroutine_threadsafe(made(SCOPE, receive, send), loop).result(timeout=10)
     assert closed.is_set()
     assert [message["type"] for message in sent[:2]] == ["http.response.start", "http.response.body"]

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from backpropd import errors
-from service.http.body import SMALL, Body, Pace
+from service.server.request_body import SMALL_BYTES, MinRate, RequestBody
 from tests.embedded.running import eventually
 
-PACE = Pace(1000, 0.5)
+RATE = MinRate(1000, 0.5)
 SILENCE = 8.0
 
 
@@ -33,7 +33,7 @@ def body(
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": chunk, "more_body": chunk != b""}
 
-    return BufferedReader(Body(receive, loop, PACE, length))
+    return BufferedReader(RequestBody(receive, loop, RATE, length))
 
 
 def test_a_body_comes_as_it_was_sent_in_whatever_pieces_it_is_read(loop: asyncio.AbstractEventLoop) -> None:
@@ -100,8 +100,8 @@ def test_the_seconds_for_which_nobody_reads_are_not_the_clients(loop: asyncio.Ab
 
 def begun(loop: asyncio.AbstractEventLoop, reading: BufferedReader) -> bool:
     raw = reading.raw
-    assert isinstance(raw, Body)
-    return asyncio.run_coroutine_threadsafe(raw.begin(), loop).result(timeout=SILENCE / 2)
+    assert isinstance(raw, RequestBody)
+    return asyncio.run_coroutine_threadsafe(raw.receive_small(), loop).result(timeout=SILENCE / 2)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,12 @@ def test_a_small_body_is_received_before_a_thread_reads_it(
         assert reading.read() == b"abcdef"
 
 
-@pytest.mark.parametrize("length", [-1, 0, SMALL + 1])
+@pytest.mark.parametrize("length", [-1, 0, SMALL_BYTES + 1])
 def test_what_is_not_known_to_be_small_is_left_to_the_thread(loop: asyncio.AbstractEventLoop, length: int) -> None:
     reading = body(loop, [(SILENCE, b"x")], length)
     assert begun(loop, reading) is False
 
 
 def test_a_body_that_breaks_off_is_not_taken_for_what_has_come(loop: asyncio.AbstractEventLoop) -> None:
-    with pytest.raises(errors.Malformed, match="broke off"):
+    with pytest.raises(errors.Malformed, match="before the body was complete"):
         body(loop, [(0, b"a,b\n1,2\n"), (0, None)]).read()

@@ -1,4 +1,4 @@
-"""A loss surface as a picture."""
+"""A loss surface as a PNG: contours of the loss, and the path of training."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Array = NDArray[Any]
 LEVELS = 30
 TICKS = 7
 COLOURS = "viridis"
-_one_at_a_time = threading.Lock()  # Matplotlib's fonts are not made for several threads
+_lock = threading.Lock()  # Matplotlib's fonts are not thread-safe
 
 
 def draw_surface(surface: Mapping[str, Any], title: str) -> bytes:
-    """A PNG of what `learn.surface` found: contours of the loss, evenly spaced by its logarithm, and the path.
+    """A PNG of what `learn.surface` computed; contours are evenly spaced by the logarithm of the loss.
 
-    What is not finite stays grey.
+    Where the loss is not finite, the PNG is grey.
     """
     out = io.BytesIO()
-    with _one_at_a_time:
+    with _lock:
         figure = Figure(figsize=(7.4, 6), dpi=144, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot(facecolor="lightgrey")
@@ -35,8 +35,8 @@ def draw_surface(surface: Mapping[str, Any], title: str) -> bytes:
         _path(axes, surface)
         along, up = _directions(surface)
         axes.set(xlabel=along, ylabel=up, xlim=_ends(surface["x"]), ylim=_ends(surface["y"]))
-        words = f"The loss around {title[:40]}, over {surface['rows']} rows"
-        axes.set_title(words, fontsize=11, parse_math=False)  # a name may have dollars that mean no formula
+        text = f"The loss around {title[:40]}, over {surface['rows']} rows"
+        axes.set_title(text, fontsize=11, parse_math=False)  # dollar signs in a name are no formula
         figure.savefig(out, format="png")
     return out.getvalue()
 
@@ -57,7 +57,7 @@ def _contours(figure: Figure, axes: Axes, surface: Mapping[str, Any]) -> None:
 
 
 def _floor(loss: Array) -> float:
-    """What to take off a loss before its logarithm: nothing, but where it is not above zero."""
+    """What to subtract from a loss before its logarithm: 0 unless the loss has values of 0 or less."""
     low, high = float(np.nanmin(loss)), float(np.nanmax(loss))
     return 0.0 if low > 0 else low - max(1e-3 * (high - low), 1e-9)
 

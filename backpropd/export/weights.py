@@ -1,0 +1,36 @@
+"""A model's parameters by name, in each file format."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from safetensors.numpy import load
+
+
+class WeightFormat(NamedTuple):
+    """A format: its media type, and how the stored safetensors file becomes one."""
+
+    media_type: str
+    encode: Callable[[bytes], bytes]
+
+
+def _npz(stored: bytes) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, allow_pickle=False, **load(stored))
+    return out.getvalue()
+
+
+def _json(stored: bytes) -> bytes:
+    """Nested lists by name."""
+    return json.dumps({name: array.tolist() for name, array in load(stored).items()}).encode()
+
+
+WEIGHT_FORMATS = {
+    "safetensors": WeightFormat("application/octet-stream", lambda stored: stored),
+    "npz": WeightFormat("application/octet-stream", _npz),
+    "json": WeightFormat("application/json", _json),
+}

@@ -1,0 +1,89 @@
+"""From a job request to a plan, and from a plan to a queued job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from structlog.contextvars import bind_contextvars
+
+from backpropd import errors, learn
+from backpropd.store import idempotency, jobs, models
+from backpropd.store.ids import new_id
+from backpropd.store.scheduling import submission
+from service.auth.principal import tenant
+from service.http.idempotency import idempotency_key, keyed_request
+from service.job_rendering import render_job
+from service.schemas.jobs import Job, JobRequest
+from service.schemas.training import Training
+from service.services import services
+
+WARM_START_FIELDS = ("task", "network", "features", "target", "classes", "encoders")
+
+
+def plan(request: JobRequest, *, is_dry_run: bool) -> learn.Plan:
+    """Resolve the request against its dataset. Raises `errors.NotFound` and `errors.Invalid` with pointers.
+
+    A job may be planned on a cached dataset, since `submit` checks that it still exists; a dry run may not.
+    """
+    settings, cache = services().settings, services().dataset_cache
+    dataset = (cache.read if is_dry_run else cache.get)(tenant(), request.dataset_id)
+    limits = learn.Limits(settings.max_epochs, settings.max_parameters, settings.worker_memory_bytes)
+    spec, others = request.requested_spec(), _referenced(request.training)
+    return learn.resolve(spec, dataset.columns, dataset.rows, limits, **others)
+
+
+def _referenced(training: Training) -> dict[str, Any]:
+    """The validation dataset and the model of a warm start, described. Raises `errors.NotFound` with its pointer."""
+    found: dict[str, Any] = {}
+    if dataset_id := training.validation_dataset_id:
+        with _pointer("/training/validation_dataset_id"):
+            dataset = services().dataset_cache.read(tenant(), dataset_id)
+        found["validation_table"] = learn.TableInfo(dataset.columns, dataset.rows)
+    if model_id := training.warm_start_model_id:
+        with services().database.read() as session, _pointer("/training/warm_start_model_id"):
+            model = models.get(session, tenant(), model_id)
+        found["model"] = {name: getattr(model, name) for name in WARM_START_FIELDS}
+    return found
+
+
+@contextmanager
+def _pointer(pointer: str) -> Iterator[None]:
+    """Add the pointer of an id in the request to its `errors.NotFound`."""
+    try:
+        yield
+    except errors.NotFound as error:
+        raise errors.NotFound(error.detail, pointer=pointer) from error
+
+
+def submit(request: JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
+    """Queue the job, or find the one that an earlier request with this Idempotency-Key queued; gives it rendered.
+
+    Raises `errors.NotFound`, `errors.QueueFull` and `errors.StorageFull`.
+    """
+    # Defaults that are left out and defaults that are written out are different requests: see `requested_spec`.
+    keyed, job_id = keyed_request(idempotency_key(), request.model_dump_json(exclude_unset=True)), new_id("job")
+    with services().database.write() as session:
+        if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, job_id):
+            return render_job(session, jobs.get(session, tenant(), existing_id))
+        services().storage_quota.check_recent(session, tenant())
+        settings = services().settings
+        queued = submission.submit(
+            session,
+            tenant(),
+            id=job_id,
+            dataset_id=request.dataset_id,
+            epochs=spec["training"]["epochs"],
+            name=request.name,
+            priority=request.priority,
+            limits=submission.QueueLimits(settings.max_queued_jobs_per_tenant, settings.max_queued_jobs),
+            worker_timeout_seconds=settings.lease_seconds,
+            validation_dataset_id=request.training.validation_dataset_id,
+            warm_start_model_id=request.training.warm_start_model_id,
+            spec=spec,
+            meta=request.metadata,
+        )
+        bind_contextvars(job_id=job_id)
+    services().worker_notifier.notify()  # after the commit, or the worker would not find the job
+    return Job.of(queued.job, [jobs.first_transition(queued.job)], queued.estimate)

@@ -1,0 +1,21 @@
+"""The fields that a planned job, a job and a model share: what is learned, from which columns, by which network."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from service.schemas.fields import OneOf, Output
+
+TASKS = ("classification", "regression")
+
+
+class Learned(Output):
+    target: str | list[str]
+    features: list[str]
+    task: Annotated[str, OneOf(TASKS)]
+    network: dict[str, Any]
+
+
+def one_or_all(target: list[str]) -> str | list[str]:
+    """A single target's name, or the list of several."""
+    return target[0] if len(target) == 1 else target

@@ -1,0 +1,98 @@
+"""A request's body as it is received, with a minimum rate that the client must keep."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from io import RawIOBase
+from typing import TYPE_CHECKING, Any
+
+from backpropd import errors
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+SMALL_BYTES = 16 * 1024  # a body of this size usually arrives in one message
+BODY_RECEIVED = "backpropd.body_received"  # key of the environ: True if no thread has to wait for the body
+
+
+@dataclass(frozen=True)
+class MinRate:
+    """The minimum rate of a body, and for how many seconds it may fall behind."""
+
+    bytes_per_second: int
+    grace_seconds: float
+
+
+class RequestBody(RawIOBase):
+    """The body that the event loop receives, as a file that a thread reads.
+
+    Only the time spent waiting for the client counts, not the time between two reads. Each chunk earns back the time
+    it may take at the minimum rate, but never more than the grace: a fast start does not pay for a long pause later.
+    """
+
+    def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, rate: MinRate, length: int) -> None:
+        """`length` is the body's number of bytes, below 0 if only its end will tell."""
+        self._bytes_left = length
+        self._receive, self._loop, self._rate = receive, loop, rate
+        self._unread, self._over = memoryview(b""), False
+        self._received: tuple[Message | None, float] | None = None
+        self._patience_seconds = rate.grace_seconds
+
+    def readable(self) -> bool:
+        """Always true."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read some bytes, or none at the end.
+
+        Raises `errors.RequestTimeout`, and `errors.Malformed` if the client closed the connection early.
+        """
+        while not self._unread and not self._over:
+            self._unread = memoryview(self._next_chunk())
+        target = memoryview(buffer)
+        size = min(len(target), len(self._unread))
+        target[:size], self._unread = self._unread[:size], self._unread[size:]
+        return size
+
+    async def receive_small(self) -> bool:
+        """Receive a small body in the event loop; True if no thread has to wait for it any more.
+
+        That is so if it came in one message, or not in time. It saves the thread a round trip to the loop.
+        """
+        if not 0 < self._bytes_left <= SMALL_BYTES:
+            return False
+        self._received = message, _ = await self._wait()
+        return message is None or len(message.get("body", b"")) == self._bytes_left
+
+    def _next_chunk(self) -> bytes:
+        message, seconds = self._received or asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result()
+        self._received = None
+        if message is None:
+            raise errors.RequestTimeout(
+                f"the body came at less than {self._rate.bytes_per_second} bytes a second for more than "
+                f"{self._rate.grace_seconds:g} seconds: send it again, and faster"
+            )
+        if message["type"] == "http.disconnect":
+            raise errors.Malformed("the connection was closed before the body was complete: send it again")
+        chunk: bytes = message.get("body", b"")
+        self._bytes_left -= len(chunk)
+        self._over = self._bytes_left == 0 or not message.get("more_body", False)
+        earned = len(chunk) / self._rate.bytes_per_second - seconds
+        self._patience_seconds = min(self._patience_seconds + earned, self._rate.grace_seconds)
+        return chunk
+
+    async def _wait(self) -> tuple[Message | None, float]:
+        """The client's next message, None if it did not come in time, and the seconds that it took."""
+        began, message = time.monotonic(), None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_seconds):
+                message = await self._receive()
+        return message, time.monotonic() - began

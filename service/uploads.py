@@ -1,0 +1,142 @@
+"""From an uploaded table, in each of its forms, to a stored dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import request
+from werkzeug.formparser import FormDataParser
+
+from backpropd import errors, tabular
+from backpropd.store import datasets, idempotency
+from backpropd.store.ids import new_id
+from backpropd.store.sql.schema import Dataset
+from service.auth.principal import tenant
+from service.http.idempotency import idempotency_key, keyed_request
+from service.http.parsing import json_body, validate
+from service.schemas.datasets import SampleRequest, UploadQuery
+from service.services import services
+
+CHUNK_BYTES = 1024 * 1024
+TSV = "text/tab-separated-values"
+FORM = "multipart/form-data"
+SYNONYMS = ("application/csv", "text/plain", "application/octet-stream")  # of text/csv
+DELIMITERS = {"text/csv": None, TSV: "\t"}  # None: the reader finds out
+# The request body's media types for the OpenAPI document. Any bytes may come: the reader decides what is a table.
+UPLOADS = {
+    FORM: {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "additionalProperties": False,
+            "properties": {"file": {"type": "string", "format": "binary"}, "name": {"type": "string"}},
+        }
+    },
+    **{media_type: {"schema": {}} for media_type in DELIMITERS},
+}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A received table: its file, the dataset's name, the delimiter if known, and the sample's name if it is one."""
+
+    file: Path
+    name: str
+    delimiter: str | None
+    sample: str = ""
+
+
+def receive(folder: Path, name: str | None) -> Upload:
+    """Write this request's table to a file in `folder`; `name` is that of the query.
+
+    Raises `errors.UnsupportedMediaType`, `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`.
+    """
+    media_type = request.mimetype
+    if media_type == "application/json":
+        return _make_sample(folder / "upload", name)
+    if media_type == FORM:
+        return _receive_form(folder / "upload", name)
+    if media_type not in (*DELIMITERS, *SYNONYMS):
+        raise errors.UnsupportedMediaType(
+            f"send a table as {', '.join([*DELIMITERS, *SYNONYMS, FORM])}, or a sample as application/json; this came "
+            f"as {media_type or 'nothing: set Content-Type'}"
+        )
+    _receive_raw(folder / "upload")
+    return Upload(folder / "upload", name or "dataset", DELIMITERS.get(media_type))
+
+
+def _make_sample(file: Path, name: str | None) -> Upload:
+    body = json_body(request, SampleRequest, services().settings.max_json_bytes)
+    tabular.write_sample(body.sample, file, noise=body.noise, rows=body.rows, seed=body.seed)
+    return Upload(file, name or body.name or body.sample, ",", body.sample)
+
+
+def _receive_form(target: Path, name: str | None) -> Upload:
+    """Write the form's field `file` to disk as it arrives."""
+    parser = FormDataParser(
+        stream_factory=lambda *_, **__: target.open("w+b"),
+        max_content_length=services().settings.max_upload_bytes,
+        max_form_memory_size=CHUNK_BYTES,
+        max_form_parts=10,
+        silent=False,
+    )
+    try:
+        _, form, files = parser.parse(request.stream, FORM, request.content_length, request.mimetype_params)
+    except ValueError as error:
+        raise errors.Malformed(f"the body is not {FORM}: {error}") from error
+    if set(files) != {"file"} or len(files.getlist("file")) != 1 or set(form) - {"name"}:
+        raise errors.Invalid("send one field called file, and besides it at most one called name", pointer="/file")
+    upload = files["file"]
+    upload.close()
+    given = validate(UploadQuery, {"name": form["name"]}).name if "name" in form else None
+    stem = Path(upload.filename or "").stem[:200]
+    fallback = stem if stem.isprintable() and stem else "dataset"
+    return Upload(target, name or given or fallback, DELIMITERS[TSV] if upload.mimetype == TSV else None)
+
+
+def _receive_raw(target: Path) -> None:
+    limit, received, announced = services().settings.max_upload_bytes, 0, request.content_length
+    if announced is not None and announced > limit:
+        raise errors.TooLarge(f"the file has {announced} bytes, and the limit is {limit}")
+    with target.open("wb") as file:
+        while chunk := request.stream.read(CHUNK_BYTES):
+            received += len(chunk)
+            if received > limit:
+                raise errors.TooLarge(f"the file is larger than {limit} bytes, the limit")
+            file.write(chunk)
+    if (
+        announced is not None and received < announced
+    ):  # the server does not tell a body that broke off from a whole one
+        raise errors.Malformed(f"the body ended after {received} of its {announced} bytes: send it again")
+
+
+def store(folder: Path, upload: Upload) -> Dataset:
+    """Parse the file, store its Parquet form, and only then write the row that names it.
+
+    If an earlier request with this Idempotency-Key made a dataset, gives that. Raises `errors.NotATable` and its like,
+    and `errors.StorageFull`.
+    """
+    key, parquet = idempotency_key(), folder / "table.parquet"
+    info = services().reader.read(upload.file, parquet, upload.delimiter)
+    blobs = services().blobs
+    sha256, size = blobs.put(parquet)
+    keyed, dataset_id = keyed_request(key, f"{sha256} {upload.sample} {upload.name}"), new_id("ds")
+    with services().database.write() as session:
+        if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, dataset_id):
+            return datasets.get(session, tenant(), existing_id)
+        services().storage_quota.check(session, tenant(), size)
+        datasets.lock_blob(session, sha256)
+        if not blobs.holds(sha256):  # the reaper deleted it, as the orphan of an equal and deleted dataset
+            blobs.put(parquet)
+        return datasets.create(
+            session,
+            tenant(),
+            id=dataset_id,
+            name=upload.name,
+            format=info.format,
+            rows=info.rows,
+            size=size,
+            sha256=sha256,
+            columns=[column.to_json() for column in info.columns],
+        )

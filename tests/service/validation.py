@@ -1,0 +1,61 @@
+"""A test client that checks every successful JSON answer against the schema that its route declares."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+from flask.testing import FlaskClient
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+from werkzeug.test import TestResponse
+
+from service.app import ROUTES
+from service.schemas.jobs import Epoch, Job
+
+BY_ENDPOINT = {route.endpoint: route for route in ROUTES}
+EVENTS = {"epoch": Epoch, "status": Job}
+
+
+class ValidatingClient(FlaskClient):
+    """Fails where an answer lacks a declared field, has one that is not declared, or a value of another type."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Send a request, and check its answer."""
+        response = super().open(*args, **kwargs)
+        if response.mimetype == "application/json" and response.status_code in (200, 201, 202, 503):
+            schema = self._declared(response)
+            if schema is not None:
+                check(schema, response.data)
+        return response
+
+    def _declared(self, response: TestResponse) -> type[BaseModel] | None:
+        adapter = self.application.url_map.bind("localhost")
+        try:
+            endpoint, _ = adapter.match(response.request.path, response.request.method)
+        except HTTPException:
+            return None
+        route = BY_ENDPOINT.get(endpoint)
+        schema = route.answers.get(response.status_code) if route else None
+        return schema if isinstance(schema, type) else None
+
+
+def check(schema: type[BaseModel], raw: bytes | str) -> None:
+    """Assert that JSON fits the schema and has no other fields."""
+    value = schema.model_validate_json(raw, strict=True)
+    declared, sent = value.model_dump(mode="json", exclude_unset=True), orjson.loads(raw)
+    assert _fields(declared) == _fields(sent), schema
+
+
+def check_events(stream: str) -> None:
+    """Assert that the data of every event fits its schema."""
+    for kind, data in re.findall(r"event: (\w+)\nid: .*\ndata: (.*)\n", stream):
+        check(EVENTS[kind], data)
+
+
+def _fields(value: Any) -> Any:
+    """The names of all members, at every depth."""
+    if isinstance(value, dict):
+        return {name: _fields(each) for name, each in value.items()}
+    return [_fields(each) for each in value] if isinstance(value, list) else None
