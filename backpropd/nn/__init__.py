@@ -27,11 +27,13 @@ from backpropd.nn.neurons.perceptron import Perceptron
 from backpropd.nn.neurons.perceptron_network import PerceptronNetwork
 from backpropd.nn.neurons.step_units import Trace
 from backpropd.nn.neurons.training import NEURONS, Neuron, fit_neuron, restore_neuron, start_neuron
-from backpropd.nn.optimization.optimizers import LBFGS, OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
+from backpropd.nn.optimization.lbfgs import LBFGS
+from backpropd.nn.optimization.optimizers import OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
 from backpropd.nn.optimization.regularization import Regularization
 from backpropd.nn.optimization.schedules import SCHEDULES
+from backpropd.nn.training.epochs import Epoch
 from backpropd.nn.training.state import State
-from backpropd.nn.training.train import Epoch, fit, fit_in_chunks
+from backpropd.nn.training.train import fit, fit_in_chunks
 from backpropd.nn.training.training_config import EarlyStopping, Training
 
 __all__ = [

@@ -51,3 +51,14 @@ def run(
 ) -> tuple[list[Epoch], State]:
     state = State.start(network, training.optimizer, np.random.default_rng(seed))
     return list(fit(network, training_set, validation_set, training, state)), state
+
+
+class Countdown:
+    """An interrupt that is set after `left` reads, as another thread would set it."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __getitem__(self, index: int) -> int:
+        self.left -= 1
+        return int(self.left < 0)

@@ -111,9 +111,10 @@ def _training_bytes(training: Mapping[str, Any], network: nn.Network, parts: Par
     size = _itemsize(training)
     optimizer = optimizer_of(training)
     slots = optimizer.slots
-    if isinstance(optimizer, nn.LBFGS):  # its memory is float64, now and where an epoch began; rows and theta are twice
-        numbers, _ = optimizer.memory(network.parameters)
-        return 16 * numbers.size + 8 * parts.training * (network.spec.inputs + 6 * network.outputs)
+    if optimizer.full_batch:  # float64: slots now and as an epoch began, points of a line search; rows a second time
+        return 8 * (2 * slots + 10) * network.parameters + 8 * parts.training * (
+            network.spec.inputs + 6 * network.outputs
+        )
     vectors: int = 2 * (1 + slots) + (1 + slots) + 2  # now, where an epoch began, a checkpoint; the gradient, the best
     units = [network.spec.inputs, *(layer.units for layer in network.spec.layers)]
     lanes = max(parts.batch(training["batch_size"]), 128) * (2 * sum(units) + 2 * max(units))

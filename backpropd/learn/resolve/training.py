@@ -7,13 +7,13 @@ import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from backpropd import errors, nn
+from backpropd import errors
 from backpropd.errors import Problem, pointer
 from backpropd.learn.build import loss_name, network_spec, optimizer_of, schedule_of, training_of
 from backpropd.learn.resolve.columns import labels_of
 from backpropd.learn.resolve.cost import Limits
 from backpropd.learn.resolve.validation import Parts
-from backpropd.nn.training.lbfgs import refuse_for_lbfgs
+from backpropd.nn.training.validation import check_full_batch
 from backpropd.tabular import ColumnInfo
 from backpropd.tabular.table import class_label
 
@@ -106,11 +106,10 @@ def _early_stopping(wanted: Mapping[str, Any] | None, parts: Parts) -> dict[str,
 def check_lbfgs(spec: Mapping[str, Any], width: int, parts: Parts) -> None:
     """Raises `errors.Invalid` for what L-BFGS does not go with."""
     training = training_of(spec["training"], parts.training)
-    if isinstance(training.optimizer, nn.LBFGS):
-        try:
-            refuse_for_lbfgs(network_spec(spec, width), training, parts.training)
-        except errors.Invalid as refusal:
-            raise errors.Invalid(refusal.detail, pointer="/training/optimizer") from refusal
+    try:
+        check_full_batch(network_spec(spec, width), training, parts.training)
+    except errors.Invalid as refusal:
+        raise errors.Invalid(refusal.detail, pointer="/training/optimizer") from refusal
 
 
 def check_class_weight(spec: Mapping[str, Any], targets: Sequence[ColumnInfo], learned: Collection[str] | None) -> None:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Network
 from backpropd.nn.kernels import losses, updates
-from backpropd.nn.optimization.optimizers import LBFGS, Optimizer
+from backpropd.nn.optimization.lbfgs import LBFGS
+from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.optimization.regularization import Regularization
 
 SETTINGS = np.dtype(

@@ -14,8 +14,8 @@ from backpropd.nn.neurons.mcculloch_pitts import McCullochPitts
 from backpropd.nn.neurons.perceptron import Perceptron
 from backpropd.nn.neurons.perceptron_network import PerceptronNetwork
 from backpropd.nn.neurons.step_units import Interrupt, Trace
+from backpropd.nn.training.epochs import Epoch
 from backpropd.nn.training.state import State
-from backpropd.nn.training.train import Epoch
 
 NEURONS = {
     "mcculloch_pitts": McCullochPitts,
@@ -59,7 +59,7 @@ def start_neuron(neuron: Neuron, rng: np.random.Generator) -> State:
 
 def restore_neuron(neuron: Neuron, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> State:
     """The state whose `arrays()` and `meta()` these are. Raises `Invalid` if they fit another neuron."""
-    return State.of(neuron.layout, 0, neuron.dtype, arrays, meta)
+    return State.of(neuron.layout, neuron.dtype, np.zeros((0, neuron.layout.trainable), neuron.dtype), arrays, meta)
 
 
 def fit_neuron(
@@ -113,7 +113,7 @@ def _close(neuron: Neuron, training_set: Batch, validation_set: Batch | None, st
     if validation_set:
         validation_loss, validation_metrics = _figures(neuron, state.theta, validation_set)
     state.loss = loss
-    state.observe(loss, min_delta=0.0, keep_theta=True)
+    state.record_loss(loss, min_delta=0.0, keep_theta=True)
     if loss == 0:
         state.stop_reason = "converged"
     elif state.epoch >= epochs or not neuron.iterative:

@@ -4,8 +4,7 @@
 `learning_rate` η: a schedule may have changed it from the optimizer's own. `slots` (k, P) is what the
 optimizer remembers from one step to the next, zeros at the start; `steps` counts from 1. Both belong to the
 caller: with theta they are all that a checkpoint needs. A step allocates no vector; a formula that needs more
-room than the gradient's goes over the vectors in `blocks`. `LBFGS` alone has no `step`: it evaluates the loss as often
-as it likes before it moves.
+room than the gradient's goes over the vectors in `blocks`.
 
 The formulas, and the defaults but for the names, are PyTorch's, t is the step, g the gradient.
 """
@@ -15,11 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from backpropd.nn.layout import Array, Layout
+from backpropd.nn.layout import Array
+from backpropd.nn.optimization.lbfgs import LBFGS
 
 BLOCK = 4096
 
@@ -31,7 +31,10 @@ def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
 
 
 class Optimizer(Protocol):
-    """What `fit` asks of an optimizer."""
+    """An optimizer that takes one step for each batch. `LBFGS` takes `full_batch`es, and slots in its own dtype."""
+
+    full_batch: ClassVar[Literal[False]] = False
+    slots_dtype: ClassVar[None] = None
 
     @property
     def learning_rate(self) -> float:
@@ -45,7 +48,7 @@ class Optimizer(Protocol):
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(Optimizer):
     """Gradient descent with momentum: v ← μ v - η g, theta ← theta + v (Sutskever et al. 2013, eq. 1).
 
     With `nesterov` theta ← theta + μ v - η g, the same v a step further (their eq. 3, as seen from the point
@@ -78,7 +81,7 @@ class SGD:
 
 
 @dataclass(frozen=True)
-class Adagrad:
+class Adagrad(Optimizer):
     """Adagrad (Duchi, Hazan, Singer 2011): s ← s + g², theta ← theta - η g / (√s + ε).
 
     `initial_accumulator` is what s starts from; the slot holds only what was added to it.
@@ -102,7 +105,7 @@ class Adagrad:
 
 
 @dataclass(frozen=True)
-class RMSprop:
+class RMSprop(Optimizer):
     """RMSprop (Tieleman and Hinton 2012, lecture 6.5): s ← α s + (1 - α) g², theta ← theta - η g / (√s + ε).
 
     With momentum v ← μ v - η g / (√s + ε), theta ← theta + v.
@@ -131,7 +134,7 @@ class RMSprop:
 
 
 @dataclass(frozen=True)
-class Adadelta:
+class Adadelta(Optimizer):
     """Adadelta (Zeiler 2012, algorithm 1), whose steps have theta's unit.
 
     s ← ρ s + (1 - ρ) g², d = g √(u + ε) / √(s + ε), u ← ρ u + (1 - ρ) d², theta ← theta - η d.
@@ -158,7 +161,7 @@ class Adadelta:
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1).
 
     m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², theta ← theta - η m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ)
@@ -202,7 +205,7 @@ class AdamW(Adam):
 
 
 @dataclass(frozen=True)
-class Nadam:
+class Nadam(Optimizer):
     """Nadam, Adam with Nesterov's momentum (Dozat 2016, algorithm 2).
 
     m and v as in Adam, theta ← theta - η ((1 - μ_t) g / (1 - μ_1…μ_t) + μ_t+1 m / (1 - μ_1…μ_t+1)) / (√v̂ + ε),
@@ -247,42 +250,6 @@ class Nadam:
             if product < 2**-54:
                 return 0.0
         return product
-
-
-@dataclass(frozen=True)
-class LBFGS:
-    """Limited-memory BFGS with a line search (Byrd, Lu, Nocedal, Zhu 1995): SciPy's L-BFGS-B without bounds.
-
-    `nn.lbfgs` runs it, on full batches. It moves along -H g, where H, which stands for the inverse Hessian, comes from
-    the last `history` moves and what they did to the gradient; how far, a line search finds out with at most
-    `max_line_search` evaluations. It has converged once no number of the gradient is larger than `gradient_tolerance`,
-    or an iteration lowers the loss f by no more than `loss_tolerance` max(|f before|, |f after|, 1). The defaults are
-    SciPy's.
-    """
-
-    history: int = 10
-    max_line_search: int = 20
-    gradient_tolerance: float = 1e-5
-    loss_tolerance: float = 1e7 * 2.0**-52
-
-    @property
-    def learning_rate(self) -> float:
-        """The share of -H g that a line search tries first, once there is a history (Nocedal and Wright 2006, 7.2)."""
-        return 1.0
-
-    @property
-    def slots(self) -> int:
-        return 0
-
-    def memory(self, parameters: int) -> tuple[Layout, Layout]:
-        """All that SciPy's routine knows between two calls: numbers, of them `x` the point it is at, and integers.
-
-        The sizes are those in the documentation of L-BFGS-B 3.0's subroutine setulb.
-        """
-        n, m = parameters, self.history
-        numbers = Layout({"x": (n,), "wa": (2 * m * n + 5 * n + 11 * m * m + 8 * m,), "dsave": (29,)})
-        integers = Layout({"iwa": (3 * n,), "task": (2,), "ln_task": (2,), "lsave": (4,), "isave": (44,)})
-        return numbers, integers
 
 
 OPTIMIZERS: dict[str, type[Any]] = {

@@ -1,11 +1,70 @@
-"""Chunks: how many epochs run between two inspections, so that a small network spends its time in the engine."""
+"""Chunks of epochs: how many run before one is inspected, and the permutations and learning rates of each."""
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backpropd.nn.layout import Array
+from backpropd.nn.optimization.schedules import ReduceOnPlateau
+from backpropd.nn.training.engine import Permutations
+from backpropd.nn.training.epochs import Run
 
 MAX_CHUNK_EPOCHS = 256
 MAX_PERMUTED_ROWS = 2**20  # rows of all permutations of a chunk: they are drawn before it runs, eight bytes a row
 
 
+class Chunk(NamedTuple):
+    """What an engine needs to run epochs: the order of the rows in each, and the learning rate of each step.
+
+    `permutations` are (epochs, rows), `learning_rates` (epochs, steps_per_epoch).
+    """
+
+    permutations: Permutations
+    learning_rates: Array
+
+
 def max_chunk_epochs(rows: int) -> int:
     """The most epochs over `rows` training rows that one chunk has."""
     return max(min(MAX_CHUNK_EPOCHS, MAX_PERMUTED_ROWS // rows), 1)
+
+
+def next_chunk(run: Run, steps_per_epoch: int, max_epochs: int) -> Chunk:
+    """The chunk after the state's epoch; its permutations are drawn from the state's generator."""
+    state, training, rows = run.state, run.training, len(run.training_set.x)
+    epochs = min(max_epochs, _epochs_until_inspection(run))
+    rates, permutations = np.empty((epochs, steps_per_epoch)), np.empty((epochs, rows), np.intp)
+    base = training.optimizer.learning_rate
+    for epoch, out in enumerate(rates, start=state.epoch + 1):
+        training.schedule.rates(base, epoch, steps_per_epoch, training.epochs, out, state.memory)
+    for permutation in permutations:
+        permutation[:] = np.arange(rows) if steps_per_epoch == 1 else state.rng.permutation(rows)
+    return Chunk(permutations, rates)
+
+
+def rewind_generator(rng: np.random.Generator, before: dict[str, Any], chunk: Chunk, complete: int) -> None:
+    """Set the generator to its state after `complete` epochs of a chunk that ended early; it was `before` the first."""
+    epochs, rows = chunk.permutations.shape
+    if complete == epochs:
+        return
+    rng.bit_generator.state = before
+    if chunk.learning_rates.shape[1] > 1:
+        for _ in range(complete):
+            rng.permutation(rows)
+
+
+def _epochs_until_inspection(run: Run) -> int:
+    """How many epochs may run up to the next inspection, without it; 1 if the next epoch is inspected."""
+    training, epoch = run.training, run.state.epoch
+    stopping_rules = (training.early_stopping, training.target_loss, training.max_seconds)
+    if any(rule is not None for rule in stopping_rules) or isinstance(training.schedule, ReduceOnPlateau):
+        return 1
+    if any(layer.dropout for layer in run.network.spec.layers):
+        return 1  # dropout draws from the generator in between, so later permutations cannot be drawn ahead
+    until = [training.epochs - epoch - 1]
+    if run.metrics:
+        until.append(0 if epoch == 0 else training.metrics_every - epoch % training.metrics_every - 1)
+    if training.path_every:
+        until.append(training.path_every - epoch % training.path_every - 1)
+    return max(min(until), 1)

@@ -15,7 +15,8 @@ from backpropd.nn.kernels.layer_records import records
 from backpropd.nn.kernels.matmul import products
 from backpropd.nn.kernels.settings_record import settings_record
 from backpropd.nn.layout import Array
-from backpropd.nn.training.engines import EngineResult, Orders, first_not_finite
+from backpropd.nn.training.divergence import first_not_finite
+from backpropd.nn.training.engine import EngineResult, Permutations
 from backpropd.nn.training.state import State
 from backpropd.nn.training.training_config import Training
 
@@ -66,12 +67,12 @@ class NumbaEngine:
         self.gradient = np.zeros(network.parameters, dtype)
         self.kept = np.empty_like(state.theta), np.empty_like(state.slots)
 
-    def run(self, orders: Orders, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
+    def run(self, permutations: Permutations, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
         """See `Engine`."""
-        state, figures = self.state, np.full((len(orders), 3), np.nan if self.has_validation else 0.0)
+        state, figures = self.state, np.full((len(permutations), 3), np.nan if self.has_validation else 0.0)
         done, outcome = epochs.train(
-            *self.sets, self.everyone, orders, rates, state.theta, self.gradient, state.slots, self.kept, self.layers,
-            self.settings, self.work, figures, interrupt, state.rng, state.steps,
+            *self.sets, self.everyone, permutations, rates, state.theta, self.gradient, state.slots, self.kept,
+            self.layers, self.settings, self.work, figures, interrupt, state.rng, state.steps,
         )  # fmt: skip
         layer = None
         if outcome == epochs.DIVERGED:

@@ -1,10 +1,10 @@
-"""The state of a training run: all that a checkpoint must hold for the run to go on as if never stopped."""
+"""The state of a training run: all that a checkpoint must contain for the run to continue as if never stopped."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -12,130 +12,112 @@ import numpy as np
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Network
 from backpropd.nn.layout import Array, Layout
-from backpropd.nn.optimization.optimizers import LBFGS, Optimizer
+from backpropd.nn.optimization.lbfgs import LBFGS
+from backpropd.nn.optimization.optimizers import Optimizer
 
 StopReason = Literal["epochs", "early_stopping", "converged", "target_loss", "max_seconds"]
 
-CHANGED_IN_PLACE = ("theta", "slots", "solver_numbers", "solver_integers")
-ARRAYS = (*CHANGED_IN_PLACE, "best_theta", "path")
-FIELDS = (
-    "steps", "epoch", "loss", "gradient_norm", "best_loss", "best_epoch", "wait", "memory", "seconds", "path_epochs",
-    "stop_reason",
-)  # fmt: skip
+CHANGED_IN_PLACE = {"stored_as": "array", "in_place": True}
+REPLACED = {"stored_as": "array", "in_place": False}
+GENERATOR = {"stored_as": "generator"}
 
 
 @dataclass
 class State:
-    """Where a run stands after `epoch` epochs. `fit` changes the arrays in place.
+    """The state after `epoch` epochs. A field's metadata say how it is stored: as an array, or by default as JSON.
 
-    `theta` are the parameters and what the layers remember, `slots` (k, P) the optimizer's vectors after `steps` steps.
-    `loss` and `gradient_norm` are those of the last epoch. `best_loss`, `best_epoch`, `best_theta` and `wait`, the
-    epochs since the last improvement, belong to early stopping, `memory` to the schedule; `seconds` were spent. `path`
-    (m, size) are the thetas after `path_epochs`, where they are kept. `solver_numbers`, float64, and `solver_integers`,
-    int32, are what SciPy's solver remembers, with `LBFGS` alone. `rng` is over the bit generator PCG64, as
-    `numpy.random.default_rng` makes it.
+    `theta` (size,) are the parameters and running statistics of the layers, `slots` (k, P) the optimizer's vectors
+    after `steps` steps. `loss` and `gradient_norm` are those of the last epoch. `best_loss`, `best_epoch`, `best_theta`
+    and `wait`, the epochs since the last improvement, belong to early stopping, `memory` to the schedule; `seconds`
+    is the time spent in the engine. `path` (m, size) are the thetas after `path_epochs`, if they are recorded. `rng`
+    uses the bit generator PCG64, as `numpy.random.default_rng` makes it.
     """
 
-    theta: Array
-    slots: Array
-    rng: np.random.Generator
+    theta: Array = field(metadata=CHANGED_IN_PLACE)
+    slots: Array = field(metadata=CHANGED_IN_PLACE)
+    rng: np.random.Generator = field(metadata=GENERATOR)
     steps: int = 0
     epoch: int = 0
     loss: float | None = None
     gradient_norm: float | None = None
     best_loss: float | None = None
     best_epoch: int | None = None
-    best_theta: Array | None = None
+    best_theta: Array | None = field(default=None, metadata=REPLACED)
     wait: int = 0
     memory: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
-    path: Array | None = None
+    path: Array | None = field(default=None, metadata=REPLACED)
     path_epochs: list[int] = field(default_factory=list)
-    solver_numbers: Array | None = None
-    solver_integers: Array | None = None
     stop_reason: StopReason | None = None
 
     @classmethod
     def start(cls, network: Network, optimizer: Optimizer | LBFGS, rng: np.random.Generator) -> State:
-        """A run that has not begun: theta drawn from `rng`, which later shuffles the rows too."""
-        slots = np.zeros((optimizer.slots, network.parameters), network.spec.dtype)
-        return cls(network.initialize(rng), slots, rng, **_solver(network, optimizer))
+        """A run before its first epoch: theta is drawn from `rng`, which later shuffles the rows."""
+        slots = np.zeros((optimizer.slots, network.parameters), optimizer.slots_dtype or network.spec.dtype)
+        return cls(network.initialize(rng), slots, rng)
 
     @classmethod
     def restore(
         cls, network: Network, optimizer: Optimizer | LBFGS, arrays: Mapping[str, Array], meta: Mapping[str, Any]
     ) -> State:
-        """The state whose `arrays()` and `meta()` these are. Raises `Invalid` if they fit another network."""
-        solver = _solver(network, optimizer)
-        return cls.of(network.layout, optimizer.slots, network.spec.dtype, arrays, meta, solver)
+        """The state with these `arrays()` and `meta()`. Raises `Invalid` if they fit another network or optimizer."""
+        slots = np.zeros((optimizer.slots, network.parameters), optimizer.slots_dtype or network.spec.dtype)
+        if optimizer.full_batch and "solver_numbers" in arrays:  # of SciPy's L-BFGS: continue with an empty history
+            arrays = {name: each for name, each in arrays.items() if not name.startswith("solver_")} | {"slots": slots}
+        return cls.of(network.layout, network.spec.dtype, slots, arrays, meta)
 
     @classmethod
     def of(
-        cls,
-        layout: Layout,
-        slots: int,
-        dtype: str,
-        arrays: Mapping[str, Array],
-        meta: Mapping[str, Any],
-        solver: Mapping[str, Array] | None = None,
+        cls, layout: Layout, dtype: str, slots: Array, arrays: Mapping[str, Array], meta: Mapping[str, Any]
     ) -> State:
-        """As `restore`, for whatever has such a layout; `solver` are arrays like those that a solver needs."""
-        size, solver = (layout.size,), solver or {}
-        shapes = {"theta": size, "slots": (slots, layout.trainable), "best_theta": size}
-        shapes["path"] = (len(meta["path_epochs"]), *size)
-        fitting = {name: (shape, np.dtype(dtype)) for name, shape in shapes.items()}
-        fitting |= {name: (array.shape, array.dtype) for name, array in solver.items()}
+        """As `restore`, for a model with this layout of theta; `slots` is an array like the one of the optimizer."""
+        size = (layout.size,)
+        shapes = {"theta": size, "best_theta": size, "path": (len(meta["path_epochs"]), *size)}
+        expected = {name: (shape, np.dtype(dtype)) for name, shape in shapes.items()}
+        expected["slots"] = slots.shape, slots.dtype
         for name, array in arrays.items():
-            if (array.shape, array.dtype) != fitting.get(name):
+            if (array.shape, array.dtype) != expected.get(name):
                 raise Invalid(f"{name} {array.dtype}{array.shape} of the checkpoint does not fit this network")
-        if missing := solver.keys() - arrays.keys():
-            raise Invalid(f"the checkpoint does not fit this optimizer: it lacks {', '.join(sorted(missing))}")
-        fields = dict(meta)
-        bit_generator = np.random.PCG64()
-        bit_generator.state = json.loads(fields.pop("rng"))
-        fields |= {name: array.copy() for name, array in arrays.items()}
-        return cls(**fields, rng=np.random.Generator(bit_generator))
+        rng = np.random.Generator(np.random.PCG64())
+        rng.bit_generator.state = json.loads(meta["rng"])
+        return cls(**{**meta, **{name: array.copy() for name, array in arrays.items()}, "rng": rng})
 
     def arrays(self) -> dict[str, Array]:
-        """Copies of the arrays by name: theta, slots, and whichever of the others there are."""
+        """Copies of the arrays by name: theta, slots, and the others that are not None."""
         arrays = {name: getattr(self, name) for name in ARRAYS}
         return {name: array.copy() for name, array in arrays.items() if array is not None}
 
     def meta(self) -> dict[str, Any]:
-        """All the rest, for JSON. The generator's state is JSON in a string: its integers have 128 bits."""
-        meta = {name: getattr(self, name) for name in FIELDS}
-        meta |= {"memory": dict(self.memory), "path_epochs": list(self.path_epochs)}
-        return meta | {"rng": json.dumps(self.rng.bit_generator.state)}
+        """The other fields, for JSON. The generator's state is JSON in a string: its integers have 128 bits."""
+        return self._json() | {"rng": json.dumps(self.rng.bit_generator.state)}
 
     def snapshot(self) -> dict[str, Any]:
-        """The state as it is now, to come back to: what `fit` changes in place, as copies."""
-        arrays = {name: getattr(self, name) for name in CHANGED_IN_PLACE}
-        copies = {name: array.copy() for name, array in arrays.items() if array is not None}
-        copies |= {
-            "rng": self.rng.bit_generator.state,
-            "memory": dict(self.memory),
-            "path_epochs": list(self.path_epochs),
-        }
-        return vars(self) | copies
+        """The state as it is now, for `restore_snapshot`: copies of all that `fit` changes in place."""
+        copies = {name: getattr(self, name).copy() for name in IN_PLACE}
+        return vars(self) | copies | self._json() | {"rng": self.rng.bit_generator.state}
 
-    def restore_snapshot(self, mark: dict[str, Any]) -> None:
-        """Undo all that happened since `mark`; the arrays stay the same arrays."""
-        others = dict(mark)
-        for name in CHANGED_IN_PLACE:
-            kept, array = others.pop(name), getattr(self, name)
-            if array is not None:
-                array[:] = kept
-        self.rng.bit_generator.state = others.pop("rng")
-        vars(self).update(others)
+    def restore_snapshot(self, snapshot: dict[str, Any]) -> None:
+        """Undo all changes since `snapshot`; theta and slots stay the same objects, for engines hold views of them."""
+        replaced = dict(snapshot)
+        for name in IN_PLACE:
+            getattr(self, name)[:] = replaced.pop(name)
+        self.rng.bit_generator.state = replaced.pop("rng")
+        vars(self).update(replaced)
+
+    def begin(self, memory: dict[str, float], *, record_path: bool) -> None:
+        """Set up the schedule's memory and the path before the first epoch."""
+        self.memory = memory
+        if record_path:
+            self.append_to_path()
 
     def append_to_path(self) -> None:
-        """Add theta as it is now to the path."""
-        here = self.theta[None]
-        self.path = here.copy() if self.path is None else np.concatenate([self.path, here])
+        """Append theta to the path."""
+        theta = self.theta[None]
+        self.path = theta.copy() if self.path is None else np.concatenate([self.path, theta])
         self.path_epochs.append(self.epoch)
 
-    def observe(self, loss: float, *, min_delta: float, keep_theta: bool) -> None:
-        """Note whether this epoch's loss is the lowest yet, and how long none was lower by `min_delta`."""
+    def record_loss(self, loss: float, *, min_delta: float, keep_theta: bool) -> None:
+        """Update the best loss, and the number of epochs since it last fell by more than `min_delta`."""
         best = float("inf") if self.best_loss is None else self.best_loss
         self.wait = 0 if loss < best - min_delta else self.wait + 1
         if loss < best:
@@ -143,10 +125,12 @@ class State:
             if keep_theta:
                 self.best_theta = self.theta.copy()
 
+    def _json(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in JSON_FIELDS}
+        return {name: value.copy() if isinstance(value, dict | list) else value for name, value in values.items()}
 
-def _solver(network: Network, optimizer: Optimizer | LBFGS) -> dict[str, Any]:
-    """What a solver remembers before it has begun: zeros, or nothing for an optimizer that has `slots`."""
-    if not isinstance(optimizer, LBFGS):
-        return {}
-    numbers, integers = optimizer.memory(network.parameters)
-    return {"solver_numbers": numbers.zeros("float64"), "solver_integers": integers.zeros("int32")}
+
+STORED_AS = {each.name: each.metadata.get("stored_as", "json") for each in fields(State)}
+ARRAYS = [name for name, stored_as in STORED_AS.items() if stored_as == "array"]
+JSON_FIELDS = [name for name, stored_as in STORED_AS.items() if stored_as == "json"]
+IN_PLACE = [each.name for each in fields(State) if each.metadata.get("in_place")]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backpropd.nn.optimization.optimizers import LBFGS, Optimizer
+from backpropd.nn.optimization.lbfgs import LBFGS
+from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.optimization.regularization import Regularization
 from backpropd.nn.optimization.schedules import Constant, Schedule
 

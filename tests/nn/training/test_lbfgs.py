@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
-from scipy.optimize import OptimizeResult, _lbfgsb, minimize
+from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from backpropd.errors import Diverged, Invalid, JobFailed
+from backpropd.errors import Diverged, Invalid
 from backpropd.nn import (
     LBFGS,
     SGD,
@@ -33,7 +33,7 @@ from backpropd.nn.evaluation.metrics import classification
 from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.inspection.gradient_check import gradient
 from backpropd.nn.optimization.schedules import Exponential
-from tests.nn.data import Array, blobs, classifier, regressor, run, separator
+from tests.nn.data import Array, Countdown, blobs, classifier, regressor, run, separator
 
 ROWS = 60
 TRAINING = Training(LBFGS(), 40, ROWS)
@@ -47,8 +47,9 @@ def start(network: Network, optimizer: Any = TRAINING.optimizer) -> State:
 # ── the peers ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def scipys_losses(network: Network, data: Batch, theta: Array, l2: float, optimizer: LBFGS, epochs: int) -> list[float]:
-    """The loss after each iteration of SciPy's loop over the same function."""
+def peer_run(network: Network, data: Batch, theta: Array, l2: float, training: Training) -> OptimizeResult:
+    """The result of SciPy's L-BFGS-B on the same function, from `theta`."""
+    optimizer = cast(LBFGS, training.optimizer)
     weights = np.concatenate(
         [np.full(view.size, view.ndim == 2) for view in network.layout.views(network.layout.zeros("float64")).values()]
     )
@@ -57,30 +58,48 @@ def scipys_losses(network: Network, data: Batch, theta: Array, l2: float, optimi
         penalty, slope = l2 * (weights * x) @ x, 2 * l2 * weights * x
         return network.loss(x, *data) + penalty, gradient(network, x, *data) + slope
 
-    found: list[float] = []
-
-    def note(intermediate_result: OptimizeResult) -> None:
-        found.append(float(intermediate_result.fun))
-
-    options = {"maxcor": optimizer.history, "maxls": optimizer.max_line_search, "maxiter": epochs}
+    options = {"maxcor": optimizer.history, "maxls": optimizer.max_line_search, "maxiter": training.epochs}
     options |= {"ftol": optimizer.loss_tolerance, "gtol": optimizer.gradient_tolerance}
-    minimize(function, theta, jac=True, method="L-BFGS-B", callback=note, options=options)
-    return found
+    return minimize(function, theta, jac=True, method="L-BFGS-B", options=options)
 
 
-@pytest.mark.parametrize("optimizer", [LBFGS(), LBFGS(3, 5), LBFGS(gradient_tolerance=1e-2)], ids=repr)
-@pytest.mark.parametrize("l2", [0.0, 0.01])
-@pytest.mark.parametrize(
-    "network",
-    [classifier(8, dtype="float64"), classifier(6, 5, activation="relu", dtype="float64"), classifier(dtype="float64")],
-    ids=["tanh", "relu", "no hidden layer"],
-)
-def test_every_iteration_is_that_of_scipys_own_loop(network: Network, l2: float, optimizer: LBFGS) -> None:
-    training = replace(TRAINING, optimizer=optimizer, regularization=Regularization(l2=l2))
-    epochs, state = run(network, SETS[0], training)
-    expected = scipys_losses(network, SETS[0], start(network).theta, l2, optimizer, training.epochs)
-    assert [epoch.loss for epoch in epochs] == pytest.approx(expected, rel=1e-10)
-    assert state.stop_reason == ("epochs" if len(expected) == training.epochs else "converged")
+NETWORKS = {
+    "tanh": classifier(8, dtype="float64"),
+    "relu": classifier(6, 5, activation="relu", dtype="float64"),
+    "no hidden layer": classifier(dtype="float64"),
+    "regression": regressor(6, 5),
+}
+
+
+def targets_of(network: Network) -> Batch:
+    x = SETS[0].x
+    return SETS[0] if network.loss_function.takes_classes else Batch(x, np.sin(2 * x[:, :1]) + x[:, 1:])
+
+
+@pytest.mark.parametrize("l2", [0.01, 0.03])
+@pytest.mark.parametrize("optimizer", [LBFGS(), LBFGS(4, 30), LBFGS(gradient_tolerance=1e-3)], ids=repr)
+@pytest.mark.parametrize("name", ["tanh", "no hidden layer", "regression"])
+def test_it_converges_to_the_loss_of_scipy_with_as_few_evaluations(name: str, optimizer: LBFGS, l2: float) -> None:
+    network, data = NETWORKS[name], targets_of(NETWORKS[name])
+    training = replace(TRAINING, epochs=2000, optimizer=optimizer, regularization=Regularization(l2=l2))
+    state, interrupt = start(network, optimizer), Countdown(10**9)
+    epochs = list(fit(network, data, None, training, state, interrupt=interrupt))  # type: ignore[arg-type]
+    expected = peer_run(network, data, start(network).theta, l2, training)
+    assert state.stop_reason == "converged"
+    assert expected.success
+    assert epochs[-1].loss == pytest.approx(expected.fun, rel=1e-3)
+    assert 10**9 - interrupt.left <= 1.25 * expected.nfev + 5
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_as_many_iterations_lower_the_loss_as_far_as_those_of_scipy(name: str) -> None:
+    # on losses with many minima the paths part after rounding, so several starts are compared
+    network, data, ratios = NETWORKS[name], targets_of(NETWORKS[name]), []
+    for seed in range(8):
+        epochs, _ = run(network, data, TRAINING, seed=seed)
+        theta = network.initialize(np.random.default_rng(seed))
+        ratios.append(epochs[-1].loss / peer_run(network, data, theta, 0.0, TRAINING).fun)
+    assert np.exp(np.log(ratios).mean()) < 1.1
 
 
 HEADS = sorted((loss.fused_with or "linear", name) for name, loss in LOSSES.items() if name != "poisson")
@@ -96,7 +115,6 @@ def test_every_loss_falls_with_every_iteration_and_weights_of_rows_count(output:
     losses = [epoch.loss for epoch in epochs]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < losses[0]
-    assert losses == pytest.approx(scipys_losses(network, data, start(network).theta, 0.0, LBFGS(), 15), rel=1e-10)
     assert losses[-1] == pytest.approx(network.loss(state.theta, *data), rel=1e-12)
 
 
@@ -123,7 +141,7 @@ def peer_loss(kind: Any, network: Network, data: Batch, theta: Array, alpha: flo
     ],
     ids=["three classes", "two classes", "regression"],
 )
-def test_the_same_start_ends_at_the_loss_of_scikit_learn_after_as_many_iterations(kind: Any, network: Network) -> None:
+def test_the_same_start_ends_at_the_loss_of_scikit_learn_after_no_more_iterations(kind: Any, network: Network) -> None:
     x, classes = blobs(ROWS, classes=max(network.outputs, 2))[:2]
     data, alpha = Batch(x, classes), 2.0
     if kind is MLPRegressor:  # scikit-learn halves the square
@@ -135,8 +153,8 @@ def test_the_same_start_ends_at_the_loss_of_scikit_learn_after_as_many_iteration
     epochs, state = run(network, data, training)
     loss, iterations = peer_loss(kind, network, data, start(network).theta, alpha)
     assert state.stop_reason == "converged"
-    assert epochs[-1].loss == pytest.approx(loss, abs=1e-7)
-    assert abs(len(epochs) - iterations) <= 0.1 * iterations  # rounding parts the ways
+    assert epochs[-1].loss == pytest.approx(loss, abs=1e-6)
+    assert len(epochs) <= 1.1 * iterations
 
 
 # ── the epoch ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +211,8 @@ def test_a_gradient_within_its_tolerance_has_converged() -> None:
 
 def test_a_loss_that_falls_by_less_than_its_tolerance_has_converged() -> None:
     optimizer = LBFGS(gradient_tolerance=0.0, loss_tolerance=1e-3)
-    epochs, state = run(classifier(8, dtype="float64"), SETS[0], replace(TRAINING, optimizer=optimizer))
+    training = replace(TRAINING, optimizer=optimizer, regularization=HELD)
+    epochs, state = run(classifier(8, dtype="float64"), SETS[0], training)
     losses = np.array([epoch.loss for epoch in epochs])
     assert state.stop_reason == "converged"
     assert losses.max() < 1
@@ -251,7 +270,7 @@ def test_divergence_names_the_layer_and_gives_no_advice_about_a_learning_rate() 
         list(fit(network, data, None, TRAINING, state))
     assert (caught.value.epoch, state.epoch) == (1, 0)
     np.testing.assert_array_equal(state.theta, theta)
-    assert not state.solver_integers.any()
+    assert not state.slots.any()
 
 
 def test_divergence_on_the_way_leaves_the_state_of_the_last_epoch() -> None:
@@ -331,23 +350,12 @@ def test_bursts_and_single_epochs_are_the_same_to_the_bit() -> None:
     assert len(several) < len(expected)
 
 
-class After:
-    """An interrupt that comes after so many evaluations, as another thread would set it."""
-
-    def __init__(self, evaluations: int) -> None:
-        self.left = evaluations
-
-    def __getitem__(self, index: int) -> int:
-        self.left -= 1
-        return int(self.left < 0)
-
-
 @pytest.mark.parametrize("evaluations", range(12))
 def test_an_interrupt_leaves_no_half_epoch_and_the_run_goes_on_from_there(evaluations: int) -> None:
     network, training = classifier(8), replace(TRAINING, epochs=10)
     expected, uninterrupted = run(network, SETS[0], training)
     state = start(network)
-    before = list(fit(network, SETS[0], None, training, state, interrupt=After(evaluations)))  # type: ignore[arg-type]
+    before = list(fit(network, SETS[0], None, training, state, interrupt=Countdown(evaluations)))  # type: ignore[arg-type]
     assert state.stop_reason is None
     assert len(before) == state.epoch <= evaluations // 1
     after = list(fit(network, SETS[0], None, training, state))
@@ -366,6 +374,27 @@ def test_a_checkpoint_of_another_optimizer_is_refused(optimizer: Any, other: Any
         State.restore(classifier(4), other, state.arrays(), state.meta())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_checkpoint_from_before_the_history_was_in_slots_continues_from_its_theta(dtype: str) -> None:
+    network, training = classifier(8, dtype=dtype), replace(TRAINING, epochs=12)
+    state = start(network)
+    before = list(fit(network, SETS[0], None, replace(training, epochs=5), state))
+    meta = json.loads(json.dumps(state.meta() | {"stop_reason": None}))
+    n, m = network.parameters, LBFGS().history
+    scipys = {
+        "theta": state.theta,
+        "slots": np.zeros((0, n), dtype),
+        "solver_numbers": np.ones(n + 2 * m * n + 5 * n + 11 * m * m + 8 * m + 29),
+        "solver_integers": np.ones(3 * n + 52, np.int32),
+    }
+    resumed = State.restore(network, training.optimizer, scipys, meta)
+    np.testing.assert_array_equal(resumed.theta, state.theta)
+    assert not resumed.slots.any()
+    after = list(fit(network, SETS[0], None, training, resumed))
+    assert [epoch.epoch for epoch in after] == list(range(6, 13))
+    assert after[-1].loss < after[0].loss < before[-1].loss
+
+
 # ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -378,10 +407,6 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"schedule": Exponential(0.9)}, {}, "schedule"),
     ({"batch_size": ROWS - 1}, {}, f"all {ROWS}"),
     ({"engine": "numba"}, {}, "engine"),
-    ({"optimizer": LBFGS(history=0)}, {}, "from 1 up"),
-    ({"optimizer": LBFGS(max_line_search=0)}, {}, "from 1 up"),
-    ({"optimizer": LBFGS(gradient_tolerance=-1.0)}, {}, "not negative"),
-    ({"optimizer": LBFGS(loss_tolerance=-1.0)}, {}, "not negative"),
     ({}, {"dropout": 0.1}, "dropout"),
     ({}, {"normalization": "batch"}, "batch normalization"),
 ]
@@ -396,12 +421,16 @@ def test_what_lbfgs_cannot_mean_is_refused_with_the_reason(
         run(Network(Spec(2, layers, "cross_entropy")), SETS[0], replace(TRAINING, **changes))
 
 
-def test_a_scipy_whose_routine_takes_other_arguments_is_named_before_it_is_called(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def setulb() -> None:
-        """setulb(m,x,l,u,nbd,f,g,factr,pgtol,wa,iwa,task,iprint,csave,lsave,isave,dsave,maxls,[n])"""  # SciPy 1.14
-
-    monkeypatch.setattr(_lbfgsb, "setulb", setulb)
-    with pytest.raises(JobFailed, match="install SciPy"):
-        run(classifier(4), SETS[0], TRAINING)
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"history": 0}, "from 1 up"),
+        ({"max_line_search": 0}, "from 1 up"),
+        ({"gradient_tolerance": -1.0}, "not negative"),
+        ({"loss_tolerance": -1.0}, "not negative"),
+    ],
+    ids=str,
+)
+def test_hyper_parameters_out_of_bounds_are_rejected(parameters: dict[str, Any], reason: str) -> None:
+    with pytest.raises(Invalid, match=f"lbfgs.*{reason}"):
+        LBFGS(**parameters)

@@ -11,7 +11,7 @@ from backpropd.errors import Diverged, Invalid
 from backpropd.nn import SGD, Adam, Batch, EarlyStopping, Epoch, Network, State, Training, fit
 from backpropd.nn.evaluation.metrics import accuracy, classification, regression
 from backpropd.nn.inspection.gradient_check import gradient
-from tests.nn.data import XOR, XOR_TARGETS, Array, blobs, classifier, regressor, run, separator
+from tests.nn.data import XOR, XOR_TARGETS, Array, Countdown, blobs, classifier, regressor, run, separator
 
 # ── learning ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -277,17 +277,6 @@ def test_a_validation_loss_that_is_not_finite_is_divergence() -> None:
     assert error.epoch == 1
 
 
-class After:
-    """An interrupt that comes after so many batches, as another thread would set it."""
-
-    def __init__(self, batches: int) -> None:
-        self.left = batches
-
-    def __getitem__(self, index: int) -> int:
-        self.left -= 1
-        return int(self.left < 0)
-
-
 @pytest.mark.parametrize("batches", [0, 3, 4, 5, 9])
 @pytest.mark.parametrize("optimizer", [SGD(0.1, 0.9), Adam(0.1)], ids=repr)
 def test_an_interrupt_ends_the_run_at_the_last_whole_epoch_from_which_it_goes_on(
@@ -296,7 +285,7 @@ def test_an_interrupt_ends_the_run_at_the_last_whole_epoch_from_which_it_goes_on
     network, data, training = classifier(6), blobs(30), Training(optimizer, 6, 8)  # 4 batches an epoch
     expected, uninterrupted = run(network, data, training)
     state = State.start(network, optimizer, np.random.default_rng(0))
-    before = list(fit(network, data, None, training, state, interrupt=After(batches)))  # type: ignore[arg-type]
+    before = list(fit(network, data, None, training, state, interrupt=Countdown(batches)))  # type: ignore[arg-type]
     assert len(before) == state.epoch == batches // 4
     assert state.stop_reason is None
     after = list(fit(network, data, None, training, state))

@@ -1,0 +1,100 @@
+"""`Epoch`, and what happens at the end of one: metrics, the path of theta, stopping rules, a check for divergence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from backpropd.nn.feedforward.network import Batch, Network
+from backpropd.nn.layout import Array
+from backpropd.nn.training.divergence import diverged
+from backpropd.nn.training.state import State, StopReason
+from backpropd.nn.training.stopping import stop_reason, update_early_stopping
+from backpropd.nn.training.training_config import Training
+
+Metrics = Callable[[Array, Array], dict[str, float]]
+FINAL_CHECK_ROWS = 128
+
+
+class Epoch(NamedTuple):
+    """The results of one pass over the training set.
+
+    `loss` is the mean over the epoch's batches, each before its step and weighted by its rows; `gradient_norm` the mean
+    over the batches of the gradient's L2 norm; `learning_rate` that of the first step. The other numbers are those of
+    theta at the epoch's end, with `LBFGS` these two also; metrics are empty in epochs that have none.
+    """
+
+    epoch: int  # from 1
+    loss: float
+    validation_loss: float | None
+    metrics: dict[str, float]
+    validation_metrics: dict[str, float] | None
+    gradient_norm: float
+    learning_rate: float
+    stop_reason: StopReason | None
+
+
+class Run(NamedTuple):
+    """The arguments of one `fit`, the sets in the network's dtype."""
+
+    network: Network
+    training_set: Batch
+    validation_set: Batch | None
+    training: Training
+    state: State
+    metrics: Metrics | None
+
+
+def record_epochs(run: Run, stats: Array, learning_rates: Array) -> list[Epoch]:
+    """The epochs, still without metrics, of an engine's `stats` (epochs, 3); the state counts them."""
+    state, validated, epochs = run.state, run.validation_set is not None, []
+    state.steps += len(stats) * learning_rates.shape[1]
+    for (loss, norm, validation_loss), rate in zip(stats.tolist(), learning_rates[:, 0].tolist(), strict=False):
+        state.epoch += 1
+        state.loss, state.gradient_norm = loss, norm
+        metrics: tuple[dict[str, float], dict[str, float] | None] = ({}, {} if validated else None)
+        epochs.append(Epoch(state.epoch, loss, validation_loss if validated else None, *metrics, norm, rate, None))
+    return epochs
+
+
+def finish_epoch(run: Run, epoch: Epoch, *, converged: bool) -> Epoch:
+    """Inspect the last epoch of a chunk: is it the last of the run, are its metrics due, is theta to be recorded.
+
+    Raises `Diverged` for metrics, or a loss after the run's last step, that are not finite.
+    """
+    state, training = run.state, run.training
+    monitored = epoch.loss if epoch.validation_loss is None else epoch.validation_loss
+    training.schedule.observe(state.memory, monitored)
+    update_early_stopping(training, state, epoch.loss, monitored)
+    reason = stop_reason(training, state, monitored, converged=converged)
+    if run.metrics and (epoch.epoch == 1 or epoch.epoch % training.metrics_every == 0 or reason):
+        epoch = _with_metrics(run, epoch, run.metrics)
+    if training.path_every and (epoch.epoch % training.path_every == 0 or reason):
+        state.append_to_path()
+    if reason:
+        if state.best_theta is not None:
+            state.theta[:] = state.best_theta
+        # no later epoch would notice what the last step did; a few rows show it, and a pass over all is expensive
+        rows = Batch(*(None if array is None else array[:FINAL_CHECK_ROWS] for array in run.training_set))  # type: ignore[arg-type]
+        _check_finite(run, run.network.evaluate(state.theta, rows)[0])
+    state.stop_reason = reason
+    return epoch._replace(stop_reason=reason)
+
+
+@np.errstate(all="ignore")  # overflow is detected afterwards, and raised as Diverged
+def _with_metrics(run: Run, epoch: Epoch, metrics: Metrics) -> Epoch:
+    def measure(batch: Batch) -> dict[str, float]:
+        return metrics(run.network.predict(run.state.theta, batch.x), batch.y)
+
+    training, validation = measure(run.training_set), measure(run.validation_set) if run.validation_set else None
+    _check_finite(run, *training.values(), *(validation or {}).values())
+    return epoch._replace(metrics=training, validation_metrics=validation)
+
+
+def _check_finite(run: Run, *numbers: float) -> None:
+    if not all(map(math.isfinite, numbers)):
+        run.state.epoch -= 1  # the epoch that diverged does not count
+        raise diverged(run.state, run.training.optimizer, None)

@@ -1,0 +1,27 @@
+"""Stopping rules: whether an epoch is the last of its run, and why."""
+
+from __future__ import annotations
+
+from backpropd.nn.training.state import State, StopReason
+from backpropd.nn.training.training_config import Training
+
+
+def update_early_stopping(training: Training, state: State, loss: float, monitored: float) -> None:
+    """Record the epoch's loss, or the `monitored` one, for early stopping."""
+    stopping = training.early_stopping
+    if stopping and state.epoch >= stopping.start_epoch:
+        watched = loss if stopping.monitor == "loss" else monitored
+        state.record_loss(watched, min_delta=stopping.min_delta, keep_theta=stopping.restore_best)
+
+
+def stop_reason(training: Training, state: State, monitored: float, *, converged: bool) -> StopReason | None:
+    """The first rule that ends the run at the state's epoch, or None; `monitored` is the epoch's loss."""
+    stopping = training.early_stopping
+    rules: dict[StopReason, bool] = {
+        "target_loss": training.target_loss is not None and monitored <= training.target_loss,
+        "converged": converged,
+        "early_stopping": stopping is not None and state.wait >= stopping.patience,
+        "epochs": state.epoch >= training.epochs,
+        "max_seconds": training.max_seconds is not None and state.seconds >= training.max_seconds,
+    }
+    return next((reason for reason, holds in rules.items() if holds), None)
