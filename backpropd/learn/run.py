@@ -69,7 +69,8 @@ class Run:
         if kept is None:
             return
         arrays, meta = unpack(kept)
-        if _but_rate(meta["optimizer"]) == _but_rate(self.spec["training"]["optimizer"]):
+        same = _but_rate(meta["optimizer"]) == _but_rate(self.spec["training"]["optimizer"])
+        if same and arrays["slots"].shape == self.state.slots.shape:  # earlier models of lbfgs have no slots
             self.state.slots[:] = arrays["slots"]
             self.state.steps = meta["steps"]
 

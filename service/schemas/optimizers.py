@@ -80,7 +80,7 @@ class Nadam(Input):
 
 
 class LBFGS(Input):
-    """Limited-memory BFGS with a line search, SciPy's, over all rows at once: an iteration an epoch."""
+    """Limited-memory BFGS with a line search over all rows at once: an iteration an epoch."""
 
     name: Literal["lbfgs"]
     history: Annotated[Int, Field(ge=1, le=100)] = 10

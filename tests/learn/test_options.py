@@ -13,7 +13,7 @@ import pytest
 
 from backpropd import errors, nn
 from backpropd.learn import Model
-from backpropd.learn.checkpoint import unpack
+from backpropd.learn.checkpoint import pack, unpack
 from backpropd.tabular import preview_rows
 from tests.learn.learner import Learner, weights_of
 
@@ -476,7 +476,9 @@ def test_a_warm_start_weighs_the_classes_of_its_model(tmp_path: Path) -> None:
         second.plan("y", model=before, class_weight={"3": 3.0})
 
 
-@pytest.mark.parametrize("optimizer", [{"name": "adam", "learning_rate": 0.01}, {**SGD, "momentum": 0.9}])
+@pytest.mark.parametrize(
+    "optimizer", [{"name": "adam", "learning_rate": 0.01}, {**SGD, "momentum": 0.9}, {"name": "lbfgs"}], ids=str
+)
 def test_the_optimizer_goes_on_if_its_state_was_kept(iris: Learner, optimizer: dict[str, Any]) -> None:
     # full batches need no order, so that two halves are the whole to the bit
     settings: dict[str, Any] = {"optimizer": optimizer, "batch_size": "full", "validation_fraction": 0.0}
@@ -487,6 +489,14 @@ def test_the_optimizer_goes_on_if_its_state_was_kept(iris: Learner, optimizer: d
         assert (half["training_state"] is not None) is kept
         ends.append(iris.trained(iris.plan("species", model=half, epochs=10, **settings), warm_start=half)["sha256"])
     assert [end == whole["sha256"] for end in ends] == [True, False]
+
+
+def test_lbfgs_starts_with_an_empty_history_from_a_model_that_has_no_slots(iris: Learner) -> None:
+    settings: dict[str, Any] = {"optimizer": {"name": "lbfgs"}, "keep_optimizer_state": True}
+    before = iris.trained(iris.plan("species", epochs=5, **settings))
+    _, meta = unpack(before["training_state"])
+    earlier = before | {"training_state": pack({"slots": np.zeros((0, 99), np.float32)}, meta)}
+    assert not iris.run(iris.plan("species", model=before, **settings), warm_start=earlier).state.slots.any()
 
 
 def test_another_optimizer_starts_afresh(iris: Learner) -> None:
