@@ -12,6 +12,7 @@ from backpropd import errors, tabular
 from backpropd.store import datasets, idempotency
 from backpropd.store.ids import new_id
 from backpropd.store.sql.schema import Dataset
+from backpropd.tabular.formats import DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE, FORMATS
 from service.auth.principal import tenant
 from service.http.idempotency import idempotency_key, keyed_request
 from service.http.parsing import json_body, validate
@@ -19,10 +20,7 @@ from service.schemas.datasets import SampleRequest, UploadQuery
 from service.services import services
 
 CHUNK_BYTES = 1024 * 1024
-TSV = "text/tab-separated-values"
 FORM = "multipart/form-data"
-SYNONYMS = ("application/csv", "text/plain", "application/octet-stream")  # of text/csv
-DELIMITERS = {"text/csv": None, TSV: "\t"}  # None: the reader finds out
 # The request body's media types for the OpenAPI document. Any bytes may come: the reader decides what is a table.
 UPLOADS = {
     FORM: {
@@ -33,17 +31,17 @@ UPLOADS = {
             "properties": {"file": {"type": "string", "format": "binary"}, "name": {"type": "string"}},
         }
     },
-    **{media_type: {"schema": {}} for media_type in DELIMITERS},
+    **{each.media_types[0]: {"schema": {}} for each in FORMATS.values()},
 }
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A received table: its file, the dataset's name, the delimiter if known, and the sample's name if it is one."""
+    """A received table: its file, the dataset's name, the declared format, and the sample's name if it is one."""
 
     file: Path
     name: str
-    delimiter: str | None
+    format: str
     sample: str = ""
 
 
@@ -57,19 +55,19 @@ def receive(folder: Path, name: str | None) -> Upload:
         return _make_sample(folder / "upload", name)
     if media_type == FORM:
         return _receive_form(folder / "upload", name)
-    if media_type not in (*DELIMITERS, *SYNONYMS):
+    if media_type not in FORMAT_OF_MEDIA_TYPE:
         raise errors.UnsupportedMediaType(
-            f"send a table as {', '.join([*DELIMITERS, *SYNONYMS, FORM])}, or a sample as application/json; this came "
+            f"send a table as {', '.join([*FORMAT_OF_MEDIA_TYPE, FORM])}, or a sample as application/json; this came "
             f"as {media_type or 'nothing: set Content-Type'}"
         )
     _receive_raw(folder / "upload")
-    return Upload(folder / "upload", name or "dataset", DELIMITERS.get(media_type))
+    return Upload(folder / "upload", name or "dataset", FORMAT_OF_MEDIA_TYPE[media_type])
 
 
 def _make_sample(file: Path, name: str | None) -> Upload:
     body = json_body(request, SampleRequest, services().settings.max_json_bytes)
     tabular.write_sample(body.sample, file, noise=body.noise, rows=body.rows, seed=body.seed)
-    return Upload(file, name or body.name or body.sample, ",", body.sample)
+    return Upload(file, name or body.name or body.sample, DEFAULT_FORMAT, body.sample)
 
 
 def _receive_form(target: Path, name: str | None) -> Upload:
@@ -92,7 +90,7 @@ def _receive_form(target: Path, name: str | None) -> Upload:
     given = validate(UploadQuery, {"name": form["name"]}).name if "name" in form else None
     stem = Path(upload.filename or "").stem[:200]
     fallback = stem if stem.isprintable() and stem else "dataset"
-    return Upload(target, name or given or fallback, DELIMITERS[TSV] if upload.mimetype == TSV else None)
+    return Upload(target, name or given or fallback, FORMAT_OF_MEDIA_TYPE.get(upload.mimetype, DEFAULT_FORMAT))
 
 
 def _receive_raw(target: Path) -> None:
@@ -118,7 +116,7 @@ def store(folder: Path, upload: Upload) -> Dataset:
     and `errors.StorageFull`.
     """
     key, parquet = idempotency_key(), folder / "table.parquet"
-    info = services().reader.read(upload.file, parquet, upload.delimiter)
+    info = services().reader.read(upload.file, parquet, upload.format)
     blobs = services().blobs
     sha256, size = blobs.put(parquet)
     keyed, dataset_id = keyed_request(key, f"{sha256} {upload.sample} {upload.name}"), new_id("ds")

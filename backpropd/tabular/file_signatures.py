@@ -1,12 +1,13 @@
-"""Files of other kinds, told by their first bytes, so that they are refused by name before anything reads them."""
+"""Signatures of file formats that cannot be uploaded, so that such a file is rejected by name before it is parsed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from backpropd.errors import NotATable
+from backpropd.tabular.formats import FORMATS
 
-MAGIC = {
+SIGNATURES = {
     b"PK\x03\x04": "a zip archive, a spreadsheet or a NumPy archive",
     b"PK\x05\x06": "an empty zip archive",
     b"\x1f\x8b": "gzip",
@@ -15,8 +16,8 @@ MAGIC = {
     b"7z\xbc\xaf": "a 7z archive",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\x04\x22\x4d\x18": "lz4",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
     b"%PDF": "a PDF",
     b"PAR1": "Parquet",
     b"\x93NUMPY": "a NumPy file",
@@ -35,13 +36,14 @@ MAGIC = {
     b"<html": "a web page",
     b"<?xml": "XML",
 }
-LONGEST = max(map(len, MAGIC))
+MAX_SIGNATURE_BYTES = max(map(len, SIGNATURES))
 
 
-def refuse_other_kinds(path: Path) -> None:
-    """Raises `NotATable` for a file that begins as no text does."""
+def reject_other_formats(path: Path) -> None:
+    """Raise `NotATable` for a file that begins with the signature of another format."""
     with path.open("rb") as file:
-        head = file.read(LONGEST)
-    for magic, what in MAGIC.items():
-        if head.startswith(magic):
-            raise NotATable(f"this is {what}, which is not taken: send the table as text, CSV or TSV")
+        head = file.read(MAX_SIGNATURE_BYTES)
+    for signature, name in SIGNATURES.items():
+        if head.startswith(signature):
+            formats = " or ".join(FORMATS).upper()
+            raise NotATable(f"this is {name}, which is not supported: send the table as {formats}")

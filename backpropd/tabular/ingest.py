@@ -1,8 +1,8 @@
-"""A CSV or TSV file on disk becomes a Parquet file on disk and a description, a block at a time.
+"""Ingest an uploaded file: write it as Parquet and describe its columns, block by block.
 
-A column is one of numbers while all its blocks are, by the rule in `columns`; the first block makes the guess. Should a
-later value not fit, the rest is only looked through for more of them, and the file is read once again: no value is lost
-to a guess, and the usual file is read once.
+A column holds numbers while all its blocks do, by the rule in `columns`; the reader guesses from the first block. If a
+later value does not fit, the rest is only searched for more such columns and the file is read a second time: a guess
+never costs a value, and most files are read once.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ import pyarrow as pa
 from backpropd.errors import EmptyDataset, TableTooLarge
 from backpropd.tabular.column_statistics import statistics_for
 from backpropd.tabular.columns import ColumnInfo
-from backpropd.tabular.delimited.blocks import Blocks
-from backpropd.tabular.delimited.csv_errors import refuse_open_quote
-from backpropd.tabular.delimited.sniff import sniff
+from backpropd.tabular.file_signatures import reject_other_formats
+from backpropd.tabular.formats import DEFAULT_FORMAT, FORMATS, TableReader
 from backpropd.tabular.limits import TableLimits
-from backpropd.tabular.parquet_writer import Writer
+from backpropd.tabular.parquet_writer import ParquetWriter
 
 UNLIMITED = TableLimits()
-MOST_LEVELS_IN_ALL = 1_000_000  # different values, counted over all columns of a table: they are held in memory
+MAX_LEVELS_OF_TABLE = 1_000_000  # different values counted over all columns, because they are held in memory
 
 
 @dataclass(frozen=True)
 class IngestedTable:
-    """What a file turned out to be."""
+    """The description of an ingested file; `format` is the one found in it."""
 
     format: str
     rows: int
@@ -35,55 +34,52 @@ class IngestedTable:
 
 
 def ingest(
-    source: Path, destination: Path, *, delimiter: str | None = None, limits: TableLimits = UNLIMITED
+    source: Path, destination: Path, *, format: str = DEFAULT_FORMAT, limits: TableLimits = UNLIMITED
 ) -> IngestedTable:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
-    Memory stays bounded by a few blocks. Numbers are stored as float64, all else as strings.
+    Memory is bounded by a few blocks. Numbers are stored as float64, everything else as strings.
 
     Raises:
-        NotATable: the file stops being a table; the message names the row.
+        NotATable: the file is not a table, or stops being one; the message names the line.
         EmptyDataset: there are no rows.
-        TableTooLarge: there are more rows, columns or cells than the limits say.
+        TableTooLarge: there are more rows, columns or cells than `limits` allows.
     """
-    dialect = sniff(source, delimiter, limits.columns)
-    refuse_open_quote(dialect)
-    blocks = Blocks(dialect)
-    blocks.guess()
-    info = _read(blocks, destination, limits) or _read(blocks, destination, limits)
-    assert info is not None  # noqa: S101 - the first reading has found every column of words
-    return info
+    reject_other_formats(source)
+    reader = FORMATS[format].open(source, limits.columns)
+    table = _read(reader, destination, limits) or _read(reader, destination, limits)
+    assert table is not None  # noqa: S101 - the first pass found every text column
+    return table
 
 
-def _read(blocks: Blocks, destination: Path, limits: TableLimits) -> IngestedTable | None:
-    """Read the file once; None if more columns turned out to hold words, which then are in `words`, all of them."""
-    names, known = blocks.dialect.names, frozenset(blocks.words)
-    levels = min(limits.category_levels, MOST_LEVELS_IN_ALL // len(names))
-    statistics = [statistics_for(name, name not in known, levels) for name in names]
-    schema = pa.schema([(name, pa.string() if name in known else pa.float64()) for name in names])
+def _read(reader: TableReader, destination: Path, limits: TableLimits) -> IngestedTable | None:
+    """Read the file once. Returns None if it added to `reader.text_columns`, which then is complete."""
+    names, text_columns = reader.names, frozenset(reader.text_columns)
+    max_levels = min(limits.category_levels, MAX_LEVELS_OF_TABLE // len(names))
+    statistics = [statistics_for(name, name not in text_columns, max_levels) for name in names]
+    schema = pa.schema([(name, pa.string() if name in text_columns else pa.float64()) for name in names])
     rows = 0
-    with Writer(destination, schema) as writer:
-        for columns in blocks:
-            if blocks.words != known:
+    with ParquetWriter(destination, schema) as writer:
+        for columns in reader:
+            if reader.text_columns != text_columns:
                 continue
             writer.put(pa.record_batch(columns, schema))
             rows += len(columns[0])
-            _refuse_too_many(rows, len(names), limits)
+            _check_size(rows, len(names), limits)
             for each, column in zip(statistics, columns, strict=True):
                 each.update(column)
-    if blocks.words != known:
+    if reader.text_columns != text_columns:
         return None
     if rows == 0:
         raise EmptyDataset("the table has a header and no rows: send at least one")
-    kind = "tsv" if blocks.dialect.delimiter == "\t" else "csv"
-    return IngestedTable(kind, rows, tuple(each.info(rows) for each in statistics))
+    return IngestedTable(reader.format, rows, tuple(each.info(rows) for each in statistics))
 
 
-def _refuse_too_many(rows: int, columns: int, limits: TableLimits) -> None:
+def _check_size(rows: int, columns: int, limits: TableLimits) -> None:
     if rows > limits.rows:
-        raise TableTooLarge(f"the table has more than {limits.rows} rows, the most taken here: send fewer")
+        raise TableTooLarge(f"the table has more than {limits.rows} rows, the maximum: send fewer")
     if rows * columns > limits.cells:
         raise TableTooLarge(
-            f"the table has more than {limits.cells} cells, rows times {columns} columns, the most taken here: send "
-            "fewer rows, or fewer columns"
+            f"the table has more than {limits.cells} cells, the maximum of rows times {columns} columns: send fewer "
+            "rows or fewer columns"
         )

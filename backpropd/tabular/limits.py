@@ -5,22 +5,22 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-MOST_LEVELS = 1000
+MAX_CATEGORY_LEVELS = 1000
 
 
 @dataclass(frozen=True)
 class TableLimits:
-    """The most rows, columns, cells (rows × columns), and different values of a category."""
+    """The maximum of rows, columns, cells (rows x columns), and different values of a category."""
 
     rows: int = sys.maxsize
     columns: int = sys.maxsize
     cells: int = sys.maxsize
-    category_levels: int = MOST_LEVELS
+    category_levels: int = MAX_CATEGORY_LEVELS
 
 
 @dataclass(frozen=True)
 class SandboxLimits:
-    """What a process that reads a table may take: memory beyond its libraries, CPU seconds, seconds by the clock."""
+    """What a process that parses a table may use: memory beyond its libraries, CPU seconds, wall-clock seconds."""
 
     memory_bytes: int
     cpu_seconds: int

@@ -1,4 +1,4 @@
-"""A Parquet file that is written in a thread of its own."""
+"""A Parquet file that is written in a thread."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# Of typed columns, at least: each group of rows costs each of its columns a header, which is kept to the end.
+# The least bytes of a row group, in all and per column: every group keeps a header per column in memory to the end.
 GROUP_BYTES = 1024 * 1024
 COLUMN_BYTES = 4 * 1024
 
 
-class Writer:
-    """Writes Parquet beside whoever fills it, so that parsing and compressing use a core each."""
+class ParquetWriter:
+    """Writes Parquet in a thread, so that parsing and compressing use one core each."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        words = [field.name for field in schema if field.type == pa.string()]
-        # decimals hardly shrink, and to try costs as much as to parse them
-        squeezed = {field.name: "lz4" if field.name in words else "none" for field in schema}
+        strings = [field.name for field in schema if field.type == pa.string()]
+        # decimals hardly shrink, and trying costs as much as parsing them
+        compression = {field.name: "lz4" if field.name in strings else "none" for field in schema}
         self._writer = pq.ParquetWriter(
-            path, schema, compression=squeezed, use_dictionary=words, write_statistics=False
+            path, schema, compression=compression, use_dictionary=strings, write_statistics=False
         )
         self._group_bytes = max(GROUP_BYTES, COLUMN_BYTES * len(schema))
         self._batches: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=2)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._write, daemon=True)
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> ParquetWriter:
         self._thread.start()
         return self
 
     def put(self, batch: pa.RecordBatch) -> None:
-        """Hand over a batch; waits when the writer is two behind."""
+        """Queue a batch; blocks while two are waiting. Raises the thread's error."""
         if self._error is not None:
             raise self._error
         self._batches.put(batch)

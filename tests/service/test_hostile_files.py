@@ -1,4 +1,4 @@
-"""Files that mean harm: each is refused with a clear error or taken as what it is, and costs the API hardly a byte."""
+"""Hostile uploads: each is rejected with a clear error or read as data, and the API's memory hardly grows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from service.app import create_app
 from tests.migrated import migrate
 
 MIB = 2**20
-MOST_GROWTH = 50 * MIB
-MOST_SECONDS = 60.0  # of patience on a busy machine: most take far less
+MAX_GROWTH = 50 * MIB
+MAX_SECONDS = 60.0  # most take far less, except on a busy machine
 CSV = "text/csv"
 
 Upload = Callable[..., Any]
@@ -33,7 +33,7 @@ Upload = Callable[..., Any]
 
 @pytest.fixture
 def upload(settings: Settings) -> Iterator[Upload]:
-    """Upload a file, and see to it that the API does not grow; gives the answer."""
+    """Upload a file and return the response's JSON; asserts that the memory of the API does not grow."""
     settings = settings.model_copy(update={"max_upload_bytes": 2**31})
     migrate(settings)
     app: Flask = create_app(settings)
@@ -49,8 +49,8 @@ def upload(settings: Settings) -> Iterator[Upload]:
                                    content_length=data.stat().st_size)  # fmt: skip
         else:
             answer = http.post(f"/v1/datasets{query}", data=data, headers={"Content-Type": kind})
-        assert memory().rss - before < MOST_GROWTH
-        assert time.monotonic() - began < MOST_SECONDS
+        assert memory().rss - before < MAX_GROWTH
+        assert time.monotonic() - began < MAX_SECONDS
         assert answer.status_code < 500
         return answer.json
 
@@ -95,7 +95,7 @@ def arrow(file: bool) -> bytes:
     table = pa.table({"a": [1, 2]})
     with (pa.ipc.new_file if file else pa.ipc.new_stream)(out, table.schema) as writer:
         writer.write_table(table)
-    return out.getvalue().replace(b"\x02\x00\x00\x00", b"\xff\xff\xff\x7f")  # offsets that lie
+    return out.getvalue().replace(b"\x02\x00\x00\x00", b"\xff\xff\xff\x7f")  # wrong offsets
 
 
 def pickled_npy() -> bytes:
@@ -104,7 +104,7 @@ def pickled_npy() -> bytes:
     return out.getvalue()
 
 
-OTHERS = {
+OTHER_FORMATS = {
     "npz": (npz_of_eight_tebibytes(), "a NumPy archive"),
     "zip": (zip_bomb(), "a zip archive"),
     "gzip": (gzip_bomb(), "gzip"),
@@ -118,38 +118,38 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("kind", [CSV, "application/octet-stream", "multipart/form-data"])
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_file_of_another_kind_is_called_by_its_name(upload: Upload, name: str, kind: str) -> None:
-    data, what = OTHERS[name]
+@pytest.mark.parametrize("name", OTHER_FORMATS)
+def test_a_file_of_another_format_is_rejected_by_name(upload: Upload, name: str, kind: str) -> None:
+    data, format_name = OTHER_FORMATS[name]
     if kind.startswith("multipart"):
         kind += "; boundary=b"
         data = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + data + b"\r\n--b--\r\n"
     answer = upload(data, kind)
     assert answer["code"] == "not_a_table"
-    assert what in answer["detail"]
+    assert format_name in answer["detail"]
     assert "CSV or TSV" in answer["detail"]
 
 
 @pytest.mark.parametrize(
     ("data", "code", "detail"),
     [
-        (",".join(map(str, range(10**6))) + "\nx", "table_too_large", "1000000 columns, and 20000 are the most"),
+        (",".join(map(str, range(10**6))) + "\nx", "table_too_large", "1000000 columns; the maximum is 20000"),
         ("," * 1_000_000 + "\n1\n", "table_too_large", "1000001 columns"),
-        ("a,b\n1,2\n\0\n", "not_a_table", "line 3 holds a NUL"),
-        (b"a,b\n1,\xed\xa0\x80\n", "not_a_table", "line 2 holds half of a surrogate pair"),
+        ("a,b\n1,2\n\0\n", "not_a_table", "line 3 contains a NUL"),
+        (b"a,b\n1,\xed\xa0\x80\n", "not_a_table", "line 2 contains half of a surrogate pair"),
         ("a,b\n\ud800,1\n".encode("utf-16-le", "surrogatepass"), "not_a_table", "NUL"),
         (b"\xff\xfe" + "a,b\n\ud800,1\n".encode("utf-16-le", "surrogatepass"), "not_a_table", "UTF-16"),
-        ("ä,b\n1,2\n".encode() + b"\xe4,1\n", "not_a_table", "line 1 holds a letter as UTF-8"),
-        (b"\xe4,b\n1,2\n" + "ä,1\n".encode(), "not_a_table", "line 3 holds a letter as UTF-8"),
+        ("ä,b\n1,2\n".encode() + b"\xe4,1\n", "not_a_table", "line 1 contains a letter encoded as UTF-8"),
+        (b"\xe4,b\n1,2\n" + "ä,1\n".encode(), "not_a_table", "line 3 contains a letter encoded as UTF-8"),
         ("a,b\n1,2\n3\n", "not_a_table", "line 3 has 1 cells"),
         ("a,b,a\n1,2,3\n", "not_a_table", "more than one column 'a'"),
         ("x" * 10_000 + ",b\n1,2\n", "not_a_table", "column 1 has 10000 characters"),
-        ("a,x\u202egpj\n1,2\n", "not_a_table", "column 2 holds U+202E"),
-        ("a,b\x1b[2J\n1,2\n", "not_a_table", "column 2 holds U+001B"),
+        ("a,x\u202egpj\n1,2\n", "not_a_table", "column 2 contains the invisible U+202E"),
+        ("a,b\x1b[2J\n1,2\n", "not_a_table", "column 2 contains the invisible U+001B"),
         ('a,b\n1,"2\n' + "1,2\n" * 1000, "not_a_table", "line 2 opens a quote that is never closed"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_its_place(upload: Upload, data: str | bytes, code: str, detail: str) -> None:
+def test_an_error_names_its_line_or_column(upload: Upload, data: str | bytes, code: str, detail: str) -> None:
     answer = upload(data)
     assert answer["code"] == code
     assert detail in answer["detail"]
@@ -159,7 +159,7 @@ def test_what_is_wrong_is_said_with_its_place(upload: Upload, data: str | bytes,
 @pytest.mark.parametrize(
     ("before", "size"), [("a,b\n1,", 1024), ('a,b\n1,"', 64), ("", 64), ('a,b\n1,"\n', 64), ('"', 64)]
 )
-def test_a_field_of_a_gigabyte_is_refused(upload: Upload, tmp_path: Path, before: str, size: int) -> None:
+def test_a_field_of_a_gigabyte_is_rejected(upload: Upload, tmp_path: Path, before: str, size: int) -> None:
     source = tmp_path / "giant.csv"
     with source.open("wb") as file:
         file.write(before.encode())
@@ -170,7 +170,7 @@ def test_a_field_of_a_gigabyte_is_refused(upload: Upload, tmp_path: Path, before
     source.unlink()
 
 
-def test_a_quoted_field_over_many_lines_is_refused(upload: Upload) -> None:
+def test_a_quoted_field_over_millions_of_lines_is_rejected(upload: Upload) -> None:
     answer = upload('a,b\n1,"' + "xxxxxxxxxxxxxxx\n" * 2_000_000 + '"\n')
     assert answer["code"] == "not_a_table"
 
@@ -189,7 +189,7 @@ def test_a_quoted_field_over_many_lines_is_refused(upload: Upload) -> None:
         ("0." + "9" * 5000, "number"),
     ],
 )
-def test_what_is_odd_is_kept_as_it_stands(upload: Upload, cell: str, kind: str) -> None:
+def test_an_odd_cell_keeps_its_text(upload: Upload, cell: str, kind: str) -> None:
     dataset = upload(f'n,odd\n1,"{cell}"\n2,"{cell}"\n')
     assert kinds(dataset) == {"n": "number", "odd": kind}
     if kind == "category":
@@ -208,7 +208,7 @@ def test_a_column_of_uuids_is_text(upload: Upload) -> None:
     assert kinds(upload("id\n" + "".join(f"{uuid.UUID(int=n)}\n" for n in range(1000)))) == {"id": "text"}
 
 
-def test_long_words_are_text_however_few(upload: Upload) -> None:
+def test_a_few_long_strings_are_text(upload: Upload) -> None:
     assert kinds(upload("a\n" + "".join(f"{c * 100_000}\n" for c in "xyz"))) == {"a": "text"}
 
 
@@ -216,7 +216,7 @@ NAMES = ["../../etc/passwd", "a\0b", "x" * 10_000, "x\u202egpj.csv", "..", "/", 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_file_name_becomes_a_path(upload: Upload, tmp_path: Path, name: str) -> None:
+def test_a_hostile_file_name_does_not_become_a_path(upload: Upload, tmp_path: Path, name: str) -> None:
     before = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
     body = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
     answer = upload(body + b"a,b\n1,2\n\r\n--b--\r\n", "multipart/form-data; boundary=b")
@@ -228,14 +228,14 @@ def test_no_file_name_becomes_a_path(upload: Upload, tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "a%00b", "x" * 10_000, "x%E2%80%AEgpj", "%0a"])
-def test_no_given_name_becomes_a_path(upload: Upload, tmp_path: Path, name: str) -> None:
+def test_a_hostile_dataset_name_does_not_become_a_path(upload: Upload, tmp_path: Path, name: str) -> None:
     before = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
     answer = upload("a,b\n1,2\n", query=f"?name={name}")
     assert answer.get("code") in (None, "invalid")
     assert {path for path in tmp_path.rglob("*") if "blobs" not in path.parts} <= before
 
 
-def test_a_table_that_takes_too_much_is_413_with_the_number(settings: Settings) -> None:
+def test_a_table_beyond_a_limit_is_413_with_the_number(settings: Settings) -> None:
     tight = settings.model_copy(update={"max_rows": 2, "read_memory_bytes": MIB, "max_upload_bytes": 2**31})
     migrate(tight)
     app = create_app(tight)

@@ -1,4 +1,4 @@
-"""DatasetCache are read in a process of their own: its limits, its death, and the death of whoever asked."""
+"""The sandbox: its limits, and what happens when one of its processes dies."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ ROOMY = SandboxLimits(memory_bytes=256 * MIB, cpu_seconds=60, seconds=60)
 PATIENCE = 20.0
 
 
-def read(folder: Path, data: str, confinement: SandboxLimits = ROOMY, limits: TableLimits | None = None) -> object:
+def read(folder: Path, data: str, sandbox_limits: SandboxLimits = ROOMY, limits: TableLimits | None = None) -> object:
     (folder / "t.csv").write_text(data)
-    return SandboxedReader(limits or TableLimits(), confinement, 2).read(folder / "t.csv", folder / "t.parquet", None)
+    return SandboxedReader(limits or TableLimits(), sandbox_limits, 2).read(
+        folder / "t.csv", folder / "t.parquet", "csv"
+    )
 
 
 def server() -> psutil.Process:
@@ -38,36 +40,36 @@ def wait_until_gone(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
-def test_a_table_is_the_same_read_here_and_there(tmp_path: Path) -> None:
+def test_a_table_is_the_same_inside_and_outside_the_sandbox(tmp_path: Path) -> None:
     text = "a,b,c\n1.5,x,yes\n,y,no\n2,,yes\n"
     info = read(tmp_path, text)
-    there = (tmp_path / "t.parquet").read_bytes()
+    sandboxed = (tmp_path / "t.parquet").read_bytes()
     assert info == ingest(tmp_path / "t.csv", tmp_path / "t.parquet")
-    assert there == (tmp_path / "t.parquet").read_bytes()
+    assert sandboxed == (tmp_path / "t.parquet").read_bytes()
 
 
-def test_an_error_comes_back_as_it_was_raised(tmp_path: Path) -> None:
+def test_an_error_of_the_parser_is_raised_in_the_client(tmp_path: Path) -> None:
     with pytest.raises(NotATable, match="line 3 has 1 cells"):
         read(tmp_path, "a,b\n1,2\n3\n")
 
 
-# Seconds of work: the quote within a word makes it be looked at cell by cell.
+# Takes seconds: because of the single quote the file is checked cell by cell.
 SLOW = ",".join("abcdefghij") + "\n" + (",".join(['"0.125"'] * 10) + "\n") * 700_000 + '5" pipe' + ",1" * 9 + "\n"
 
 
 @pytest.mark.parametrize(
-    ("confinement", "message"),
+    ("sandbox_limits", "message"),
     [
         (SandboxLimits(8 * MIB, 60, 60), "more than 8 MiB of memory"),
-        (SandboxLimits(256 * MIB, 1, 60), "more than 1 s of computing"),
-        (SandboxLimits(256 * MIB, 60, 1), "longer than 1 s"),
+        (SandboxLimits(256 * MIB, 1, 60), "more than 1 s of CPU time"),
+        (SandboxLimits(256 * MIB, 60, 1), "more than 1 s, the limit"),
     ],
 )
-def test_a_child_that_takes_too_much_is_an_error_with_its_number(
-    tmp_path: Path, confinement: SandboxLimits, message: str
+def test_a_parser_that_exceeds_a_limit_is_an_error_with_the_number(
+    tmp_path: Path, sandbox_limits: SandboxLimits, message: str
 ) -> None:
     with pytest.raises(TooLarge, match=message):
-        read(tmp_path, SLOW, confinement)
+        read(tmp_path, SLOW, sandbox_limits)
     assert read(tmp_path, "a\n1\n")
 
 
@@ -75,77 +77,77 @@ def test_a_child_that_takes_too_much_is_an_error_with_its_number(
     ("limits", "message"),
     [
         (TableLimits(rows=2), "more than 2 rows"),
-        (TableLimits(columns=1), "has 2 columns, and 1 are the most"),
+        (TableLimits(columns=1), "has 2 columns; the maximum is 1"),
         (TableLimits(cells=5), "more than 5 cells"),
     ],
 )
-def test_a_table_beyond_a_limit_is_refused_with_the_number(tmp_path: Path, limits: TableLimits, message: str) -> None:
+def test_a_table_beyond_a_limit_is_rejected_with_the_number(tmp_path: Path, limits: TableLimits, message: str) -> None:
     with pytest.raises(TableTooLarge, match=message):
         read(tmp_path, "a,b\n1,2\n3,4\n5,6\n", limits=limits)
 
 
 def test_a_category_with_more_levels_than_the_limit_is_text(tmp_path: Path) -> None:
     text = "a\n" + "".join(f"w{n}\n" for n in range(5))
-    kinds = [read(tmp_path, text, limits=TableLimits(category_levels=most)).columns[0].kind for most in (4, 5)]  # type: ignore[attr-defined]
+    kinds = [read(tmp_path, text, limits=TableLimits(category_levels=limit)).columns[0].kind for limit in (4, 5)]  # type: ignore[attr-defined]
     assert kinds == ["text", "category"]
 
 
-def wait_for_keepers(count: int) -> list[psutil.Process]:
+def wait_for_supervisors(count: int) -> list[psutil.Process]:
     until = time.monotonic() + PATIENCE
-    while len(keepers := server().children()) != count or not all(each.children() for each in keepers):
+    while len(supervisors := server().children()) != count or not all(each.children() for each in supervisors):
         assert time.monotonic() < until
-    return keepers
+    return supervisors
 
 
-def test_a_child_that_dies_is_an_error_of_the_file_and_the_next_is_read(tmp_path: Path) -> None:
+def test_a_parser_that_dies_is_an_error_and_the_next_file_is_read(tmp_path: Path) -> None:
     read(tmp_path, "a\n1\n")
-    wait_for_keepers(1)
-    with ThreadPoolExecutor(1) as beside:
-        failing = beside.submit(read, tmp_path, SLOW)
-        for keeper in wait_for_keepers(2):  # the one that is at work, and the one that is ready
-            for child in keeper.children():
-                child.kill()
-        with pytest.raises(TooLarge, match="256 MiB of memory, 60 s of computing or 60 s"):
+    wait_for_supervisors(1)
+    with ThreadPoolExecutor(1) as pool:
+        failing = pool.submit(read, tmp_path, SLOW)
+        for supervisor in wait_for_supervisors(2):  # one is working and one is ready
+            for parser in supervisor.children():
+                parser.kill()
+        with pytest.raises(TooLarge, match="256 MiB of memory, 60 s of CPU time or 60 s"):
             failing.result()
     assert read(tmp_path, "a\n1\n")
 
 
-def test_a_server_that_died_is_started_anew(tmp_path: Path) -> None:
+def test_a_server_that_died_is_started_again(tmp_path: Path) -> None:
     read(tmp_path, "a\n1\n")
     server().kill()
     wait_until_gone([server()])
     assert read(tmp_path, "a\n1\n")
 
 
-def test_many_tables_are_read_at_once(tmp_path: Path) -> None:
+def test_many_threads_share_a_reader(tmp_path: Path) -> None:
     folders = [tmp_path / str(n) for n in range(12)]
     for n, folder in enumerate(folders):
         folder.mkdir()
         (folder / "t.csv").write_text("a\n" + "1\n" * (n + 1))
-    shared = SandboxedReader(TableLimits(), ROOMY, 3)
+    reader = SandboxedReader(TableLimits(), ROOMY, 3)
     with ThreadPoolExecutor(12) as pool:
-        infos = pool.map(lambda folder: shared.read(folder / "t.csv", folder / "t.parquet", None), folders)
+        infos = pool.map(lambda folder: reader.read(folder / "t.csv", folder / "t.parquet", "csv"), folders)
         assert [info.rows for info in infos] == list(range(1, 13))
 
 
-ASKS = """
+CLIENT = """
 import sys, threading
 from pathlib import Path
 from backpropd.tabular import SandboxLimits, SandboxedReader, TableLimits
 folder = Path(sys.argv[1])
 reader = SandboxedReader(TableLimits(), SandboxLimits(2**28, 60, 60), 2)
-reader.read(folder / "small.csv", folder / "s.parquet", None)
+reader.read(folder / "small.csv", folder / "s.parquet", "csv")
 print("ready", flush=True)
-reader.read(folder / "wide.csv", folder / "w.parquet", None)
+reader.read(folder / "wide.csv", folder / "w.parquet", "csv")
 """
 
 
 @pytest.fixture
-def asking(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has a table read, and a long one after it."""
+def client_process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that reads a small table and then a slow one."""
     (tmp_path / "small.csv").write_text("a\n1\n")
     (tmp_path / "wide.csv").write_text(SLOW)
-    process = subprocess.Popen([sys.executable, "-c", ASKS, str(tmp_path)], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", CLIENT, str(tmp_path)], stdout=subprocess.PIPE)
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -153,16 +155,16 @@ def asking(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_nothing_is_left_over_when_whoever_asks_dies(asking: subprocess.Popen[bytes], how: int) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_process_survives_its_client(client_process: subprocess.Popen[bytes], signal_number: int) -> None:
     until = time.monotonic() + PATIENCE
-    while len(below := psutil.Process(asking.pid).children(recursive=True)) < 5:  # two keepers and their children
+    while len(below := psutil.Process(client_process.pid).children(recursive=True)) < 5:  # a server, two of the others
         assert time.monotonic() < until
-    os.kill(asking.pid, how)
+    os.kill(client_process.pid, signal_number)
     wait_until_gone(below)
 
 
-def test_a_child_sees_no_secret_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_of_the_service_reaches_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKPROPD_DATABASE_URL", "postgresql://secret")
     monkeypatch.setenv("PGPASSWORD", "secret")
     client._server._stop()

@@ -1,4 +1,4 @@
-"""Where a file stops being a table, and what to say of it: Arrow's complaints in our words, with the line."""
+"""Errors of a delimited file: where it stops being a table, with the line number."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from collections.abc import Iterable, Iterator
 from backpropd.errors import NotATable
 from backpropd.tabular.delimited.sniff import Dialect
 
-ROW_BYTES = 256 * 1024  # the longest row that is taken: Arrow reads up to 32 blocks of this size ahead of us
-CELL_BYTES = 64  # a wide table's row may be longer
+MAX_ROW_BYTES = 256 * 1024  # Arrow reads up to 32 blocks of this size ahead
+MAX_CELL_BYTES = 64  # a wide table may have longer rows
 
 
-def most_row_bytes(dialect: Dialect) -> int:
-    """The longest row of a file, in bytes."""
-    return max(ROW_BYTES, CELL_BYTES * len(dialect.names))
+def max_row_bytes(dialect: Dialect) -> int:
+    """The size of the longest row that is accepted."""
+    return max(MAX_ROW_BYTES, MAX_CELL_BYTES * len(dialect.names))
 
 
-def explained(message: str, dialect: Dialect) -> NotATable:
-    """Arrow's complaint about a file as our error."""
+def explain(message: str, dialect: Dialect) -> NotATable:
+    """The error for a message of Arrow's."""
     if "Expected" in message and "columns, got" in message:
-        return _ragged(dialect)
+        return _ragged_row_error(dialect)
     if "straddling" in message:
-        return too_long(dialect)
+        return long_row_error(dialect)
     return NotATable(f"the file cannot be read as a table: {message[:300]}")
 
 
 def _rows(dialect: Dialect, more: Iterable[str] = ()) -> Iterator[tuple[int, list[str]]]:
-    """The file cell by cell, each row with the line it ends at: slow, and only to find the place of a fault."""
+    """The cells of each row with the line on which it ends; slow, and only used to locate an error."""
     reader = csv.reader(itertools.chain(dialect.text.lines(), more), delimiter=dialect.delimiter)
     try:
         for row in reader:
@@ -37,38 +37,38 @@ def _rows(dialect: Dialect, more: Iterable[str] = ()) -> Iterator[tuple[int, lis
         raise NotATable(f"line {reader.line_num}: {error}") from error
 
 
-def _ragged(dialect: Dialect) -> NotATable:
+def _ragged_row_error(dialect: Dialect) -> NotATable:
     width = len(dialect.names)
     for line, row in _rows(dialect):
         if row and len(row) != width:
             return NotATable(
-                f"line {line} has {len(row)} cells where the others have {width} (it stops at column "
-                f"{min(len(row), width) + 1}): mend that line, or quote cells that hold the delimiter "
+                f"line {line} has {len(row)} cells and the other lines have {width} (the difference begins at column "
+                f"{min(len(row), width) + 1}): fix that line, or quote cells that contain the delimiter "
                 f"{dialect.delimiter!r}"
             )
-    return NotATable(f"a row has another number of cells than the {width} of the first")
+    return NotATable(f"a row does not have {width} cells as the first row has")
 
 
-def too_long(dialect: Dialect) -> NotATable:
-    """What to say of a row that no block holds."""
-    most = most_row_bytes(dialect)
-    where = "a single row"
+def long_row_error(dialect: Dialect) -> NotATable:
+    """The error for a row longer than a block."""
+    limit = max_row_bytes(dialect)
+    name = "a row"
     for line, row in _rows(dialect):
-        if sum(map(len, row)) + len(row) > most // 4:  # characters are up to four bytes
-            where = f"the row that ends at line {line}"
+        if sum(map(len, row)) + len(row) > limit // 4:  # a character takes up to four bytes
+            name = f"the row that ends at line {line}"
             break
-    return NotATable(f"{where} is longer than {most // 1024} KiB: shorten its cells, or leave that column out")
+    return NotATable(f"{name} is longer than {limit // 1024} KiB: shorten its cells, or remove that column")
 
 
-def refuse_open_quote(dialect: Dialect) -> None:
-    """Arrow takes a quote that is never closed for a cell that reaches to the end of the file: we do not.
+def check_quotes(dialect: Dialect) -> None:
+    """Raise `NotATable` for a quote that is never closed, which Arrow reads as a cell up to the end of the file.
 
-    Only an odd number of quotes makes it worth reading the file cell by cell; a quote within a word is no fault.
+    The file is read cell by cell only if its number of quotes is odd; a quote within a word is no error.
     """
     if dialect.text.quotes % 2 == 0:
         return
-    began = ended = 0
-    for line, _ in _rows(dialect, ["end"]):  # one more line: an open quote swallows it
-        began, ended = ended + 1, line
-    if began != ended:
-        raise NotATable(f"the row that begins at line {began} opens a quote that is never closed")
+    start = end = 0
+    for line, _ in _rows(dialect, ["end"]):  # an open quote includes this extra line in its row
+        start, end = end + 1, line
+    if start != end:
+        raise NotATable(f"the row that begins at line {start} opens a quote that is never closed")

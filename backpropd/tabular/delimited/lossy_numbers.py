@@ -1,8 +1,8 @@
-"""Doubts about numbers that Arrow read by itself: whether a float64 may have lost something of a cell.
+"""Signs that a float64 may have lost something of a number that Arrow converted.
 
-Leading zeros (`007`) are looked for in the bytes, infinities and whole numbers of 2^53 and beyond among the values, and
-what became 0 (`1e-400`) in the bytes again, where there is a 0. A doubt costs time, never a value: it may be about a
-cell that loses nothing, and `numerals` has the last word. The bytes are whole rows, without quotes.
+Leading zeros (`007`) are searched for in the bytes, infinities and whole numbers of 2^53 and beyond among the values,
+and underflows (`1e-400`) in the bytes if there is a 0 among the values. A false alarm costs time and never a value,
+because `number_parsing` then decides cell by cell. The bytes are whole rows without quotes.
 """
 
 from __future__ import annotations
@@ -13,66 +13,71 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from backpropd.tabular.delimited.number_parsing import MOST_WHOLE
+from backpropd.tabular.delimited.number_parsing import MAX_WHOLE
 
-CHUNK_BYTES = 96 * 1024  # what is made of it stays in a core's cache, and below what the system maps anew each time
+WINDOW_BYTES = 96 * 1024  # its temporary arrays stay in a core's cache, and are too small to be mapped anew each time
 OVERLAP = 4  # no pattern is longer than five bytes
-MANY_ZEROS = b"0" * 64  # without an exponent of three digits, a number becomes 0 only after more than 200
+MANY_ZEROS = b"0" * 64  # without an exponent of three digits, a number underflows only after more than 200 zeros
 
 Bytes = NDArray[np.uint8]
-Marks = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 
 
-def on_leading_zeros(piece: memoryview, delimiter: str) -> bool:
-    """Whether a cell seems to begin like `007`, perhaps behind spaces and a sign."""
-    edges = _marked(b"\r\n" + delimiter.encode())
-    soft = _marked(b" \t\v\f+-")
-    return any(_has_leading_zero(chunk, edges, soft) for chunk in _chunks(piece))
+def may_have_leading_zeros(chunk: memoryview, delimiter: str) -> bool:
+    """Whether a cell may begin like `007`, perhaps behind spaces and a sign."""
+    is_edge = _lookup_table(b"\r\n" + delimiter.encode())
+    is_prefix = _lookup_table(b" \t\v\f+-")
+    return any(_has_leading_zero(window, is_edge, is_prefix) for window in _windows(chunk))
 
 
-def on_size(block: pa.RecordBatch, piece: memoryview) -> bool:
-    """Whether a number of the block may be too large, or too small, for a float64 to keep it as it stands."""
+def may_be_out_of_range(block: pa.RecordBatch, chunk: memoryview) -> bool:
+    """Whether a number of the block may be too large or too small for a float64 to represent without loss."""
     columns = [column.drop_null() for column in block.columns if column.type == pa.float64()]
     x = pa.concat_arrays(columns).to_numpy() if columns else np.empty(0)
-    if len(x) and not (x.min() > -MOST_WHOLE and x.max() < MOST_WHOLE):  # NaN is in no range
+    if len(x) and not (x.min() > -MAX_WHOLE and x.max() < MAX_WHOLE):  # also true of NaN
         return True
-    return bool((x == 0).any()) and any(_has_small_exponent(chunk) or _has_zeros(chunk) for chunk in _chunks(piece))
+    return bool((x == 0).any()) and any(
+        _has_small_exponent(window) or _has_many_zeros(window) for window in _windows(chunk)
+    )
 
 
-def _chunks(piece: memoryview) -> Iterator[Bytes]:
-    yield np.frombuffer(b"\n\n" + piece[: 2 * OVERLAP] + b"\n\n", np.uint8)
-    letters = np.frombuffer(piece, np.uint8)
-    for start in range(0, len(piece), CHUNK_BYTES):
-        yield letters[max(start - OVERLAP, 0) : start + CHUNK_BYTES]
+def _windows(chunk: memoryview) -> Iterator[Bytes]:
+    """Overlapping windows of the bytes; the first one shows the beginning as if a line ended before it."""
+    yield np.frombuffer(b"\n\n" + chunk[: 2 * OVERLAP] + b"\n\n", np.uint8)
+    characters = np.frombuffer(chunk, np.uint8)
+    for start in range(0, len(chunk), WINDOW_BYTES):
+        yield characters[max(start - OVERLAP, 0) : start + WINDOW_BYTES]
 
 
-def _marked(letters: bytes) -> Marks:
-    marks = np.zeros(256, np.bool_)
-    marks[[*letters]] = True
-    return marks
+def _lookup_table(characters: bytes) -> Mask:
+    table = np.zeros(256, np.bool_)
+    table[[*characters]] = True
+    return table
 
 
-def _has_leading_zero(chunk: Bytes, edges: Marks, soft: Marks) -> bool:
-    zeros = chunk[2:-1] == ord("0")
-    zeros &= _digits(chunk[3:])
-    zeros &= chunk[1:-2] - np.uint8(ord(".")) > ord("9") - ord(".")  # most are within a number: `1.002`
-    places = np.flatnonzero(zeros) + 2
-    before, further = chunk[places - 1], chunk[places - 2]
-    return bool((edges[before] | (soft[before] & (edges | soft)[further])).any())
+def _has_leading_zero(window: Bytes, is_edge: Mask, is_prefix: Mask) -> bool:
+    zeros = window[2:-1] == ord("0")
+    zeros &= _is_digit(window[3:])
+    zeros &= window[1:-2] - np.uint8(ord(".")) > ord("9") - ord(".")  # most zeros are within a number: `1.002`
+    offsets = np.flatnonzero(zeros) + 2
+    before, two_before = window[offsets - 1], window[offsets - 2]
+    return bool((is_edge[before] | (is_prefix[before] & (is_edge | is_prefix)[two_before])).any())
 
 
-def _has_small_exponent(chunk: Bytes) -> bool:
-    exponents = chunk[:-4] | 0x20 == ord("e")
-    exponents &= chunk[1:-3] == ord("-")
-    places = np.flatnonzero(exponents)
-    return bool((_digits(chunk[places + 2]) & _digits(chunk[places + 3]) & _digits(chunk[places + 4])).any())
+def _has_small_exponent(window: Bytes) -> bool:
+    exponents = window[:-4] | 0x20 == ord("e")
+    exponents &= window[1:-3] == ord("-")
+    offsets = np.flatnonzero(exponents)
+    return bool(
+        (_is_digit(window[offsets + 2]) & _is_digit(window[offsets + 3]) & _is_digit(window[offsets + 4])).any()
+    )
 
 
-def _has_zeros(chunk: Bytes) -> bool:
-    eights = chunk[: len(chunk) // 8 * 8].view(np.uint64) == 0x3030303030303030
-    return bool(eights.any()) and MANY_ZEROS in chunk.tobytes()
+def _has_many_zeros(window: Bytes) -> bool:
+    eights = window[: len(window) // 8 * 8].view(np.uint64) == 0x3030303030303030
+    return bool(eights.any()) and MANY_ZEROS in window.tobytes()
 
 
-def _digits(letters: Bytes) -> Marks:
-    found: Marks = letters - np.uint8(ord("0")) < 10
+def _is_digit(characters: Bytes) -> Mask:
+    found: Mask = characters - np.uint8(ord("0")) < 10
     return found

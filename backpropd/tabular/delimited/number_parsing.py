@@ -1,4 +1,4 @@
-"""Numerals: text becomes float64, a block at a time, if a float64 keeps what is written."""
+"""Cells as float64, a block at a time, if a float64 represents every one of them without loss."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-MOST_WHOLE = 2.0**53  # from here on, different whole numbers become the same float64
+MAX_WHOLE = 2.0**53  # from here on, different whole numbers become the same float64
 WHOLE = r"^[+-]?\d+\.?0*$"
-NOT_ZERO = r"^[+-]?[0.]*[1-9]"
-SHORTEST_UNDERFLOW = len("1e-324")
+NONZERO = r"^[+-]?[0.]*[1-9]"
+MIN_UNDERFLOW_LENGTH = len("1e-324")
 
 
-def numbers_in(cells: pa.StringArray) -> pa.DoubleArray | None:
-    """The cells as float64, or None if one is no number by the rule in `columns`; spaces around do not count."""
+def parse_numbers(cells: pa.StringArray) -> pa.DoubleArray | None:
+    """The cells as float64, ignoring spaces around them; None if one is no number by the rule in `columns`."""
     try:
         numbers = cells.cast(pa.float64())
     except pa.ArrowInvalid:
@@ -28,38 +28,38 @@ def numbers_in(cells: pa.StringArray) -> pa.DoubleArray | None:
         except pa.ArrowInvalid:
             return None
     x = numbers.drop_null().to_numpy() if numbers.null_count else numbers.to_numpy()
-    return numbers if _kept(cells.drop_null() if cells.null_count else cells, x) else None
+    return numbers if _is_lossless(cells.drop_null() if cells.null_count else cells, x) else None
 
 
-def _kept(cells: pa.StringArray, x: NDArray[Any]) -> bool:
-    """Whether the float64 `x` (n,) lose nothing of the cells (n,) they were read from."""
+def _is_lossless(cells: pa.StringArray, x: NDArray[Any]) -> bool:
+    """Whether the float64 `x` (n,) represent the cells (n,) without loss."""
     if not len(x):
         return True
     low, high = float(x.min()), float(x.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         return False
-    if max(-low, high) >= MOST_WHOLE and _any(cells, np.abs(x) >= MOST_WHOLE, WHOLE):
+    if max(-low, high) >= MAX_WHOLE and _any_matches(cells, np.abs(x) >= MAX_WHOLE, WHOLE):
         return False
-    if low <= 0 <= high and _any(cells, (x == 0) & _as_long_as_an_underflow(cells), NOT_ZERO):
+    if low <= 0 <= high and _any_matches(cells, (x == 0) & _is_long_enough_to_underflow(cells), NONZERO):
         return False
-    return not _padded(cells)
+    return not _has_leading_zero(cells)
 
 
-def _any(cells: pa.StringArray, suspects: NDArray[np.bool_], pattern: str) -> bool:
-    """Whether one of the suspects is written like this: patterns are dear, so only few cells meet one."""
+def _any_matches(cells: pa.StringArray, suspects: NDArray[np.bool_], pattern: str) -> bool:
+    """Whether a suspect matches; regular expressions are expensive, so few cells are tested."""
     return bool(suspects.any()) and pc.any(pc.match_substring_regex(cells.filter(suspects), pattern)).as_py()
 
 
-def _as_long_as_an_underflow(cells: pa.StringArray) -> NDArray[np.bool_]:
+def _is_long_enough_to_underflow(cells: pa.StringArray) -> NDArray[np.bool_]:
     lengths: NDArray[np.int32] = pc.binary_length(cells).to_numpy()
-    return lengths >= SHORTEST_UNDERFLOW
+    return lengths >= MIN_UNDERFLOW_LENGTH
 
 
-def _padded(cells: pa.StringArray) -> bool:
-    """Whether a number has a digit behind a leading zero, as `007`: from the bytes, for every cell is looked at."""
-    _, offsets, letters = cells.buffers()
+def _has_leading_zero(cells: pa.StringArray) -> bool:
+    """Whether a number has a digit behind a leading zero, as `007`; reads the bytes, because every cell is tested."""
+    _, offsets, characters = cells.buffers()
     edges = np.frombuffer(offsets, np.int32)[cells.offset : cells.offset + len(cells) + 1]
-    byte = np.frombuffer(letters, np.uint8)
+    byte = np.frombuffer(characters, np.uint8)
     starts, ends = edges[:-1], edges[1:]
     sign = byte[starts]
     starts = starts + ((sign == ord("+")) | (sign == ord("-")))

@@ -1,4 +1,4 @@
-"""Sniff a file: its encoding, its delimiter, its columns' names, and where its rows begin."""
+"""The dialect of a delimited file: encoding, delimiter, column names, and the offset of the first row."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TextIO
 
 from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
-from backpropd.tabular.delimited.header import is_header, names_in
-from backpropd.tabular.delimited.text_encoding import Text, text_of
+from backpropd.tabular.delimited.header import column_names, is_header
+from backpropd.tabular.delimited.text_encoding import TextFile, open_text
 
-SAMPLE = 256 * 1024  # characters; the row that reaches so far is read to its end
-WIDEST_ROW = 16 * 1024 * 1024
+SAMPLE_CHARACTERS = 256 * 1024  # the row that reaches this far is read to its end
+MAX_FIRST_ROW = 16 * 1024 * 1024  # characters
 DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to read a file: its text, its delimiter, its columns' names, the byte where its rows begin."""
+    """How to read a file; `start` is the byte offset of its first row."""
 
-    text: Text
+    text: TextFile
     delimiter: str
     names: tuple[str, ...]
     start: int
@@ -30,14 +30,14 @@ class Dialect:
 
 @dataclass(frozen=True)
 class _Sample:
-    """A file's first rows under one delimiter; the first of them ends after so many characters."""
+    """A file's first rows, split by one delimiter; the first row ends after `first_row_end` characters."""
 
     rows: list[list[str]]
-    first_ends: int
+    first_row_end: int
 
     @property
-    def agreement(self) -> tuple[float, int]:
-        """The share of rows that are as wide as most, then that width; a single column agrees with nobody."""
+    def score(self) -> tuple[float, int]:
+        """The share of rows with the most frequent width, 0 for a width of 1; then that width."""
         widths = Counter(map(len, self.rows))
         if not widths:
             return 0.0, 0
@@ -45,54 +45,55 @@ class _Sample:
         return (count / widths.total() if width > 1 else 0.0, width)
 
 
-def sniff(path: Path, delimiter: str | None, most_columns: int) -> Dialect:
-    """Look at the beginning of a file.
+def sniff(path: Path, delimiter: str | None, max_columns: int) -> Dialect:
+    """The dialect, from the beginning of a file.
 
-    Raises `NotATable` for what is none, `TableTooLarge` for too many columns, `EmptyDataset` for an empty file.
+    Raises `NotATable`, `TableTooLarge` for too many columns, and `EmptyDataset` for an empty file.
     """
-    text = text_of(path)
-    samples = {each: _sample(text, each) for each in ([delimiter] if delimiter else DELIMITERS)}
-    delimiter = max(samples, key=lambda each: samples[each].agreement)
+    text = open_text(path)
+    samples = {each: _read_sample(text, each) for each in ([delimiter] if delimiter else DELIMITERS)}
+    delimiter = max(samples, key=lambda each: samples[each].score)
     sample = samples[delimiter]
     if not sample.rows:
         raise EmptyDataset("the file is empty: send a header and at least one row")
     first, *below = sample.rows
-    if sample.first_ends >= WIDEST_ROW:
-        raise NotATable(f"the first row is longer than {WIDEST_ROW // 2**20} MiB: is a quote left open?")
-    if len(first) > most_columns:
-        raise TableTooLarge(f"the table has {len(first)} columns, and {most_columns} are the most taken here")
+    if sample.first_row_end >= MAX_FIRST_ROW:
+        raise NotATable(f"the first row is longer than {MAX_FIRST_ROW // 2**20} MiB: is a quote not closed?")
+    if len(first) > max_columns:
+        raise TableTooLarge(f"the table has {len(first)} columns; the maximum is {max_columns}")
     if is_header(first, below):
-        return Dialect(text, delimiter, names_in(first), text.mark + _bytes_of(text, sample.first_ends))
-    return Dialect(text, delimiter, tuple(f"column_{n}" for n in range(1, len(first) + 1)), text.mark)
+        start = text.bom_bytes + _encoded_size(text, sample.first_row_end)
+        return Dialect(text, delimiter, column_names(first), start)
+    return Dialect(text, delimiter, column_names([""] * len(first)), text.bom_bytes)
 
 
-def _sample(text: Text, delimiter: str) -> _Sample:
-    csv.field_size_limit(WIDEST_ROW)
+def _read_sample(text: TextFile, delimiter: str) -> _Sample:
+    csv.field_size_limit(MAX_FIRST_ROW)
     rows: list[list[str]] = []
-    first_ends = 0
+    first_row_end = 0
     with text.open() as file:
-        lines = _Lines(file)
+        lines = _BoundedLines(file)
         for row in csv.reader(lines, delimiter=delimiter):
             if row:
-                first_ends = first_ends or lines.size
+                first_row_end = first_row_end or lines.characters
                 rows.append(row)
-            if lines.size >= SAMPLE:
+            if lines.characters >= SAMPLE_CHARACTERS:
                 break
-    return _Sample(rows, first_ends)
+    return _Sample(rows, first_row_end)
 
 
-class _Lines:
-    """The lines of a file, no more than the widest row's characters in all; `size` counts them as they are taken."""
+class _BoundedLines:
+    """The lines of a file up to `MAX_FIRST_ROW` characters; `characters` counts those read."""
 
     def __init__(self, file: TextIO) -> None:
-        self.file, self.size = file, 0
+        self.file, self.characters = file, 0
 
     def __iter__(self) -> Iterator[str]:
-        while line := self.file.readline(WIDEST_ROW - self.size):
-            self.size += len(line)
+        while line := self.file.readline(MAX_FIRST_ROW - self.characters):
+            self.characters += len(line)
             yield line
 
 
-def _bytes_of(text: Text, characters: int) -> int:
+def _encoded_size(text: TextFile, characters: int) -> int:
     with text.open() as file:
         return len(file.read(characters).encode(text.encoding))

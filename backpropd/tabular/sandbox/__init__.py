@@ -1,4 +1,19 @@
-"""Uploaded files are read in a process of their own, within limits: `client` asks, `server` reads.
+"""The sandbox, in which uploaded files are parsed within limits of memory and time. File formats do not belong here.
 
-How a format is read does not belong here.
+Four processes take part, and all end when the first one does:
+
+- the *client*, a process of the API (`client`), starts one server and keeps a control socket to it;
+- the *server* (`server`) has imported everything and forks; it always has a supervisor ready for the next file;
+- a *supervisor* per file forks a parser, watches it, and kills it when it exceeds a limit;
+- a *parser* per file reads the file and ends.
+
+For each file the client makes a socket pair, its *connection*:
+
+1. client to server, on the control socket: one byte with the file descriptor of the connection's other end;
+2. server to supervisor: one byte with the same descriptor;
+3. supervisor to client, on the connection: an empty line, once it runs;
+4. client to supervisor: the request, a JSON object, and the end of the stream;
+5. supervisor to parser: one byte with the descriptor, then the request;
+6. parser to client: the answer, a line of JSON. If a limit was exceeded or the parser died the supervisor sends it.
+   If the connection closes without one, the supervisor died.
 """

@@ -1,8 +1,4 @@
-"""Tables that nobody vouches for are read in a process of their own: this is the side that asks for it.
-
-A server process (`backpropd.tabular.sandbox.server`) has imported all that reading takes, and forks a child for every
-table. It ends, and every child with it, when its control socket closes: with whoever asks, however that ends.
-"""
+"""The client side of the sandbox: it starts the server process and has files parsed."""
 
 from __future__ import annotations
 
@@ -22,79 +18,81 @@ from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.ingest import IngestedTable
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 
-GRACE = 5.0  # seconds beyond the child's own clock
-KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of the environment: a child sees no secret
+GRACE = 5.0  # seconds beyond the wall-clock limit
+INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")  # and PYTHON*: no secret reaches a parser
 MIB = 2**20
+UNAVAILABLE = "no process could be started to read the table: try again"
 
 
 class SandboxedReader:
-    """Reads tables, so many at once; the others wait."""
+    """Ingests files in the sandbox, at most `max_concurrent` at a time; further calls wait."""
 
-    def __init__(self, limits: TableLimits, confinement: SandboxLimits, at_once: int) -> None:
-        self._limits, self._confinement = limits, confinement
-        self._places = threading.BoundedSemaphore(at_once)
+    def __init__(self, table_limits: TableLimits, sandbox_limits: SandboxLimits, max_concurrent: int) -> None:
+        self._table_limits, self._sandbox_limits = table_limits, sandbox_limits
+        self._slots = threading.BoundedSemaphore(max_concurrent)
 
-    def read(self, source: Path, destination: Path, delimiter: str | None) -> IngestedTable:
-        """What `ingest` does, and raises.
+    def read(self, source: Path, destination: Path, format: str) -> IngestedTable:
+        """`ingest` in the sandbox.
 
-        Raises, too:
-            TooLarge: reading it would take more memory or time than is allowed; the message has the number.
+        Raises what `ingest` raises, and:
+            TooLarge: reading exceeded the memory or time limit; the message has the number.
             Unavailable: no process could be started.
         """
-        asked = {
+        request = {
             "source": str(source),
             "destination": str(destination),
-            "delimiter": delimiter,
-            "limits": vars(self._limits),
-            "confinement": vars(self._confinement),
+            "format": format,
+            "table_limits": vars(self._table_limits),
+            "sandbox_limits": vars(self._sandbox_limits),
         }
-        with self._places, _server.child() as child:
-            return self._info(_ask(child, json.dumps(asked).encode(), self._confinement.seconds + GRACE))
+        with self._slots, _server.connect() as connection:
+            answer = _exchange(connection, json.dumps(request).encode(), self._sandbox_limits.seconds + GRACE)
+        return self._table_from(answer)
 
-    def _info(self, answer: dict[str, Any]) -> IngestedTable:
+    def _table_from(self, answer: dict[str, Any]) -> IngestedTable:
         if "error" in answer:
             raise getattr(errors, answer["error"])(answer["detail"])
-        if "over" in answer:
-            raise errors.TooLarge(self._over(answer["over"]))
-        if "fault" in answer:
-            raise RuntimeError(f"reading a table failed\n{answer['fault']}")
+        if "exceeded" in answer:
+            raise errors.TooLarge(self._exceeded_message(answer["exceeded"]))
+        if "traceback" in answer:
+            raise RuntimeError(f"reading a table failed\n{answer['traceback']}")
         return IngestedTable(answer["format"], answer["rows"], tuple(map(ColumnInfo.from_json, answer["columns"])))
 
-    def _over(self, what: str) -> str:
-        most = self._confinement
-        memory, cpu, clock = f"{most.memory_bytes // MIB} MiB of memory", f"{most.cpu_seconds} s", f"{most.seconds} s"
-        limit = {
-            "memory": f"more than {memory}",
-            "cpu": f"more than {cpu} of computing",
-            "clock": f"longer than {clock}",
-        }.get(what, f"more than {memory}, {cpu} of computing or {clock}")
-        return f"reading this table takes {limit}, the most allowed here: send fewer or shorter rows"
+    def _exceeded_message(self, limit: str) -> str:
+        limits = self._sandbox_limits
+        texts = {
+            "memory": f"{limits.memory_bytes // MIB} MiB of memory",
+            "cpu": f"{limits.cpu_seconds} s of CPU time",
+            "clock": f"{limits.seconds} s",
+        }
+        text = texts.get(limit) or "{memory}, {cpu} or {clock}".format(**texts)
+        return f"reading this table takes more than {text}, the limit: send fewer or shorter rows"
 
 
 def start_sandbox() -> None:
-    """Start the server process, so that the first table need not wait for it."""
-    _server.child().close()
+    """Start the server process, so that the first file does not wait for it."""
+    _server.connect().close()
 
 
-def _ask(child: socket.socket, asked: bytes, seconds: float) -> dict[str, Any]:
-    """What the child answers, or that it died. Raises `errors.Unavailable` if none was born."""
-    child.settimeout(seconds)
+def _exchange(connection: socket.socket, request: bytes, timeout: float) -> dict[str, Any]:
+    """The answer to a request, or which limit was exceeded. Raises `errors.Unavailable` if no supervisor ran."""
+    connection.settimeout(timeout)
     try:
-        with child.makefile("rb") as answers:
-            if not answers.readline():
-                raise errors.Unavailable("no process could be started to read the table: try again")
-            child.sendall(asked)
-            child.shutdown(socket.SHUT_WR)
-            answer: dict[str, Any] = json.loads(answers.readline() or '{"over": "something"}')
+        with connection.makefile("rb") as lines:
+            if not lines.readline():
+                raise errors.Unavailable(UNAVAILABLE)
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            answer: dict[str, Any] = json.loads(lines.readline() or '{"exceeded": "unknown"}')
             return answer
     except TimeoutError:
-        return {"over": "clock"}
+        return {"exceeded": "clock"}
     except OSError:
-        return {"over": "something"}
+        return {"exceeded": "unknown"}
 
 
 class _Server:
-    """The server process, started when it is first needed, and anew if it died."""
+    """The server process, started when first used, and again if it died or this process is a fork."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -102,21 +100,21 @@ class _Server:
         self._control: socket.socket | None = None
         self._owner = 0
 
-    def child(self) -> socket.socket:
-        """The line to a fresh child. Raises `errors.Unavailable`."""
+    def connect(self) -> socket.socket:
+        """A connection to a supervisor. Raises `errors.Unavailable`."""
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             for _ in range(2):
                 try:
-                    socket.send_fds(self._running(), [b"."], [theirs.fileno()])
+                    socket.send_fds(self._control_socket(), [b"."], [theirs.fileno()])
                     return ours
                 except OSError:
                     self._stop()
         ours.close()
-        raise errors.Unavailable("no process can be started to read the table: try again")
+        raise errors.Unavailable(UNAVAILABLE)
 
-    def _running(self) -> socket.socket:
-        if self._owner != os.getpid():  # a fork has nothing of its parent's
+    def _control_socket(self) -> socket.socket:
+        if self._owner != os.getpid():  # a fork does not own its parent's server
             self._process = self._control = None
         if self._control is None:
             self._control, theirs = socket.socketpair()
@@ -129,7 +127,7 @@ class _Server:
                     env=_environment(),
                     start_new_session=True,
                 )
-            Finalize(self, self._stop, exitpriority=0)  # `atexit` is not asked at the end of a server's worker
+            Finalize(self, self._stop, exitpriority=0)  # `atexit` does not run in a web server's worker process
         return self._control
 
     def _stop(self) -> None:
@@ -141,8 +139,10 @@ class _Server:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("PYTHON")}
-    return kept | ONE_THREAD
+    inherited = {
+        name: value for name, value in os.environ.items() if name in INHERITED_VARIABLES or name.startswith("PYTHON")
+    }
+    return inherited | ONE_THREAD
 
 
 _server = _Server()

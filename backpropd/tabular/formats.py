@@ -1,0 +1,57 @@
+"""The file formats that can be uploaded: their names, media types, file extensions and readers.
+
+A new format is a module with a `TableReader` and an entry in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from backpropd.tabular.delimited.reader import open_delimited
+
+
+class TableReader(Protocol):
+    """An opened file, which can be read several times."""
+
+    format: str
+    """The format found, which may differ from the declared one."""
+    names: Sequence[str]
+    """The columns' names."""
+    text_columns: set[str]
+    """The columns that hold strings; the others hold finite float64. Names may be added while the file is read."""
+
+    def __iter__(self) -> Generator[list[pa.Array], None, None]:
+        """Blocks of rows, each a list of the columns' values. Raises `errors.NotATable`."""
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A format: how a request or a file name declares it, and what opens a file (path, maximum number of columns)."""
+
+    name: str
+    media_types: tuple[str, ...]
+    extensions: tuple[str, ...]
+    open: Callable[[Path, int], TableReader]
+
+
+FORMATS = {
+    each.name: each
+    for each in (
+        # the delimiter is detected unless the tab is declared, so these may be TSV too
+        FileFormat(
+            "csv",
+            ("text/csv", "application/csv", "text/plain", "application/octet-stream"),
+            (".csv", ".txt"),
+            open_delimited,
+        ),
+        FileFormat("tsv", ("text/tab-separated-values",), (".tsv", ".tab"), partial(open_delimited, delimiter="\t")),
+    )
+}
+DEFAULT_FORMAT = "csv"
+FORMAT_OF_MEDIA_TYPE = {media_type: each.name for each in FORMATS.values() for media_type in each.media_types}
