@@ -440,7 +440,7 @@ def test_a_class_that_only_the_other_table_has_fails_the_run_by_its_name(tmp_pat
     learner = Learner(tmp_path / "a", "x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(30)))
     other = Learner(tmp_path / "b", "x,y\n1,0\n2,7\n")
     plan = learner.plan("y", validation=other)
-    with pytest.raises(errors.Invalid, match="'y' holds '7', which is none of the classes"):
+    with pytest.raises(errors.Invalid, match="'y' holds '7', which is not one of the model's classes"):
         learner.run(plan, validation=other.source)
 
 

@@ -87,7 +87,7 @@ def test_an_upload_that_says_it_is_too_large_is_refused_before_it_comes(http: Fl
 
 def test_a_ragged_table_is_told_its_line(http: FlaskClient) -> None:
     answer = http.post("/v1/datasets", data='a,b\n"x\ny",2\n3\n', headers=CSV)
-    assert "line 4 has 1 cells where the others have 2" in answer.json["detail"]  # type: ignore[index]
+    assert "line 4 has 1 cells and the other lines have 2" in answer.json["detail"]  # type: ignore[index]
 
 
 def test_an_idempotency_key_makes_one_dataset(http: FlaskClient) -> None:
