@@ -13,16 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd import errors, tabular
+from backpropd import errors, nn, tabular
 from backpropd.learn.build import Resolved, is_multi_label, loss_name
 from backpropd.nn import Batch
 from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, TargetEncoder
 
 Array = NDArray[Any]
 Indices = NDArray[np.intp]
-
-SCALINGS = {"linear": "standard", "tanh": "symmetric", "softsign": "symmetric"}
-"""How targets are scaled for an output activation; for any other, to [0, 1]."""
 
 
 class Source(NamedTuple):
@@ -107,7 +104,7 @@ def encode_target(spec: Resolved, target: TargetEncoder, table: Table) -> Array:
         return encoded.astype(dtype)
     if outputs == 1:
         return encoded.astype(dtype).reshape(-1, 1)
-    if loss_name(spec["training"]) == "cross_entropy":
+    if nn.LOSSES[loss_name(spec["training"])].takes_classes:
         return encoded
     return np.eye(outputs, dtype=dtype)[encoded]
 
@@ -133,8 +130,8 @@ def _classes(spec: Resolved, source: Source, targets: Table) -> TargetEncoder | 
 
 
 def _scaled(spec: Resolved, source: Source, targets: Table, fitted: Indices) -> TargetEncoder:
-    counts = is_multi_label(spec) or loss_name(spec["training"]) == "poisson"
-    scaling = "none" if counts else SCALINGS.get(spec["network"]["output_activation"], "unit")
+    unscaled = is_multi_label(spec) or nn.LOSSES[loss_name(spec["training"])].takes_counts
+    scaling = "none" if unscaled else nn.ACTIVATIONS[spec["network"]["output_activation"]].target_scaling
     return TargetEncoder.fit_scaling(targets, _infos(source, spec["target"]), fitted, scaling)
 
 

@@ -8,7 +8,7 @@ for epoch in fit(network, Batch(x, y), None, training, state):
 h = network.predict(state.theta, x)
 """
 
-from backpropd.nn.feedforward.activations import ACTIVATIONS
+from backpropd.nn.feedforward.activations import ACTIVATIONS, Task
 from backpropd.nn.feedforward.initializers import INITIALIZERS
 from backpropd.nn.feedforward.losses import (
     LOSSES,
@@ -20,8 +20,10 @@ from backpropd.nn.feedforward.losses import (
     SquaredError,
 )
 from backpropd.nn.feedforward.network import Batch, LayerSpec, Network, Spec
+from backpropd.nn.feedforward.normalization import NormalizationKind
+from backpropd.nn.hyperparameters import hyperparameters
 from backpropd.nn.kernels.prediction import row_predictor
-from backpropd.nn.layout import Layout
+from backpropd.nn.layout import DType, Layout
 from backpropd.nn.neurons.mcculloch_pitts import McCullochPitts
 from backpropd.nn.neurons.perceptron import Perceptron
 from backpropd.nn.neurons.perceptron_network import PerceptronNetwork
@@ -53,6 +55,7 @@ __all__ = [
     "Batch",
     "BinaryCrossEntropy",
     "CrossEntropy",
+    "DType",
     "EarlyStopping",
     "Epoch",
     "Huber",
@@ -62,6 +65,7 @@ __all__ = [
     "Nadam",
     "Network",
     "Neuron",
+    "NormalizationKind",
     "Perceptron",
     "PerceptronNetwork",
     "Poisson",
@@ -70,11 +74,13 @@ __all__ = [
     "Spec",
     "SquaredError",
     "State",
+    "Task",
     "Trace",
     "Training",
     "fit",
     "fit_in_chunks",
     "fit_neuron",
+    "hyperparameters",
     "restore_neuron",
     "row_predictor",
     "start_neuron",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
-"""An array of the network's dtype; its shape stands in the docstring or the comment beside it."""
+"""An array of the network's dtype; its shape is in the docstring or the comment beside it."""
+
+DType: TypeAlias = Literal["float32", "float64"]
 
 
 class Layout:

@@ -82,13 +82,6 @@ class OneOf:
         return core_schema.literal_schema(list(self.names))
 
 
-Rate = Annotated[float, Field(gt=0, le=1e6)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Amount = Annotated[float, Field(ge=0, le=1e6)]
-Positive = Annotated[float, Field(gt=0, le=1e6)]
-Tiny = Annotated[float, Field(gt=0, le=1)]
-Factor = Annotated[float, Field(gt=0, lt=1)]
-Anywhere = Annotated[float, Field(ge=-1e6, le=1e6)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_]+$", max_length=64)]
 
 

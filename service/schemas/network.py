@@ -4,66 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from service.schemas.fields import Anywhere, ColumnName, Input, Int, Positive, Share
-
-
-class Orthogonal(Input):
-    """`gain` times a matrix with orthonormal columns or rows."""
-
-    name: Literal["orthogonal"]
-    gain: Positive = 1.0
-
-
-class Uniform(Input):
-    """Uniform from `low` to `high`."""
-
-    name: Literal["uniform"]
-    low: Anywhere = -0.05
-    high: Anywhere = 0.05
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Uniform:
-        if self.low >= self.high:
-            raise ValueError("low must be below high")
-        return self
-
-
-class Normal(Input):
-    """Normal with a mean and a standard deviation."""
-
-    name: Literal["normal"]
-    mean: Anywhere = 0.0
-    std: Positive = 0.05
-
-
-class PlainInitializer(Input):
-    """An initializer without parameters."""
-
-    name: Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "zeros"]
-
-
-InitializerName = Literal[
-    "auto", "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_normal", "orthogonal", "uniform",
-    "normal", "zeros",
-]  # fmt: skip
-Initializer = InitializerName | Annotated[PlainInitializer | Orthogonal | Uniform | Normal, Field(discriminator="name")]
-HiddenActivation = Literal[
-    "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "softsign", "linear",
-]  # fmt: skip
-OutputActivation = HiddenActivation | Literal["auto", "softmax", "exponential"]
+from backpropd import nn
+from backpropd.nn.hyperparameters import Fraction
+from service.schemas.algorithms import HiddenActivation, Initializer, OutputActivation
+from service.schemas.fields import ColumnName, Input, Int
 
 
 class Layer(Input):
-    """A hidden layer; `dropout` is the share of its values that is dropped in training."""
+    """A hidden layer; `dropout` is the fraction of its values that is dropped in training."""
 
     units: Annotated[Int, Field(ge=1, le=1_000_000)]
     activation: HiddenActivation = "tanh"
     initializer: Initializer = "auto"
     use_bias: bool = True
-    dropout: Share = 0.0
-    normalization: Literal["batch", "layer"] | None = None
+    dropout: Fraction = 0.0
+    normalization: nn.NormalizationKind | None = None
 
 
 class Network(Input):

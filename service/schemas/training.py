@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.schemas.fields import Amount, ColumnName, Count, Identifier, Input, Int, Positive, Share
-from service.schemas.optimizers import Adam, Optimizer
-from service.schemas.schedules import Schedule
+from backpropd import nn
+from backpropd.nn.hyperparameters import Fraction, NonNegative, Positive
+from service.schemas.algorithms import DEFAULT_OPTIMIZER, Loss, Optimizer, Schedule
+from service.schemas.fields import ColumnName, Count, Identifier, Input, Int
 
 
 class EarlyStopping(Input):
@@ -20,48 +21,32 @@ class EarlyStopping(Input):
 
     monitor: Literal["validation_loss", "loss"] | None = None
     patience: Count = 10
-    min_delta: Amount = 0.0
+    min_delta: NonNegative = 0.0
     restore_best: bool = True
     start_epoch: Count = 1
-
-
-class PlainLoss(Input):
-    """A loss without parameters."""
-
-    name: Literal["squared_error", "absolute_error", "cross_entropy", "binary_cross_entropy", "poisson"]
-
-
-class Huber(Input):
-    """Squared up to `delta`, straight beyond, in the unit that the target is scaled to (Huber 1964)."""
-
-    name: Literal["huber"]
-    delta: Positive = 1.0
-
-
-LossName = Literal[
-    "auto", "squared_error", "absolute_error", "huber", "cross_entropy", "binary_cross_entropy", "poisson"
-]  # fmt: skip
 
 
 class Training(Input):
     """How to train. What is left out is decided at submission, and shown in the job."""
 
-    loss: LossName | Annotated[PlainLoss | Huber, Field(discriminator="name")] = "auto"
-    label_smoothing: Share = 0.0
-    class_weight: Literal["balanced"] | Annotated[dict[str, Amount], Field(min_length=1, max_length=1000)] | None = None
+    loss: Loss = "auto"
+    label_smoothing: Fraction = 0.0
+    class_weight: (
+        Literal["balanced"] | Annotated[dict[str, NonNegative], Field(min_length=1, max_length=1000)] | None
+    ) = None
     sample_weight: ColumnName | None = None
-    optimizer: Annotated[Optimizer, Field(discriminator="name")] = Adam()
-    schedule: Annotated[Schedule, Field(discriminator="name")] | None = None
+    optimizer: Optimizer = DEFAULT_OPTIMIZER
+    schedule: Schedule | None = None
     warmup_epochs: Annotated[Int, Field(ge=0, lt=2**31)] = 0
-    l1: Amount = 0.0
-    l2: Amount = 0.0
-    weight_decay: Amount | None = None
+    l1: NonNegative = 0.0
+    l2: NonNegative = 0.0
+    weight_decay: NonNegative | None = None
     max_norm: Positive | None = None
     gradient_clip_norm: Positive | None = None
     gradient_clip_value: Positive | None = None
     epochs: Count = 100
     batch_size: Literal["full"] | Count | None = None
-    validation_fraction: Share | None = None
+    validation_fraction: Fraction | None = None
     validation_dataset_id: Identifier | None = None
     validation_column: ColumnName | None = None
     early_stopping: EarlyStopping | None = None
@@ -72,5 +57,5 @@ class Training(Input):
     keep_optimizer_state: bool = False
     warm_start_model_id: Identifier | None = None
     seed: Annotated[Int, Field(ge=0, lt=2**63)] | None = None
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: nn.DType = "float32"
     engine: Literal["auto", "numpy", "numba"] = "auto"

@@ -130,7 +130,7 @@ def test_labels_are_no_classes_that_could_weigh(tmp_path: Path) -> None:
     with pytest.raises(errors.Invalid, match="several labels") as caught:
         learner.plan(["a", "b"], class_weight="balanced")
     assert caught.value.problems[0].pointer == "/training/class_weight"
-    with pytest.raises(errors.Invalid, match="answers with logistic"):
+    with pytest.raises(errors.Invalid, match="needs the output activation logistic"):
         learner.plan(["a", "b"], network={"output_activation": "softmax"})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,38 +9,28 @@ from backpropd import errors, nn
 from backpropd.learn.build import loss_name
 from backpropd.tabular import ColumnInfo
 
-# What is answered: one of several classes, a truth for each of several labels, or numbers.
-CLASSES, LABELS, NUMBERS = "classification", "classification with several targets", "regression"
-
-ACTIVATIONS = {
-    CLASSES: ("logistic", "softmax"),
-    LABELS: ("logistic",),
-    NUMBERS: tuple(name for name in nn.ACTIVATIONS if name != "softmax"),
+TASKS: dict[nn.Task, str] = {
+    "classification": "classification",
+    "multi_label": "classification with several targets",
+    "regression": "regression",
 }
-"""The output activations that can say it."""
-
-CALLED_FOR = {"cross_entropy": "softmax", "binary_cross_entropy": "logistic", "poisson": "exponential"}
-"""The output activation that a loss cannot do without."""
-
-RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "silu", "softplus")
-"""Activations that let about half of what comes through: He et al. 2015 start them wider."""
 
 
 def resolve_network(
     wanted: Mapping[str, Any], loss: Any, task: str, target: Sequence[str], outputs: int
 ) -> tuple[dict[str, Any], Any]:
     """The network with every `auto` decided, and the loss with its parameters."""
-    answer = NUMBERS if task == "regression" else CLASSES if len(target) == 1 else LABELS
+    answer: nn.Task = "regression" if task == "regression" else "classification" if len(target) == 1 else "multi_label"
     name = loss if isinstance(loss, str) else loss["name"]
     activation = wanted["output_activation"]
     if activation == "auto":
         activation = _output_activation(answer, outputs, name)
-    if activation not in ACTIVATIONS[answer]:
+    if activation not in (outputs_for := _outputs_for(answer)):
         raise errors.Invalid(
-            f"{answer} answers with {' or '.join(ACTIVATIONS[answer])}: use one of them, or auto",
+            f"{TASKS[answer]} needs the output activation {' or '.join(outputs_for)}: use one of them, or auto",
             pointer="/network/output_activation",
         )
-    units = 1 if answer == CLASSES and outputs == 2 and activation == "logistic" else outputs
+    units = 1 if answer == "classification" and outputs == 2 and activation == "logistic" else outputs
     general = wanted["initializer"]
     network = {
         "kind": wanted["kind"],
@@ -67,57 +56,60 @@ def _initializer(own: Any, general: Any, activation: str) -> str | dict[str, Any
     for wanted in (own, general):
         if wanted not in (None, "auto"):
             return with_parameters(wanted)
-    if activation == "selu":
-        return "lecun_normal"
-    return "he_uniform" if activation in RECTIFIERS else "glorot_uniform"
+    return nn.ACTIVATIONS[activation].initializer
 
 
 def with_parameters(wanted: str | Mapping[str, Any]) -> str | dict[str, Any]:
-    """An initializer with all the parameters that it takes; its name alone if it takes none."""
+    """An initializer with all its parameters; its name alone if it has none."""
+    return _with_parameters(nn.INITIALIZERS, wanted)
+
+
+def _with_parameters(registry: Mapping[str, type[Any]], wanted: str | Mapping[str, Any]) -> str | dict[str, Any]:
     given = {"name": wanted} if isinstance(wanted, str) else dict(wanted)
-    taken = inspect.signature(nn.INITIALIZERS[given["name"]]).parameters.values()
-    defaults = {each.name: each.default for each in taken if each.default is not each.empty}
-    return {**given, **defaults, **given} if defaults else str(given["name"])
+    name = given.pop("name")
+    parameters = vars(registry[name](**given))
+    return {"name": name, **parameters} if parameters else str(name)
 
 
-def _output_activation(answer: str, outputs: int, loss: str) -> str:
-    if loss in CALLED_FOR and CALLED_FOR[loss] in ACTIVATIONS[answer]:
-        return CALLED_FOR[loss]
-    if answer == NUMBERS:
+def _outputs_for(answer: nn.Task) -> list[str]:
+    return [name for name, activation in nn.ACTIVATIONS.items() if answer in activation.tasks]
+
+
+def _output_activation(answer: nn.Task, outputs: int, loss: str) -> str:
+    required = None if loss == "auto" else nn.LOSSES[loss].fused_with
+    if required in _outputs_for(answer):
+        return str(required)
+    if answer == "regression":
         return "linear"
-    return "logistic" if answer == LABELS or outputs == 2 else "softmax"
+    return "logistic" if answer == "multi_label" or outputs == 2 else "softmax"
 
 
-def _fitting(answer: str, activation: str) -> tuple[str, ...]:
-    """The losses that go with an answer and an output activation, its own first."""
-    if answer == NUMBERS:
-        return ("squared_error", "absolute_error", "huber", *(["poisson"] if activation == "exponential" else []))
-    return ("cross_entropy" if activation == "softmax" else "binary_cross_entropy", "squared_error")
-
-
-def _loss(wanted: Any, name: str, answer: str, activation: str) -> str | dict[str, Any]:
-    fitting = _fitting(answer, activation)
+def _loss(wanted: Any, name: str, answer: nn.Task, activation: str) -> str | dict[str, Any]:
+    """The loss with its own parameters; label smoothing is a field of training."""
+    fitting = [
+        known
+        for known, loss in nn.LOSSES.items()
+        if answer in loss.tasks and loss.fused_with in (None, activation)
+    ]  # fmt: skip
     if name == "auto":
         return fitting[0]
     if name not in fitting:
         raise errors.Invalid(
-            f"{name} does not go with {answer} and a {activation} output: use {' or '.join(fitting)}, or auto",
+            f"{name} does not go with {TASKS[answer]} and a {activation} output: use {' or '.join(fitting)}, or auto",
             pointer="/training/loss",
         )
-    if name != "huber":
-        return name
-    given = {} if isinstance(wanted, str) else {key: value for key, value in wanted.items() if key != "name"}
-    return {"name": name, **vars(nn.Huber(**given))}
+    return name if "label_smoothing" in nn.hyperparameters(nn.LOSSES[name]) else _with_parameters(nn.LOSSES, wanted)
 
 
 def refuse_negative_counts(spec: Mapping[str, Any], targets: Sequence[ColumnInfo]) -> None:
     """Raises `errors.UnusableColumn` for counts that are negative."""
-    if loss_name(spec["training"]) != "poisson":
+    loss = loss_name(spec["training"])
+    if not nn.LOSSES[loss].takes_counts:
         return
     for info in targets:
         if info.statistics["min"] < 0:
             raise errors.UnusableColumn(
-                f"the target {info.name!r} goes down to {info.statistics['min']:g}, and poisson is for counts, which "
+                f"the target {info.name!r} goes down to {info.statistics['min']:g}, and {loss} is for counts, which "
                 "are not negative: use squared_error",
                 pointer="/target",
             )

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from backpropd import errors
+from backpropd import errors, nn
 from backpropd.errors import Problem, pointer
 from backpropd.learn.build import loss_name, network_spec, optimizer_of, schedule_of, training_of
 from backpropd.learn.resolve.columns import labels_of
@@ -18,7 +18,6 @@ from backpropd.tabular import ColumnInfo
 from backpropd.tabular.table import class_label
 
 DEFAULT_BATCH = 32
-ADAMW_DECAY = 0.01
 
 LEFT_OUT: Mapping[str, Any] = {
     "label_smoothing": 0.0,
@@ -46,7 +45,7 @@ def resolve_training(wanted: Mapping[str, Any], loss: Any, parts: Parts, limits:
         raise errors.Invalid(f"at most {limits.epochs} epochs are trained here", pointer="/training/epochs")
     asked = {name: wanted[name] for name in LEFT_OUT if wanted.get(name) is not None}
     optimizer, schedule = wanted["optimizer"], wanted.get("schedule") or {"name": "constant"}
-    by_lbfgs = optimizer["name"] == "lbfgs"
+    full_batch = nn.OPTIMIZERS[optimizer["name"]].full_batch
     return {
         "loss": loss,
         **LEFT_OUT,
@@ -55,12 +54,12 @@ def resolve_training(wanted: Mapping[str, Any], loss: Any, parts: Parts, limits:
         "schedule": {"name": schedule["name"], **_fields(schedule)},
         "weight_decay": _weight_decay(wanted.get("weight_decay"), optimizer["name"]),
         "epochs": wanted["epochs"],
-        "batch_size": _batch_size(wanted["batch_size"] or ("full" if by_lbfgs else None), parts),
+        "batch_size": _batch_size(wanted["batch_size"] or ("full" if full_batch else None), parts),
         **parts.fields(),
         "early_stopping": _early_stopping(wanted["early_stopping"], parts),
         "seed": secrets.randbelow(2**31) if wanted["seed"] is None else wanted["seed"],
         "dtype": wanted["dtype"],
-        "engine": ("numpy" if by_lbfgs else "numba") if wanted["engine"] == "auto" else wanted["engine"],
+        "engine": ("numpy" if full_batch else "numba") if wanted["engine"] == "auto" else wanted["engine"],
     }
 
 
@@ -72,7 +71,7 @@ def _fields(schedule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _weight_decay(wanted: float | None, optimizer: str) -> float:
     if wanted is None:
-        return ADAMW_DECAY if optimizer == "adamw" else 0.0
+        return float(nn.OPTIMIZERS[optimizer].default_weight_decay)
     return wanted
 
 
@@ -161,8 +160,7 @@ class Rule(NamedTuple):
     why: str
 
 
-def _smooths(training: Mapping[str, Any]) -> bool:
-    return loss_name(training) in ("cross_entropy", "binary_cross_entropy")
+SMOOTHING_LOSSES = [name for name, loss in nn.LOSSES.items() if "label_smoothing" in nn.hyperparameters(loss)]
 
 
 def _rate(training: Mapping[str, Any]) -> float:
@@ -181,9 +179,8 @@ def _all_zeros(spec: Mapping[str, Any]) -> bool:
 RULES = (
     Rule(
         "/training/label_smoothing",
-        lambda training, spec: training["label_smoothing"] and not _smooths(training),
-        "labels are smoothed in cross_entropy and binary_cross_entropy alone: choose one of these losses, or leave it "
-        "out",
+        lambda training, spec: training["label_smoothing"] and loss_name(training) not in SMOOTHING_LOSSES,
+        f"only {' and '.join(SMOOTHING_LOSSES)} smooth labels: use one of these losses, or leave label_smoothing out",
     ),
     Rule(
         "/training/class_weight",

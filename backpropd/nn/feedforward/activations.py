@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from scipy.special import erf
@@ -20,14 +21,43 @@ from backpropd.nn.layout import Array
 LEAK = 0.01  # leaky_relu's slope below zero
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # α₀₁ and λ₀₁ of Klambauer et al. 2017, eq. 14
 
+Task: TypeAlias = Literal["classification", "multi_label", "regression"]
+"""What outputs mean: one of several classes, true or false for each of several labels, or numbers."""
+
+Forward: TypeAlias = Callable[[Array, Array], None]
+Backward: TypeAlias = Callable[[Array, Array, Array, Array], None]
+
 
 @dataclass(frozen=True)
 class Activation:
-    """A named activation function and its derivative, both writing into `out`."""
+    """A named activation function and its derivative, both writing into `out`, and where it is used.
+
+    `hidden`: hidden layers may have it. `tasks`: what it can express as the output activation. `initializer`: how the
+    weights before it start by default. `target_scaling`: how regression targets are scaled to its range: to mean 0 and
+    deviation 1, to [-1, 1], or to [0, 1].
+    """
 
     name: str
-    forward: Callable[[Array, Array], None]
-    backward: Callable[[Array, Array, Array, Array], None]
+    forward: Forward
+    backward: Backward
+    hidden: bool = True
+    tasks: tuple[Task, ...] = ("regression",)
+    initializer: str = "glorot_uniform"
+    target_scaling: Literal["standard", "symmetric", "unit"] = "unit"
+
+
+ACTIVATIONS: dict[str, Activation] = {}
+
+
+def derivative_of(forward: Forward, **facts: Any) -> Callable[[Backward], Backward]:
+    """Declare an activation by its function's name: the decorated function is the derivative of `forward`."""
+
+    def declare(backward: Backward) -> Backward:
+        name = forward.__name__
+        ACTIVATIONS[name] = Activation(name, forward, backward, **facts)
+        return backward
+
+    return declare
 
 
 def linear(a: Array, out: Array) -> None:
@@ -35,6 +65,7 @@ def linear(a: Array, out: Array) -> None:
     np.copyto(out, a)
 
 
+@derivative_of(linear, target_scaling="standard")
 def linear_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = 1."""
     np.copyto(out, grad_h)
@@ -49,6 +80,7 @@ def logistic(a: Array, out: Array) -> None:
     np.reciprocal(out, out)
 
 
+@derivative_of(logistic, tasks=("classification", "multi_label", "regression"))
 def logistic_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = h (1 - h)."""
     np.subtract(1.0, h, out)
@@ -61,6 +93,7 @@ def tanh(a: Array, out: Array) -> None:
     np.tanh(a, out)
 
 
+@derivative_of(tanh, target_scaling="symmetric")
 def tanh_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = 1 - h²."""
     np.multiply(h, h, out)
@@ -73,6 +106,7 @@ def relu(a: Array, out: Array) -> None:
     np.maximum(a, 0.0, out=out)
 
 
+@derivative_of(relu, initializer="he_uniform")
 def relu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = 1 where a > 0, else 0 (the kink included): the sign of h, which is never negative."""
     np.sign(h, out)
@@ -89,6 +123,7 @@ def softmax(a: Array, out: Array) -> None:
     out /= out.sum(axis=1, keepdims=True)
 
 
+@derivative_of(softmax, hidden=False, tasks=("classification",))
 def softmax_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh_k/da_j = h_k (δ_kj - h_j), so the gradient at a_j is h_j (grad_h_j - Σ_k grad_h_k h_k)."""
     np.multiply(grad_h, h, out)
@@ -102,6 +137,7 @@ def leaky_relu(a: Array, out: Array) -> None:
     np.maximum(a, out, out=out)
 
 
+@derivative_of(leaky_relu, initializer="he_uniform")
 def leaky_relu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = 1 where a > 0, else 0.01 (the kink included)."""
     np.sign(a, out)
@@ -119,6 +155,7 @@ def elu(a: Array, out: Array) -> None:
     np.maximum(a, out, out=out)
 
 
+@derivative_of(elu, initializer="he_uniform")
 def elu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = 1 where a > 0, else exp(a) = h + 1; at zero the two sides meet."""
     np.minimum(h, 0.0, out=out)
@@ -135,6 +172,7 @@ def selu(a: Array, out: Array) -> None:
     out *= SELU_SCALE
 
 
+@derivative_of(selu, initializer="lecun_normal")
 def selu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = λ where a > 0, else λ α exp(a) = h + λ α (the kink included)."""
     np.add(h, SELU_SCALE * SELU_ALPHA, out)
@@ -148,6 +186,7 @@ def gelu(a: Array, out: Array) -> None:
     out *= a
 
 
+@derivative_of(gelu, initializer="he_uniform")
 def gelu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = Φ(a) + a φ(a), with the normal density φ(a) = exp(-a² / 2) / √(2π)."""
     density = np.clip(a, -40.0, 40.0)  # further out φ is zero, and a² might overflow
@@ -178,6 +217,7 @@ def silu(a: Array, out: Array) -> None:
     np.divide(a, out, out)
 
 
+@derivative_of(silu, initializer="he_uniform")
 def silu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = σ + h (1 - σ), with σ = logistic(a)."""
     logistic(a, out)
@@ -192,6 +232,7 @@ def softplus(a: Array, out: Array) -> None:
     np.logaddexp(a, 0.0, out)
 
 
+@derivative_of(softplus, initializer="he_uniform")
 def softplus_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = logistic(a)."""
     logistic(a, out)
@@ -205,6 +246,7 @@ def softsign(a: Array, out: Array) -> None:
     np.divide(a, out, out)
 
 
+@derivative_of(softsign, target_scaling="symmetric")
 def softsign_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = 1 / (1 + |a|)²; at zero the two sides meet."""
     np.abs(a, out)
@@ -223,29 +265,7 @@ def exponential(a: Array, out: Array) -> None:
     np.exp(out, out)
 
 
+@derivative_of(exponential, hidden=False)
 def exponential_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = h."""
     np.multiply(h, grad_h, out)
-
-
-ACTIVATIONS = {
-    activation.name: activation
-    for activation in (
-        Activation("linear", linear, linear_backward),
-        Activation("logistic", logistic, logistic_backward),
-        Activation("tanh", tanh, tanh_backward),
-        Activation("relu", relu, relu_backward),
-        Activation("softmax", softmax, softmax_backward),
-        Activation("leaky_relu", leaky_relu, leaky_relu_backward),
-        Activation("elu", elu, elu_backward),
-        Activation("selu", selu, selu_backward),
-        Activation("gelu", gelu, gelu_backward),
-        Activation("silu", silu, silu_backward),
-        Activation("softplus", softplus, softplus_backward),
-        Activation("softsign", softsign, softsign_backward),
-        Activation("exponential", exponential, exponential_backward),
-    )
-}
-
-OUTPUT_ONLY = ("softmax", "exponential")
-"""The activations that a hidden layer may not have: they give their meaning to outputs."""

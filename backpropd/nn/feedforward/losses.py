@@ -14,15 +14,24 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from backpropd.nn.feedforward.activations import Task
+from backpropd.nn.hyperparameters import Fraction, Positive
 from backpropd.nn.layout import Array
 
 
 class Loss(Protocol):
-    """A loss with its parameters; `takes_classes`: y holds class indices (n,) instead of numbers (n, outputs)."""
+    """A loss with its parameters.
+
+    `tasks`: what the outputs may mean. `fused_with`: the output activation that it needs, None for any.
+    `takes_classes`: y holds class indices (n,) instead of numbers (n, outputs). `takes_counts`: y holds counts, which
+    are not negative and are not scaled.
+    """
 
     name: ClassVar[str]
+    tasks: ClassVar[tuple[Task, ...]]
     fused_with: ClassVar[str | None] = None
     takes_classes: ClassVar[bool] = False
+    takes_counts: ClassVar[bool] = False
 
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float: ...
 
@@ -34,6 +43,7 @@ class SquaredError(Loss):
     """The mean of (h - y)² over rows and outputs (Goodfellow et al. 2016, Deep Learning, eq. 5.4)."""
 
     name = "squared_error"
+    tasks = ("classification", "multi_label", "regression")
 
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float:
         np.subtract(h, y, scratch)
@@ -51,6 +61,7 @@ class AbsoluteError(Loss):
     """The mean of |h - y| over rows and outputs (Bishop 2006, Pattern Recognition and Machine Learning, 1.5.5)."""
 
     name = "absolute_error"
+    tasks = ("regression",)
 
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float:
         np.subtract(h, y, scratch)
@@ -72,7 +83,8 @@ class Huber(Loss):
     """
 
     name = "huber"
-    delta: float = 1.0
+    tasks = ("regression",)
+    delta: Positive = 1.0
 
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float:
         np.subtract(h, y, scratch)
@@ -101,9 +113,10 @@ class CrossEntropy(Loss):
     """
 
     name = "cross_entropy"
+    tasks = ("classification",)
     fused_with = "softmax"
     takes_classes = True
-    label_smoothing: float = 0.0
+    label_smoothing: Fraction = 0.0
 
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float:
         """From -log softmax(a)_k = log Σ exp(a) - a_k.
@@ -134,8 +147,9 @@ class BinaryCrossEntropy(Loss):
     """
 
     name = "binary_cross_entropy"
+    tasks = ("classification", "multi_label")
     fused_with = "logistic"
-    label_smoothing: float = 0.0
+    label_smoothing: Fraction = 0.0
 
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float:
         """From logits: log(1 + exp(a)) - a y = a (1[a > 0] - y) + log(1 + exp(-|a|)).
@@ -172,7 +186,9 @@ class Poisson(Loss):
     """
 
     name = "poisson"
+    tasks = ("regression",)
     fused_with = "exponential"
+    takes_counts = True
 
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float:
         np.multiply(y, a, scratch)
@@ -197,5 +213,6 @@ def _scale(out: Array, factor: float, weight: Array | None) -> None:
 
 
 LOSSES: dict[str, type[Any]] = {
-    loss.name: loss for loss in (SquaredError, AbsoluteError, Huber, CrossEntropy, BinaryCrossEntropy, Poisson)
+    loss.name: loss for loss in (CrossEntropy, BinaryCrossEntropy, SquaredError, AbsoluteError, Huber, Poisson)
 }
+"""The first that goes with a task and an output activation is their default."""

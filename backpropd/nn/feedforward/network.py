@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from backpropd.errors import Invalid
-from backpropd.nn.feedforward.activations import ACTIVATIONS, OUTPUT_ONLY
-from backpropd.nn.feedforward.initializers import INITIALIZERS
+from backpropd.nn.feedforward.activations import ACTIVATIONS
+from backpropd.nn.feedforward.initializers import INITIALIZERS, Initializer
 from backpropd.nn.feedforward.layers import (
     Layer,
     LayerGradients,
@@ -20,8 +20,8 @@ from backpropd.nn.feedforward.layers import (
     preactivation_gradient,
 )
 from backpropd.nn.feedforward.losses import LOSSES, Loss
-from backpropd.nn.feedforward.normalization import KINDS, Normalization
-from backpropd.nn.layout import Array, Layout
+from backpropd.nn.feedforward.normalization import Normalization, NormalizationKind
+from backpropd.nn.layout import Array, DType, Layout
 
 BLOCK_ROWS = 1024  # predictions are made in blocks of this many rows, so that their memory stays bounded
 
@@ -78,7 +78,7 @@ class Network:
     """
 
     def __init__(self, spec: Spec) -> None:
-        _refuse_nonsense(spec)
+        _check(spec)
         self.spec = spec
         self.loss_function: Loss = LOSSES[spec.loss](**spec.loss_parameters)
         self.outputs = spec.layers[-1].units
@@ -95,8 +95,7 @@ class Network:
         for name, view in self.layout.views(theta).items():
             _, index, noun = name.split(".")
             if noun == "weight":
-                initializer, parameters = _initializer(self.spec.layers[int(index)])
-                view[:] = INITIALIZERS[initializer](rng, *view.shape, **parameters)
+                view[:] = _initializer(self.spec.layers[int(index)]).draw(rng, *view.shape)
             elif noun in ("scale", "running_variance"):
                 view[:] = 1
         return theta
@@ -242,11 +241,12 @@ def _layout(spec: Spec) -> Layout:
     return Layout(parameters, remembered)
 
 
-def _initializer(layer: LayerSpec) -> tuple[str, dict[str, Any]]:
-    if isinstance(layer.initializer, str):
-        return layer.initializer, {}
-    parameters = dict(layer.initializer)
-    return parameters.pop("name"), parameters
+def _initializer(layer: LayerSpec) -> Initializer:
+    given = layer.initializer
+    parameters = {"name": given} if isinstance(given, str) else dict(given)
+    name = parameters.pop("name")
+    _check_known("initializer", name, INITIALIZERS)
+    return INITIALIZERS[name](**parameters)
 
 
 def _normalization(views: Mapping[str, Array], index: int, a: Array) -> Normalization:
@@ -295,38 +295,37 @@ def output_gradient(loss: Loss, output: Layer, gradients: LayerGradients, batch:
         preactivation_gradient(output, gradients)
 
 
-def _refuse_nonsense(spec: Spec) -> None:
+def _check(spec: Spec) -> None:
     if not spec.layers:
-        raise Invalid("a network needs an output layer: give one layer at least")
+        raise Invalid("a network needs an output layer: give at least one layer")
     if spec.inputs < 1 or any(layer.units < 1 for layer in spec.layers):
-        raise Invalid("inputs and units are whole numbers from 1 up")
-    if spec.dtype not in ("float32", "float64"):
-        raise Invalid(f"dtype {spec.dtype!r} is none of float32, float64")
-    _refuse_unknown("loss", spec.loss, LOSSES)
+        raise Invalid("inputs and units must be whole numbers of at least 1")
+    _check_known("dtype", spec.dtype, get_args(DType))
+    _check_known("loss", spec.loss, LOSSES)
     for layer in spec.layers:
-        _refuse_unknown("activation", layer.activation, ACTIVATIONS)
-        _refuse_unknown("initializer", _initializer(layer)[0], INITIALIZERS)
+        _check_known("activation", layer.activation, ACTIVATIONS)
+        _initializer(layer)
         if layer.normalization is not None:
-            _refuse_unknown("normalization", layer.normalization, KINDS)
+            _check_known("normalization", layer.normalization, get_args(NormalizationKind))
         if not 0 <= layer.dropout < 1:
-            raise Invalid(f"a dropout of {layer.dropout} is none: it is a share from 0 up to, not including, 1")
-    _refuse_meaningless_outputs(spec)
+            raise Invalid(f"dropout is {layer.dropout}: it must be at least 0 and below 1")
+    _check_output(spec)
 
 
-def _refuse_unknown(noun: str, name: str, known: Collection[str]) -> None:
+def _check_known(noun: str, name: str, known: Collection[str]) -> None:
     if name not in known:
-        raise Invalid(f"{noun} {name!r} is none of {', '.join(known)}")
+        raise Invalid(f"{noun} {name!r} is unknown: use {', '.join(known)}")
 
 
-def _refuse_meaningless_outputs(spec: Spec) -> None:
+def _check_output(spec: Spec) -> None:
     *hidden, output = spec.layers
-    wanted = LOSSES[spec.loss].fused_with
+    required = LOSSES[spec.loss].fused_with
     if output.dropout or output.normalization:
-        raise Invalid("the output layer answers: dropout and normalization belong to the hidden layers")
+        raise Invalid("dropout and normalization belong to hidden layers: remove them from the output layer")
     for layer in hidden:
-        if layer.activation in OUTPUT_ONLY:
+        if not ACTIVATIONS[layer.activation].hidden:
             raise Invalid(f"{layer.activation} belongs to the output layer: give the hidden layers another activation")
-    if wanted and output.activation != wanted:
-        raise Invalid(f"{spec.loss} goes with the output activation {wanted}, not {output.activation}")
+    if required and output.activation != required:
+        raise Invalid(f"{spec.loss} needs the output activation {required}, not {output.activation}")
     if output.activation == "softmax" and output.units < 2:
-        raise Invalid("softmax over one output is always 1: give it two outputs, or choose logistic")
+        raise Invalid("softmax over one output is always 1: use two outputs, or logistic")

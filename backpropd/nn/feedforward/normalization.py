@@ -5,15 +5,15 @@ z = h_below W + b becomes a = γ (z - mean) / √(variance + ε) + β, with a le
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from backpropd.nn.layout import Array
 
-KINDS = ("batch", "layer")
-EPSILON = 1e-5
-MEMORY = 0.1  # how much of a batch's statistics the running ones take over
+NormalizationKind: TypeAlias = Literal["batch", "layer"]
+EPSILON = 1e-5  # added to the variance
+MOMENTUM = 0.1  # the share of a batch's statistics in the running ones
 
 
 class Normalization(NamedTuple):
@@ -48,8 +48,8 @@ class Normalization(NamedTuple):
             return self.mean, self.variance
         mean, variance = a.mean(axis=0), a.var(axis=0)
         unbiased = variance * (len(a) / max(len(a) - 1, 1))
-        self.mean[:] += MEMORY * (mean - self.mean)
-        self.variance[:] += MEMORY * (unbiased - self.variance)
+        self.mean[:] += MOMENTUM * (mean - self.mean)
+        self.variance[:] += MOMENTUM * (unbiased - self.variance)
         return mean, variance
 
     def backward(self, grad_a: Array, inverse_std: Array, grad_scale: Array, grad_shift: Array) -> None:

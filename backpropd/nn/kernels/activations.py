@@ -1,6 +1,6 @@
-"""Activation functions and their derivatives, compiled; the twins of `nn.activations`.
+"""Activation functions and their derivatives, compiled: the twins of `nn.feedforward.activations`.
 
-Arrays are flat, of units times lanes numbers; a unit's lanes lie side by side.
+Arrays are flat, (units, lanes): the lanes of a unit are contiguous.
 """
 
 from __future__ import annotations
@@ -8,35 +8,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from backpropd.nn.feedforward.activations import ACTIVATIONS, LEAK, SELU_ALPHA, SELU_SCALE
 from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.kernels.numeric import exp, log, tanh
 
-(LINEAR, LOGISTIC, TANH, RELU, LEAKY_RELU, ELU, SELU, GELU, SILU, SOFTPLUS, SOFTSIGN, EXPONENTIAL, SOFTMAX) = range(13)
-CODES = {
-    "linear": LINEAR,
-    "logistic": LOGISTIC,
-    "tanh": TANH,
-    "relu": RELU,
-    "leaky_relu": LEAKY_RELU,
-    "elu": ELU,
-    "selu": SELU,
-    "gelu": GELU,
-    "silu": SILU,
-    "softplus": SOFTPLUS,
-    "softsign": SOFTSIGN,
-    "exponential": EXPONENTIAL,
-    "softmax": SOFTMAX,
-}
+CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
+LINEAR, LOGISTIC, TANH, RELU = CODES["linear"], CODES["logistic"], CODES["tanh"], CODES["relu"]
+SOFTMAX, LEAKY_RELU, ELU, SELU = CODES["softmax"], CODES["leaky_relu"], CODES["elu"], CODES["selu"]
+GELU, SILU, SOFTPLUS = CODES["gelu"], CODES["silu"], CODES["softplus"]
+SOFTSIGN, EXPONENTIAL = CODES["softsign"], CODES["exponential"]
 
-SLOPE = 0.01
-SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 ROOT_HALF = math.sqrt(0.5)
-DENSITY = 1 / math.sqrt(2 * math.pi)
+NORMAL_DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 
 
 @kernel_function
 def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
-    """h = g(a); softmax leaves in `scratch`, (2, lanes) numbers, each lane's largest a and its largest h."""
+    """h = g(a); softmax stores in `scratch` (2, lanes) each lane's largest a and its largest h."""
     one, zero = a.dtype.type(1), a.dtype.type(0)
     if code == RELU:
         for i in range(a.size):
@@ -53,7 +41,7 @@ def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
         for i in range(a.size):
             h[i] = a[i]
     else:
-        _activate_rarer(code, a, h)
+        _activate_others(code, a, h)
 
 
 @kernel_function
@@ -81,11 +69,11 @@ def _softmax(a: Any, h: Any, lanes: int, scratch: Any) -> None:
 
 
 @kernel_function
-def _activate_rarer(code: int, a: Any, h: Any) -> None:
+def _activate_others(code: int, a: Any, h: Any) -> None:
     T = a.dtype.type
     one, zero = T(1), T(0)
     if code == LEAKY_RELU:
-        slope = T(SLOPE)
+        slope = T(LEAK)
         for i in range(a.size):
             h[i] = a[i] if a[i] > zero else slope * a[i]
     elif code in (ELU, SELU):
@@ -105,9 +93,11 @@ def _activate_rarer(code: int, a: Any, h: Any) -> None:
     elif code == SOFTSIGN:
         for i in range(a.size):
             h[i] = a[i] / (one + abs(a[i]))
-    else:
+    elif code == EXPONENTIAL:
         for i in range(a.size):
             h[i] = exp(a[i])
+    else:
+        raise NotImplementedError("this activation has no kernel")
 
 
 @kernel_function
@@ -125,8 +115,10 @@ def differentiate(code: int, a: Any, h: Any, gradient: Any, lanes: int, scratch:
             gradient[i] *= h[i] * (one - h[i])
     elif code == SOFTMAX:
         _differentiate_softmax(h, gradient, lanes, scratch)
-    elif code != LINEAR:
-        _differentiate_rarer(code, a, h, gradient)
+    elif code == LINEAR:
+        pass
+    else:
+        _differentiate_others(code, a, h, gradient)
 
 
 @kernel_function
@@ -142,33 +134,35 @@ def _differentiate_softmax(h: Any, gradient: Any, lanes: int, scratch: Any) -> N
 
 
 @kernel_function
-def _differentiate_rarer(code: int, a: Any, h: Any, gradient: Any) -> None:
+def _differentiate_others(code: int, a: Any, h: Any, gradient: Any) -> None:
     T = a.dtype.type
     one, zero = T(1), T(0)
     if code == LEAKY_RELU:
-        slope = T(SLOPE)
+        slope = T(LEAK)
         for i in range(a.size):
             gradient[i] *= one if a[i] > zero else slope
     elif code in (ELU, SELU):
         scale = T(SELU_SCALE) if code == SELU else one
-        floor = T(SELU_SCALE * SELU_ALPHA) if code == SELU else one
+        offset = T(SELU_SCALE * SELU_ALPHA) if code == SELU else one
         for i in range(a.size):
-            gradient[i] *= scale if a[i] > zero else h[i] + floor
+            gradient[i] *= scale if a[i] > zero else h[i] + offset
     elif code == GELU:
         for i in range(a.size):
-            below = T(0.5) * (one + T(math.erf(a[i] * T(ROOT_HALF))))
-            gradient[i] *= below + a[i] * T(DENSITY) * exp(-T(0.5) * a[i] * a[i])
+            cdf = T(0.5) * (one + T(math.erf(a[i] * T(ROOT_HALF))))
+            gradient[i] *= cdf + a[i] * T(NORMAL_DENSITY_AT_0) * exp(-T(0.5) * a[i] * a[i])
     elif code == SILU:
         for i in range(a.size):
-            share = one / (one + exp(-a[i]))
-            gradient[i] *= share * (one + a[i] * (one - share))
+            sigmoid = one / (one + exp(-a[i]))
+            gradient[i] *= sigmoid * (one + a[i] * (one - sigmoid))
     elif code == SOFTPLUS:
         for i in range(a.size):
             gradient[i] /= one + exp(-a[i])
     elif code == SOFTSIGN:
         for i in range(a.size):
-            distance = one + abs(a[i])
-            gradient[i] /= distance * distance
-    else:
+            denominator = one + abs(a[i])
+            gradient[i] /= denominator * denominator
+    elif code == EXPONENTIAL:
         for i in range(a.size):
             gradient[i] *= h[i]
+    else:
+        raise NotImplementedError("the derivative of this activation has no kernel")

@@ -59,9 +59,9 @@ def enable_disk_cache(folder: Path) -> Path:
 
 
 def fingerprint() -> str:
-    """The hash of every source that is compiled, and of Numba's version."""
+    """The hash of every source that is compiled or gives it constants, and of Numba's version."""
     sources = {
-        *Path(__file__).parent.rglob("*.py"),
+        *Path(__file__).parents[1].rglob("*.py"),
         *(Path(each.py_func.__code__.co_filename) for each in _entry_points),
     }
     content = b"".join(source.read_bytes() for source in sorted(sources)) + numba.__version__.encode()

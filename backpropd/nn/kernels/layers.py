@@ -6,18 +6,17 @@ numbers that nobody reads: their gradients are zero.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from backpropd.nn.feedforward.normalization import EPSILON, MOMENTUM, NormalizationKind
 from backpropd.nn.kernels.activations import activate, differentiate
 from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.kernels.matmul.products import product
 
-BATCH, LAYER_WISE = 1, 2
-NORMALIZATIONS = {None: 0, "batch": BATCH, "layer": LAYER_WISE}
-EPSILON = 1e-5
-MEMORY = 0.1
+NORMALIZATIONS = {None: 0} | {kind: code for code, kind in enumerate(get_args(NormalizationKind), 1)}
+BATCH, LAYER_WISE = NORMALIZATIONS["batch"], NORMALIZATIONS["layer"]
 
 SMALL = 384
 """How many multiplications are as quick in a loop as in tiles: `python -m bench.products` measures it."""
@@ -177,7 +176,7 @@ def _standardize_units(
     """Each unit over the batch, or with the statistics it remembers: `running`, means and then variances."""
     T = a.dtype.type
     units = inverse_std.size
-    memory, count = T(MEMORY), T(rows)
+    momentum, count = T(MOMENTUM), T(rows)
     unbiased = T(rows / max(rows - 1, 1))
     for j in range(units):
         row, out = a[j * lanes : (j + 1) * lanes], normalized[j * lanes : (j + 1) * lanes]
@@ -188,8 +187,8 @@ def _standardize_units(
             for i in range(rows):
                 variance += (row[i] - mean) * (row[i] - mean)
             variance /= count
-            running[j] += memory * (mean - running[j])
-            running[units + j] += memory * (variance * unbiased - running[units + j])
+            running[j] += momentum * (mean - running[j])
+            running[units + j] += momentum * (variance * unbiased - running[units + j])
         inverse_std[j] = T(1) / np.sqrt(variance + T(EPSILON))
         for i in range(lanes):
             out[i] = (row[i] - mean) * inverse_std[j]

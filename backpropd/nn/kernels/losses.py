@@ -1,122 +1,126 @@
-"""Losses and their gradients, compiled; the twins of `nn.losses`.
+"""Losses and their gradients, compiled: the twins of `nn.feedforward.losses`.
 
-`share` (lanes,) is each row's part of the mean: its weight by the number of rows, and zero for a lane without a row,
-which so gets no gradient.
+`row_weight` (lanes,) is each row's weight divided by the number of rows, and zero for a padding lane, whose gradient is
+zero.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.kernels.activations import differentiate
 from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.kernels.numeric import exp, log
 
-SQUARED_ERROR, ABSOLUTE_ERROR, HUBER, CROSS_ENTROPY, BINARY_CROSS_ENTROPY, POISSON = range(6)
-CODES = {
-    "squared_error": SQUARED_ERROR,
-    "absolute_error": ABSOLUTE_ERROR,
-    "huber": HUBER,
-    "cross_entropy": CROSS_ENTROPY,
-    "binary_cross_entropy": BINARY_CROSS_ENTROPY,
-    "poisson": POISSON,
-}
+CODES = {name: code for code, name in enumerate(LOSSES)}
+SQUARED_ERROR, ABSOLUTE_ERROR, HUBER = CODES["squared_error"], CODES["absolute_error"], CODES["huber"]
+CROSS_ENTROPY, BINARY_CROSS_ENTROPY = CODES["cross_entropy"], CODES["binary_cross_entropy"]
+POISSON = CODES["poisson"]
 
 
 @kernel_function
-def loss_value(settings: Any, a: Any, h: Any, labels: Any, targets: Any, share: Any, rows: int, scratch: Any) -> float:
+def loss_value(
+    settings: Any, a: Any, h: Any, labels: Any, targets: Any, row_weight: Any, rows: int, scratch: Any
+) -> float:
     """The mean loss over the batch's rows."""
-    lanes = share.size
+    lanes = row_weight.size
     if settings.loss == CROSS_ENTROPY:
-        return _cross_entropy(a, labels, share, rows, settings.label_smoothing, scratch)
+        return _cross_entropy(a, labels, row_weight, rows, settings.label_smoothing, scratch)
     T = a.dtype.type
     zero, half, one = T(0), T(0.5), T(1)
     smoothing, delta = T(settings.label_smoothing), T(settings.delta)
     total = zero
     for k in range(0, a.size, lanes):
-        at, out, y = a[k : k + lanes], h[k : k + lanes], targets[k : k + lanes]
+        at_a, at_h, y = a[k : k + lanes], h[k : k + lanes], targets[k : k + lanes]
         if settings.loss == SQUARED_ERROR:
             for i in range(lanes):
-                total += (out[i] - y[i]) * (out[i] - y[i]) * share[i]
+                total += (at_h[i] - y[i]) * (at_h[i] - y[i]) * row_weight[i]
         elif settings.loss == BINARY_CROSS_ENTROPY:
             for i in range(lanes):
-                wanted = y[i] * (one - smoothing) + smoothing * half
-                straight = (at[i] if at[i] > zero else zero) - at[i] * wanted
-                total += (straight + log(one + exp(-abs(at[i])))) * share[i]
+                target = y[i] * (one - smoothing) + smoothing * half
+                linear_part = (at_a[i] if at_a[i] > zero else zero) - at_a[i] * target
+                total += (linear_part + log(one + exp(-abs(at_a[i])))) * row_weight[i]
         elif settings.loss == ABSOLUTE_ERROR:
             for i in range(lanes):
-                total += abs(out[i] - y[i]) * share[i]
+                total += abs(at_h[i] - y[i]) * row_weight[i]
         elif settings.loss == HUBER:
             for i in range(lanes):
-                off = abs(out[i] - y[i])
-                total += (half * off * off if off <= delta else delta * (off - half * delta)) * share[i]
-        else:
+                error = abs(at_h[i] - y[i])
+                total += (half * error * error if error <= delta else delta * (error - half * delta)) * row_weight[i]
+        elif settings.loss == POISSON:
             for i in range(lanes):
-                total += (out[i] - y[i] * at[i]) * share[i]
+                total += (at_h[i] - y[i] * at_a[i]) * row_weight[i]
+        else:
+            raise NotImplementedError("this loss has no kernel")
     mean: float = float(total) * lanes / a.size
     return mean
 
 
 @kernel_function
-def _cross_entropy(a: Any, labels: Any, share: Any, rows: int, label_smoothing: float, scratch: Any) -> float:
-    """log Σ exp(a) - a_y, where log Σ exp(a) is read off at the largest h, as the reference does.
+def _cross_entropy(a: Any, labels: Any, row_weight: Any, rows: int, label_smoothing: float, scratch: Any) -> float:
+    """log Σ exp(a) - a_y, with log Σ exp(a) computed from the largest h, as in the reference.
 
-    The largest a and h of each lane are what softmax, just before, has left in `scratch`.
+    Each lane's largest a and largest h are in `scratch`: the preceding softmax stored them there.
     """
     T = a.dtype.type
-    lanes = share.size
+    lanes = row_weight.size
     classes = a.size // lanes
-    largest, likeliest = scratch[:lanes], scratch[lanes : 2 * lanes]
+    largest_a, largest_h = scratch[:lanes], scratch[lanes : 2 * lanes]
     total = T(0)
     smoothing = T(label_smoothing)
     for i in range(lanes):
-        total += (largest[i] - log(likeliest[i])) * share[i]
+        total += (largest_a[i] - log(largest_h[i])) * row_weight[i]
     for i in range(rows):
-        total -= a[labels[i] * lanes + i] * (T(1) - smoothing) * share[i]
+        total -= a[labels[i] * lanes + i] * (T(1) - smoothing) * row_weight[i]
     if label_smoothing > 0:
         for k in range(0, a.size, lanes):
             for i in range(rows):
-                total -= a[k + i] * (smoothing / T(classes)) * share[i]
+                total -= a[k + i] * (smoothing / T(classes)) * row_weight[i]
     return float(total)
 
 
 @kernel_function
 def output_gradient(
-    settings: Any, activation: int, a: Any, h: Any, labels: Any, targets: Any, share: Any, rows: int, out: Any,
+    settings: Any, activation: int, a: Any, h: Any, labels: Any, targets: Any, row_weight: Any, rows: int, out: Any,
     scratch: Any,
 ) -> None:  # fmt: skip
-    """Stage one of backpropagation: the gradient at the output layer's a."""
-    lanes = share.size
+    """The first stage of backpropagation: the gradient at the output layer's a."""
+    lanes = row_weight.size
     T = a.dtype.type
     zero, one = T(0), T(1)
     smoothing, delta = T(settings.label_smoothing), T(settings.delta)
     if settings.loss == CROSS_ENTROPY:
-        even = smoothing / T(a.size // lanes)
+        smoothed = smoothing / T(a.size // lanes)
         for k in range(0, a.size, lanes):
             for i in range(lanes):
-                out[k + i] = (h[k + i] - even) * share[i]
+                out[k + i] = (h[k + i] - smoothed) * row_weight[i]
         for i in range(rows):
-            out[labels[i] * lanes + i] -= (one - smoothing) * share[i]
+            out[labels[i] * lanes + i] -= (one - smoothing) * row_weight[i]
         return
     outputs = T(a.size // lanes)
     for k in range(0, a.size, lanes):
-        y, at, to = targets[k : k + lanes], h[k : k + lanes], out[k : k + lanes]
+        y, at_h, at_out = targets[k : k + lanes], h[k : k + lanes], out[k : k + lanes]
         if settings.loss == SQUARED_ERROR:
             for i in range(lanes):
-                to[i] = (T(2) * (at[i] - y[i])) * share[i] / outputs
+                at_out[i] = (T(2) * (at_h[i] - y[i])) * row_weight[i] / outputs
         elif settings.loss == BINARY_CROSS_ENTROPY:
             for i in range(lanes):
-                to[i] = (at[i] - y[i] * (one - smoothing) - smoothing * T(0.5)) * share[i] / outputs
+                at_out[i] = (at_h[i] - y[i] * (one - smoothing) - smoothing * T(0.5)) * row_weight[i] / outputs
         elif settings.loss == ABSOLUTE_ERROR:
             for i in range(lanes):
-                sign = one if at[i] > y[i] else (-one if at[i] < y[i] else zero)
-                to[i] = sign * share[i] / outputs
+                sign = one if at_h[i] > y[i] else (-one if at_h[i] < y[i] else zero)
+                at_out[i] = sign * row_weight[i] / outputs
         elif settings.loss == HUBER:
             for i in range(lanes):
-                off = at[i] - y[i]
-                to[i] = (delta if off > delta else (-delta if off < -delta else off)) * share[i] / outputs
-        else:
+                error = at_h[i] - y[i]
+                at_out[i] = (
+                    (delta if error > delta else (-delta if error < -delta else error)) * row_weight[i] / outputs
+                )
+        elif settings.loss == POISSON:
             for i in range(lanes):
-                to[i] = (at[i] - y[i]) * share[i] / outputs
-    if settings.loss != BINARY_CROSS_ENTROPY and settings.loss != POISSON:
+                at_out[i] = (at_h[i] - y[i]) * row_weight[i] / outputs
+        else:
+            raise NotImplementedError("the gradient of this loss has no kernel")
+    if not settings.fused:
         differentiate(activation, a, h, out, lanes, scratch)

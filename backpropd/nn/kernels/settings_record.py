@@ -2,59 +2,50 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backpropd.errors import Invalid
+from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.feedforward.network import Network
+from backpropd.nn.hyperparameters import hyperparameters
 from backpropd.nn.kernels import losses, updates
 from backpropd.nn.optimization.lbfgs import LBFGS
-from backpropd.nn.optimization.optimizers import Optimizer
+from backpropd.nn.optimization.optimizers import OPTIMIZERS, Optimizer
 from backpropd.nn.optimization.regularization import Regularization
 
-SETTINGS = np.dtype(
-    [
-        ("inputs", np.int64),
-        ("outputs", np.int64),
-        ("batch_size", np.int64),
-        ("loss", np.int64),
-        ("delta", np.float64),
-        ("label_smoothing", np.float64),
-        ("optimizer", np.int64),
-        ("momentum", np.float64),
-        ("nesterov", np.int64),
-        ("beta1", np.float64),
-        ("beta2", np.float64),
-        ("alpha", np.float64),
-        ("rho", np.float64),
-        ("initial_accumulator", np.float64),
-        ("epsilon", np.float64),
-        ("amsgrad", np.int64),
-        ("momentum_decay", np.float64),
-        ("l1", np.float64),
-        ("l2", np.float64),
-        ("weight_decay", np.float64),
-        ("max_norm", np.float64),
-        ("clip_norm", np.float64),
-        ("clip_value", np.float64),
-    ],
-    align=True,
-)
+INTEGERS = ("inputs", "outputs", "batch_size", "loss", "fused", "optimizer")
+ALGORITHMS = (*LOSSES.values(), *(OPTIMIZERS[name] for name in updates.CODES))
+NUMBERS = sorted({name for each in (*ALGORITHMS, Regularization) for name in hyperparameters(each)})
+SETTINGS = np.dtype([*((name, np.int64) for name in INTEGERS), *((name, np.float64) for name in NUMBERS)], align=True)
 
 
 def settings_record(
     network: Network, optimizer: Optimizer | LBFGS, regularization: Regularization, batch_size: int
 ) -> NDArray[Any]:
-    """One record (1,) of SETTINGS; a field that this training does not have, or that is None, is zero."""
-    numbers: dict[str, Any] = {
-        **vars(network.loss_function),
-        **vars(optimizer),
-        **vars(regularization),
+    """One record (1,) of SETTINGS. A regularization that is off is zero; a parameter of another algorithm is NaN.
+
+    Raises `Invalid` for an optimizer or a parameter that the kernels do not know.
+    """
+    if optimizer.name not in updates.CODES:
+        raise Invalid(f"{optimizer.name} has no compiled kernel: use the numpy engine")
+    loss = network.loss_function
+    values: dict[str, Any] = {
+        **dict.fromkeys(NUMBERS, math.nan),
+        **dataclasses.asdict(loss),  # type: ignore[call-overload]  # every loss is a dataclass
+        **dataclasses.asdict(optimizer),
+        **{name: value or 0.0 for name, value in vars(regularization).items()},
         "inputs": network.spec.inputs,
         "outputs": network.outputs,
         "batch_size": batch_size,
-        "loss": losses.CODES[network.spec.loss],
-        "optimizer": updates.CODES[type(optimizer)],
+        "loss": losses.CODES[loss.name],
+        "fused": loss.fused_with is not None,
+        "optimizer": updates.CODES[optimizer.name],
     }
-    return np.array([tuple(numbers.get(name) or 0 for name in SETTINGS.names or ())], SETTINGS)
+    if unknown := values.keys() - set(SETTINGS.names or ()):
+        raise Invalid(f"the kernels do not know {', '.join(sorted(unknown))}: use the numpy engine")
+    return np.array([tuple(values[name] for name in SETTINGS.names or ())], SETTINGS)

@@ -1,4 +1,4 @@
-"""One step of gradient descent over flat vectors, compiled; the twins of `nn.optim` and `nn.regularize`."""
+"""One step of gradient descent over flat vectors, compiled: the twins of `nn.optimization`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,14 @@ import math
 from typing import Any
 
 from backpropd.nn.kernels.compilation import kernel_function
-from backpropd.nn.optimization import optimizers
+from backpropd.nn.optimization.optimizers import OPTIMIZERS
 
-SGD, ADAGRAD, RMSPROP, ADADELTA, ADAM, NADAM = range(6)
-CODES: dict[type, int] = {
-    optimizers.SGD: SGD,
-    optimizers.Adagrad: ADAGRAD,
-    optimizers.RMSprop: RMSPROP,
-    optimizers.Adadelta: ADADELTA,
-    optimizers.Adam: ADAM,
-    optimizers.AdamW: ADAM,
-    optimizers.Nadam: NADAM,
-}
+CODES = {name: code for code, (name, optimizer) in enumerate(OPTIMIZERS.items()) if not optimizer.full_batch}
+SGD, ADAGRAD, RMSPROP, ADADELTA = CODES["sgd"], CODES["adagrad"], CODES["rmsprop"], CODES["adadelta"]
+ADAM, ADAMW, NADAM = CODES["adam"], CODES["adamw"], CODES["nadam"]
 
-NEAR = 2**14
-"""Parameters that take their step while their gradient, which was just looked at, still lies in the second cache."""
+BLOCK = 2**14
+"""Parameters that are updated while their gradient, which was just read for its norm, is still in the second cache."""
 
 
 @kernel_function
@@ -32,36 +25,36 @@ def penalize(settings: Any, layers: Any, theta: Any, gradient: Any) -> float:
     for k in range(layers.size):
         size = layers[k].fan_in * layers[k].fan_out
         weight = theta[layers[k].weight : layers[k].weight + size]
-        slope = gradient[layers[k].weight : layers[k].weight + size]
+        weight_gradient = gradient[layers[k].weight : layers[k].weight + size]
         for i in range(size):
             w = weight[i]
             absolute += abs(w)
             square += w * w
             sign = T(1) if w > T(0) else (T(-1) if w < T(0) else T(0))
-            slope[i] += l1 * sign + (l2 + l2) * w
+            weight_gradient[i] += l1 * sign + (l2 + l2) * w
     return float(l1 * absolute + l2 * square)
 
 
 @kernel_function
 def update(settings: Any, layers: Any, theta: Any, gradient: Any, slots: Any, steps: int, rate: float) -> float:
-    """One step in place, number `steps` from 1; gives the L2 norm of the gradient as it came."""
+    """Step number `steps` (from 1), in place; returns the L2 norm of the gradient before clipping."""
     T = theta.dtype.type
     if settings.weight_decay > 0:
-        kept = T(1 - rate * settings.weight_decay)
+        decay_factor = T(1 - rate * settings.weight_decay)
         for k in range(layers.size):
             for i in range(layers[k].weight, layers[k].weight + layers[k].fan_in * layers[k].fan_out):
-                theta[i] *= kept
+                theta[i] *= decay_factor
     clips = settings.clip_value > 0 or settings.clip_norm > 0
-    together = gradient.size if clips or settings.optimizer == NADAM else NEAR
+    block_size = gradient.size if clips or settings.optimizer == NADAM else BLOCK
     square = 0.0
-    for start in range(0, gradient.size, together):
-        some = gradient[start : start + together]
-        square += _square(some)
+    for start in range(0, gradient.size, block_size):
+        block = gradient[start : start + block_size]
+        square += _square(block)
         if clips:
             _clip(settings, gradient, math.sqrt(square))
-        step(settings, theta, some, slots, start, steps, rate)
+        step(settings, theta, block, slots, start, steps, rate)
     if settings.max_norm > 0:
-        _hold(settings, layers, theta)
+        _apply_max_norm(settings, layers, theta)
     return math.sqrt(square)
 
 
@@ -87,14 +80,14 @@ def _clip(settings: Any, gradient: Any, norm: float) -> None:
             square += g * g
         norm = math.sqrt(square)
     if 0 < settings.clip_norm < norm:
-        kept = T(settings.clip_norm / norm)
+        scale = T(settings.clip_norm / norm)
         for i in range(gradient.size):
-            gradient[i] *= kept
+            gradient[i] *= scale
 
 
 @kernel_function
-def _hold(settings: Any, layers: Any, theta: Any) -> None:
-    """Scale back every unit's incoming weights, a column, that are longer than `max_norm`."""
+def _apply_max_norm(settings: Any, layers: Any, theta: Any) -> None:
+    """Scale the incoming weights of a unit, a column, to the norm `max_norm` where theirs is larger."""
     for k in range(layers.size):
         layer = layers[k]
         for j in range(layer.fan_out):
@@ -103,38 +96,40 @@ def _hold(settings: Any, layers: Any, theta: Any) -> None:
             for i in range(layer.weight + j, end, layer.fan_out):
                 square += theta[i] * theta[i]
             if square > settings.max_norm * settings.max_norm:
-                kept = theta.dtype.type(settings.max_norm / math.sqrt(square))
+                scale = theta.dtype.type(settings.max_norm / math.sqrt(square))
                 for i in range(layer.weight + j, end, layer.fan_out):
-                    theta[i] *= kept
+                    theta[i] *= scale
 
 
 @kernel_function
 def step(settings: Any, theta: Any, gradient: Any, slots: Any, start: int, steps: int, rate: float) -> None:
-    """The optimizer's own rule, for as many parameters as `gradient` has, from `start` on."""
-    these = slice(start, start + gradient.size)
+    """The optimizer's rule for the parameters from `start` on, as many as `gradient` has."""
+    block = slice(start, start + gradient.size)
     if settings.optimizer == SGD:
-        _sgd(settings, theta[these], gradient, slots, these, rate)
-    elif settings.optimizer == ADAM:
-        _adam(settings, theta[these], gradient, slots, these, steps, rate)
+        _sgd(settings, theta[block], gradient, slots, block, rate)
+    elif settings.optimizer == ADAM or settings.optimizer == ADAMW:
+        _adam(settings, theta[block], gradient, slots, block, steps, rate)
     elif settings.optimizer == ADAGRAD:
-        _adagrad(settings, theta[these], gradient, slots[0][these], rate)
+        _adagrad(settings, theta[block], gradient, slots[0][block], rate)
     elif settings.optimizer == RMSPROP:
-        _rmsprop(settings, theta[these], gradient, slots, these, rate)
+        _rmsprop(settings, theta[block], gradient, slots, block, rate)
     elif settings.optimizer == ADADELTA:
-        _adadelta(settings, theta[these], gradient, slots[0][these], slots[1][these], rate)
+        _adadelta(settings, theta[block], gradient, slots[0][block], slots[1][block], rate)
+    elif settings.optimizer == NADAM:
+        _nadam(settings, theta[block], gradient, slots[0][block], slots[1][block], steps, rate)
     else:
-        _nadam(settings, theta[these], gradient, slots[0][these], slots[1][these], steps, rate)
+        raise NotImplementedError("this optimizer has no kernel")
 
 
 @kernel_function
-def _sgd(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, rate: float) -> None:
+def _sgd(settings: Any, theta: Any, gradient: Any, slots: Any, block: Any, rate: float) -> None:
     T = theta.dtype.type
     eta, mu = T(rate), T(settings.momentum)
     if settings.momentum == 0:
         for i in range(theta.size):
             theta[i] -= eta * gradient[i]
         return
-    velocity = slots[0][these]
+    velocity = slots[0][block]
     if settings.nesterov:
         for i in range(theta.size):
             velocity[i] = mu * velocity[i] - eta * gradient[i]
@@ -146,47 +141,47 @@ def _sgd(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, rate:
 
 
 @kernel_function
-def _adam(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, steps: int, rate: float) -> None:
+def _adam(settings: Any, theta: Any, gradient: Any, slots: Any, block: Any, steps: int, rate: float) -> None:
     T = theta.dtype.type
     beta1, beta2 = T(settings.beta1), T(settings.beta2)
-    fresh1, fresh2 = T(1 - settings.beta1), T(1 - settings.beta2)
+    one_minus_beta1, one_minus_beta2 = T(1 - settings.beta1), T(1 - settings.beta2)
     eta = T(rate / (1 - settings.beta1**steps))
     root = T(1 / math.sqrt(1 - settings.beta2**steps))
     epsilon = T(settings.epsilon)
-    m, v = slots[0][these], slots[1][these]
+    m, v = slots[0][block], slots[1][block]
     if settings.amsgrad:
-        largest = slots[2][these]
+        largest = slots[2][block]
         for i in range(theta.size):
-            m[i] = beta1 * m[i] + fresh1 * gradient[i]
-            v[i] = beta2 * v[i] + fresh2 * gradient[i] * gradient[i]
+            m[i] = beta1 * m[i] + one_minus_beta1 * gradient[i]
+            v[i] = beta2 * v[i] + one_minus_beta2 * gradient[i] * gradient[i]
             largest[i] = v[i] if v[i] > largest[i] else largest[i]
             theta[i] -= eta * m[i] / (T(math.sqrt(largest[i])) * root + epsilon)
     else:
         for i in range(theta.size):
-            m[i] = beta1 * m[i] + fresh1 * gradient[i]
-            v[i] = beta2 * v[i] + fresh2 * gradient[i] * gradient[i]
+            m[i] = beta1 * m[i] + one_minus_beta1 * gradient[i]
+            v[i] = beta2 * v[i] + one_minus_beta2 * gradient[i] * gradient[i]
             theta[i] -= eta * m[i] / (T(math.sqrt(v[i])) * root + epsilon)
 
 
 @kernel_function
-def _adagrad(settings: Any, theta: Any, gradient: Any, total: Any, rate: float) -> None:
+def _adagrad(settings: Any, theta: Any, gradient: Any, square_sum: Any, rate: float) -> None:
     T = theta.dtype.type
     eta, epsilon, initial = T(rate), T(settings.epsilon), T(settings.initial_accumulator)
     for i in range(theta.size):
-        total[i] += gradient[i] * gradient[i]
-        theta[i] -= eta * gradient[i] / (T(math.sqrt(total[i] + initial)) + epsilon)
+        square_sum[i] += gradient[i] * gradient[i]
+        theta[i] -= eta * gradient[i] / (T(math.sqrt(square_sum[i] + initial)) + epsilon)
 
 
 @kernel_function
-def _rmsprop(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, rate: float) -> None:
+def _rmsprop(settings: Any, theta: Any, gradient: Any, slots: Any, block: Any, rate: float) -> None:
     T = theta.dtype.type
-    eta, epsilon, alpha, fresh = T(rate), T(settings.epsilon), T(settings.alpha), T(1 - settings.alpha)
-    mean = slots[0][these]
+    eta, epsilon, alpha, one_minus_alpha = T(rate), T(settings.epsilon), T(settings.alpha), T(1 - settings.alpha)
+    mean = slots[0][block]
     for i in range(theta.size):
-        mean[i] = alpha * mean[i] + fresh * gradient[i] * gradient[i]
+        mean[i] = alpha * mean[i] + one_minus_alpha * gradient[i] * gradient[i]
         gradient[i] = eta * gradient[i] / (T(math.sqrt(mean[i])) + epsilon)
     if settings.momentum > 0:
-        velocity, mu = slots[1][these], T(settings.momentum)
+        velocity, mu = slots[1][block], T(settings.momentum)
         for i in range(theta.size):
             velocity[i] = mu * velocity[i] - gradient[i]
             theta[i] += velocity[i]
@@ -196,13 +191,13 @@ def _rmsprop(settings: Any, theta: Any, gradient: Any, slots: Any, these: Any, r
 
 
 @kernel_function
-def _adadelta(settings: Any, theta: Any, gradient: Any, mean: Any, moved: Any, rate: float) -> None:
+def _adadelta(settings: Any, theta: Any, gradient: Any, mean_square: Any, mean_delta: Any, rate: float) -> None:
     T = theta.dtype.type
-    eta, epsilon, rho, fresh = T(rate), T(settings.epsilon), T(settings.rho), T(1 - settings.rho)
+    eta, epsilon, rho, one_minus_rho = T(rate), T(settings.epsilon), T(settings.rho), T(1 - settings.rho)
     for i in range(theta.size):
-        mean[i] = rho * mean[i] + fresh * gradient[i] * gradient[i]
-        delta = T(math.sqrt(moved[i] + epsilon)) / T(math.sqrt(mean[i] + epsilon)) * gradient[i]
-        moved[i] = rho * moved[i] + fresh * delta * delta
+        mean_square[i] = rho * mean_square[i] + one_minus_rho * gradient[i] * gradient[i]
+        delta = T(math.sqrt(mean_delta[i] + epsilon)) / T(math.sqrt(mean_square[i] + epsilon)) * gradient[i]
+        mean_delta[i] = rho * mean_delta[i] + one_minus_rho * delta * delta
         theta[i] -= eta * delta
 
 
@@ -210,14 +205,14 @@ def _adadelta(settings: Any, theta: Any, gradient: Any, mean: Any, moved: Any, r
 def _nadam(settings: Any, theta: Any, gradient: Any, m: Any, v: Any, steps: int, rate: float) -> None:
     T = theta.dtype.type
     product, mu, mu_next = _mu_product(settings, steps), _mu(settings, steps), _mu(settings, steps + 1)
-    fresh1, beta2, fresh2 = T(1 - settings.beta1), T(settings.beta2), T(1 - settings.beta2)
-    of_gradient = T(rate * (1 - mu) / (1 - product))
-    of_mean = T(rate * mu_next / (1 - product * mu_next))
+    one_minus_beta1, beta2, one_minus_beta2 = T(1 - settings.beta1), T(settings.beta2), T(1 - settings.beta2)
+    gradient_rate = T(rate * (1 - mu) / (1 - product))
+    mean_rate = T(rate * mu_next / (1 - product * mu_next))
     root, epsilon = T(1 / math.sqrt(1 - settings.beta2**steps)), T(settings.epsilon)
     for i in range(theta.size):
-        m[i] += fresh1 * (gradient[i] - m[i])
-        v[i] = beta2 * v[i] + fresh2 * gradient[i] * gradient[i]
-        theta[i] -= (of_gradient * gradient[i] + of_mean * m[i]) / (T(math.sqrt(v[i])) * root + epsilon)
+        m[i] += one_minus_beta1 * (gradient[i] - m[i])
+        v[i] = beta2 * v[i] + one_minus_beta2 * gradient[i] * gradient[i]
+        theta[i] -= (gradient_rate * gradient[i] + mean_rate * m[i]) / (T(math.sqrt(v[i])) * root + epsilon)
 
 
 @kernel_function
@@ -227,7 +222,7 @@ def _mu(settings: Any, steps: int) -> float:
 
 @kernel_function
 def _mu_product(settings: Any, steps: int) -> float:
-    """As `optim.Nadam.mu_product`: zero once one less it rounds to one."""
+    """μ_1 μ_2 … μ_t as in the reference: zero once 1 - it rounds to 1."""
     product = 1.0
     for t in range(1, steps + 1):
         product *= _mu(settings, t)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from backpropd.errors import Invalid
+from backpropd.nn.hyperparameters import Tolerance
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.line_search import Point, wolfe_point
 
@@ -34,10 +36,12 @@ class LBFGS:
 
     full_batch: ClassVar[Literal[True]] = True
     slots_dtype: ClassVar[str] = "float64"
-    history: int = 10
-    max_line_search: int = 20
-    gradient_tolerance: float = 1e-5
-    loss_tolerance: float = 1e7 * 2.0**-52
+    name: ClassVar[str] = "lbfgs"
+    default_weight_decay: ClassVar[float] = 0.0
+    history: Annotated[int, Ge(1), Le(100)] = 10
+    max_line_search: Annotated[int, Ge(1), Le(1000)] = 20
+    gradient_tolerance: Tolerance = 1e-5
+    loss_tolerance: Tolerance = 1e7 * 2.0**-52
 
     def __post_init__(self) -> None:
         """Raise `Invalid` for hyper-parameters out of bounds."""

@@ -1,23 +1,21 @@
 """Optimizers: a few lines over flat vectors, changed in place.
 
-`step` moves `theta` (P,) against `gradient` (P,), which it uses up as working space, by this step's
-`learning_rate` η: a schedule may have changed it from the optimizer's own. `slots` (k, P) is what the
-optimizer remembers from one step to the next, zeros at the start; `steps` counts from 1. Both belong to the
-caller: with theta they are all that a checkpoint needs. A step allocates no vector; a formula that needs more
-room than the gradient's goes over the vectors in `blocks`.
-
-The formulas, and the defaults but for the names, are PyTorch's, t is the step, g the gradient.
+The formulas are PyTorch's, and so are most names of parameters; g is the gradient, t the number of the step, from 1.
+The order of the operations decides the last bits of a trained model: keep it.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from backpropd.nn.hyperparameters import Epsilon, Fraction, NonNegative, Positive
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
 
@@ -25,26 +23,41 @@ BLOCK = 4096
 
 
 def blocks(*vectors: Array) -> Iterator[tuple[Array, ...]]:
-    """Views (..., 4096) of vectors (..., P), side by side: what is computed from one is small, and stays in cache."""
+    """Views (..., 4096) of the same positions of vectors (..., P): temporaries of that size stay in the cache."""
     for start in range(0, vectors[0].shape[-1], BLOCK):
         yield tuple(vector[..., start : start + BLOCK] for vector in vectors)
 
 
-class Optimizer(Protocol):
-    """An optimizer that takes one step for each batch. `LBFGS` takes `full_batch`es, and slots in its own dtype."""
+@dataclass(frozen=True)
+class Optimizer(ABC):
+    """An optimizer with its hyper-parameters. `learning_rate` is the base rate: a schedule may change it by step.
 
+    `full_batch`: every step takes all rows. `default_weight_decay`: the decoupled decay where a request gives none.
+    """
+
+    name: ClassVar[str]
     full_batch: ClassVar[Literal[False]] = False
     slots_dtype: ClassVar[None] = None
+    default_weight_decay: ClassVar[float] = 0.0
+    learning_rate: Positive
 
     @property
-    def learning_rate(self) -> float:
-        """The base rate: that of every step, unless a schedule says otherwise."""
-
-    @property
+    @abstractmethod
     def slots(self) -> int:
-        """The number k of vectors that it remembers."""
+        """The number k of vectors that it carries from step to step."""
 
-    def step(self, theta: Array, gradient: Array, slots: Array, steps: int, learning_rate: float) -> None: ...
+    def step(self, theta: Array, gradient: Array, slots: Array, t: int, learning_rate: float) -> None:
+        """Move `theta` (P,) by step number `t`, in place, and overwrite `gradient` (P,).
+
+        `slots` (k, P), zeros at the start, belong to the caller: with theta and `t` they are all that a checkpoint
+        needs. No vector is allocated.
+        """
+        for some_theta, g, some_slots in blocks(theta, gradient, slots):
+            self.update(some_theta, g, some_slots, t, learning_rate)
+
+    @abstractmethod
+    def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
+        """The formula, for a block of the parameters; it may overwrite `g`."""
 
 
 @dataclass(frozen=True)
@@ -55,29 +68,28 @@ class SGD(Optimizer):
     where the gradient is taken).
     """
 
-    learning_rate: float = 0.01
-    momentum: float = 0.0
+    name = "sgd"
+    learning_rate: Positive = 0.1
+    momentum: Fraction = 0.0
     nesterov: bool = False
 
     @property
     def slots(self) -> int:
         return 1 if self.momentum else 0
 
-    def step(self, theta: Array, gradient: Array, slots: Array, steps: int, learning_rate: float) -> None:
-        """One step in place, without momentum simply theta ← theta - η g."""
-        gradient *= learning_rate
+    def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
+        g *= learning_rate
         if not self.momentum:
-            theta -= gradient
+            theta -= g
             return
-        velocity = slots[0]
-        velocity *= self.momentum
-        velocity -= gradient
+        (v,) = slots
+        v *= self.momentum
+        v -= g
         if self.nesterov:
-            theta -= gradient
-            np.multiply(velocity, self.momentum, gradient)
-            theta += gradient
+            theta -= g
+            theta += self.momentum * v
         else:
-            theta += velocity
+            theta += v
 
 
 @dataclass(frozen=True)
@@ -87,21 +99,21 @@ class Adagrad(Optimizer):
     `initial_accumulator` is what s starts from; the slot holds only what was added to it.
     """
 
-    learning_rate: float = 0.01
-    initial_accumulator: float = 0.0
-    epsilon: float = 1e-10
+    name = "adagrad"
+    learning_rate: Positive = 0.01
+    initial_accumulator: NonNegative = 0.0
+    epsilon: Epsilon = 1e-10
 
     @property
     def slots(self) -> int:
         return 1
 
-    def step(self, theta: Array, gradient: Array, slots: Array, steps: int, learning_rate: float) -> None:
-        """One step in place."""
-        for part, g, (s,) in blocks(theta, gradient, slots):
-            s += g * g
-            g /= np.sqrt(s + self.initial_accumulator) + self.epsilon
-            g *= learning_rate
-            part -= g
+    def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
+        (s,) = slots
+        s += g * g
+        g /= np.sqrt(s + self.initial_accumulator) + self.epsilon
+        g *= learning_rate
+        theta -= g
 
 
 @dataclass(frozen=True)
@@ -111,26 +123,26 @@ class RMSprop(Optimizer):
     With momentum v ← μ v - η g / (√s + ε), theta ← theta + v.
     """
 
-    learning_rate: float = 0.01
-    alpha: float = 0.99
-    epsilon: float = 1e-8
-    momentum: float = 0.0
+    name = "rmsprop"
+    learning_rate: Positive = 0.01
+    alpha: Fraction = 0.99
+    epsilon: Epsilon = 1e-8
+    momentum: Fraction = 0.0
 
     @property
     def slots(self) -> int:
         return 2 if self.momentum else 1
 
-    def step(self, theta: Array, gradient: Array, slots: Array, steps: int, learning_rate: float) -> None:
-        """One step in place."""
-        for part, g, (s, *velocity) in blocks(theta, gradient, slots):
-            s *= self.alpha
-            s += (1 - self.alpha) * g * g
-            g /= np.sqrt(s) + self.epsilon
-            g *= learning_rate
-            for v in velocity:  # one, or none
-                g -= self.momentum * v
-                np.negative(g, v)
-            part -= g
+    def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
+        s, *velocity = slots
+        s *= self.alpha
+        s += (1 - self.alpha) * g * g
+        g /= np.sqrt(s) + self.epsilon
+        g *= learning_rate
+        for v in velocity:  # one with momentum, else none
+            g -= self.momentum * v
+            np.negative(g, v)
+        theta -= g
 
 
 @dataclass(frozen=True)
@@ -140,68 +152,63 @@ class Adadelta(Optimizer):
     s ← ρ s + (1 - ρ) g², d = g √(u + ε) / √(s + ε), u ← ρ u + (1 - ρ) d², theta ← theta - η d.
     """
 
-    learning_rate: float = 1.0
-    rho: float = 0.9
-    epsilon: float = 1e-6
+    name = "adadelta"
+    learning_rate: Positive = 1.0
+    rho: Fraction = 0.9
+    epsilon: Epsilon = 1e-6
 
     @property
     def slots(self) -> int:
         return 2
 
-    def step(self, theta: Array, gradient: Array, slots: Array, steps: int, learning_rate: float) -> None:
-        """One step in place."""
-        for part, g, (s, u) in blocks(theta, gradient, slots):
-            s *= self.rho
-            s += (1 - self.rho) * g * g
-            g *= np.sqrt(u + self.epsilon) / np.sqrt(s + self.epsilon)  # from here on, g is d
-            u *= self.rho
-            u += (1 - self.rho) * g * g
-            g *= learning_rate
-            part -= g
+    def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
+        s, u = slots
+        s *= self.rho
+        s += (1 - self.rho) * g * g
+        g *= np.sqrt(u + self.epsilon) / np.sqrt(s + self.epsilon)  # now g is d
+        u *= self.rho
+        u += (1 - self.rho) * g * g
+        g *= learning_rate
+        theta -= g
 
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1).
 
-    m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², theta ← theta - η m̂ / (√v̂ + ε), with m̂ = m / (1 - β₁ᵗ)
-    and v̂ = v / (1 - β₂ᵗ). With `amsgrad` the largest v so far takes the place of v in v̂ (Reddi, Kale, Kumar
-    2018).
+    m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ),
+    theta ← theta - η m̂ / (√v̂ + ε). With `amsgrad` the largest v so far replaces v in v̂ (Reddi, Kale, Kumar 2018).
     """
 
-    learning_rate: float = 0.001
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
+    name = "adam"
+    learning_rate: Positive = 0.01
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Epsilon = 1e-8
     amsgrad: bool = False
 
     @property
     def slots(self) -> int:
         return 3 if self.amsgrad else 2
 
-    def step(self, theta: Array, gradient: Array, slots: Array, steps: int, learning_rate: float) -> None:
-        """Step number `steps` (from 1), in place."""
+    def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
         m, v = slots[:2]
-        m -= gradient
-        m *= self.beta1
-        m += gradient  # β₁ (m - g) + g, which needs no second vector
-        gradient *= gradient
-        gradient *= 1 - self.beta2
-        v *= self.beta2
-        v += gradient
+        m[:] = self.beta1 * (m - g) + g  # = β₁ m + (1 - β₁) g
+        v[:] = self.beta2 * v + (1 - self.beta2) * g**2
         if self.amsgrad:
             v = np.maximum(slots[2], v, out=slots[2])
-        np.sqrt(v, gradient)
-        gradient /= math.sqrt(1 - self.beta2**steps)
-        gradient += self.epsilon
-        np.divide(m, gradient, gradient)
-        gradient *= learning_rate / (1 - self.beta1**steps)
-        theta -= gradient
+        sqrt_v_hat = np.sqrt(v) / math.sqrt(1 - self.beta2**t)
+        g[:] = m / (sqrt_v_hat + self.epsilon)
+        g *= learning_rate / (1 - self.beta1**t)  # η m̂ = η m / (1 - β₁ᵗ)
+        theta -= g
 
 
 @dataclass(frozen=True)
 class AdamW(Adam):
     """Adam for decoupled weight decay (Loshchilov and Hutter 2019): the decay is `Regularization.decay`."""
+
+    name = "adamw"
+    default_weight_decay = 0.01
 
 
 @dataclass(frozen=True)
@@ -212,53 +219,51 @@ class Nadam(Optimizer):
     with μ_t = β₁ (1 - 0.96^(t ψ) / 2) and ψ the `momentum_decay`.
     """
 
-    learning_rate: float = 0.002
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    momentum_decay: float = 0.004
+    name = "nadam"
+    learning_rate: Positive = 0.01
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Epsilon = 1e-8
+    momentum_decay: Fraction = 0.004
 
     @property
     def slots(self) -> int:
         return 2
 
-    def step(self, theta: Array, gradient: Array, slots: Array, steps: int, learning_rate: float) -> None:
-        """Step number `steps` (from 1), in place."""
-        product, mu, mu_next = self.mu_product(steps), self.mu(steps), self.mu(steps + 1)
-        for part, g, (m, v) in blocks(theta, gradient, slots):
-            m += (1 - self.beta1) * (g - m)
-            v *= self.beta2
-            v += (1 - self.beta2) * g * g
-            g *= (1 - mu) / (1 - product)
-            g += mu_next / (1 - product * mu_next) * m
-            g /= np.sqrt(v / (1 - self.beta2**steps)) + self.epsilon
-            g *= learning_rate
-            part -= g
+    def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
+        product, mu, mu_next = self.mu_product(t), self.mu(t), self.mu(t + 1)
+        m, v = slots
+        m += (1 - self.beta1) * (g - m)
+        v *= self.beta2
+        v += (1 - self.beta2) * g * g
+        g *= (1 - mu) / (1 - product)
+        g += mu_next / (1 - product * mu_next) * m
+        g /= np.sqrt(v / (1 - self.beta2**t)) + self.epsilon
+        g *= learning_rate
+        theta -= g
 
-    def mu(self, steps: int) -> float:
-        """μ_t, for t = `steps`."""
-        return self.beta1 * (1 - 0.5 * math.pow(0.96, steps * self.momentum_decay))
+    def mu(self, t: int) -> float:
+        """μ_t."""
+        return self.beta1 * (1 - 0.5 * math.pow(0.96, t * self.momentum_decay))
 
-    def mu_product(self, steps: int) -> float:
-        """μ_1 μ_2 … μ_t, from `steps` alone, so that nothing need be remembered; zero once 1 - it rounds to 1.
+    def mu_product(self, t: int) -> float:
+        """μ_1 μ_2 … μ_t, from t alone, so that a checkpoint needs no product; zero once 1 - it rounds to 1.
 
-        By default that is after 55 factors, for the first ones are near one half.
+        By default that is after 55 factors, because the first ones are near one half.
         """
-        product = 1.0
-        for t in range(1, steps + 1):
-            product *= self.mu(t)
-            if product < 2**-54:
-                return 0.0
-        return product
+        return _mu_product(self, t)
+
+
+@lru_cache(maxsize=1)  # every block of a step needs it
+def _mu_product(nadam: Nadam, t: int) -> float:
+    product = 1.0
+    for s in range(1, t + 1):
+        product *= nadam.mu(s)
+        if product < 2**-54:
+            return 0.0
+    return product
 
 
 OPTIMIZERS: dict[str, type[Any]] = {
-    "sgd": SGD,
-    "adagrad": Adagrad,
-    "rmsprop": RMSprop,
-    "adadelta": Adadelta,
-    "adam": Adam,
-    "adamw": AdamW,
-    "nadam": Nadam,
-    "lbfgs": LBFGS,
+    each.name: each for each in (SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW, Nadam, LBFGS)
 }

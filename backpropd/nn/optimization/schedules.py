@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
+from annotated_types import Ge, Gt, Le
 
+from backpropd.nn.hyperparameters import Count, NonNegative, OpenFraction, UnitInterval
 from backpropd.nn.layout import Array
 
 Memory: TypeAlias = dict[str, float]
@@ -26,6 +28,7 @@ class Schedule(ABC):
     section 2.2). The schedule proper then runs over the epochs that are left.
     """
 
+    name: ClassVar[str]
     warmup_epochs: int = field(default=0, kw_only=True)
 
     def start(self) -> Memory:
@@ -55,6 +58,8 @@ class Schedule(ABC):
 class Constant(Schedule):
     """The base rate."""
 
+    name = "constant"
+
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
         out.fill(1.0)
 
@@ -63,8 +68,9 @@ class Constant(Schedule):
 class Step(Schedule):
     """Times `factor` after every `every` epochs."""
 
-    every: int
-    factor: float = 0.1
+    name = "step"
+    every: Count
+    factor: OpenFraction = 0.1
 
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
         out.fill(self.factor ** ((epoch - 1) // self.every))
@@ -74,7 +80,8 @@ class Step(Schedule):
 class Exponential(Schedule):
     """Times `factor` after every epoch."""
 
-    factor: float
+    name = "exponential"
+    factor: OpenFraction
 
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
         out.fill(self.factor ** (epoch - 1))
@@ -88,9 +95,10 @@ class Cosine(Schedule):
     long as the one before. Without a period the whole run is one.
     """
 
-    period: int | None = None
-    minimum_factor: float = 0.0
-    restart_multiplier: int = 1
+    name = "cosine"
+    period: Count | None = None
+    minimum_factor: UnitInterval = 0.0
+    restart_multiplier: Annotated[int, Ge(1), Le(100)] = 1
 
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
         period, done = self.period or epochs, epoch - 1
@@ -109,7 +117,8 @@ class InverseScaling(Schedule):
     It is the formula of scikit-learn's `invscaling`, whose t counts rows instead, and moves once an epoch.
     """
 
-    power: float = 0.5
+    name = "inverse_scaling"
+    power: Annotated[float, Gt(0), Le(10)] = 0.5
 
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
         out[:] = _steps(epoch, steps_per_epoch) + 1.0
@@ -124,9 +133,10 @@ class OneCycle(Schedule):
     `maximum_factor` times the base rate.
     """
 
-    maximum_factor: float = 25.0
-    rising_fraction: float = 0.3
-    minimum_factor: float = 1e-4
+    name = "one_cycle"
+    maximum_factor: Annotated[float, Ge(1), Le(1e6)] = 25.0
+    rising_fraction: OpenFraction = 0.3
+    minimum_factor: UnitInterval = 1e-4
 
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
         step, last = _steps(epoch, steps_per_epoch), epochs * steps_per_epoch - 1
@@ -144,10 +154,11 @@ class ReduceOnPlateau(Constant):
     one less. `memory` holds the `factor` so far, the epochs to `wait` for, and, after an epoch, the `best` loss.
     """
 
-    factor: float = 0.1
-    patience: int = 10
-    min_delta: float = 0.0
-    minimum_rate: float = 0.0
+    name = "reduce_on_plateau"
+    factor: OpenFraction = 0.1
+    patience: Count = 10
+    min_delta: NonNegative = 0.0
+    minimum_rate: NonNegative = 0.0
 
     def start(self) -> Memory:
         return {"factor": 1.0, "wait": 0}
@@ -179,11 +190,5 @@ def _half_cosine(start: float, end: float, progress: Array) -> Array:
 
 
 SCHEDULES: dict[str, type[Any]] = {
-    "constant": Constant,
-    "step": Step,
-    "exponential": Exponential,
-    "cosine": Cosine,
-    "inverse_scaling": InverseScaling,
-    "one_cycle": OneCycle,
-    "reduce_on_plateau": ReduceOnPlateau,
+    each.name: each for each in (Constant, Step, Exponential, Cosine, InverseScaling, OneCycle, ReduceOnPlateau)
 }

@@ -7,10 +7,10 @@ import pytest
 
 from backpropd.errors import Invalid
 from backpropd.nn import ACTIVATIONS, LOSSES, Batch, LayerSpec, Network, Spec
-from backpropd.nn.feedforward.activations import OUTPUT_ONLY, Activation
+from backpropd.nn.feedforward.activations import Activation
 from backpropd.nn.inspection.gradient_check import gradient, gradient_error
 
-HIDDEN = sorted(set(ACTIVATIONS) - set(OUTPUT_ONLY))
+HIDDEN = sorted(name for name, activation in ACTIVATIONS.items() if activation.hidden)
 DEPTHS = [(), (5,), (6, 4), (5, 4, 3)]
 HEADS = [(loss.fused_with or output, name) for name, loss in LOSSES.items() for output in sorted(ACTIVATIONS)]
 

@@ -121,7 +121,7 @@ def test_rows_in_another_dtype_or_order_give_the_same_outputs() -> None:
     ],
 )
 def test_an_initializer_draws_with_the_variance_of_its_paper(name: str, variance: float) -> None:
-    weight = INITIALIZERS[name](np.random.default_rng(0), 300, 200)
+    weight = INITIALIZERS[name]().draw(np.random.default_rng(0), 300, 200)
     assert weight.shape == (300, 200)
     assert weight.var() == pytest.approx(variance, rel=0.03)
     assert abs(weight.mean()) < 3 * np.sqrt(variance / weight.size)
@@ -146,8 +146,8 @@ def test_initializing_leaves_biases_at_zero_and_draws_the_same_for_the_same_seed
         (Spec(2, (LayerSpec(3, "exponential"), LayerSpec(1, "linear")), "squared_error"), "exponential belongs to the"),
         (Spec(2, (LayerSpec(1, "softmax"),), "cross_entropy"), "always 1"),
         (Spec(2, (), "squared_error"), "output layer"),
-        (Spec(0, (LayerSpec(1, "linear"),), "squared_error"), "from 1 up"),
-        (Spec(2, (LayerSpec(0, "linear"),), "squared_error"), "from 1 up"),
+        (Spec(0, (LayerSpec(1, "linear"),), "squared_error"), "at least 1"),
+        (Spec(2, (LayerSpec(0, "linear"),), "squared_error"), "at least 1"),
         (Spec(2, (LayerSpec(1, "linear"),), "squared_error", "float16"), "float32, float64"),
         (Spec(2, (LayerSpec(1, "linear"),), "absolute"), "squared_error, absolute_error"),
         (Spec(2, (LayerSpec(1, "sigmoid"),), "squared_error"), "linear, logistic"),

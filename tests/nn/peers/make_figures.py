@@ -82,7 +82,7 @@ RUNS: list[tuple[dict[str, Any], dict[str, Any], Callable[..., torch.optim.Optim
         {},
         partial(optim.Adadelta, lr=0.5, rho=0.8, eps=0.001),
     ),
-    ({"name": "adam"}, {}, optim.Adam),
+    ({"name": "adam", "learning_rate": 0.001}, {}, optim.Adam),
     (
         {"name": "adam", "learning_rate": 0.02, "beta1": 0.8, "beta2": 0.9, "epsilon": 0.001},
         {},
@@ -98,7 +98,7 @@ RUNS: list[tuple[dict[str, Any], dict[str, Any], Callable[..., torch.optim.Optim
         {"weight_decay": 0.3},
         partial(optim.AdamW, lr=0.02, weight_decay=0.3),
     ),
-    ({"name": "nadam"}, {}, optim.NAdam),
+    ({"name": "nadam", "learning_rate": 0.002}, {}, optim.NAdam),
     (
         {"name": "nadam", "learning_rate": 0.02, "beta1": 0.95, "momentum_decay": 0.5},
         {},

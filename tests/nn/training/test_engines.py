@@ -26,16 +26,16 @@ from backpropd.nn import (
     row_predictor,
 )
 from backpropd.nn.evaluation.metrics import classification
-from backpropd.nn.feedforward.activations import ACTIVATIONS, OUTPUT_ONLY
+from backpropd.nn.feedforward.activations import ACTIVATIONS
 from backpropd.nn.feedforward.losses import LOSSES
-from backpropd.nn.kernels.updates import NEAR
+from backpropd.nn.kernels.updates import BLOCK
 from backpropd.nn.optimization import optimizers
 from backpropd.nn.optimization.regularization import Regularization
 from backpropd.nn.optimization.schedules import Cosine, OneCycle, ReduceOnPlateau, Schedule
 from backpropd.nn.training.training_config import EarlyStopping
 from tests.nn.data import Array, blobs, classifier, regressor
 
-HIDDEN = sorted(set(ACTIVATIONS) - set(OUTPUT_ONLY))
+HIDDEN = sorted(name for name, activation in ACTIVATIONS.items() if activation.hidden)
 HEADS = sorted({(loss.fused_with or output, name) for name, loss in LOSSES.items() for output in ACTIVATIONS})
 TOLERANCE = {"float32": 2e-4, "float64": 1e-9}
 
@@ -118,7 +118,7 @@ def test_every_optimizer(optimizer: optimizers.Optimizer, dtype: str) -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
 def test_more_parameters_than_take_their_step_at_a_time(optimizer: optimizers.Optimizer) -> None:
     network = classifier(120, 300, dtype="float64")
-    assert network.parameters > 2 * NEAR
+    assert network.parameters > 2 * BLOCK
     agree(network, Training(optimizer, 3, 10))
 
 
