@@ -125,7 +125,7 @@ def store(folder: Path, upload: Upload) -> Dataset:
             return datasets.get(session, tenant(), existing_id)
         services().storage_quota.check(session, tenant(), size)
         datasets.lock_blob(session, sha256)
-        if not blobs.holds(sha256):  # the reaper deleted it, as the orphan of an equal and deleted dataset
+        if not blobs.exists(sha256):  # the reaper deleted it, as the orphan of an equal and deleted dataset
             blobs.put(parquet)
         return datasets.create(
             session,

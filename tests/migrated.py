@@ -1,4 +1,4 @@
-"""Empty, migrated SQLites by the hundred: one is migrated, and the others are copies of it."""
+"""Empty, migrated SQLite databases: one is migrated for the whole process, the others are copies of it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from worker.migrate import run
 
 
 def migrate(settings: Settings) -> None:
-    """What `python -m worker migrate` does, sooner where a SQLite is not there yet."""
-    place = _place(settings)
-    if settings.database_url.startswith("sqlite") and not place.exists():
-        sqlite(place)
+    """The same as `python -m worker migrate`; a new SQLite database is copied, which is faster."""
+    path = _sqlite_path(settings)
+    if settings.database_url.startswith("sqlite") and not path.exists():
+        sqlite(path)
     else:
         run(settings)
 
 
 def sqlite(path: Path) -> str:
-    """The URL of a new one."""
+    """Create a database at this path, and give its URL."""
     path.write_bytes(_migrated())
     return f"sqlite:///{path}"
 
@@ -32,8 +32,8 @@ def _migrated() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder)).with_defaults()
         run(settings)
-        return _place(settings).read_bytes()
+        return _sqlite_path(settings).read_bytes()
 
 
-def _place(settings: Settings) -> Path:
+def _sqlite_path(settings: Settings) -> Path:
     return Path(make_url(settings.database_url).database or "")

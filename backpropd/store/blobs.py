@@ -1,4 +1,4 @@
-"""Blobs: bytes named by their sha256, through fsspec; written to the side, synced, and renamed into place."""
+"""Blobs: immutable files named by the sha256 of their content, stored through fsspec."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COPY_BYTES = 1024 * 1024
 
 
 class Blobs:
-    """A folder, or another place that fsspec reaches, of content-addressed files."""
+    """A store of blobs at any URL that fsspec supports, and a local scratch folder for unfinished files."""
 
     def __init__(self, url: str, scratch: Path) -> None:
         self.filesystem, self.root = fsspec.core.url_to_fs(url)
@@ -31,20 +31,20 @@ class Blobs:
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
-        """A folder for files on their way in; it goes with the block."""
+        """A temporary folder for an upload, removed at the end of the block."""
         with tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
 
     def tidy_scratch(self, seconds: float) -> None:
-        """Remove what killed processes left of their workspaces: those in which nothing was written for so long."""
+        """Remove the workspaces of killed processes: those without a change for `seconds`."""
         limit = time.time() - seconds
-        for place in self.scratch.iterdir():
-            with suppress(FileNotFoundError):  # another was quicker
-                if max(path.stat().st_mtime for path in (place, *place.rglob("*"))) < limit:
-                    shutil.rmtree(place)
+        for folder in self.scratch.iterdir():
+            with suppress(FileNotFoundError):  # another process removed it first
+                if max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < limit:
+                    shutil.rmtree(folder)
 
     def put(self, source: Path) -> tuple[str, int]:
-        """Store a file's bytes; gives their sha256 and number. The same bytes twice are one blob."""
+        """Store a file, and give its sha256 and its size in bytes. Equal files are one blob."""
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
@@ -57,11 +57,12 @@ class Blobs:
         return sha256, source.stat().st_size
 
     def _put_local(self, source: Path, target: Path) -> None:
-        aside = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")  # the same bytes may come twice at once
-        shutil.copyfile(source, aside)
-        with aside.open("rb") as file:
+        # Written aside, synced and renamed: after a crash the blob is complete or absent.
+        unfinished = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
+        shutil.copyfile(source, unfinished)
+        with unfinished.open("rb") as file:
             os.fsync(file.fileno())
-        aside.replace(target)
+        unfinished.replace(target)
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -70,9 +71,9 @@ class Blobs:
 
     @contextmanager
     def local_path(self, sha256: str) -> Iterator[Path]:
-        """The blob as a file on this machine: itself where it lies here, or a copy that goes with the block.
+        """The blob as a local file: itself, or a copy that is removed at the end of the block.
 
-        Raises `errors.NotFound` when its dataset was deleted since the caller read of it.
+        Raises `errors.NotFound` if its dataset was deleted after the caller read the name.
         """
         try:
             if self.local:
@@ -85,17 +86,17 @@ class Blobs:
         except FileNotFoundError as gone:
             raise errors.NotFound("the dataset was deleted a moment ago") from gone
 
-    def holds(self, sha256: str) -> bool:
-        """Whether there is such a blob."""
+    def exists(self, sha256: str) -> bool:
+        """Whether there is a blob of this name."""
         return bool(self.filesystem.exists(self._path(sha256)))
 
     def delete(self, sha256: str) -> None:
-        """Remove a blob; none of that name is no error."""
-        if self.holds(sha256):
+        """Delete a blob, if it exists."""
+        if self.exists(sha256):
             self.filesystem.rm_file(self._path(sha256))
 
     def older_than(self, seconds: float) -> Iterator[str]:
-        """The names of blobs written at least so long ago: what the reaper asks about."""
+        """The names of the blobs that were written more than `seconds` ago."""
         limit = time.time() - seconds
         for path in self.filesystem.find(self.root):
             if self.filesystem.modified(path).timestamp() < limit:

@@ -1,4 +1,4 @@
-"""A database: its engine, and the two kinds of transaction that everything runs in."""
+"""A database: its connections, and transactions that read or write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
-from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from backpropd import errors
@@ -25,18 +25,18 @@ except ImportError:
     import sqlite3
 
 BUSY_SECONDS = 15.0
-BUSY_LOOK_SECONDS = 0.001
-# Every query of ours has its index, whatever figures it is asked with: a plan need not be made for each, and one
-# that was made while a table was small must not go on reading it whole until somebody looks at its statistics.
+BUSY_POLL_SECONDS = 0.001
+# Every query has an index that suits all its parameters: one generic plan is enough, and a plan that was made while a
+# table was small must not scan the table later, before its statistics are updated.
 SERVER_SETTINGS = {
     "statement_timeout": 60_000,
     "lock_timeout": 15_000,
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",
 }
-# PostgreSQL writes 1e300 out: what is no integer of 64 bits is read as the float that it was.
+# orjson reads integers beyond 64 bits as floats, which they were before PostgreSQL wrote out all their digits.
 AS_JSON: dict[str, Any] = {"json_serializer": json_text, "json_deserializer": orjson.loads}
-SILENT_CONNECTION = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
 def _monotonic() -> int:
@@ -44,17 +44,17 @@ def _monotonic() -> int:
 
 
 class Database:
-    """Opens transactions. `write` holds SQLite's one writer's lock from its first statement; `read` never writes."""
+    """Opens transactions. On SQLite `write` takes the database's one write lock when it begins."""
 
     def __init__(self, url: str, steady: Callable[[], int] = _monotonic) -> None:
-        """`steady` gives the microseconds that SQLite's leases go by; PostgreSQL has a clock of its own."""
+        """`steady` is SQLite's clock for leases, in microseconds. PostgreSQL uses the server's."""
         self.url = url
         self.engine = _sqlite(url, steady) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
-        # PostgreSQL has a snapshot for each statement anyhow: what only reads need not begin and end a transaction.
-        alone = {"isolation_level": "AUTOCOMMIT"} if self.engine.dialect.name == "postgresql" else {}
-        self._reading = self.engine.execution_options(backpropd_writing=False, **alone)
+        # Each statement has its own snapshot on PostgreSQL in any case: reads save the BEGIN and COMMIT.
+        autocommit = {"isolation_level": "AUTOCOMMIT"} if self.engine.dialect.name == "postgresql" else {}
+        self._reading = self.engine.execution_options(backpropd_writing=False, **autocommit)
         self._writing = self.engine.execution_options(backpropd_writing=True)
-        self._queue = threading.Lock() if self.engine.dialect.name == "sqlite" else None
+        self._writer_lock = threading.Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -63,24 +63,29 @@ class Database:
         Raises:
             errors.Unavailable: the database cannot be reached, or stayed busy for too long.
         """
-        with self._turn(), _answering(), self._writing.begin() as connection, _session(connection) as session:
+        with (
+            self._one_writer(),
+            _translated_errors(),
+            self._writing.begin() as connection,
+            _session(connection) as session,
+        ):
             yield session
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Have this process's writers wait for each other where the database has one at a time.
+    def _one_writer(self) -> Iterator[None]:
+        """Queue this process's writers on SQLite, which would let them poll with growing pauses instead.
 
-        SQLite would have them sleep, ever longer, and try again. Raises `errors.Unavailable` after as long as it would.
+        Raises `errors.Unavailable` after `BUSY_SECONDS`.
         """
-        if self._queue is None:
+        if self._writer_lock is None:
             yield
             return
-        if not self._queue.acquire(timeout=BUSY_SECONDS):
+        if not self._writer_lock.acquire(timeout=BUSY_SECONDS):
             raise _busy()
         try:
             yield
         finally:
-            self._queue.release()
+            self._writer_lock.release()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -90,8 +95,8 @@ class Database:
 
     @contextmanager
     def read_connection(self) -> Iterator[Connection]:
-        """A transaction that only reads, for what every request reads: without a session it takes half the time."""
-        with _answering(), self._reading.connect() as connection:
+        """A transaction that only reads, without a session: it takes half the time."""
+        with _translated_errors(), self._reading.connect() as connection:
             yield connection
 
     def ping(self) -> None:
@@ -100,15 +105,15 @@ class Database:
             session.execute(text("SELECT 1"))
 
     def dispose(self) -> None:
-        """Close every connection: at the end, and in a child after a fork."""
+        """Close every connection."""
         self.engine.dispose()
 
 
 @contextmanager
 def _session(connection: Connection) -> Iterator[Session]:
-    """A session in the connection's transaction, which ends as the connection says.
+    """A session in the connection's transaction.
 
-    One that begins its own takes as long as two statements do, for whatever is run past it.
+    A session that begins its own transaction costs as much as two statements that are run past it.
     """
     with Session(connection, expire_on_commit=False) as session:
         yield session
@@ -116,11 +121,11 @@ def _session(connection: Connection) -> Iterator[Session]:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """Raise `errors.Unavailable` where the database gives no answer."""
+def _translated_errors() -> Iterator[None]:
+    """Raise `errors.Unavailable` for errors of the connection."""
     try:
         yield
-    except NoConnection as error:
+    except PoolTimeout as error:
         raise errors.Unavailable("every connection to the database is in use: try again") from error
     except (OperationalError, DBAPIError) as error:
         if isinstance(error, OperationalError) or error.connection_invalidated:
@@ -138,25 +143,25 @@ def _postgresql(url: str) -> Engine:
         pool_size=8,
         max_overflow=32,
         **AS_JSON,
-        hide_parameters=True,  # an error shall not quote rows
+        hide_parameters=True,  # errors must not quote rows
         connect_args={
             "connect_timeout": 3,
             "options": " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items()),
-            **SILENT_CONNECTION,
+            **KEEPALIVE,
         },
     )
-    event.listen(engine, "checkout", lambda connection, *_: _refuse_closed(connection))
+    event.listen(engine, "checkout", lambda connection, *_: _check_open(connection))
     return engine
 
 
-def _refuse_closed(connection: Any) -> None:
-    """Have the pool connect anew where the server has closed a connection: its end is there to read.
+def _check_open(connection: Any) -> None:
+    """Raise `InvalidatePoolError` for a connection that the server has closed, so that the pool reconnects.
 
-    Asking the server, as a pool can, would be a round trip for every transaction. Raises `InvalidatePoolError`.
+    A closed socket is readable. The pool's own check would be a round trip for every transaction.
     """
-    look = select.poll()
-    look.register(connection.fileno(), select.POLLIN)
-    if look.poll(0):
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
         raise InvalidatePoolError("the server has closed this connection")
 
 
@@ -179,17 +184,17 @@ def _sqlite(url: str, steady: Callable[[], int]) -> Engine:
 
 
 def _configure_sqlite(connection: sqlite3.Connection, steady: Callable[[], int]) -> None:
-    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    connection.isolation_level = None  # _begin_sqlite begins transactions, not the driver
     wal = wal_is_safe(sqlite3.sqlite_version_info)
     connection.execute(f"PRAGMA journal_mode={'WAL' if wal else 'DELETE'}").fetchone()
-    connection.execute("PRAGMA synchronous=FULL")  # what was answered 202 outlives a power cut
+    connection.execute("PRAGMA synchronous=FULL")  # a job that was answered with 202 survives a power failure
     connection.execute("PRAGMA foreign_keys=ON")
     connection.create_function("steady", 0, steady)
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A deferred transaction that reads and then writes gets SQLITE_BUSY at once, whatever the timeout: a writer takes
-    # its lock before its first read.
+    # A deferred transaction that first reads and then writes fails with SQLITE_BUSY whatever the timeout is: writers
+    # take the lock before their first read.
     if connection.get_execution_options().get("backpropd_writing", True):
         _begin_to_write(connection.connection.driver_connection)
     else:
@@ -197,10 +202,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_to_write(connection: Any) -> None:
-    """Begin when no other process writes.
+    """Wait until no other process writes, and begin.
 
-    SQLite itself would sleep ever longer, up to a tenth of a second, while others take the lock again and again. Raises
-    `errors.Unavailable` after `BUSY_SECONDS`.
+    SQLite's own wait has growing pauses, up to a tenth of a second, in which other processes take the lock again and
+    again. Raises `errors.Unavailable` after `BUSY_SECONDS`.
     """
     until = time.monotonic() + BUSY_SECONDS
     connection.execute("PRAGMA busy_timeout=0")
@@ -214,7 +219,7 @@ def _begin_to_write(connection: Any) -> None:
                     raise errors.Unavailable(f"the database cannot answer now ({error}): try again") from error
                 if time.monotonic() > until:
                     raise _busy() from error
-            time.sleep(BUSY_LOOK_SECONDS)
+            time.sleep(BUSY_POLL_SECONDS)
     finally:
         connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}")
 
@@ -225,5 +230,5 @@ def _busy() -> errors.Unavailable:
 
 def wal_is_safe(version: tuple[int, int, int]) -> bool:
     """Whether this SQLite is free of the WAL-reset bug, which can corrupt a database (3.7.0 to 3.51.2)."""
-    mended_in = {(3, 44): 6, (3, 50): 7}
-    return version >= (3, 51, 3) or version[2] >= mended_in.get(version[:2], 1_000)
+    fixed_in = {(3, 44): 6, (3, 50): 7}
+    return version >= (3, 51, 3) or version[2] >= fixed_in.get(version[:2], 1_000)

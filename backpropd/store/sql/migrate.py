@@ -1,4 +1,4 @@
-"""Bring a database to the newest schema with Alembic, one process at a time."""
+"""Migration of a database to the newest schema, with Alembic."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sqlalchemy import text
 
 from backpropd.store.sql.database import Database
 
-LOCK = 0x6261636B  # "back": PostgreSQL's advisory lock, so that two migrations wait for each other
+ADVISORY_LOCK = 0x6261636B  # on PostgreSQL: two migrations wait for each other
 
 
 def upgrade(database: Database, scripts: Path) -> None:
-    """Run every migration in the folder `scripts` that this database has not seen, in one transaction."""
+    """Apply the migrations of the folder `scripts` that this database does not have, in one transaction."""
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-    with database.engine.begin() as connection:  # on SQLite this is BEGIN IMMEDIATE: a lock of its own
+    with database.engine.begin() as connection:  # on SQLite BEGIN IMMEDIATE, which locks
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

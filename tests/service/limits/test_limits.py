@@ -290,5 +290,5 @@ def test_uploads_and_deletions_of_the_same_bytes_at_once_lose_nothing(tmp_path: 
         with world.database.read() as session:
             names = {datasets.get(session, "local", id).sha256 for id in kept}
         assert len(kept) == 3
-        assert all(world.blobs.holds(name) for name in names)
+        assert all(world.blobs.exists(name) for name in names)
         world.database.dispose()

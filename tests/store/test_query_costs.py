@@ -1,4 +1,4 @@
-"""What claims and lists read of a large table: little, even while the database's statistics are of another time."""
+"""Claims and pages read few rows of a large table, even while the database's statistics are out of date."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from backpropd.store.status import Status
 from tests.store.conftest import TENANT, a_dataset, a_job
 
 MANY = 10_000
-LITTLE = 3_000  # rows and index entries on PostgreSQL, steps of SQLite's machine: a page of jobs takes some 700
+LIMIT = 3_000  # rows and index entries on PostgreSQL, virtual machine steps on SQLite: a page of jobs takes about 700
 
 
 @pytest.fixture
 def crowded(database: Database) -> Database:
-    """Jobs of TENANT that have ended, seen by ANALYZE; then one that is queued, and very many of another tenant."""
+    """Finished jobs of TENANT, with statistics; then one queued job of it and very many of another tenant, without."""
     add(database, TENANT, 400, status="succeeded")
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
@@ -45,7 +45,7 @@ def add(database: Database, tenant: str, count: int, **fields: Any) -> None:
 
 
 def read_by(session: Any, action: Callable[[], object]) -> int:
-    """How many rows and entries of indexes PostgreSQL read for it in this transaction; or the steps SQLite took."""
+    """The rows and index entries that PostgreSQL read for an action, or the steps that SQLite took."""
     if session.get_bind().dialect.name == "postgresql":
         before = read_so_far(session)
         action()
@@ -74,7 +74,7 @@ def read_so_far(session: Any) -> int:
     return int(session.scalar(counted))
 
 
-def test_claims_counts_and_pages_read_little_whatever_the_statistics_say(crowded: Database) -> None:
+def test_claims_counts_and_pages_read_few_rows_whatever_the_statistics_say(crowded: Database) -> None:
     read: dict[object, int] = {}
     lengths = queries.FILE.query("queue_lengths")
     with crowded.write() as session:
@@ -82,10 +82,12 @@ def test_claims_counts_and_pages_read_little_whatever_the_statistics_say(crowded
         read["lengths"] = read_by(
             session, lambda: statements.run(session, lengths, {"tenant": TENANT, "max_counted": 10})
         )
-        looks = product((TENANT, "many", "nobody"), (None, *Status), (None, new_id("job")), (None, "dataset_1", "few"))
-        for tenant, status, start, dataset in looks:
+        arguments = product(
+            (TENANT, "many", "without jobs"), (None, *Status), (None, new_id("job")), (None, "dataset_1", "few")
+        )
+        for tenant, status, start, dataset in arguments:
             if dataset is None or status is None or (tenant == "many" and status == "queued"):
-                # a status that few jobs of a dataset have is looked for in all of them
+                # of a dataset's jobs with a rare status, all jobs of the dataset are read
                 page = partial(jobs.list_page, session, tenant, 10, start, status, dataset)
                 read[tenant, status, start, dataset] = read_by(session, page)
-    assert {look: much for look, much in read.items() if much > LITTLE} == {}
+    assert {name: count for name, count in read.items() if count > LIMIT} == {}

@@ -1,4 +1,4 @@
-"""Claim, lease, fence and sweep as a state machine: whatever happens in whatever order, on a clock that is made up."""
+"""The protocol of claims, leases, fencing and rescue, as a state machine: any order of events, on a fake clock."""
 
 from __future__ import annotations
 
@@ -22,20 +22,18 @@ from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Checkpoint, Epoch, Job, Model
 from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
 from tests.migrated import sqlite
-from tests.store.conftest import TENANT, a_dataset, a_job, an_epoch
-from tests.store.scheduling.test_claims import MODEL
+from tests.store.conftest import MODEL, TENANT, a_dataset, a_job, an_epoch
 
-LEASE, MAX_LOSSES, MOST_JOBS = 30.0, 3, 4
+LEASE_SECONDS, MAX_CRASHES, MAX_JOBS = 30.0, 3, 4
 
 
 class Protocol(RuleBasedStateMachine):
-    """Workers that claim, write, stall, come back and die; owners that ask; reapers that sweep; a clock that jumps.
+    """Workers that claim, write, stall, return and die; clients with requests; reapers; a clock that jumps.
 
-    A worker here is as stupid as can be: it looks at no clock of its own, so only the token stands between a stale one
-    and the job. What each job was told is written down beside it, and compared.
+    The workers have no clock of their own, so only the fencing token separates a stale worker from the job.
     """
 
-    held = Bundle("held")
+    claimed = Bundle("claimed")
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +43,7 @@ class Protocol(RuleBasedStateMachine):
         self.dataset_id = a_dataset(self.database)
         self.jobs: list[str] = []
         self.tokens: dict[str, int] = {}
-        self.ends: dict[str, str] = {}
+        self.final_statuses: dict[str, str] = {}
         self.cancelled: set[str] = set()
         self.dead: set[str] = set()
 
@@ -53,62 +51,62 @@ class Protocol(RuleBasedStateMachine):
         self.database.dispose()
         self.folder.cleanup()
 
-    # ── what may happen ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     @rule(priority=st.integers(-1, 1))
-    def post(self, priority: int) -> None:
-        if len(self.jobs) < MOST_JOBS:
+    def submit(self, priority: int) -> None:
+        if len(self.jobs) < MAX_JOBS:
             self.jobs.append(a_job(self.database, priority=priority, dataset_id=self.dataset_id).id)
 
-    @rule(target=held)
+    @rule(target=claimed)
     def claim(self) -> Any:
         with self.database.write() as session:
-            claim = claims.claim_next(session, self._claimant())
-        return self._risen(claim)
+            claim = claims.claim_next(session, self._options())
+        return self._newer(claim)
 
-    @rule(claim=held, count=st.integers(0, 3), checkpoint=st.booleans())
+    @rule(claim=claimed, count=st.integers(0, 3), checkpoint=st.booleans())
     def train(self, claim: Claim | None, count: int, checkpoint: bool) -> None:
         def write(session: Session, claim: Claim) -> None:
             done = self._job(session, claim.job_id).epoch
             rows = [an_epoch(done + number, loss=float(claim.fencing_token)) for number in range(1, count + 1)]
-            kept = (done + count, str(done + count).encode()) if checkpoint and done + count else None
-            leases.write_epochs(session, claim, rows, LEASE, 1.0, kept)
+            saved = (done + count, str(done + count).encode()) if checkpoint and done + count else None
+            leases.write_epochs(session, claim, rows, LEASE_SECONDS, 1.0, saved)
 
         self._fenced(claim, write)
 
-    @rule(claim=held)
+    @rule(claim=claimed)
     def renew(self, claim: Claim | None) -> None:
-        self._fenced(claim, lambda session, claim: leases.renew(session, claim, LEASE, 1.0))
+        self._fenced(claim, lambda session, claim: leases.renew(session, claim, LEASE_SECONDS, 1.0))
 
-    @rule(target=held, claim=consumes(held), alone=st.booleans())
-    def succeed(self, claim: Claim | None, alone: bool) -> Any:
-        then = None if alone else self._claimant()
+    @rule(target=claimed, claim=consumes(claimed), claims_next=st.booleans())
+    def succeed(self, claim: Claim | None, claims_next: bool) -> Any:
+        following = self._options() if claims_next else None
         ended = self._fenced(
-            claim, lambda session, claim: job_endings.succeed(session, claim, "epochs", MODEL, claim_next=then)
+            claim, lambda session, claim: job_endings.succeed(session, claim, "epochs", MODEL, claim_next=following)
         )
-        return self._risen(ended[1]) if ended else None
+        return self._newer(ended[1]) if ended else None
 
-    @rule(claim=consumes(held))
+    @rule(claim=consumes(claimed))
     def fail(self, claim: Claim | None) -> None:
         self._fenced(claim, lambda session, claim: job_endings.fail(session, claim, "diverged", "…"))
 
-    @rule(claim=consumes(held))
+    @rule(claim=consumes(claimed))
     def apply_request(self, claim: Claim | None) -> None:
         self._fenced(claim, job_endings.apply_request)
 
-    @rule(claim=consumes(held), behind=st.booleans())
+    @rule(claim=consumes(claimed), behind=st.booleans())
     def hand_back(self, claim: Claim | None, behind: bool) -> None:
         self._fenced(claim, lambda session, claim: job_endings.hand_back(session, claim, "…", behind=behind))
 
-    @rule(claim=held)
+    @rule(claim=claimed)
     def die(self, claim: Claim | None) -> None:
-        """The worker's process is gone, as whoever runs on its machine can see; a message of its own may still come."""
+        """The worker's process is known to be dead; a write that it sent before may still arrive."""
         if claim is not None:
             with self.database.read() as session:
                 self.dead.add(self._job(session, claim.job_id).worker or "")
 
-    @rule(choice=st.integers(0, MOST_JOBS - 1), verb=st.sampled_from([jobs.cancel, jobs.pause, jobs.resume]))
-    def ask(self, choice: int, verb: Callable[[Session, str, str], Job]) -> None:
+    @rule(choice=st.integers(0, MAX_JOBS - 1), verb=st.sampled_from([jobs.cancel, jobs.pause, jobs.resume]))
+    def request(self, choice: int, verb: Callable[[Session, str, str], Job]) -> None:
         if choice >= len(self.jobs):
             return
         job_id = self.jobs[choice]
@@ -125,16 +123,16 @@ class Protocol(RuleBasedStateMachine):
         self.now += seconds * 1_000_000
 
     @rule(twice=st.booleans())
-    def sweep(self, twice: bool) -> None:
+    def reap(self, twice: bool) -> None:
         for _ in range(1 + twice):
             with self.database.write() as session:
-                rescue.rescue_dead(session, lambda name: name not in self.dead, MAX_LOSSES)
-                rescue.rescue_expired(session, LEASE, MAX_LOSSES)
+                rescue.rescue_dead(session, lambda name: name not in self.dead, MAX_CRASHES)
+                rescue.rescue_expired(session, LEASE_SECONDS, MAX_CRASHES)
 
-    # ── what must hold ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── invariants ───────────────────────────────────────────────────────────────────────────────────────────────
 
     @invariant()
-    def every_job_is_sound(self) -> None:
+    def every_job_is_consistent(self) -> None:
         with self.database.read() as session:
             for job_id in self.jobs:
                 self._check(session, self._job(session, job_id))
@@ -143,9 +141,9 @@ class Protocol(RuleBasedStateMachine):
         assert job.fencing_token >= self.tokens.get(job.id, 0)
         self.tokens[job.id] = job.fencing_token
         assert (
-            self.ends.setdefault(job.id, job.status) == job.status
+            self.final_statuses.setdefault(job.id, job.status) == job.status
             if job.status in TERMINAL
-            else job.id not in self.ends
+            else job.id not in self.final_statuses
         )
         steps = [each.status for each in jobs.transitions(session, [job])[job.number]]
         assert steps[0] == Status.QUEUED
@@ -159,34 +157,34 @@ class Protocol(RuleBasedStateMachine):
         checkpoint = session.get(Checkpoint, job.number)
         assert checkpoint is None or (job.status not in TERMINAL and checkpoint.epoch <= job.epoch)
         assert (job.lease_expires_at is not None) == (job.status == Status.RUNNING)
-        assert job.crashes < MAX_LOSSES or job.status == Status.FAILED
+        assert job.crashes < MAX_CRASHES or job.status == Status.FAILED
 
-    # ── how ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── helpers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _claimant(self) -> ClaimOptions:
-        return ClaimOptions(f"worker {self.now}", LEASE)
+    def _options(self) -> ClaimOptions:
+        return ClaimOptions(f"worker {self.now}", LEASE_SECONDS)
 
-    def _risen(self, claim: Claim | None) -> Claim | None:
+    def _newer(self, claim: Claim | None) -> Claim | None:
         assert claim is None or claim.fencing_token > self.tokens.get(claim.job_id, 0)
         return claim
 
     def _fenced(self, claim: Claim | None, change: Callable[[Session, Claim], Any]) -> Any:
-        """A write takes place if the claim still holds the job, and not otherwise. Gives what it gave."""
+        """Make a change, which must succeed exactly if the job is leased with the claim's token. Gives its result."""
         if claim is None:
             return None
         with self.database.read() as session:
             job = self._job(session, claim.job_id)
-            holds = job.status == Status.RUNNING and job.fencing_token == claim.fencing_token
+            leased = job.status == Status.RUNNING and job.fencing_token == claim.fencing_token
         try:
             with self.database.write() as session:
-                done = change(session, claim)
+                result = change(session, claim)
         except errors.LeaseLost:
-            assert not holds
+            assert not leased
         except job_endings.StopRequested:
-            assert holds
+            assert leased
         else:
-            assert holds
-            return done
+            assert leased
+            return result
         return None
 
     def _job(self, session: Session, job_id: str) -> Job:

@@ -1,0 +1,55 @@
+"""Connections: unavailable databases, exhausted pools, closed sockets, and SQLite's journal."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from backpropd import errors
+from backpropd.store.sql.database import Database, wal_is_safe
+from tests.servers import fresh_database
+
+
+def test_an_unreachable_database_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(errors.Unavailable):
+        Database(f"postgresql+psycopg://nobody@/none?host={tmp_path}").ping()
+
+
+def test_without_a_free_connection_the_database_is_unavailable(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'crowd.db'}")
+    pool = database.engine.pool
+    pool._timeout = 0.1  # type: ignore[attr-defined]
+    with ExitStack() as crowd:
+        for _ in range(8 + 32):
+            crowd.enter_context(database.engine.connect())
+        with pytest.raises(errors.Unavailable, match="every connection"):
+            database.ping()
+    database.ping()
+    database.dispose()
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [((3, 40, 1), False), ((3, 44, 6), True), ((3, 50, 6), False), ((3, 50, 7), True), ((3, 51, 3), True)],
+)
+def test_wal_is_used_only_where_sqlite_resets_it_safely(version: tuple[int, int, int], safe: bool) -> None:
+    assert wal_is_safe(version) is safe
+
+
+def test_connections_that_the_server_has_closed_are_replaced(postgres: str) -> None:
+    database, other = Database(fresh_database(postgres)), Database(postgres)
+    for each in (database, other):
+        each.ping()
+    pid = text("SELECT pg_backend_pid()")
+    with database.read() as one, database.read() as two:
+        closed = [one.scalar(pid), two.scalar(pid)]
+    with other.write() as session:
+        ended = [session.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": each}) for each in closed]
+    assert ended == [True, True]
+    with database.read() as one, database.read() as two:
+        assert not {one.scalar(pid), two.scalar(pid)} & set(closed)
+    for each in (database, other):
+        each.dispose()

@@ -1,0 +1,68 @@
+"""Migrations: they create the declared tables, and rows of older revisions can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from backpropd.store import jobs, models
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.migrate import upgrade
+from backpropd.store.sql.schema import Base, Model
+from tests.store.conftest import SCRIPTS, TENANT, a_job, claimed
+
+
+def test_a_second_migration_changes_nothing(database: Database) -> None:
+    job = a_job(database)
+    upgrade(database, SCRIPTS)
+    with database.read() as session:
+        assert jobs.get(session, TENANT, job.id).status == "queued"
+
+
+def test_the_migrations_create_the_tables_that_the_code_declares(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+@contextmanager
+def at_revision(database: Database, revision: str) -> Iterator[Connection]:
+    """The database at an older revision; at the end it is migrated again."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+        yield connection
+    upgrade(database, SCRIPTS)
+
+
+def test_a_job_of_revision_5_has_one_submission(database: Database) -> None:
+    job = a_job(database)
+    claimed(database)
+    with at_revision(database, "0005") as connection:
+        listed = connection.execute(text("SELECT status, reason FROM transitions ORDER BY number")).all()
+    assert [status for status, _ in listed] == ["queued", "running"]
+    with database.read() as session:
+        steps = jobs.transitions(session, [job])[job.number]
+    assert [(step.status, step.reason) for step in steps] == listed
+
+
+def test_a_model_of_revision_1_has_no_report(database: Database) -> None:
+    fields = {
+        "id": "model_1", "tenant": TENANT, "job_id": "job_1", "task": "regression", "network": "{}", "features": "[]",
+        "target": "[]", "parameters": 1, "metrics": "{}", "encoders": "{}", "weights": b"w", "bytes": 1, "sha256": "0",
+        "created_at": 1,
+    }  # fmt: skip
+    with at_revision(database, "0001") as connection:
+        columns, parameters = ", ".join(fields), ", ".join(f":{name}" for name in fields)
+        connection.execute(text(f"INSERT INTO models ({columns}) VALUES ({parameters})"), fields)
+    with database.read() as session:
+        model = models.get(session, TENANT, "model_1", Model.weights, Model.report, Model.training_state)
+        assert (model.weights, model.report, model.training_state) == (b"w", None, None)
