@@ -16,18 +16,18 @@ DType: TypeAlias = Literal["float32", "float64"]
 
 
 class Layout:
-    """Names, shapes and places of the parameters in theta, in the order given.
+    """Names, shapes and slices of the parameters in theta, in the order given.
 
     `layers.0.weight` (fan_in, fan_out) comes first, then `layers.0.bias` (fan_out,), and so on to the output
-    layer. A gradient has the same layout, so an optimizer needs to know nothing of layers. At theta's end,
-    behind the `trainable` parameters, lies what a layer remembers without being taught by a gradient: the
-    running statistics of batch normalization.
+    layer. A gradient has the same layout, so optimizers do not depend on layers. At theta's end, after the
+    `trainable` parameters, are the `statistics`, which have no gradient: running means and variances of batch
+    normalization.
     """
 
     def __init__(
-        self, parameters: Mapping[str, tuple[int, ...]], remembered: Mapping[str, tuple[int, ...]] | None = None
+        self, parameters: Mapping[str, tuple[int, ...]], statistics: Mapping[str, tuple[int, ...]] | None = None
     ) -> None:
-        self.shapes = {**parameters, **(remembered or {})}
+        self.shapes = {**parameters, **(statistics or {})}
         self.slices: dict[str, slice] = {}
         self.size = 0
         for name, shape in self.shapes.items():
@@ -37,13 +37,13 @@ class Layout:
         self.trainable = sum(math.prod(shape) for shape in parameters.values())
 
     def views(self, vector: Array) -> dict[str, Array]:
-        """Each parameter by name, a view of theta (size,) or of a gradient (trainable,), which ends before the rest."""
+        """Views by name of theta (size,), or of a gradient (trainable,), which has no statistics."""
         return {
-            name: vector[place] if len(shape) == 1 else vector[place].reshape(shape)
-            for (name, shape), place in zip(self.shapes.items(), self.slices.values(), strict=True)
-            if place.stop <= len(vector)
+            name: vector[where] if len(shape) == 1 else vector[where].reshape(shape)
+            for (name, shape), where in zip(self.shapes.items(), self.slices.values(), strict=True)
+            if where.stop <= len(vector)
         }
 
     def zeros(self, dtype: str) -> Array:
-        """A flat array (size,) of zeros: an empty theta."""
+        """A theta (size,) of zeros."""
         return np.zeros(self.size, dtype)

@@ -1,4 +1,5 @@
-"""The feed-forward network: activations, losses, initializers, layers, forward and backward.
+"""The formulas of one pass over a batch: activations, losses, initializers, layers, forward and backward.
 
-The formulas of one pass over a batch. Optimizers are in `optimization`, the loop over epochs in `training`.
+Each algorithm is declared here, beside its formula. Optimizers and schedules are in `optimization`, the loop over
+epochs in `training`.
 """

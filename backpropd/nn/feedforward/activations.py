@@ -1,9 +1,9 @@
 """Activation functions h = g(a), each with its derivative beside it.
 
-`forward(a, out)` writes h; `backward(a, h, grad_h, out)` writes the gradient at a from the gradient at h: the
-chain rule's factor g'(a). All arrays are (n, units), and `out` is none of the others.
+`forward(a, out)` writes h; `backward(a, h, grad_h, out)` writes the gradient at a, which is the gradient at h times
+g'(a). All arrays are (n, units); `out` must not be one of the others.
 
-At a kink the derivative is that of the left side. No finite a overflows, and float32 stays float32.
+At a kink the derivative is that from the left. No finite a overflows, and float32 stays float32.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def linear_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
 def logistic(a: Array, out: Array) -> None:
     """h = 1 / (1 + exp(-a)), the sigmoid neuron (Goodfellow et al. 2016, Deep Learning, eq. 3.30)."""
     np.negative(a, out)
-    np.minimum(out, 80.0, out=out)  # exp(80) is still a float32, and 1 / (1 + exp(80)) as good as zero
+    np.minimum(out, 80.0, out=out)  # exp(80) is finite in float32, and 1 / (1 + exp(80)) negligible
     np.exp(out, out)
     out += 1.0
     np.reciprocal(out, out)
@@ -116,7 +116,7 @@ def relu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
 def softmax(a: Array, out: Array) -> None:
     """h_k = exp(a_k) / Σ_j exp(a_j), row by row (Bridle 1990).
 
-    The row's largest a is taken off first: the quotient stays the same, and no exponential overflows.
+    The row's largest a is subtracted first: the quotient stays the same, and no exponential overflows.
     """
     np.subtract(a, a.max(axis=1, keepdims=True), out)
     np.exp(out, out)
@@ -148,7 +148,7 @@ def leaky_relu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
 def elu(a: Array, out: Array) -> None:
     """h = a where a > 0, else exp(a) - 1 (Clevert, Unterthiner, Hochreiter 2016, eq. 15, α = 1).
 
-    It is the larger of a and exp(min(a, 0)) - 1: the second is never below a left of zero, and 0 right of it.
+    It is the larger of a and exp(min(a, 0)) - 1, which is at least a for a < 0, and 0 for a > 0.
     """
     np.minimum(a, 0.0, out=out)
     np.expm1(out, out)
@@ -189,7 +189,7 @@ def gelu(a: Array, out: Array) -> None:
 @derivative_of(gelu, initializer="he_uniform")
 def gelu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = Φ(a) + a φ(a), with the normal density φ(a) = exp(-a² / 2) / √(2π)."""
-    density = np.clip(a, -40.0, 40.0)  # further out φ is zero, and a² might overflow
+    density = np.clip(a, -40.0, 40.0)  # beyond, φ is zero, and a² could overflow
     density *= density
     density *= -0.5
     np.exp(density, density)
@@ -201,14 +201,14 @@ def gelu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
 
 
 def normal_cdf(a: Array, out: Array) -> None:
-    """Φ(a) = (1 + erf(a / √2)) / 2, the share of a standard normal variable's values below a."""
+    """Φ(a) = (1 + erf(a / √2)) / 2, the distribution function of the standard normal distribution."""
     np.multiply(a, math.sqrt(0.5), out)
     erf(out, out)
     out += 1.0
     out *= 0.5
 
 
-@np.errstate(over="ignore")  # where exp(-a) overflows to infinity, a / (1 + exp(-a)) is zero, as it should be
+@np.errstate(over="ignore")  # where exp(-a) becomes infinite, a / (1 + exp(-a)) is zero, which is right
 def silu(a: Array, out: Array) -> None:
     """h = a logistic(a) = a / (1 + exp(-a)) (Elfwing, Uchibe, Doya 2018, eq. 11)."""
     np.negative(a, out)
@@ -221,9 +221,9 @@ def silu(a: Array, out: Array) -> None:
 def silu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     """dh/da = σ + h (1 - σ), with σ = logistic(a)."""
     logistic(a, out)
-    rest = 1.0 - out
-    rest *= h
-    out += rest
+    second_term = 1.0 - out
+    second_term *= h
+    out += second_term
     out *= grad_h
 
 
@@ -259,7 +259,7 @@ def softsign_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
 def exponential(a: Array, out: Array) -> None:
     """h = exp(a), the mean of a Poisson variable with the canonical link (McCullagh, Nelder 1989, section 2.2.4).
 
-    From exp(88) in float32, and exp(709) in float64, it stays where it is instead of becoming infinite.
+    It is capped at exp(88) in float32 and exp(709) in float64, the largest that are finite.
     """
     np.minimum(a, math.floor(math.log(np.finfo(a.dtype).max)), out=out)
     np.exp(out, out)

@@ -13,23 +13,23 @@ from backpropd.nn.layout import Array
 
 @dataclass
 class Layer:
-    """What the forward pass touches: the parameters, as views of theta, and the buffers for n rows."""
+    """What the forward pass reads and writes: parameters, as views of theta, and buffers for n rows."""
 
     activation: Activation
     weight: Array  # (fan_in, fan_out)
     bias: Array | None  # (fan_out,)
     normalization: Normalization | None
-    dropout: float  # the share of units that is dropped in training
+    dropout: float  # the probability that a value is dropped in training
     a: Array  # (n, fan_out), the pre-activation
     h: Array  # (n, fan_out), the activation
-    output: Array  # (n, fan_out), what goes on: h itself, or with dropout what is left of it
+    output: Array  # (n, fan_out), the next layer's input: h, or with dropout h times mask
     mask: Array | None = None  # (n, fan_out), with dropout: 0 or 1 / (1 - dropout)
-    inverse_std: Array | None = None  # what the normalization's forward gave
+    inverse_std: Array | None = None  # returned by the normalization's forward pass
 
 
 @dataclass
 class LayerGradients:
-    """What the backward pass writes: the loss's gradient at all that `Layer` names, in the same shapes."""
+    """What the backward pass writes: the loss's gradients at the arrays of `Layer`, in the same shapes."""
 
     weight: Array
     bias: Array | None
@@ -37,13 +37,13 @@ class LayerGradients:
     shift: Array | None
     a: Array
     h: Array
-    ones: Array  # (n,) ones, to sum over the rows
+    ones: Array  # (n,), to sum over the rows
 
 
 def activate(layer: Layer, h_below: Array, rng: np.random.Generator | None) -> None:
     """The forward pass through one layer: a = h_below W + b, then h = g(a).
 
-    In training, which is when a generator comes, with the batch's statistics and with dropout.
+    With a generator it is a pass in training, with the batch's statistics and dropout.
     """
     np.dot(h_below, layer.weight, layer.a)  # (n, fan_in) @ (fan_in, fan_out)
     if layer.bias is not None:
@@ -56,9 +56,9 @@ def activate(layer: Layer, h_below: Array, rng: np.random.Generator | None) -> N
 
 
 def drop(layer: Layer, mask: Array, rng: np.random.Generator | None) -> None:
-    """Drop each value with the layer's probability, and scale up the others: their mean stays (Srivastava et al. 2014).
+    """Dropout (Srivastava et al. 2014): zero values at random, scale up the others so that the mean stays the same.
 
-    Without a generator, at prediction, all stay as they are.
+    Without a generator, at prediction, the values are copied unchanged.
     """
     if rng is None:
         np.copyto(layer.output, layer.h)
@@ -71,7 +71,7 @@ def drop(layer: Layer, mask: Array, rng: np.random.Generator | None) -> None:
 def parameter_gradients(layer: Layer, h_below: Array, gradients: LayerGradients) -> None:
     """From the gradient at a to those of the parameters: ∂L/∂W = h_belowᵀ ∂L/∂a and ∂L/∂b = 1ᵀ ∂L/∂a.
 
-    Where a is normalized, the gradient at a becomes that before normalization on the way.
+    Where a is normalized, the gradient at a is first replaced by that before normalization.
     """
     if layer.normalization:
         assert layer.inverse_std is not None and gradients.scale is not None and gradients.shift is not None  # noqa: S101, PT018 - for the type checker

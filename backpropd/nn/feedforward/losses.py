@@ -1,10 +1,10 @@
 """Loss functions, each with its derivative beside it.
 
-A loss sees the output layer's pre-activation a and activation h, both (n, outputs), and the targets y.
+A loss takes the output layer's pre-activation a and activation h, both (n, outputs), and the targets y.
 `value` is the mean over the rows, (1/n) Σ_i weight_i l_i, where `weight` (n,) may be None for ones; it may
 overwrite `scratch` (n, outputs). `gradient` writes the derivative of that mean. A loss that is `fused_with`
-an activation takes logits: its value comes from a, never from the log of a rounded probability, and its
-gradient is that at a, where the two derivatives cancel to h - y. Any other loss gives its gradient at h.
+an activation takes logits: its value is computed from a, never from the log of a rounded probability, and its
+gradient is that at a, where the product of both derivatives is h - y. Any other loss gives its gradient at h.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Huber(Loss):
         return _mean(scratch, weight)
 
     def gradient(self, a: Array, h: Array, y: Array, weight: Array | None, out: Array) -> None:
-        """At h: h - y, cut off at ±delta, / (n outputs)."""
+        """At h: h - y, clipped to ±delta, / (n outputs)."""
         np.subtract(h, y, out)
         np.clip(out, -self.delta, self.delta, out=out)
         _scale(out, 1.0 / out.size, weight)
@@ -121,8 +121,8 @@ class CrossEntropy(Loss):
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float:
         """From -log softmax(a)_k = log Σ exp(a) - a_k.
 
-        For every k, log Σ exp(a) = a_k - log h_k; it is read off at the row's largest h, which is at least
-        1/outputs, so its log is exact and no exponential is taken twice.
+        For every k, log Σ exp(a) = a_k - log h_k; it is computed at the row's largest h, which is at least
+        1/outputs, so its log is accurate and no exponential is computed twice.
         """
         log_sum = a.max(axis=1) - np.log(h.max(axis=1))
         losses = log_sum - a[np.arange(len(y)), y]
@@ -142,7 +142,7 @@ class CrossEntropy(Loss):
 class BinaryCrossEntropy(Loss):
     """The mean over rows and outputs of -t log h - (1 - t) log(1 - h), for h = logistic(a) and y in [0, 1].
 
-    Each output is a question of its own, so y (n, outputs) may have several ones a row (Bishop 2006, eq. 4.90).
+    The outputs are independent, so a row of y (n, outputs) may have several ones (Bishop 2006, eq. 4.90).
     The targets are t = y (1 - s) + s / 2, with s = `label_smoothing` in [0, 1) (Szegedy et al. 2016, section 7).
     """
 
@@ -154,20 +154,20 @@ class BinaryCrossEntropy(Loss):
     def value(self, a: Array, h: Array, y: Array, weight: Array | None, scratch: Array) -> float:
         """From logits: log(1 + exp(a)) - a y = a (1[a > 0] - y) + log(1 + exp(-|a|)).
 
-        There no exponential overflows and no large terms cancel. Smoothing leaves 1 - s of the first term, and
-        adds s |a| / 2.
+        So no exponential overflows, and no large terms cancel. Smoothing scales the first term by 1 - s and adds
+        s |a| / 2.
         """
         np.heaviside(a, 0.0, scratch)
         scratch -= y
         scratch *= a
-        straight = _mean(scratch, weight)
+        linear = _mean(scratch, weight)
         np.abs(a, scratch)
-        smooth = _mean(scratch, weight)
+        absolute = _mean(scratch, weight)
         np.negative(scratch, scratch)
         np.exp(scratch, scratch)
         np.log1p(scratch, scratch)
         s = self.label_smoothing
-        return (1 - s) * straight + s / 2 * smooth + _mean(scratch, weight)
+        return (1 - s) * linear + s / 2 * absolute + _mean(scratch, weight)
 
     def gradient(self, a: Array, h: Array, y: Array, weight: Array | None, out: Array) -> None:
         """At a: (h - t) / (n outputs)."""
@@ -181,8 +181,8 @@ class BinaryCrossEntropy(Loss):
 class Poisson(Loss):
     """The mean over rows and outputs of h - y a, for h = exp(a) and counts y, which are not negative.
 
-    It is -log of the Poisson probability of y, without log y!, which no parameter changes: it may be below
-    zero (McCullagh and Nelder 1989, Generalized Linear Models, section 6.3).
+    It is -log of the Poisson probability of y, without the constant log y!, so it may be negative (McCullagh and
+    Nelder 1989, Generalized Linear Models, section 6.3).
     """
 
     name = "poisson"

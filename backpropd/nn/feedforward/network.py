@@ -1,4 +1,4 @@
-"""The feed-forward network: a `Spec`, the flat theta that it calls for, forward, backward and predict."""
+"""The feed-forward network: its `Spec`, the layout of its theta, forward and backward passes, prediction."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from backpropd.nn.feedforward.losses import LOSSES, Loss
 from backpropd.nn.feedforward.normalization import Normalization, NormalizationKind
 from backpropd.nn.layout import Array, DType, Layout
 
-BLOCK_ROWS = 1024  # predictions are made in blocks of this many rows, so that their memory stays bounded
+BLOCK_ROWS = 1024  # rows predicted at a time, so that the memory of buffers is bounded
 
 
 @dataclass(frozen=True)
 class LayerSpec:
-    """One layer: how many units, which activation, and which initializer its weights start from.
+    """One layer: its number of units, its activation, and how its weights are initialized.
 
-    `initializer` is a name, or `{"name": ..., parameters}`. `dropout` is the share of its values that is dropped in
+    `initializer` is a name, or `{"name": ..., parameters}`. `dropout` is the probability that a value is dropped in
     training, `normalization` None, "batch" or "layer".
     """
 
@@ -54,9 +54,9 @@ class Spec:
 
 
 class Batch(NamedTuple):
-    """Rows x (n, inputs), and targets y: class indices (n,) or numbers (n, outputs), as the loss asks.
+    """Rows x (n, inputs), and targets y: class indices (n,) or numbers (n, outputs), as the loss requires.
 
-    `weight` (n,) is how much each row counts, 1 on average; None for all alike.
+    `weight` (n,) are the weights of the rows, 1 on average; None for equal weights.
     """
 
     x: Array
@@ -72,9 +72,9 @@ class Workspace(NamedTuple):
 
 
 class Network:
-    """The mathematics of a `Spec`. It holds no parameters: theta is handed in, `layout` says what lies where.
+    """The mathematics of a `Spec`. It has no parameters of its own: theta is an argument, with the layout `layout`.
 
-    Raises `Invalid` for a spec that cannot mean anything.
+    Raises `Invalid` for a spec that has no meaning.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -86,11 +86,11 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """How many numbers are learned: theta's length, but for what normalization remembers."""
+        """The number of learned parameters: the length of theta without the running statistics."""
         return self.layout.trainable
 
     def initialize(self, rng: np.random.Generator) -> Array:
-        """A fresh theta: weights from each layer's initializer, drawn in order; biases 0, scales and variances 1."""
+        """A new theta: weights drawn by each layer's initializer, in order; biases 0, scales and variances 1."""
         theta = self.layout.zeros(self.spec.dtype)
         for name, view in self.layout.views(theta).items():
             _, index, noun = name.split(".")
@@ -101,21 +101,20 @@ class Network:
         return theta
 
     def batch(self, x: Array, y: Array, weight: Array | None = None) -> Batch:
-        """Rows and targets in the dtype and order that the loop needs; nothing is copied that already is so.
+        """Rows and targets in the network's dtype, contiguous, copied only if they are not.
 
-        Raises `Invalid` where shapes do not fit the network, there are no rows, or a class index is out of
-        range.
+        Raises `Invalid` if shapes do not fit the network, there are no rows, or a class index is out of range.
         """
         rows = self.rows(x)
         targets = self._targets(y)
         if not len(rows) or len(rows) != len(targets):
-            raise Invalid(f"x has {len(rows)} rows and y {len(targets)}: give as many of each, and one at least")
+            raise Invalid(f"x has {len(rows)} rows and y {len(targets)}: they must have the same number, at least one")
         if weight is not None and weight.shape != (len(rows),):
-            raise Invalid(f"weight has the shape {weight.shape}: give one number for each of the {len(rows)} rows")
+            raise Invalid(f"weight has the shape {weight.shape}: it must be ({len(rows)},), one number for each row")
         return Batch(rows, targets, None if weight is None else np.ascontiguousarray(weight, self.spec.dtype))
 
     def rows(self, x: Array) -> Array:
-        """The rows x (n, inputs) as the network takes them. Raises `Invalid` if x has another shape."""
+        """The rows x (n, inputs) in the network's dtype, contiguous. Raises `Invalid` if x has another shape."""
         if x.ndim != 2 or x.shape[1] != self.spec.inputs:
             raise Invalid(f"x has the shape {x.shape}: the network takes (rows, {self.spec.inputs})")
         return np.ascontiguousarray(x, self.spec.dtype)
@@ -132,7 +131,7 @@ class Network:
         return np.ascontiguousarray(y, self.spec.dtype)
 
     def workspace(self, theta: Array, gradient: Array, rows: int) -> Workspace:
-        """Buffers for `rows` rows at a time; weights are views of `theta`, their gradients of `gradient`."""
+        """Buffers for passes over `rows` rows; parameters are views of `theta`, their gradients of `gradient`."""
         views = self.layout.views(gradient)
         layers = self.layers(theta, rows)
         ones = np.ones(rows, theta.dtype)
@@ -153,7 +152,7 @@ class Network:
         )
 
     def layers(self, theta: Array, rows: int) -> list[Layer]:
-        """The layers over `theta`, with buffers for `rows` rows."""
+        """The layers, with parameters as views of `theta` and buffers for `rows` rows."""
         views = self.layout.views(theta)
         layers = []
         for index, spec in enumerate(self.spec.layers):
@@ -175,10 +174,10 @@ class Network:
         return layers
 
     def loss_and_gradient(self, workspace: Workspace, batch: Batch, rng: np.random.Generator) -> float:
-        """The loss of the batch in training; its gradient lands in the array that the workspace was made over.
+        """Return the loss of the batch in training, and write its gradient to the `gradient` of the workspace.
 
-        The batch has as many rows as the workspace. Only dropout draws from `rng`. Nothing is allocated but a few
-        numbers a row.
+        The batch must have as many rows as the workspace. Only dropout draws from `rng`. At most a few numbers a row
+        are allocated.
         """
         output, scratch = workspace.layers[-1], workspace.gradients[-1].a
         forward(workspace.layers, batch.x, rng)
@@ -187,7 +186,7 @@ class Network:
         return loss
 
     def _blocks(self, theta: Array, x: Array) -> Iterator[tuple[slice, Layer]]:
-        """The output layer over block after block of rows; the buffers are used again for the next one."""
+        """The output layer for each block of rows; the next block overwrites its buffers."""
         layers: list[Layer] = []
         for start in range(0, len(x), BLOCK_ROWS):
             block = x[start : start + BLOCK_ROWS]
@@ -226,7 +225,7 @@ class Network:
 
 def _layout(spec: Spec) -> Layout:
     parameters: dict[str, tuple[int, ...]] = {}
-    remembered: dict[str, tuple[int, ...]] = {}
+    statistics: dict[str, tuple[int, ...]] = {}
     fan_in = spec.inputs
     for index, layer in enumerate(spec.layers):
         name = f"layers.{index}"
@@ -236,9 +235,9 @@ def _layout(spec: Spec) -> Layout:
         if layer.normalization:
             parameters |= {f"{name}.scale": (layer.units,), f"{name}.shift": (layer.units,)}
         if layer.normalization == "batch":
-            remembered |= {f"{name}.running_mean": (layer.units,), f"{name}.running_variance": (layer.units,)}
+            statistics |= {f"{name}.running_mean": (layer.units,), f"{name}.running_variance": (layer.units,)}
         fan_in = layer.units
-    return Layout(parameters, remembered)
+    return Layout(parameters, statistics)
 
 
 def _initializer(layer: LayerSpec) -> Initializer:
@@ -260,7 +259,7 @@ def _normalization(views: Mapping[str, Array], index: int, a: Array) -> Normaliz
 
 
 def forward(layers: list[Layer], x: Array, rng: np.random.Generator | None = None) -> Array:
-    """From the rows x (n, inputs) up through the layers to the outputs h (n, outputs); with `rng`, as in training."""
+    """From the rows x (n, inputs) through the layers to the outputs h (n, outputs); with `rng`, as in training."""
     h = x
     for layer in layers:
         activate(layer, h, rng)
@@ -269,10 +268,10 @@ def forward(layers: list[Layer], x: Array, rng: np.random.Generator | None = Non
 
 
 def backward(loss: Loss, workspace: Workspace, batch: Batch) -> None:
-    """Backpropagation (Rumelhart, Hinton, Williams 1986), after `forward`: the chain rule from the top down.
+    """Backpropagation (Rumelhart, Hinton, Williams 1986), after `forward`: the chain rule from the output back.
 
-    First the output gradient; then, layer by layer, the gradients of the parameters, of the activation below,
-    and of the pre-activation below.
+    First the output gradient; then, layer by layer, the gradients of the parameters, of the preceding layer's
+    activation, and of its pre-activation.
     """
     layers, gradients = workspace
     output_gradient(loss, layers[-1], gradients[-1], batch)
@@ -286,7 +285,7 @@ def backward(loss: Loss, workspace: Workspace, batch: Batch) -> None:
 def output_gradient(loss: Loss, output: Layer, gradients: LayerGradients, batch: Batch) -> None:
     """The gradient at the output layer's pre-activation a (n, outputs).
 
-    A fused loss gives it at once; any other gives the gradient at h, which then goes through the activation.
+    A fused loss gives it directly; any other gives the gradient at h, which the activation's derivative takes to a.
     """
     if loss.fused_with:
         loss.gradient(output.a, output.h, batch.y, batch.weight, gradients.a)

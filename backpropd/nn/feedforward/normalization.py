@@ -17,12 +17,11 @@ MOMENTUM = 0.1  # the share of a batch's statistics in the running ones
 
 
 class Normalization(NamedTuple):
-    """What normalization touches: parameters, as views of theta, and buffers for n rows.
+    """Parameters and statistics, as views of theta, and a buffer for n rows.
 
-    Over the batch (Ioffe and Szegedy 2015, algorithms 1 and 2) each unit's statistics are those of its rows in
-    training, and at prediction the running ones (units,), whose variance is the unbiased one, as in PyTorch.
-    Over the units (Ba, Kiros, Hinton 2016) each row has its own, and nothing is remembered: `mean` and `variance`
-    are None.
+    Over the batch (Ioffe and Szegedy 2015, algorithms 1 and 2) each unit uses the statistics of the batch in training,
+    and running ones (units,) at prediction, whose variance is unbiased, as in PyTorch. Over the units (Ba, Kiros,
+    Hinton 2016) each row uses its own statistics: `mean` and `variance` are None.
     """
 
     scale: Array  # (units,)
@@ -32,7 +31,7 @@ class Normalization(NamedTuple):
     normalized: Array  # (n, units)
 
     def forward(self, a: Array, *, training: bool) -> Array:
-        """Normalize a (n, units) in place. Gives 1 / √(variance + ε), which `backward` takes."""
+        """Normalize a (n, units) in place. Return 1 / √(variance + ε), which `backward` needs."""
         mean, variance = self._statistics(a, training=training)
         inverse_std: Array = 1 / np.sqrt(variance + np.asarray(EPSILON, a.dtype))
         np.subtract(a, mean, self.normalized)
@@ -55,15 +54,15 @@ class Normalization(NamedTuple):
     def backward(self, grad_a: Array, inverse_std: Array, grad_scale: Array, grad_shift: Array) -> None:
         """From the gradient at a (n, units) to that at z, in place, and to those at γ and β (units,).
 
-        With x the normalized z and g = γ ∂L/∂a, ∂L/∂z = (g - mean(g) - x mean(g x)) / √(variance + ε), the means
-        over what was normalized over (Ioffe and Szegedy 2015, section 3).
+        With x the normalized z and g = γ ∂L/∂a, ∂L/∂z = (g - mean(g) - x mean(g x)) / √(variance + ε), with the means
+        over the same axis as the normalization (Ioffe and Szegedy 2015, section 3).
         """
         axis = 1 if self.mean is None else 0
         x = self.normalized
         np.einsum("ij,ij->j", grad_a, x, out=grad_scale)
         grad_a.sum(axis=0, out=grad_shift)
         grad_a *= self.scale
-        along = (grad_a * x).mean(axis=axis, keepdims=True)
+        mean_gx = (grad_a * x).mean(axis=axis, keepdims=True)
         grad_a -= grad_a.mean(axis=axis, keepdims=True)
-        grad_a -= x * along
+        grad_a -= x * mean_gx
         grad_a *= inverse_std

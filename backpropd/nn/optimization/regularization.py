@@ -1,8 +1,7 @@
-"""Regularization: what holds the weights and the gradient small, in place, over views of theta and its gradient.
+"""Regularization: penalties, decay and bounds of weights and gradients, in place, over views of theta and its gradient.
 
 A step is, in this order: the loss's gradient, `add_penalty_gradient`, `clip`, `decay`, the optimizer's step,
-`constrain`. All but `clip` is for weight matrices alone: biases, and whatever else is no matrix, stay as they
-are.
+`constrain`. All but `clip` apply to weight matrices only, not to biases, scales and shifts.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ def weight_matrices(layout: Layout, vector: Array) -> list[Array]:
 
 @dataclass(frozen=True)
 class Regularization:
-    """What holds weights and gradient small; nothing, unless a field says so. None of them is negative.
+    """The regularization of a training; each field is off at its default. None is negative.
 
-    `l1` and `l2` are penalties that the loss gets (Goodfellow et al. 2016, Deep Learning, section 7.1; PyTorch's
+    `l1` and `l2` are penalties added to the loss (Goodfellow et al. 2016, Deep Learning, section 7.1; PyTorch's
     weight_decay for SGD is 2 `l2`). `weight_decay` is decoupled from the gradient (Loshchilov and Hutter 2019).
     `max_norm` is the largest L2 norm of a unit's incoming weights (Srivastava et al. 2014, section 5.1),
     `clip_norm` that of the whole gradient (Pascanu, Mikolov, Bengio 2013, algorithm 1), `clip_value` the largest
-    size of any of its numbers.
+    absolute value of its components.
     """
 
     l1: float = 0.0
@@ -45,20 +44,20 @@ class Regularization:
         """l1 Σ|w| + l2 Σ w², over all numbers of all matrices (fan_in, fan_out)."""
         total = 0.0
         if self.l1 or self.l2:
-            for (w,) in _parts(weights):
+            for (w,) in _blocks_of(weights):
                 total += self.l1 * float(np.abs(w).sum()) + self.l2 * float(np.dot(w, w))
         return total
 
     def add_penalty_gradient(self, weights: Sequence[Array], gradients: Sequence[Array]) -> None:
         """Add l1 sign(w) + 2 l2 w, which is zero at w = 0, to the gradients of the same shapes."""
         if self.l1 or self.l2:
-            for w, g in _parts(weights, gradients):
+            for w, g in _blocks_of(weights, gradients):
                 g += self.l1 * np.sign(w) + 2 * self.l2 * w
 
     def clip(self, gradient: Array) -> None:
-        """Cut each number of the gradient (P,) off at ±clip_value, then scale it all to an L2 norm of clip_norm.
+        """Clip each component of the gradient (P,) to ±clip_value, then scale it to an L2 norm of at most clip_norm.
 
-        A norm that is not finite is left for `fit` to find.
+        A gradient whose norm is not finite is not scaled: `fit` detects it later.
         """
         if self.clip_value is not None:
             np.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
@@ -74,13 +73,13 @@ class Regularization:
                 w *= 1 - learning_rate * self.weight_decay
 
     def constrain(self, weights: Sequence[Array]) -> None:
-        """Scale each unit's incoming weights, a column of (fan_in, fan_out), back to a norm of max_norm at most."""
+        """Scale each unit's incoming weights, a column of (fan_in, fan_out), to a norm of at most max_norm."""
         if self.max_norm is not None:
             for w in weights:
                 lengths = np.sqrt(np.einsum("ij,ij->j", w, w))  # (fan_out,)
                 w *= self.max_norm / np.maximum(lengths, self.max_norm)
 
 
-def _parts(*matrices: Sequence[Array]) -> list[tuple[Array, ...]]:
-    """Small pieces of the matrices, flat, those of one place together."""
-    return [part for same in zip(*matrices, strict=True) for part in blocks(*(matrix.reshape(-1) for matrix in same))]
+def _blocks_of(*matrices: Sequence[Array]) -> list[tuple[Array, ...]]:
+    """Flat blocks of corresponding matrices, side by side."""
+    return [block for group in zip(*matrices, strict=True) for block in blocks(*(each.reshape(-1) for each in group))]

@@ -1,7 +1,7 @@
-"""Schedules: the learning rate of every step, from the base rate and the place in the run.
+"""Schedules: the learning rate of every step, from the base rate and the number of the step.
 
-`rates` fills `out` (steps_per_epoch,), float64, with the rates of one epoch's steps; nothing is remembered from
-one epoch to the next but what `ReduceOnPlateau` keeps in the caller's `memory`.
+`rates` fills `out` (steps_per_epoch,), float64, with the rates of one epoch's steps. The only state between epochs is
+that of `ReduceOnPlateau`, in the caller's `memory`.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ from backpropd.nn.hyperparameters import Count, NonNegative, OpenFraction, UnitI
 from backpropd.nn.layout import Array
 
 Memory: TypeAlias = dict[str, float]
-"""What a schedule remembers between epochs: a few numbers by name, which JSON can hold."""
+"""The state of a schedule between epochs: numbers by name, for JSON."""
 
 
 @dataclass(frozen=True)
 class Schedule(ABC):
-    """A factor of the base rate for every step, from 1 at the start, after `warmup_epochs` of a straight climb there.
+    """A factor of the base rate for every step, 1 at the start, after `warmup_epochs` of linear rise to it.
 
-    The last step of the climb has the base rate, and the first its share of that, not zero (Goyal et al. 2017,
-    section 2.2). The schedule proper then runs over the epochs that are left.
+    The k-th of n warmup steps has k/n of the base rate (Goyal et al. 2017, section 2.2). The schedule then runs over
+    the remaining epochs.
     """
 
     name: ClassVar[str]
     warmup_epochs: int = field(default=0, kw_only=True)
 
     def start(self) -> Memory:
-        """What to remember before the first epoch."""
+        """The memory before the first epoch."""
         return {}
 
-    def observe(self, memory: Memory, loss: float) -> None:  # noqa: B027 - most schedules do not look
-        """Look at the loss of an epoch that has ended, and change `memory` in place."""
+    def observe(self, memory: Memory, loss: float) -> None:  # noqa: B027 - most ignore the loss
+        """Update `memory` in place with the loss of an epoch that has ended."""
 
     def rates(
         self, base: float, epoch: int, steps_per_epoch: int, epochs: int, out: Array, memory: Memory | None = None
     ) -> None:
         """Fill `out` (steps_per_epoch,) with the learning rates of the steps of `epoch` (from 1) of `epochs`."""
         if epoch <= self.warmup_epochs:
-            begun = _steps(epoch, steps_per_epoch) + 1
-            np.divide(begun, self.warmup_epochs * steps_per_epoch, out)
+            steps = _steps(epoch, steps_per_epoch) + 1
+            np.divide(steps, self.warmup_epochs * steps_per_epoch, out)
         else:
             self.factors(epoch - self.warmup_epochs, steps_per_epoch, epochs - self.warmup_epochs, out)
         out *= base
 
     @abstractmethod
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
-        """Fill `out` with the factors of the steps of `epoch` of `epochs`, neither counting the warmup's."""
+        """Fill `out` with the factors of the steps of `epoch` of `epochs`, both without the warmup."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """Half a cosine from 1 down to `minimum_factor` over `period` epochs, step by step, and again from 1.
+    """Half a cosine from 1 down to `minimum_factor` over `period` epochs, step by step, then a restart from 1.
 
-    This is SGDR (Loshchilov and Hutter 2017, eq. 5): each period is `restart_multiplier` (from 1 up) times as
-    long as the one before. Without a period the whole run is one.
+    This is SGDR (Loshchilov and Hutter 2017, eq. 5): each period is `restart_multiplier` times as long as the one
+    before. Without a period there is one, the whole run.
     """
 
     name = "cosine"
@@ -112,9 +112,9 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class InverseScaling(Schedule):
-    """1 / t^`power` at step t, from 1: Robbins and Monro (1951) ask for a power above 1/2, and 1 at most.
+    """1 / t^`power` at step t, from 1: Robbins and Monro (1951) require a power above 1/2 and at most 1.
 
-    It is the formula of scikit-learn's `invscaling`, whose t counts rows instead, and moves once an epoch.
+    scikit-learn's `invscaling` is the same formula, with t in rows and one change an epoch.
     """
 
     name = "inverse_scaling"
@@ -141,17 +141,17 @@ class OneCycle(Schedule):
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
         step, last = _steps(epoch, steps_per_epoch), epochs * steps_per_epoch - 1
         top = max(self.rising_fraction * (last + 1) - 1, 0.0)
-        rising = _half_cosine(1.0, self.maximum_factor, step / max(top, 1e-9))  # of a rise in no time, step 0 alone
+        rising = _half_cosine(1.0, self.maximum_factor, step / max(top, 1e-9))  # a rise of no steps has only step 0
         falling = _half_cosine(self.maximum_factor, self.minimum_factor, (step - top) / max(last - top, 1e-9))
         out[:] = np.where(step <= top, rising, falling)
 
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(Constant):
-    """Times `factor` after `patience` epochs, none of which lowered the best loss by more than `min_delta`.
+    """Times `factor` after `patience` epochs in a row that did not lower the best loss by more than `min_delta`.
 
-    The rate does not go below `minimum_rate`. PyTorch's ReduceLROnPlateau is the same with a patience that is
-    one less. `memory` holds the `factor` so far, the epochs to `wait` for, and, after an epoch, the `best` loss.
+    The rate does not fall below `minimum_rate`. PyTorch's ReduceLROnPlateau is the same with a patience of one less.
+    `memory` has the `factor` so far, the epochs since the last improvement (`wait`), and the `best` loss.
     """
 
     name = "reduce_on_plateau"

@@ -167,7 +167,7 @@ def test_a_spec_that_cannot_mean_anything_is_refused_with_a_reason(spec: Spec, r
         (classifier(), np.zeros((3, 2)), np.array([0, 1, 3]), "3 outputs"),
         (classifier(), np.zeros((3, 2)), np.array([0, 1, -1]), "3 outputs"),
         (classifier(), np.zeros((3, 2)), np.zeros(4, int), "3 rows and y 4"),
-        (classifier(), np.zeros((0, 2)), np.zeros(0, int), "one at least"),
+        (classifier(), np.zeros((0, 2)), np.zeros(0, int), "at least one"),
         (separator(), np.zeros((3, 2)), np.zeros(3), r"targets are \(rows, 1\)"),
         (regressor(), np.zeros((3, 2)), np.zeros((3, 2)), r"targets are \(rows, 1\)"),
     ],
