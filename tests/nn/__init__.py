@@ -1,1 +1,1 @@
-"""The mathematics, tested against paper, finite differences and scikit-learn."""
+"""Tests of the mathematics against formulas on paper, finite differences, scikit-learn and PyTorch."""

@@ -1,4 +1,4 @@
-"""Small networks and data sets that the tests of this folder share."""
+"""Small networks, data sets and helpers that the tests of this folder share."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from backpropd.learn.build import is_multi_label, network_spec
 from backpropd.learn.json_arrays import lists
 from backpropd.learn.model import Array, Model
 from backpropd.learn.neuron_model import NeuronModel
-from backpropd.nn.inspection.trace import LayerTrace, Tracing, trace_neuron
+from backpropd.nn.inspection.trace import LayerTrace, ModelTrace, trace_neuron
 from backpropd.nn.inspection.trace import trace as trace_network
 from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, table_from_json_rows
 from backpropd.tabular.table import CategoricalColumn
@@ -132,13 +132,13 @@ def _place(pointer: str, bare: bool) -> str:
 # ── the answer ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _shown(tracing: Tracing, x: Array, activations: Sequence[str], learning_rate: float) -> dict[str, Any]:
+def _shown(tracing: ModelTrace, x: Array, activations: Sequence[str], learning_rate: float) -> dict[str, Any]:
     layers = [
         {"name": f"layers.{index}", "activation": activation, **_layer(layer)}
         for index, (activation, layer) in enumerate(zip(activations, tracing.layers, strict=True))
     ]
     loss = None if tracing.loss is None else lists(tracing.loss)
-    update = None if tracing.change is None else {"learning_rate": learning_rate, **_by_name(tracing.change)}
+    update = None if tracing.update is None else {"learning_rate": learning_rate, **_by_name(tracing.update)}
     return {"loss": loss, "input": lists(x), "layers": layers, "update": update}
 
 

@@ -1,4 +1,4 @@
-"""Backpropagation shown number by number: traces, loss surfaces, gradient checks.
+"""Inspection of a network: traces of backpropagation number by number, loss surfaces, gradient checks.
 
-It calls the same functions that training runs and trains nothing itself.
+It calls the functions that training runs, and trains nothing itself.
 """

@@ -1,4 +1,4 @@
-"""The proof of a gradient: backpropagation against finite differences along random directions."""
+"""Gradient checks: backpropagation against finite differences along random directions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from backpropd.nn.layout import Array
 
 
 def gradient(network: Network, theta: Array, x: Array, y: Array, weight: Array | None = None) -> Array:
-    """The gradient (parameters,) of the mean loss in training, by backpropagation.
+    """The gradient (parameters,) of the mean training loss by backpropagation.
 
-    Over rows x (n, inputs), targets y and weights (n,). Raises `Invalid` where the shapes do not fit the network.
+    It is over rows x (n, inputs), targets y and weights (n,). Raises `Invalid` if the shapes do not fit the network.
     """
-    return _in_training(network, theta, Batch(x, y, weight))[1]
+    return _loss_and_gradient(network, theta, Batch(x, y, weight))[1]
 
 
-def _in_training(network: Network, theta: Array, data: Batch) -> tuple[float, Array]:
-    """The loss and its gradient, with the batch's statistics and the same draws of dropout every time."""
+def _loss_and_gradient(network: Network, theta: Array, data: Batch) -> tuple[float, Array]:
+    """The training loss and its gradient, with the statistics of the batch, and the same dropout in every call."""
     batch = network.batch(*data)
     out = np.zeros(network.parameters, theta.dtype)
     workspace = network.workspace(theta.copy(), out, len(batch.x))
@@ -28,16 +28,16 @@ def _in_training(network: Network, theta: Array, data: Batch) -> tuple[float, Ar
 
 
 def gradient_error(network: Network, theta: Array, data: Batch, rng: np.random.Generator, directions: int = 5) -> float:
-    """The `slope_error` of the mean loss in training over `data`; 1e-6 or less is a proof.
+    """The `slope_error` of the mean training loss over `data`; 1e-6 or less means that backpropagation is right.
 
     Raises `Invalid` unless the network is float64.
     """
     if network.spec.dtype != "float64":
-        raise Invalid("a gradient check needs float64: finite differences drown in float32's rounding")
+        raise Invalid("a gradient check needs float64: in float32, rounding errors exceed the finite differences")
     exact = gradient(network, theta, *data)
-    remembered = theta[network.parameters :]
+    running_statistics = theta[network.parameters :]
     return slope_error(
-        lambda at: _in_training(network, np.concatenate([at, remembered]), data)[0],
+        lambda at: _loss_and_gradient(network, np.concatenate([at, running_statistics]), data)[0],
         theta[: network.parameters],
         exact,
         rng,

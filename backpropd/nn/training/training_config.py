@@ -1,4 +1,4 @@
-"""`Training`: how a network is trained, and when training stops before its epochs are over."""
+"""`Training`: the settings of a training run, with its stopping rules."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from backpropd.nn.optimization.schedules import Constant, Schedule
 class EarlyStopping:
     """Stop after `patience` epochs, none of which lowered the best loss by more than `min_delta` (Prechelt 1998).
 
-    The epochs before `start_epoch` are not looked at. With `restore_best`, theta becomes that of the epoch with the
-    lowest loss when the run ends, for whatever reason.
+    Epochs before `start_epoch` are ignored. With `restore_best`, theta becomes that of the epoch with the lowest loss
+    when the run ends for any reason.
     """
 
     monitor: Literal["validation_loss", "loss"] = "validation_loss"
@@ -28,12 +28,12 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class Training:
-    """How to train: the optimizer, at most how many epochs, how many rows a step, and when to stop before.
+    """The optimizer, the maximum number of epochs, the rows of a step, the stopping rules, and what is recorded.
 
-    `target_loss` ends the run at an epoch whose loss is no larger: the validation loss where there is a validation
-    set. `max_seconds` ends it at the first epoch that is over later than that, by the clock that `fit` is given.
-    `metrics_every` says which epochs have metrics: the first, every so many, and the last. With `path_every` theta is
-    kept every so many epochs. `LBFGS` makes one iteration an epoch, on full batches, and ends the run where it is over.
+    `target_loss` ends the run at the first epoch whose loss is at most that: the validation loss if there is a
+    validation set. `max_seconds` ends it at the first epoch that ends later, by the clock given to `fit`. Metrics are
+    measured in the first epoch, in multiples of `metrics_every`, and in the last; `path_every` records theta likewise.
+    `LBFGS` runs one iteration an epoch, on full batches, and ends the run when it has converged.
     """
 
     optimizer: Optimizer | LBFGS

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn's, and where a careless formula gives NaN."""
+"""Metrics against scikit-learn's, and in cases where a naive formula gives NaN."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from backpropd.nn.evaluation.metrics import (
     classification,
     mae,
     multi_label,
+    normalized_rows,
     r2,
     regression,
     rmse,
     roc_auc,
-    shares,
 )
 from tests.nn.data import Array
 
@@ -49,7 +49,7 @@ def cases(draw: st.DrawFn, outputs: tuple[int, int] = (2, 5), *, exclusive: bool
     h = (rng.integers(0, 5, (rows, width)) / 4).astype(draw(st.sampled_from(["float32", "float64"])))
     weight = rng.random(rows) + 0.1 if draw(st.booleans()) else None
     if exclusive:
-        return shares(h), rng.integers(0, draw(st.integers(1, width)), rows), weight
+        return normalized_rows(h), rng.integers(0, draw(st.integers(1, width)), rows), weight
     return h, (rng.random(h.shape) < draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))).astype(h.dtype), weight
 
 
@@ -63,19 +63,19 @@ def mean_peer_area(h: Array, positives: Array, weight: Array | None) -> dict[str
 @np.errstate(all="ignore")
 def peer_classification(h: Array, y: Array, weight: Array | None) -> dict[str, float]:
     """h (n, classes) and class indices y (n,)."""
-    answer, k = h.argmax(axis=1), h.shape[1]
+    prediction, k = h.argmax(axis=1), h.shape[1]
     two: dict[str, Any] = {"average": "binary", "pos_label": 1} if k == 2 else {"average": "macro"}
     settings = {**two, "zero_division": 0, "sample_weight": weight}
     scored = [1] if k == 2 else list(range(k))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it speaks of absent classes; they are what is tested
-        balanced = balanced_accuracy_score(y, answer, sample_weight=weight)
+        warnings.simplefilter("ignore")  # warnings about absent classes, which are tested here
+        balanced = balanced_accuracy_score(y, prediction, sample_weight=weight)
     return {
-        "accuracy": accuracy_score(y, answer, sample_weight=weight),
+        "accuracy": accuracy_score(y, prediction, sample_weight=weight),
         "balanced_accuracy": balanced,
-        "precision": precision_score(y, answer, **settings),
-        "recall": recall_score(y, answer, **settings),
-        "f1": f1_score(y, answer, **settings),
+        "precision": precision_score(y, prediction, **settings),
+        "recall": recall_score(y, prediction, **settings),
+        "f1": f1_score(y, prediction, **settings),
         **mean_peer_area(h[:, scored], y[:, None] == scored, weight),
         "log_loss": log_loss(y, y_proba=h, labels=range(k), sample_weight=weight),
     }
@@ -83,18 +83,18 @@ def peer_classification(h: Array, y: Array, weight: Array | None) -> dict[str, f
 
 def peer_multi_label(h: Array, y: Array, weight: Array | None) -> dict[str, float]:
     """h and y (n, outputs), at least two of them."""
-    answer, outputs = (h >= 0.5).astype(int), range(h.shape[1])
+    prediction, outputs = (h >= 0.5).astype(int), range(h.shape[1])
     settings: dict[str, Any] = {"average": "macro", "zero_division": 0, "sample_weight": weight}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        balanced = [balanced_accuracy_score(y[:, k], answer[:, k], sample_weight=weight) for k in outputs]
+        balanced = [balanced_accuracy_score(y[:, k], prediction[:, k], sample_weight=weight) for k in outputs]
     losses = [log_loss(y[:, k], y_proba=h[:, k], labels=[0, 1], sample_weight=weight) for k in outputs]
     return {
-        "accuracy": 1 - hamming_loss(y, answer, sample_weight=weight),
+        "accuracy": 1 - hamming_loss(y, prediction, sample_weight=weight),
         "balanced_accuracy": float(np.mean(balanced)),
-        "precision": precision_score(y, answer, **settings),
-        "recall": recall_score(y, answer, **settings),
-        "f1": f1_score(y, answer, **settings),
+        "precision": precision_score(y, prediction, **settings),
+        "recall": recall_score(y, prediction, **settings),
+        "f1": f1_score(y, prediction, **settings),
         **mean_peer_area(h, y, weight),
         "log_loss": float(np.mean(losses)),
     }
@@ -114,12 +114,12 @@ def test_multi_label_is_scikit_learns_averaged_over_the_outputs(case: Case) -> N
 
 @settings(max_examples=60, deadline=None)
 @given(cases((1, 1), exclusive=False))
-def test_one_logistic_output_gives_the_figures_of_the_second_class(case: Case) -> None:
+def test_one_logistic_output_gives_the_metrics_of_the_second_class(case: Case) -> None:
     h, y, weight = case
-    off_the_line = np.where(h == 0.5, np.float32(0.51), h)  # at one half the two ways of answering differ
-    both = np.hstack([1 - off_the_line, off_the_line])
+    no_ties = np.where(h == 0.5, np.float32(0.51), h)  # at one half the two predict differently
+    both = np.hstack([1 - no_ties, no_ties])
     expected = peer_classification(both, y[:, 0].astype(int), weight)
-    assert classification(off_the_line, y, weight) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+    assert classification(no_ties, y, weight) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -137,23 +137,23 @@ def test_one_hot_targets_are_the_class_indices() -> None:
     assert classification(h, np.eye(4, dtype=np.float32)[y]) == classification(h, y)
 
 
-def test_accuracy_of_classes_is_the_share_of_rows_whose_largest_output_is_right() -> None:
+def test_accuracy_of_classes_is_the_fraction_of_rows_whose_largest_output_is_correct() -> None:
     h = np.array([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8]])
     assert accuracy(h, np.array([0, 1, 0])) == pytest.approx(2 / 3)
     assert classification(h, np.array([0, 1, 1]))["accuracy"] == 1.0
 
 
-def test_accuracy_of_logistic_outputs_draws_the_line_at_one_half() -> None:
+def test_accuracy_of_logistic_outputs_has_its_threshold_at_one_half() -> None:
     assert accuracy(np.array([[0.5], [0.49], [0.9], [0.1]]), np.array([[1.0], [0.0], [0.0], [1.0]])) == 0.5
 
 
-def test_a_class_in_neither_targets_nor_answers_does_not_lower_the_averages() -> None:
+def test_a_class_in_neither_targets_nor_predictions_does_not_lower_the_averages() -> None:
     h, y = np.eye(4)[[0, 1, 0, 1]], np.array([0, 1, 0, 1])
     found = classification(h, y)
     assert (found["precision"], found["recall"], found["f1"], found["balanced_accuracy"]) == (1.0, 1.0, 1.0, 1.0)
 
 
-def test_an_absent_class_that_is_answered_counts_zero() -> None:
+def test_an_absent_class_that_is_predicted_counts_zero() -> None:
     h, y = np.eye(3)[[0, 1, 2]], np.array([0, 1, 1])
     found = classification(h, y)
     assert (found["recall"], found["balanced_accuracy"]) == (pytest.approx(1.5 / 3), pytest.approx(1.5 / 2))
@@ -173,7 +173,7 @@ def test_two_softmax_outputs_are_ranked_by_the_second_which_still_differs_when_t
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("wrong", [0.0, 1.0])
-def test_log_loss_is_finite_for_a_certain_and_wrong_answer(wrong: float, dtype: str) -> None:
+def test_log_loss_is_finite_for_a_certain_and_wrong_prediction(wrong: float, dtype: str) -> None:
     y = np.full((3, 1), 1 - wrong, dtype)
     expected = -math.log(np.finfo(dtype).eps)
     assert classification(np.full((3, 1), wrong, dtype), y)["log_loss"] == pytest.approx(expected, rel=1e-5)
@@ -181,7 +181,7 @@ def test_log_loss_is_finite_for_a_certain_and_wrong_answer(wrong: float, dtype: 
     assert classification(h, np.array([1, 2, 0]))["log_loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_outputs_that_are_all_zero_are_as_good_as_equal_ones() -> None:
+def test_outputs_that_are_all_zero_count_as_equal_ones() -> None:
     found = classification(np.zeros((4, 3), np.float32), np.array([0, 1, 2, 0]))
     assert found["log_loss"] == pytest.approx(math.log(3))
     assert found["roc_auc"] == 0.5
@@ -189,18 +189,18 @@ def test_outputs_that_are_all_zero_are_as_good_as_equal_ones() -> None:
 
 def test_independent_outputs_of_exclusive_classes_are_scaled_to_probabilities_for_the_log_loss() -> None:
     h, y = np.array([[0.9, 0.9, 0.2], [0.1, 0.3, 0.1]]), np.array([0, 2])
-    assert classification(h, y)["log_loss"] == pytest.approx(log_loss(y, y_proba=shares(h), labels=range(3)))
+    assert classification(h, y)["log_loss"] == pytest.approx(log_loss(y, y_proba=normalized_rows(h), labels=range(3)))
 
 
 @settings(max_examples=60, deadline=None)
 @given(cases((1, 1), exclusive=False))
-def test_roc_auc_is_the_share_of_pairs_that_are_in_order(case: Case) -> None:
+def test_roc_auc_is_the_fraction_of_pairs_in_order(case: Case) -> None:
     h, y, weight = case
     score, positive = h[:, 0], y[:, 0] == 1
     counted = np.ones(len(h)) if weight is None else weight
     pairs = np.outer(counted[positive], counted[~positive])
-    won = np.sign(score[positive][:, None] - score[~positive]) / 2 + 0.5
-    expected = (won * pairs).sum() / pairs.sum() if pairs.size else None
+    wins = np.sign(score[positive][:, None] - score[~positive]) / 2 + 0.5
+    expected = (wins * pairs).sum() / pairs.sum() if pairs.size else None
     assert roc_auc(score, positive, weight) == (None if expected is None else pytest.approx(expected))
 
 
@@ -237,30 +237,30 @@ def test_regression_metrics_are_those_of_scikit_learn(dtype: str, weighted: bool
 
 
 @pytest.mark.parametrize("constant", [0.1, 0.0, 1e30])
-def test_r2_of_a_constant_target_is_one_if_met_and_zero_if_missed(constant: float) -> None:
+def test_r2_of_a_constant_target_is_one_if_predicted_exactly_and_else_zero(constant: float) -> None:
     y = np.full((7, 1), constant)
     assert r2(y.copy(), y) == 1.0
     assert r2(y + 0.5 + constant, y) == 0.0
     assert rmse(y.copy(), y) == mae(y.copy(), y) == 0.0
 
 
-def test_a_target_is_constant_if_it_varies_in_rows_of_weight_zero_alone() -> None:
+def test_a_target_is_constant_if_it_varies_only_in_rows_of_weight_zero() -> None:
     y = np.array([[0.1]] * 6 + [[7.0]])
     assert r2(y + 0.5, y, np.array([0.3] * 6 + [0.0])) == 0.0
 
 
 @pytest.mark.parametrize("rows", [1, 2])
-def test_a_single_row_has_finite_figures(rows: int) -> None:
+def test_a_single_row_has_finite_metrics(rows: int) -> None:
     found = [
         classification(np.full((rows, 3), 1 / 3), np.zeros(rows, int)),
         classification(np.zeros((rows, 1)), np.ones((rows, 1))),
         multi_label(np.zeros((rows, 2)), np.ones((rows, 2))),
         regression(np.zeros((rows, 1)), np.ones((rows, 1))),
     ]
-    assert all(type(value) is float and math.isfinite(value) for figures in found for value in figures.values())
+    assert all(type(value) is float and math.isfinite(value) for metrics in found for value in metrics.values())
 
 
-def test_outputs_and_targets_are_left_as_they_were() -> None:
+def test_outputs_and_targets_are_not_changed() -> None:
     rng = np.random.default_rng(0)
     h, y = rng.random((20, 3)), (rng.random((20, 3)) < 0.5).astype(float)
     before = h.copy(), y.copy()

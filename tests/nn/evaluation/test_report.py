@@ -1,4 +1,4 @@
-"""The report's tables and curves against scikit-learn's, and what makes them finite, short and ready for JSON."""
+"""Tables and curves of the report against scikit-learn's; they are finite, short and ready for JSON."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from backpropd.nn.evaluation.metrics import classification, regression, shares
+from backpropd.nn.evaluation.metrics import classification, normalized_rows, regression
 from backpropd.nn.evaluation.report import (
-    MOST_CURVES,
-    MOST_POINTS,
+    MAX_CURVES,
+    MAX_POINTS,
     classification_report,
     multi_label_report,
     regression_report,
@@ -37,7 +37,7 @@ def names(count: int) -> list[str]:
 
 @st.composite
 def rows(draw: st.DrawFn) -> tuple[Array, Array, Array | None]:
-    """Scores (n, 1) that often tie, 0 and 1 (n, 1), perhaps of one kind only, and perhaps weights (n,)."""
+    """Scores (n, 1) with many ties, labels 0 and 1 (n, 1), sometimes only one of them, and sometimes weights (n,)."""
     count, levels = draw(st.integers(1, 150)), draw(st.sampled_from([1, 4, 1000]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     h = (rng.integers(0, levels + 1, (count, 1)) / levels).astype(draw(st.sampled_from(["float32", "float64"])))
@@ -46,25 +46,25 @@ def rows(draw: st.DrawFn) -> tuple[Array, Array, Array | None]:
 
 
 def many(count: int, seed: int = 0) -> tuple[Array, Array]:
-    """As many different scores (n, 1), and 0 and 1 (n, 1) that they foretell so so; a tenth is 1."""
+    """`count` distinct scores (n, 1), and labels 0 and 1 (n, 1) that correlate with them; a tenth is 1."""
     rng = np.random.default_rng(seed)
     y = rng.random((count, 1)) < 0.1
     return 1 / (1 + np.exp(-rng.normal(1.5 * y - 1, 1))), y.astype(float)
 
 
-def traced(report: dict[str, Any], kind: str, *axes: str) -> list[Array]:
-    """The axes of the only curve of a kind."""
+def axes_of(report: dict[str, Any], kind: str, *axes: str) -> list[Array]:
+    """The axes of the only curve of this kind."""
     (curve,) = report[kind]
     return [np.array(curve["points"][axis]) for axis in axes]
 
 
-def assert_plain(part: Any) -> None:
-    """Nothing but what JSON has, and no NaN or infinity."""
-    json.dumps(part, allow_nan=False)
-    values = part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
-    assert type(part) in (dict, list, str, int, float)
-    for value in values:
-        assert_plain(value)
+def assert_plain(value: Any) -> None:
+    """Assert that `value` has only types that JSON has, and no NaN or infinity."""
+    json.dumps(value, allow_nan=False)
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    assert type(value) in (dict, list, str, int, float)
+    for child in children:
+        assert_plain(child)
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,21 +79,21 @@ def test_every_point_of_a_short_curve_is_one_of_scikit_learns_and_no_corner_is_m
         assert report["roc"] == report["precision_recall"] == []
         return
     true, score = y[:, 0], h[:, 0]
-    thresholds, fpr, tpr = traced(report, "roc", "thresholds", "fpr", "tpr")
+    thresholds, fpr, tpr = axes_of(report, "roc", "thresholds", "fpr", "tpr")
     peer_fpr, peer_tpr, peer_thresholds = roc_curve(true, score, sample_weight=weight, drop_intermediate=False)
-    places = np.searchsorted(-peer_thresholds[1:], -thresholds[1:]) + 1
-    np.testing.assert_array_equal(peer_thresholds[places], thresholds[1:])
-    np.testing.assert_allclose([fpr[1:], tpr[1:]], [peer_fpr[places], peer_tpr[places]], atol=1e-12)
+    indices = np.searchsorted(-peer_thresholds[1:], -thresholds[1:]) + 1
+    np.testing.assert_array_equal(peer_thresholds[indices], thresholds[1:])
+    np.testing.assert_allclose([fpr[1:], tpr[1:]], [peer_fpr[indices], peer_tpr[indices]], atol=1e-12)
     assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
     assert score.max() < thresholds[0] < score.max() + 1e-6
     area = roc_auc_score(true, score, sample_weight=weight)
     assert [auc(fpr, tpr), report["roc"][0]["auc"]] == pytest.approx([area, area])
 
-    thresholds, recall, precision = traced(report, "precision_recall", "thresholds", "recall", "precision")
+    thresholds, recall, precision = axes_of(report, "precision_recall", "thresholds", "recall", "precision")
     peer_precision, peer_recall, peer_thresholds = precision_recall_curve(true, score, sample_weight=weight)
-    places = np.searchsorted(peer_thresholds, thresholds[1:])
-    np.testing.assert_array_equal(peer_thresholds[places], thresholds[1:])
-    peer = [peer_recall[places], peer_precision[places]]
+    indices = np.searchsorted(peer_thresholds, thresholds[1:])
+    np.testing.assert_array_equal(peer_thresholds[indices], thresholds[1:])
+    peer = [peer_recall[indices], peer_precision[indices]]
     np.testing.assert_allclose([recall[1:], precision[1:]], peer, atol=1e-12)
     assert (recall[0], precision[0], recall[-1]) == (0, 1, 1)
     assert auc(recall, precision) == pytest.approx(auc(peer_recall, peer_precision))
@@ -102,30 +102,30 @@ def test_every_point_of_a_short_curve_is_one_of_scikit_learns_and_no_corner_is_m
 
 
 @pytest.mark.parametrize("count", [3000, 100_000])
-def test_a_long_curve_is_thinned_to_its_most_points_and_stays_where_it_was(count: int) -> None:
+def test_a_long_curve_is_thinned_to_the_limit_and_keeps_its_shape(count: int) -> None:
     h, y = many(count)
     report = classification_report(h, y, ["no", "yes"])
-    fpr, tpr = traced(report, "roc", "fpr", "tpr")
-    assert MOST_POINTS / 2 < len(fpr) <= MOST_POINTS
+    fpr, tpr = axes_of(report, "roc", "fpr", "tpr")
+    assert MAX_POINTS / 2 < len(fpr) <= MAX_POINTS
     peer_fpr, peer_tpr, _ = roc_curve(y[:, 0], h[:, 0])
-    assert np.abs(np.interp(peer_fpr + peer_tpr, fpr + tpr, tpr) - peer_tpr).max() < 2 / MOST_POINTS
+    assert np.abs(np.interp(peer_fpr + peer_tpr, fpr + tpr, tpr) - peer_tpr).max() < 2 / MAX_POINTS
     assert auc(fpr, tpr) == pytest.approx(report["roc"][0]["auc"], abs=1e-3)
     assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
 
-    recall, precision = traced(report, "precision_recall", "recall", "precision")
-    assert MOST_POINTS / 2 < len(recall) <= MOST_POINTS
+    recall, precision = axes_of(report, "precision_recall", "recall", "precision")
+    assert MAX_POINTS / 2 < len(recall) <= MAX_POINTS
     assert (recall[0], precision[0], recall[-1], precision[-1]) == (0, 1, 1, y.mean())
     assert np.diff(recall).max() < 0.05
     peer_precision, peer_recall, _ = precision_recall_curve(y[:, 0], h[:, 0])
     assert auc(recall, precision) == pytest.approx(auc(peer_recall, peer_precision), abs=1e-3)
 
 
-def test_a_perfect_curve_has_its_corners_and_nothing_else() -> None:
+def test_a_perfect_curve_has_only_its_corners() -> None:
     y = np.repeat([[0.0], [1.0]], 5000, axis=0)
     report = classification_report(np.linspace(0, 1, 10_000)[:, None], y, ["no", "yes"])
-    assert traced(report, "roc", "fpr")[0].tolist() == [0, 0, 1]
-    assert traced(report, "roc", "tpr")[0].tolist() == [0, 1, 1]
-    recall, precision = traced(report, "precision_recall", "recall", "precision")
+    assert axes_of(report, "roc", "fpr")[0].tolist() == [0, 0, 1]
+    assert axes_of(report, "roc", "tpr")[0].tolist() == [0, 1, 1]
+    recall, precision = axes_of(report, "precision_recall", "recall", "precision")
     assert recall.tolist() == [0, 1, 1]
     assert precision.tolist() == [1, 1, 0.5]
 
@@ -144,18 +144,18 @@ def test_exclusive_classes_have_scikit_learns_matrix_and_curves_one_against_the_
     matrix = confusion_matrix(y, h.argmax(axis=1), labels=range(classes), sample_weight=weight)
     np.testing.assert_allclose(report["confusion_matrix"]["counts"], matrix)
     assert report["confusion_matrix"]["labels"] == names(classes)
-    shown = [1] if classes == 2 else list(range(classes))
+    chosen = [1] if classes == 2 else list(range(classes))
     for kind in ("roc", "precision_recall"):
-        assert [curve["label"] for curve in report[kind]] == [f"class {k}" for k in shown]
-    areas = [roc_auc_score(y == k, h[:, k], sample_weight=weight) for k in shown]
+        assert [curve["label"] for curve in report[kind]] == [f"class {k}" for k in chosen]
+    areas = [roc_auc_score(y == k, h[:, k], sample_weight=weight) for k in chosen]
     assert [curve["auc"] for curve in report["roc"]] == pytest.approx(areas)
     assert np.mean(areas) == pytest.approx(classification(h, y, weight)["roc_auc"])
-    precisions = [average_precision_score(y == k, h[:, k], sample_weight=weight) for k in shown]
+    precisions = [average_precision_score(y == k, h[:, k], sample_weight=weight) for k in chosen]
     assert [curve["average_precision"] for curve in report["precision_recall"]] == pytest.approx(precisions)
     assert report == classification_report(h, np.eye(classes)[y], names(classes), weight)
 
 
-def test_a_logistic_output_has_the_matrix_of_its_answers() -> None:
+def test_a_logistic_output_has_the_matrix_of_its_predictions() -> None:
     h, y = np.array([[0.5], [0.4], [0.9], [0.2]]), np.array([[0.0], [1.0], [1.0], [0.0]])
     assert classification_report(h, y, ["no", "yes"])["confusion_matrix"]["counts"] == [[1, 1], [1, 1]]
     h[1] = 0.6
@@ -179,17 +179,17 @@ def test_independent_outputs_have_scikit_learns_matrices_and_a_curve_each() -> N
     assert report["calibration"]["classes"][1] == alone["calibration"]["classes"][0]
 
 
-def test_of_very_many_classes_those_with_the_most_rows_have_curves() -> None:
+def test_with_many_classes_those_with_the_most_rows_have_curves() -> None:
     rng = np.random.default_rng(0)
-    classes, favoured = 50, [*range(30, 30 + MOST_CURVES)]
-    y = np.concatenate([np.repeat(favoured, 3), np.arange(classes)])
+    classes, largest = 50, [*range(30, 30 + MAX_CURVES)]
+    y = np.concatenate([np.repeat(largest, 3), np.arange(classes)])
     h = rng.dirichlet(np.ones(classes), len(y))
     report = classification_report(h, y, names(classes))
     assert np.shape(report["confusion_matrix"]["counts"]) == (classes, classes)
     one_hot = np.eye(classes)[y]
     for each in (report, multi_label_report(h, one_hot, names(classes))):
         for curves in (each["roc"], each["precision_recall"], each["calibration"]["classes"]):
-            assert [curve["label"] for curve in curves] == [f"class {k}" for k in favoured]
+            assert [curve["label"] for curve in curves] == [f"class {k}" for k in largest]
 
 
 @settings(max_examples=60, deadline=None)
@@ -213,13 +213,13 @@ def test_the_expected_calibration_error_is_the_mean_over_the_classes() -> None:
     h, y = rng.random((60, 3)), rng.integers(0, 3, 60)
     calibration = classification_report(h, y, names(3))["calibration"]
     for k, bins in enumerate(calibration["classes"]):
-        share, mean = calibration_curve(y == k, shares(h)[:, k], n_bins=10)
+        share, mean = calibration_curve(y == k, normalized_rows(h)[:, k], n_bins=10)
         assert (bins["share_observed"], bins["mean_predicted"]) == (pytest.approx(share), pytest.approx(mean))
     errors = [bins["expected_calibration_error"] for bins in calibration["classes"]]
     assert calibration["expected_calibration_error"] == pytest.approx(np.mean(errors))
 
 
-def test_probabilities_that_came_true_as_often_as_they_said_have_no_calibration_error() -> None:
+def test_perfectly_calibrated_probabilities_have_no_calibration_error() -> None:
     h, y = np.repeat([0.25, 0.75], 4)[:, None], np.array([1, 0, 0, 0, 1, 1, 1, 0.0])[:, None]
     assert classification_report(h, y, ["no", "yes"])["calibration"]["expected_calibration_error"] == 0.0
 
@@ -245,7 +245,7 @@ def test_a_row_of_weight_two_is_two_rows_and_one_of_weight_zero_none() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_regression_report_has_the_residuals_and_tenths_of_each_output(dtype: str) -> None:
+def test_a_regression_report_has_the_residuals_and_deciles_of_each_output(dtype: str) -> None:
     rng = np.random.default_rng(0)
     h = rng.normal(5, 2, (101, 2)).astype(dtype)
     y = (h + rng.normal(1, 1, h.shape)).astype(dtype)
@@ -272,8 +272,8 @@ def test_a_regression_report_has_the_residuals_and_tenths_of_each_output(dtype: 
         assert {len(tenth) for tenth in tenths} == {10, 11}
         assert bins["mean_predicted"] == pytest.approx([predicted[tenth].mean() for tenth in tenths])
         assert bins["mean_actual"] == pytest.approx([y[tenth, k].mean() for tenth in tenths], rel=1e-5)
-    parts = [[output["residuals"][name] for name in ("mean", "standard_deviation")] for output in report["outputs"]]
-    assert np.sqrt(np.square(parts).sum() / 2) == pytest.approx(regression(h, y)["rmse"], rel=1e-5)
+    moments = [[output["residuals"][name] for name in ("mean", "standard_deviation")] for output in report["outputs"]]
+    assert np.sqrt(np.square(moments).sum() / 2) == pytest.approx(regression(h, y)["rmse"], rel=1e-5)
 
 
 def test_twenty_predictions_make_ten_bins_of_two() -> None:

@@ -11,7 +11,7 @@ from backpropd.nn import ACTIVATIONS
 from backpropd.nn.inspection.gradient_check import slope_error
 from tests.nn.peers import starts
 
-PYTORCH = starts.figures("activations")
+PYTORCH = starts.reference("activations")
 
 
 def backward(name: str, a: np.ndarray, grad_h: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from backpropd.nn.feedforward.losses import Loss
 from backpropd.nn.inspection.gradient_check import slope_error
 from tests.nn.peers import starts
 
-PYTORCH = starts.figures("losses")
+PYTORCH = starts.reference("losses")
 
 
 def activation(loss: Loss, a: np.ndarray) -> np.ndarray:

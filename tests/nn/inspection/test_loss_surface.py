@@ -1,4 +1,4 @@
-"""The loss on a plane: where it lies, what it is, and where the descent's path falls on it."""
+"""The loss on a plane through theta: its directions, its values, and the path of training projected on it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def trained(network: Network, epochs: int = 12) -> tuple[np.ndarray, np.ndarray]
     return state.theta, state.path
 
 
-def test_random_directions_are_as_long_as_each_units_own_weights_and_leave_the_rest() -> None:
+def test_random_directions_have_the_norm_of_each_units_weights_and_leave_the_rest() -> None:
     theta, _ = trained(NORMALIZED)
     plane = random_plane(NORMALIZED.layout, theta, np.random.default_rng(0))
-    own = NORMALIZED.layout.views(theta)
+    views = NORMALIZED.layout.views(theta)
     for direction in plane.directions:
         for name, view in NORMALIZED.layout.views(direction).items():
             if name.endswith("weight"):
-                np.testing.assert_allclose(np.linalg.norm(view, axis=0), np.linalg.norm(own[name], axis=0))
+                np.testing.assert_allclose(np.linalg.norm(view, axis=0), np.linalg.norm(views[name], axis=0))
             else:
                 assert not view.any()
     assert abs(np.corrcoef(plane.directions)[0, 1]) < 0.9
@@ -46,11 +46,11 @@ def test_the_loss_at_a_point_is_that_of_the_parameters_there(dtype: str) -> None
     found = losses(network, theta, batch, plane, x, y)
     assert found.shape == (2, 3)
     assert found[0, 1] == network.evaluate(theta, batch)[0]
-    there = (theta + 2.0 * plane.directions[0] + 1.5 * plane.directions[1]).astype(dtype)
-    assert found[1, 2] == network.evaluate(there, batch)[0]
+    point = (theta + 2.0 * plane.directions[0] + 1.5 * plane.directions[1]).astype(dtype)
+    assert found[1, 2] == network.evaluate(point, batch)[0]
 
 
-def test_what_batch_normalization_remembers_stays_where_it_is() -> None:
+def test_running_statistics_are_those_of_theta_everywhere_on_the_plane() -> None:
     theta, path = trained(NORMALIZED)
     batch = NORMALIZED.batch(*blobs(50))
     for plane in (
@@ -75,7 +75,7 @@ def test_the_components_of_a_path_are_those_of_its_covariance() -> None:
     assert plane.explained.sum() > 0.9
 
 
-def test_a_path_in_a_plane_falls_on_it_where_it_is() -> None:
+def test_a_path_within_a_plane_is_projected_on_itself() -> None:
     network = classifier(4, dtype="float64")
     theta = network.initialize(np.random.default_rng(0))
     directions = np.linalg.qr(np.random.default_rng(1).standard_normal((theta.size, 2)))[0].T
@@ -89,7 +89,7 @@ def test_a_path_in_a_plane_falls_on_it_where_it_is() -> None:
     np.testing.assert_allclose(on_path.path[-1], 0, atol=1e-12)
 
 
-def test_a_path_is_projected_on_random_directions_to_the_nearest_point() -> None:
+def test_a_path_is_projected_on_the_nearest_points_of_a_random_plane() -> None:
     network = classifier(4, dtype="float64")
     theta, path = trained(network)
     plane = random_plane(network.layout, theta, np.random.default_rng(0), path)
@@ -98,7 +98,7 @@ def test_a_path_is_projected_on_random_directions_to_the_nearest_point() -> None
     np.testing.assert_allclose(rest @ plane.directions.T, 0, atol=1e-9)
 
 
-def test_the_grid_covers_the_path_with_room_around_it() -> None:
+def test_the_grid_covers_the_path_with_a_margin() -> None:
     path = np.array([[0.0, 0.0], [4.0, 1.0], [2.0, -1.0]])
     plane = Plane(np.eye(2), np.array([0.9, 0.1]), path)
     x, y = axes(plane, 5, 1.0)
@@ -113,7 +113,7 @@ def test_the_grid_covers_the_path_with_room_around_it() -> None:
 
 
 @pytest.mark.parametrize("points", [1, 2])
-def test_a_path_that_spans_no_plane_is_refused(points: int) -> None:
+def test_a_path_that_spans_no_plane_is_rejected(points: int) -> None:
     network = classifier(4)
     theta, path = trained(network)
     with pytest.raises(Invalid, match="no plane"):

@@ -20,7 +20,7 @@ from backpropd.nn.optimization.schedules import (
 )
 from tests.nn.peers import starts
 
-PYTORCH = starts.figures("schedules")
+PYTORCH = starts.reference("schedules")
 EVERY = [
     SCHEDULES[run["schedule"]["name"]](**{key: value for key, value in run["schedule"].items() if key != "name"})
     for run in PYTORCH.values()

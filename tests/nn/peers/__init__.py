@@ -1,1 +1,1 @@
-"""Figures of PyTorch's, kept as JSON, with the script that makes them."""
+"""Reference results of PyTorch as JSON files, with the scripts that compute them."""

@@ -1,6 +1,6 @@
-"""Computes by PyTorch's autograd, in float64, every number of `starts.TRACES`, forward and backward: traces.json.
+"""Compute traces.json: every number of `starts.TRACES`, forward and backward, by PyTorch's autograd in float64.
 
-It is run as `make_figures` is: /tmp/peers/bin/python -m tests.nn.peers.make_traces
+Run it as `make_references`: /tmp/peers/bin/python -m tests.nn.peers.make_traces
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from tests.nn.peers.make_figures import ACTIVATIONS, write
+from tests.nn.peers.make_references import ACTIVATIONS, write
 
 from . import starts
 
@@ -27,7 +27,7 @@ def binary_cross_entropy(h: torch.Tensor, y: torch.Tensor, label_smoothing: floa
     return F.binary_cross_entropy(h, (1 - label_smoothing) * y + label_smoothing / 2)
 
 
-# From the answers h, not from logits, so that autograd has a gradient at h for every loss.
+# Computed from h, not from logits, so that autograd has a gradient at h for every loss.
 LOSSES = {
     "squared_error": F.mse_loss,
     "absolute_error": F.l1_loss,
@@ -54,21 +54,21 @@ def trace(
     h, layers = torch.tensor(x), []
     for index, activation in enumerate((*hidden, output)):
         name = f"layers.{index}"
-        kept = {"a": h @ parameters[f"{name}.weight"] + parameters[f"{name}.bias"]}
+        tensors = {"a": h @ parameters[f"{name}.weight"] + parameters[f"{name}.bias"]}
         if normalization and index < len(hidden):
-            kept["z"] = kept["a"]
-            kept["a"] = normalize(normalization, kept["z"], parameters, name)
-        h = kept["h"] = ACTIVATIONS[activation](kept["a"])
-        for tensor in kept.values():
+            tensors["z"] = tensors["a"]
+            tensors["a"] = normalize(normalization, tensors["z"], parameters, name)
+        h = tensors["h"] = ACTIVATIONS[activation](tensors["a"])
+        for tensor in tensors.values():
             tensor.retain_grad()
-        layers.append(kept)
+        layers.append(tensors)
     mean = LOSSES[loss](h, torch.tensor(targets[kind]), **settings)
     mean.backward()
     found = []
-    for index, kept in enumerate(layers):
+    for index, tensors in enumerate(layers):
         own = {name.split(".")[2]: each for name, each in parameters.items() if name.startswith(f"layers.{index}.")}
-        gradients = {name: each.grad.tolist() for name, each in (own | kept).items() if each.requires_grad}
-        found.append({name: each.tolist() for name, each in kept.items()} | {"gradients": gradients})
+        gradients = {name: each.grad.tolist() for name, each in (own | tensors).items() if each.requires_grad}
+        found.append({name: each.tolist() for name, each in tensors.items()} | {"gradients": gradients})
     return {"loss": mean.item(), "layers": found}
 
 

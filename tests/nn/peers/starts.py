@@ -1,4 +1,4 @@
-"""What both sides start from: drawn by NumPy, so that the figures can be made, and compared, from the same numbers."""
+"""Inputs of the comparisons with PyTorch, drawn by NumPy: both sides start from the same numbers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 
-def figures(name: str) -> dict[str, Any]:
-    """What PyTorch made, by name: the file `name`.json beside this one."""
-    found = json.loads(Path(__file__).with_name(f"{name}.json").read_text())
-    assert found.pop("torch").startswith("2.13.0")
-    return found
+def reference(name: str) -> dict[str, Any]:
+    """PyTorch's results: the content of `name`.json beside this file."""
+    results = json.loads(Path(__file__).with_name(f"{name}.json").read_text())
+    assert results.pop("torch").startswith("2.13.0")
+    return results
 
 
 def preactivations() -> tuple[np.ndarray, np.ndarray]:
-    """Pre-activations a (9, 5), kinks and far ends among them, and gradients at h of the same shape."""
+    """Pre-activations a (9, 5), some at kinks and far from 0, and gradients at h of the same shape."""
     rng = np.random.default_rng(11)
     a = 3 * rng.standard_normal((9, 5))
     a[0] = [0.0, 1e-3, -1e-3, 30.0, -30.0]
@@ -26,7 +26,7 @@ def preactivations() -> tuple[np.ndarray, np.ndarray]:
 
 
 def outputs() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """An output layer's pre-activations a (7, 4), weights of the rows with mean 1, and targets of every kind."""
+    """Pre-activations a (7, 4) of an output layer, row weights with mean 1, and targets of every kind."""
     rng = np.random.default_rng(12)
     a, weight = 3 * rng.standard_normal((7, 4)), rng.uniform(0, 2, 7)
     weight[2] = 0
@@ -43,7 +43,7 @@ UNITS, EPOCHS, BATCH_SIZE = (2, 6, 5, 3), 20, 16
 
 
 def training() -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Rows x (100, 2), classes y (100,), and weights (fan_in, fan_out) and biases (fan_out,) in turn, for UNITS."""
+    """Rows x (100, 2), classes y (100,), and alternating weights (fan_in, fan_out) and biases (fan_out,), for UNITS."""
     rng = np.random.default_rng(13)
     y = np.arange(100) % 3
     x = np.c_[np.cos(2 * y), np.sin(2 * y)] + 0.8 * rng.standard_normal((100, 2))
@@ -57,7 +57,7 @@ BASE, STEPS_PER_EPOCH = 0.2, 7
 
 
 def plateau_losses() -> list[float]:
-    """Losses (EPOCHS,) that fall, rest and waver."""
+    """Losses (EPOCHS,) that fall, stay level and fluctuate."""
     rng = np.random.default_rng(14)
     return [float(max(1 - 0.1 * epoch, 0.4) + 0.03 * rng.standard_normal()) for epoch in range(EPOCHS)]
 
@@ -81,7 +81,7 @@ TRACE_INPUTS, TRACE_UNITS, TRACE_OUTPUTS = 3, (5, 4), 3
 
 
 def tracing(hidden: int, normalization: str | None) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Rows x (6, 3), targets of every kind, and every parameter by name, for so many hidden layers."""
+    """Rows x (6, 3), targets of every kind, and every parameter by name, for a number of hidden layers."""
     rng = np.random.default_rng(15)
     x = rng.standard_normal((6, TRACE_INPUTS))
     targets = {
@@ -90,7 +90,7 @@ def tracing(hidden: int, normalization: str | None) -> tuple[np.ndarray, dict[st
         "labels": rng.integers(0, 2, (6, TRACE_OUTPUTS)).astype(float),
         "counts": rng.integers(0, 9, (6, TRACE_OUTPUTS)).astype(float),
     }
-    parameters, remembered = {}, {}
+    parameters, running = {}, {}
     units = (TRACE_INPUTS, *TRACE_UNITS[:hidden], TRACE_OUTPUTS)
     for index, (fan_in, fan_out) in enumerate(pairwise(units)):
         name = f"layers.{index}"
@@ -100,6 +100,6 @@ def tracing(hidden: int, normalization: str | None) -> tuple[np.ndarray, dict[st
             parameters[f"{name}.scale"] = rng.uniform(0.5, 1.5, fan_out)
             parameters[f"{name}.shift"] = 0.3 * rng.standard_normal(fan_out)
             if normalization == "batch":
-                remembered[f"{name}.running_mean"] = 0.5 * rng.standard_normal(fan_out)
-                remembered[f"{name}.running_variance"] = rng.uniform(0.5, 2, fan_out)
-    return x, targets, parameters | remembered
+                running[f"{name}.running_mean"] = 0.5 * rng.standard_normal(fan_out)
+                running[f"{name}.running_variance"] = rng.uniform(0.5, 2, fan_out)
+    return x, targets, parameters | running

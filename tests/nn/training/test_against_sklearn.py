@@ -1,4 +1,4 @@
-"""The same start, data and settings give scikit-learn's losses."""
+"""The same initial theta, data and settings give the losses of scikit-learn."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SOLVERS = {
 }
 
 
-class InOrder(np.random.Generator):
-    """A generator that leaves every row where it is."""
+class Unshuffled(np.random.Generator):
+    """A generator whose permutations leave the rows in order."""
 
     def permutation(self, x: Any, axis: int = 0) -> Any:
         return np.arange(x)
@@ -34,13 +34,13 @@ class InOrder(np.random.Generator):
 
 def losses(network: Network, data: Batch, optimizer: SGD | Adam, theta: Array) -> list[float]:
     training = Training(optimizer, EPOCHS, BATCH_SIZE)
-    state = State.start(network, optimizer, InOrder(np.random.PCG64(0)))
+    state = State.start(network, optimizer, Unshuffled(np.random.PCG64(0)))
     state.theta[:] = theta
     return [epoch.loss for epoch in fit(network, data, None, training, state)]
 
 
 def peer_losses(kind: Any, network: Network, data: Batch, settings: dict[str, Any], theta: Array) -> list[float]:
-    """The peer draws a start of its own, so it makes one round first, and is then given ours."""
+    """The peer initializes itself, so it trains for one epoch first, and then gets our initial theta."""
     activation = network.spec.layers[0].activation
     settings = {"nesterovs_momentum": False} | settings
     peer = kind(hidden_layer_sizes=HIDDEN, activation=activation, batch_size=BATCH_SIZE, **settings)
@@ -82,7 +82,7 @@ def test_two_classes_give_the_losses_of_scikit_learn(solver: str) -> None:
 @pytest.mark.parametrize("solver", sorted(SOLVERS))
 def test_regression_gives_the_losses_of_scikit_learn_which_halves_the_square(solver: str) -> None:
     optimizer, settings = SOLVERS[solver]
-    if isinstance(optimizer, SGD):  # Adam does not feel the scale of the loss
+    if isinstance(optimizer, SGD):  # Adam's steps do not depend on the scale of the loss
         optimizer = replace(optimizer, learning_rate=optimizer.learning_rate / 2)
     network, x = regressor(*HIDDEN), blobs(100).x
     data = Batch(x, np.sin(2 * x[:, :1]) + x[:, 1:])

@@ -1,4 +1,4 @@
-"""The compiled engine gives the figures of the readable one, keeps its promises, and repeats itself to the bit."""
+"""The compiled engine agrees with the NumPy engine, both keep the promises of `fit`, and runs repeat bit for bit."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ def train(network: Network, training: Training, *sets: Batch | None) -> tuple[li
 
 
 def agree(network: Network, training: Training, *, weighted: bool = False, rows: int = 45) -> None:
-    """Both engines, the same start and the same orders: the same figures and the same theta."""
+    """Assert that both engines give the same epochs and the same theta from the same start."""
     sets = data(network, rows, weighted=weighted), data(network, 20, 1, weighted=weighted)
-    (slow, theta), (fast, twin) = (
+    (expected, theta), (found, numba_theta) = (
         train(network, dataclasses.replace(training, engine=engine), *sets) for engine in ("numpy", "numba")
     )
     tolerance = TOLERANCE[network.spec.dtype]
-    for one, other in zip(slow, fast, strict=True):
-        figures = [(each.loss, each.validation_loss, each.gradient_norm, each.learning_rate) for each in (one, other)]
-        np.testing.assert_allclose(figures[1], figures[0], rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(twin, theta, rtol=tolerance, atol=tolerance)
+    for epochs in zip(expected, found, strict=True):
+        numbers = [(each.loss, each.validation_loss, each.gradient_norm, each.learning_rate) for each in epochs]
+        np.testing.assert_allclose(numbers[1], numbers[0], rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(numba_theta, theta, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -116,14 +116,14 @@ def test_every_optimizer(optimizer: optimizers.Optimizer, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-def test_more_parameters_than_take_their_step_at_a_time(optimizer: optimizers.Optimizer) -> None:
+def test_more_parameters_than_one_block_of_an_update(optimizer: optimizers.Optimizer) -> None:
     network = classifier(120, 300, dtype="float64")
     assert network.parameters > 2 * BLOCK
     agree(network, Training(optimizer, 3, 10))
 
 
 @pytest.mark.parametrize(
-    "held",
+    "regularization",
     [
         Regularization(l1=0.01),
         Regularization(l2=0.01),
@@ -135,8 +135,8 @@ def test_more_parameters_than_take_their_step_at_a_time(optimizer: optimizers.Op
     ],
     ids=repr,
 )
-def test_every_regularization(held: Regularization) -> None:
-    agree(classifier(6, 5, dtype="float64"), Training(Adam(0.05), 10, 10, regularization=held))
+def test_every_regularization(regularization: Regularization) -> None:
+    agree(classifier(6, 5, dtype="float64"), Training(Adam(0.05), 10, 10, regularization=regularization))
 
 
 SCHEDULES = [Cosine(), OneCycle(), ReduceOnPlateau(patience=1), Cosine(warmup_epochs=3)]
@@ -163,14 +163,14 @@ def test_every_size_of_batch(rows: int, batch_size: int) -> None:
     agree(classifier(40, 30, inputs=9, dtype="float64"), Training(Adam(0.01), 3, batch_size), rows=rows)
 
 
-def test_many_validation_rows_are_looked_at_in_blocks() -> None:
+def test_many_validation_rows_are_evaluated_in_blocks() -> None:
     network = classifier(6, dtype="float64")
     training = Training(SGD(0.1), 2, 8, engine="numba")
     epochs, theta = train(network, training, blobs(30), blobs(1000, seed=1))
     assert epochs[-1].validation_loss == pytest.approx(network.loss(theta, *blobs(1000, seed=1)), rel=1e-12)
 
 
-# ── the promises of fit, of both engines ─────────────────────────────────────────────────────────────────────────
+# ── the promises of fit, with both engines ───────────────────────────────────────────────────────────────────────
 
 ENGINES = pytest.mark.parametrize("engine", ["numpy", "numba"])
 
@@ -178,7 +178,7 @@ ENGINES = pytest.mark.parametrize("engine", ["numpy", "numba"])
 @ENGINES
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.3}, {"normalization": "batch"}], ids=str)
 @pytest.mark.parametrize("batch_size", [8, 30], ids=["mini-batch", "full batch"])
-def test_bursts_and_single_epochs_and_a_resumed_run_are_the_same_to_the_bit(
+def test_chunks_single_epochs_and_a_resumed_run_are_the_same_bit_for_bit(
     engine: Any, options: dict[str, Any], batch_size: int
 ) -> None:
     layers = (LayerSpec(8, "tanh", **options), LayerSpec(3, "softmax"))
@@ -190,12 +190,12 @@ def test_bursts_and_single_epochs_and_a_resumed_run_are_the_same_to_the_bit(
     assert state.path_epochs == [0, 4, 8, 12]
     resumed = State.start(network, training.optimizer, np.random.default_rng(0))
     checkpoints = [(0, resumed.arrays(), json.dumps(resumed.meta()))]
-    together = []
+    chunked = []
     for chunk in fit_in_chunks(network, *sets, training, resumed, metrics=classification):
-        together += chunk
+        chunked += chunk
         assert resumed.epoch == chunk[-1].epoch
         checkpoints.append((resumed.epoch, resumed.arrays(), json.dumps(resumed.meta())))
-    assert together == expected
+    assert chunked == expected
     if not options.get("dropout"):
         assert len(checkpoints) < 12
     for done, arrays, meta in checkpoints:
@@ -207,7 +207,7 @@ def test_bursts_and_single_epochs_and_a_resumed_run_are_the_same_to_the_bit(
         }
 
 
-def test_an_interrupt_within_a_burst_keeps_its_whole_epochs() -> None:
+def test_an_interrupt_within_a_chunk_yields_its_complete_epochs() -> None:
     network, training = classifier(6), Training(Adam(0.05), 200_000, 8, engine="numba")
     state, interrupt = State.start(network, training.optimizer, np.random.default_rng(0)), np.zeros(1, np.int8)
     timer = threading.Timer(0.2, interrupt.__setitem__, (0, 1))
@@ -227,7 +227,7 @@ def test_an_interrupt_within_a_burst_keeps_its_whole_epochs() -> None:
 
 @ENGINES
 def test_a_diverged_run_names_the_first_layer_that_is_not_finite(engine: Any) -> None:
-    # the first step makes weights of about 1e110: the second batch is 1e110, 1e220, and too large from layer 2 on
+    # after the first step the weights are about 1e110: activations of the second batch overflow in layer 2
     network, training = regressor(5, 5, 5, activation="linear"), Training(SGD(1e110), 50, 2, engine=engine)
     state = State.start(network, training.optimizer, np.random.default_rng(0))
     with pytest.raises(Diverged, match=r"first in layers\.2") as caught:
@@ -237,7 +237,7 @@ def test_a_diverged_run_names_the_first_layer_that_is_not_finite(engine: Any) ->
 
 
 @ENGINES
-def test_a_burst_that_diverges_yields_the_epochs_before_it(engine: Any) -> None:
+def test_a_chunk_that_diverges_yields_the_epochs_before_it(engine: Any) -> None:
     features = np.linspace(-1, 1, 20).reshape(10, 2)
     line, training = Batch(features, 100 * features[:, :1]), Training(SGD(50.0), 400, 10, engine=engine)
     network, runs = regressor(), []
@@ -272,7 +272,7 @@ def test_target_loss_max_seconds_and_a_late_start_of_early_stopping_end_a_run(en
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("activation", HIDDEN)
-def test_one_row_is_predicted_as_the_network_predicts_it_and_theta_is_followed(activation: str, dtype: str) -> None:
+def test_the_row_predictor_agrees_with_predict_after_every_change_of_theta(activation: str, dtype: str) -> None:
     hidden = [
         LayerSpec(7, activation),
         LayerSpec(5, activation, use_bias=False, dropout=0.5),

@@ -1,4 +1,4 @@
-"""L-BFGS: the iterations of SciPy's own loop, the optimum of scikit-learn, and the promises of `fit`."""
+"""L-BFGS: it is as good as SciPy's and scikit-learn's, converges by its tolerances, and keeps the promises of `fit`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_it_converges_to_the_loss_of_scipy_with_as_few_evaluations(name: str, op
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_as_many_iterations_lower_the_loss_as_far_as_those_of_scipy(name: str) -> None:
-    # on losses with many minima the paths part after rounding, so several starts are compared
+    # losses with many minima amplify differences in rounding, so several starts are compared
     network, data, ratios = NETWORKS[name], targets_of(NETWORKS[name]), []
     for seed in range(8):
         epochs, _ = run(network, data, TRAINING, seed=seed)
@@ -119,7 +119,7 @@ def test_every_loss_falls_with_every_iteration_and_weights_of_rows_count(output:
 
 
 def peer_loss(kind: Any, network: Network, data: Batch, theta: Array, alpha: float) -> tuple[float, int]:
-    """The peer draws a start of its own, so it makes one round first, and is then given ours."""
+    """The peer initializes itself, so it trains for one epoch first, and then gets our initial theta."""
     peer = kind(hidden_layer_sizes=(6, 5), activation="tanh", solver="lbfgs", alpha=alpha, tol=1e-5, random_state=0)
     peer.set_params(warm_start=True, max_iter=1)
     targets = data.y.ravel()
@@ -161,22 +161,22 @@ def test_the_same_start_ends_at_the_loss_of_scikit_learn_after_no_more_iteration
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_figures_of_an_epoch_are_those_of_theta_at_its_end(dtype: str) -> None:
+def test_the_numbers_of_an_epoch_are_those_of_theta_at_its_end(dtype: str) -> None:
     network, state = classifier(8, dtype=dtype), start(classifier(8, dtype=dtype))
     for epoch in fit(network, *SETS, TRAINING, state, metrics=classification):
         assert state.theta.dtype == dtype
         assert epoch.loss == pytest.approx(network.loss(state.theta, *SETS[0]), rel=1e-6)
-        slope = gradient(network, state.theta, *SETS[0])
-        assert epoch.gradient_norm == pytest.approx(np.linalg.norm(slope), rel=1e-4, abs=1e-6)
+        expected = gradient(network, state.theta, *SETS[0])
+        assert epoch.gradient_norm == pytest.approx(np.linalg.norm(expected), rel=1e-4, abs=1e-6)
         assert epoch.validation_loss == network.loss(state.theta, *SETS[1])
         assert epoch.metrics == classification(network.predict(state.theta, SETS[0].x), SETS[0].y)
         assert epoch.learning_rate == 1.0
 
 
-def test_float32_goes_the_way_of_float64_because_its_losses_are_evaluated_in_float64() -> None:
+def test_float32_takes_the_same_iterations_as_float64() -> None:
     double, single = classifier(8, dtype="float64"), classifier(8)
     theta, state = start(single).theta, start(double)
-    state.theta[:] = theta  # float64 draws the same start, but does not round it
+    state.theta[:] = theta  # float64 starts from the same theta, not rounded
     data = Batch(SETS[0].x.astype(np.float32), SETS[0].y)
     expected = [epoch.loss for epoch in fit(double, data, None, TRAINING, state)]
     epochs, rounded = run(single, data, TRAINING)
@@ -192,26 +192,26 @@ def test_a_layer_that_is_normalized_over_its_units_can_be_trained() -> None:
 
 # ── how a run ends ───────────────────────────────────────────────────────────────────────────────────────────────
 
-HELD = Regularization(l2=0.01)
+L2 = Regularization(l2=0.01)
 
 
-def largest_slope(network: Network, theta: Array, data: Batch) -> float:
+def max_gradient(network: Network, theta: Array, data: Batch) -> float:
     return float(np.abs(gradient(network, theta, *data)).max())
 
 
 def test_a_gradient_within_its_tolerance_has_converged() -> None:
     network, optimizer = classifier(dtype="float64"), LBFGS(gradient_tolerance=1e-3, loss_tolerance=0.0)
-    state, slopes = start(network, optimizer), []
+    state, gradients = start(network, optimizer), []
     for epoch in fit(network, SETS[0], None, replace(TRAINING, optimizer=optimizer), state):
-        slopes.append(largest_slope(network, state.theta, SETS[0]))
-        assert epoch.stop_reason == ("converged" if slopes[-1] <= 1e-3 else None)
+        gradients.append(max_gradient(network, state.theta, SETS[0]))
+        assert epoch.stop_reason == ("converged" if gradients[-1] <= 1e-3 else None)
     assert state.stop_reason == "converged"
-    assert len(slopes) > 3
+    assert len(gradients) > 3
 
 
 def test_a_loss_that_falls_by_less_than_its_tolerance_has_converged() -> None:
     optimizer = LBFGS(gradient_tolerance=0.0, loss_tolerance=1e-3)
-    training = replace(TRAINING, optimizer=optimizer, regularization=HELD)
+    training = replace(TRAINING, optimizer=optimizer, regularization=L2)
     epochs, state = run(classifier(8, dtype="float64"), SETS[0], training)
     losses = np.array([epoch.loss for epoch in epochs])
     assert state.stop_reason == "converged"
@@ -220,19 +220,19 @@ def test_a_loss_that_falls_by_less_than_its_tolerance_has_converged() -> None:
     assert losses[-2] - losses[-1] <= 1e-3
 
 
-def test_a_start_at_the_optimum_is_one_epoch_that_has_converged_and_moves_nothing() -> None:
-    network, training = classifier(dtype="float64"), replace(TRAINING, epochs=500, regularization=HELD)
-    _, there = run(network, SETS[0], training)
+def test_a_start_at_the_optimum_is_one_epoch_that_has_converged_and_changes_nothing() -> None:
+    network, training = classifier(dtype="float64"), replace(TRAINING, epochs=500, regularization=L2)
+    _, optimum = run(network, SETS[0], training)
     state = start(network)
-    state.theta[:] = there.theta
+    state.theta[:] = optimum.theta
     optimizer = LBFGS(gradient_tolerance=1e-4)
     (epoch,) = fit(network, SETS[0], None, replace(training, optimizer=optimizer), state)
     assert (epoch.epoch, epoch.stop_reason) == (1, "converged")
-    assert epoch.loss == there.loss
-    np.testing.assert_array_equal(state.theta, there.theta)
+    assert epoch.loss == optimum.loss
+    np.testing.assert_array_equal(state.theta, optimum.theta)
 
 
-def test_a_run_that_had_converged_and_is_told_to_go_on_begins_anew_where_it_was() -> None:
+def test_a_run_that_had_converged_continues_with_smaller_tolerances() -> None:
     network, rough = classifier(dtype="float64"), replace(TRAINING, optimizer=LBFGS(gradient_tolerance=1e-2))
     state = start(network)
     losses = [epoch.loss for epoch in fit(network, SETS[0], None, rough, state)]
@@ -242,14 +242,14 @@ def test_a_run_that_had_converged_and_is_told_to_go_on_begins_anew_where_it_was(
     assert further[0].epoch == len(losses) + 1
     assert further[-1].loss < further[0].loss < losses[-1]
     assert state.stop_reason == "converged"
-    assert largest_slope(network, state.theta, SETS[0]) <= 1e-5
+    assert max_gradient(network, state.theta, SETS[0]) <= 1e-5
 
 
-def test_a_line_search_that_finds_no_lower_loss_ends_the_run_where_it_stands() -> None:
+def test_a_line_search_that_finds_no_lower_loss_ends_the_run_and_changes_nothing() -> None:
     optimizer = LBFGS(gradient_tolerance=0.0, loss_tolerance=0.0, max_line_search=1)
     network, training = regressor(), replace(TRAINING, optimizer=optimizer, epochs=500)
     x = SETS[0].x
-    # so steep that the first line search begins far beyond the lowest place, and may look no second time
+    # so steep that the first trial of the line search overshoots the minimum, and it may make no second one
     data = Batch(x, 1e6 * x[:, :1])
     state = start(network, optimizer)
     state.theta[:] = [1e6 + 0.01, 0.0, 0.0]
@@ -264,7 +264,7 @@ def test_a_line_search_that_finds_no_lower_loss_ends_the_run_where_it_stands() -
 def test_divergence_names_the_layer_and_gives_no_advice_about_a_learning_rate() -> None:
     network, optimizer = regressor(4, 4, activation="linear"), LBFGS()
     state = start(network, optimizer)
-    data = Batch(np.full((ROWS, 2), 1e160), np.zeros((ROWS, 1)))  # the loss is about 1e320
+    data = Batch(np.full((ROWS, 2), 1e160), np.zeros((ROWS, 1)))  # the loss would be about 1e320
     theta = state.theta.copy()
     with pytest.raises(Diverged, match=r"behind the output layer.*No epoch came before.*scale the inputs") as caught:
         list(fit(network, data, None, TRAINING, state))
@@ -273,8 +273,8 @@ def test_divergence_names_the_layer_and_gives_no_advice_about_a_learning_rate() 
     assert not state.slots.any()
 
 
-def test_divergence_on_the_way_leaves_the_state_of_the_last_epoch() -> None:
-    # from 1 the steps go down towards 0, and one of them beyond, where the square of exp(-10000 theta) is infinite
+def test_divergence_in_a_later_epoch_leaves_the_state_of_the_last_complete_one() -> None:
+    # theta falls from 1 towards 0, and a trial below 0 makes the square of exp(-10000 theta) infinite
     network = Network(Spec(1, (LayerSpec(1, "exponential", use_bias=False),), "squared_error", "float64"))
     data, training = Batch(np.array([[1.0], [-1e4]]), np.zeros((2, 1))), replace(TRAINING, batch_size=2)
     state, expected = start(network), start(network)
@@ -289,7 +289,7 @@ def test_divergence_on_the_way_leaves_the_state_of_the_last_epoch() -> None:
     }
 
 
-def test_a_target_loss_early_stopping_and_a_time_limit_end_a_run() -> None:
+def test_a_target_loss_early_stopping_or_a_time_limit_ends_a_run() -> None:
     def ended(**changes: Any) -> tuple[list[Epoch], State]:
         state, ticks = start(classifier(8)), iter(range(10_000))
         training = replace(TRAINING, **changes)
@@ -309,7 +309,7 @@ def test_a_target_loss_early_stopping_and_a_time_limit_end_a_run() -> None:
 # ── checkpoints and interrupts ───────────────────────────────────────────────────────────────────────────────────
 
 
-def frozen(state: State) -> tuple[dict[str, bytes], str]:
+def bytes_of(state: State) -> tuple[dict[str, bytes], str]:
     return {name: array.tobytes() for name, array in state.arrays().items()}, json.dumps(state.meta())
 
 
@@ -317,7 +317,7 @@ def frozen(state: State) -> tuple[dict[str, bytes], str]:
 @pytest.mark.parametrize(
     "options",
     [
-        {"epochs": 25},  # more than the history is long
+        {"epochs": 25},  # more than the history has pairs
         {"regularization": Regularization(l2=0.05), "optimizer": LBFGS(gradient_tolerance=2e-3)},
         {"optimizer": LBFGS(3, gradient_tolerance=1e-3), "early_stopping": EarlyStopping(patience=3), "path_every": 4},
     ],
@@ -336,39 +336,39 @@ def test_a_run_resumed_from_any_epoch_equals_the_uninterrupted_one_bit_for_bit(
     for done, (arrays, meta) in enumerate(checkpoints):
         resumed = State.restore(network, training.optimizer, arrays, json.loads(meta))
         assert list(fit(network, *SETS, training, resumed)) == epochs[done:]
-        assert frozen(resumed) == frozen(state)
+        assert bytes_of(resumed) == bytes_of(state)
 
 
-def test_bursts_and_single_epochs_are_the_same_to_the_bit() -> None:
-    network, training = classifier(8), replace(TRAINING, epochs=500, metrics_every=20, regularization=HELD)
-    single, together = start(network), start(network)
+def test_chunks_and_single_epochs_are_the_same_bit_for_bit() -> None:
+    network, training = classifier(8), replace(TRAINING, epochs=500, metrics_every=20, regularization=L2)
+    single, chunked = start(network), start(network)
     expected = list(fit(network, *SETS, training, single, metrics=classification))
-    several = list(fit_in_chunks(network, *SETS, training, together, metrics=classification))
-    assert [epoch for chunk in several for epoch in chunk] == expected
-    assert frozen(together) == frozen(single)
+    chunks = list(fit_in_chunks(network, *SETS, training, chunked, metrics=classification))
+    assert [epoch for chunk in chunks for epoch in chunk] == expected
+    assert bytes_of(chunked) == bytes_of(single)
     assert single.stop_reason == "converged"
-    assert len(several) < len(expected)
+    assert len(chunks) < len(expected)
 
 
 @pytest.mark.parametrize("evaluations", range(12))
-def test_an_interrupt_leaves_no_half_epoch_and_the_run_goes_on_from_there(evaluations: int) -> None:
+def test_an_interrupt_leaves_no_partial_epoch_and_the_run_continues_from_there(evaluations: int) -> None:
     network, training = classifier(8), replace(TRAINING, epochs=10)
     expected, uninterrupted = run(network, SETS[0], training)
     state = start(network)
     before = list(fit(network, SETS[0], None, training, state, interrupt=Countdown(evaluations)))  # type: ignore[arg-type]
     assert state.stop_reason is None
-    assert len(before) == state.epoch <= evaluations // 1
+    assert len(before) == state.epoch <= evaluations
     after = list(fit(network, SETS[0], None, training, state))
     assert before + after == expected
-    assert frozen(state) == frozen(uninterrupted)
+    assert bytes_of(state) == bytes_of(uninterrupted)
 
 
 @pytest.mark.parametrize(
     ("optimizer", "other"),
     [(LBFGS(), LBFGS(history=5)), (LBFGS(), SGD(0.1)), (SGD(0.1), LBFGS()), (Adam(), LBFGS())],
-    ids=["another history", "no solver", "from sgd", "from adam"],
+    ids=["another history", "to sgd", "from sgd", "from adam"],
 )
-def test_a_checkpoint_of_another_optimizer_is_refused(optimizer: Any, other: Any) -> None:
+def test_a_checkpoint_of_another_optimizer_is_rejected(optimizer: Any, other: Any) -> None:
     state = start(classifier(4), optimizer)
     with pytest.raises(Invalid, match="does not fit"):
         State.restore(classifier(4), other, state.arrays(), state.meta())
@@ -381,13 +381,13 @@ def test_a_checkpoint_from_before_the_history_was_in_slots_continues_from_its_th
     before = list(fit(network, SETS[0], None, replace(training, epochs=5), state))
     meta = json.loads(json.dumps(state.meta() | {"stop_reason": None}))
     n, m = network.parameters, LBFGS().history
-    scipys = {
+    earlier = {
         "theta": state.theta,
         "slots": np.zeros((0, n), dtype),
         "solver_numbers": np.ones(n + 2 * m * n + 5 * n + 11 * m * m + 8 * m + 29),
         "solver_integers": np.ones(3 * n + 52, np.int32),
     }
-    resumed = State.restore(network, training.optimizer, scipys, meta)
+    resumed = State.restore(network, training.optimizer, earlier, meta)
     np.testing.assert_array_equal(resumed.theta, state.theta)
     assert not resumed.slots.any()
     after = list(fit(network, SETS[0], None, training, resumed))
@@ -395,10 +395,10 @@ def test_a_checkpoint_from_before_the_history_was_in_slots_continues_from_its_th
     assert after[-1].loss < after[0].loss < before[-1].loss
 
 
-# ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── what is rejected ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+REJECTED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"regularization": Regularization(l1=0.1)}, {}, "l1"),
     ({"regularization": Regularization(weight_decay=0.1)}, {}, "weight_decay"),
     ({"regularization": Regularization(max_norm=1.0)}, {}, "max_norm"),
@@ -412,8 +412,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "layer", "reason"), REFUSED, ids=str)
-def test_what_lbfgs_cannot_mean_is_refused_with_the_reason(
+@pytest.mark.parametrize(("changes", "layer", "reason"), REJECTED, ids=str)
+def test_settings_that_contradict_lbfgs_are_rejected_with_the_reason(
     changes: dict[str, Any], layer: dict[str, Any], reason: str
 ) -> None:
     layers = (LayerSpec(4, "tanh", **layer), LayerSpec(3, "softmax"))

@@ -48,7 +48,7 @@ def test_the_arrays_of_a_checkpoint_are_copies() -> None:
     assert not np.shares_memory(arrays["theta"], restored.theta)
 
 
-def test_a_restored_run_that_was_over_yields_nothing() -> None:
+def test_a_restored_run_that_had_ended_yields_nothing() -> None:
     network, training = classifier(4), Training(SGD(0.1), 2, 8)
     state = State.start(network, training.optimizer, np.random.default_rng(0))
     list(fit(network, blobs(30), None, training, state))
@@ -62,7 +62,7 @@ def test_a_restored_run_that_was_over_yields_nothing() -> None:
     [(5, SGD(0.1, 0.9), "float32"), (4, Adam(), "float32"), (4, SGD(0.1, 0.9), "float64")],
     ids=["another network", "another optimizer", "another dtype"],
 )
-def test_a_checkpoint_of_something_else_is_refused(hidden: int, optimizer: SGD | Adam, dtype: str) -> None:
+def test_a_checkpoint_that_does_not_fit_is_rejected(hidden: int, optimizer: SGD | Adam, dtype: str) -> None:
     state = State.start(classifier(4), SGD(0.1, 0.9), np.random.default_rng(0))
     with pytest.raises(Invalid, match="does not fit"):
         State.restore(classifier(hidden, dtype=dtype), optimizer, state.arrays(), state.meta())

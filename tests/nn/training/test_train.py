@@ -1,4 +1,4 @@
-"""Training: what an epoch says, what it learns, and how a run ends."""
+"""Training: what an epoch reports, what a run learns, and how it ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_xor_is_learned_with_one_hidden_layer(activation: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_xor_cannot_be_learned_without_a_hidden_layer_for_no_line_separates_it(seed: int) -> None:
+def test_xor_cannot_be_learned_without_a_hidden_layer(seed: int) -> None:
     network = separator()
     _, state = run(network, Batch(XOR, XOR_TARGETS), Training(Adam(0.1), 300, 4), seed=seed)
     assert accuracy(network.predict(state.theta, XOR), XOR_TARGETS) <= 0.75
@@ -48,22 +48,22 @@ def test_a_full_batch_epoch_reports_the_loss_and_gradient_before_its_step_and_st
     network, data = classifier(4, dtype="float64"), blobs(30)
     state = State.start(network, SGD(0.1), np.random.default_rng(0))
     theta = state.theta.copy()
-    slope = gradient(network, theta, *data)
+    expected = gradient(network, theta, *data)
     epoch = next(fit(network, data, None, Training(SGD(0.1), 1, 30), state))
     assert epoch.epoch == 1
     assert epoch.loss == pytest.approx(network.loss(theta, *data), rel=1e-12)
-    assert epoch.gradient_norm == pytest.approx(np.linalg.norm(slope), rel=1e-12)
+    assert epoch.gradient_norm == pytest.approx(np.linalg.norm(expected), rel=1e-12)
     assert epoch.learning_rate == 0.1
     assert epoch.stop_reason == "epochs"
     assert (epoch.validation_loss, epoch.metrics, epoch.validation_metrics) == (None, {}, None)
-    np.testing.assert_allclose(state.theta, theta - 0.1 * slope, rtol=1e-12)
+    np.testing.assert_allclose(state.theta, theta - 0.1 * expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
     ("rows", "batch_size", "steps"), [(30, 10, 3), (31, 10, 4), (30, 30, 1), (30, 100, 1), (3, 1, 3), (1, 1, 1)]
 )
-def test_every_row_is_seen_once_an_epoch_whatever_the_batch_size(rows: int, batch_size: int, steps: int) -> None:
-    # A step of 1e-300 moves nothing, so the mean over the batches, weighted by rows, is the loss of all the rows.
+def test_every_row_is_used_once_an_epoch_with_any_batch_size(rows: int, batch_size: int, steps: int) -> None:
+    # a learning rate of 1e-300 changes nothing, so the mean over the batches is the loss over all rows
     network, data = classifier(4, dtype="float64"), blobs(rows)
     (epoch, *_), state = run(network, data, Training(SGD(1e-300), 2, batch_size))
     assert state.steps == 2 * steps
@@ -83,21 +83,21 @@ def test_the_gradient_norm_is_the_mean_over_the_batches() -> None:
     assert epoch.gradient_norm == pytest.approx(np.mean([np.linalg.norm(row) for row in rows]), rel=1e-10)
 
 
-def test_rows_are_shuffled_afresh_every_epoch() -> None:
-    network, orders = classifier(), []
+def test_rows_are_shuffled_anew_every_epoch() -> None:
+    network, permutations = classifier(), []
 
-    class Watched(np.random.Generator):
+    class Recording(np.random.Generator):
         def permutation(self, x, axis=0):  # type: ignore[no-untyped-def]
-            orders.append(super().permutation(x, axis))
-            return orders[-1]
+            permutations.append(super().permutation(x, axis))
+            return permutations[-1]
 
-    state = State.start(network, SGD(0.1), Watched(np.random.PCG64(0)))
+    state = State.start(network, SGD(0.1), Recording(np.random.PCG64(0)))
     list(fit(network, blobs(20), None, Training(SGD(0.1), 3, 7), state))
-    assert len({tuple(order) for order in orders}) == 3
-    assert all(sorted(order) == list(range(20)) for order in orders)
+    assert len({tuple(each) for each in permutations}) == 3
+    assert all(sorted(each) == list(range(20)) for each in permutations)
 
 
-def test_validation_and_metrics_look_at_theta_at_the_end_of_the_epoch() -> None:
+def test_validation_and_metrics_are_those_of_theta_at_the_end_of_the_epoch() -> None:
     network, data, held_out = classifier(4, dtype="float64"), blobs(40), blobs(20, seed=1)
     training = Training(Adam(0.05), 3, 8)
     state = State.start(network, training.optimizer, np.random.default_rng(0))
@@ -115,7 +115,7 @@ def test_validation_and_metrics_do_not_change_what_is_learned() -> None:
     np.testing.assert_array_equal(plain.theta, watched.theta)
 
 
-def test_training_leaves_the_data_as_they_were() -> None:
+def test_training_does_not_change_the_data() -> None:
     data = blobs(40)
     x, y = data.x.astype(np.float32), data.y.copy()
     run(classifier(4), Batch(x, y), Training(Adam(0.05), 3, 8))
@@ -127,7 +127,7 @@ def test_training_leaves_the_data_as_they_were() -> None:
 @pytest.mark.parametrize(
     "network", [classifier(64, inputs=2), regressor(64, dtype="float32"), separator(64, dtype="float32")]
 )
-def test_a_step_allocates_no_more_than_a_few_numbers_a_row(network: Network) -> None:
+def test_a_step_allocates_at_most_a_few_numbers_per_row(network: Network) -> None:
     rows = 4000
     y = np.zeros(rows, int) if network.loss_function.takes_classes else np.zeros((rows, 1))
     batch = network.batch(np.ones((rows, 2)), y)
@@ -144,7 +144,7 @@ def test_a_step_allocates_no_more_than_a_few_numbers_a_row(network: Network) -> 
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(dtype: str) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(dtype: str) -> None:
     training = Training(SGD(0.1, 0.9), 5, 8)
     (one, first), (two, second), (_, third) = (
         run(classifier(6, 5, dtype=dtype), blobs(45), training, blobs(20), seed=seed) for seed in (4, 4, 5)
@@ -159,7 +159,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(dtype: str) 
 OVERFIT = Training(Adam(0.1), 400, 8, EarlyStopping(patience=6))
 
 
-def test_early_stopping_ends_the_run_after_patience_epochs_without_a_better_one() -> None:
+def test_early_stopping_ends_the_run_after_patience_epochs_without_improvement() -> None:
     epochs, state = run(classifier(16), blobs(30), OVERFIT, blobs(30, seed=1))
     found = [epoch.validation_loss for epoch in epochs]
     best = int(np.argmin(found))
@@ -169,14 +169,14 @@ def test_early_stopping_ends_the_run_after_patience_epochs_without_a_better_one(
     assert (state.best_epoch, state.best_loss) == (best + 1, found[best])
 
 
-def test_early_stopping_puts_the_best_parameters_back() -> None:
+def test_early_stopping_restores_the_best_parameters() -> None:
     network, held_out = classifier(16), blobs(30, seed=1)
     epochs, state = run(network, blobs(30), OVERFIT, held_out)
     assert network.loss(state.theta, *held_out) == min(epoch.validation_loss for epoch in epochs)
     assert network.loss(state.theta, *held_out) < epochs[-1].validation_loss
 
 
-def test_the_best_parameters_come_back_when_the_epochs_run_out_first() -> None:
+def test_the_best_parameters_are_restored_when_the_epochs_run_out_first() -> None:
     network, held_out = classifier(16), blobs(30, seed=1)
     training = Training(Adam(0.1), 12, 8, EarlyStopping(patience=1000))
     epochs, state = run(network, blobs(30), training, held_out)
@@ -185,7 +185,7 @@ def test_the_best_parameters_come_back_when_the_epochs_run_out_first() -> None:
     assert network.loss(state.theta, *held_out) == min(found) < found[-1]
 
 
-def test_without_restore_best_the_last_parameters_stay() -> None:
+def test_without_restore_best_the_last_parameters_remain() -> None:
     network, held_out = classifier(16), blobs(30, seed=1)
     training = Training(Adam(0.1), 400, 8, EarlyStopping(patience=6, restore_best=False))
     epochs, state = run(network, blobs(30), training, held_out)
@@ -193,11 +193,11 @@ def test_without_restore_best_the_last_parameters_stay() -> None:
     assert state.best_theta is None
 
 
-def test_improvements_of_less_than_min_delta_do_not_count_but_the_best_is_kept_all_the_same() -> None:
+def test_improvements_of_less_than_min_delta_do_not_count_but_the_best_epoch_is_recorded() -> None:
     network, data = regressor(), Batch(np.ones((4, 2)), np.ones((4, 1)))
     stopping = EarlyStopping("loss", patience=3, min_delta=1e6)
     epochs, state = run(network, data, Training(SGD(0.01), 50, 4, stopping))
-    assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4]  # the first is better than nothing
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3, 4]  # the first epoch counts as an improvement
     assert epochs[3].loss < epochs[2].loss < epochs[1].loss < epochs[0].loss
     assert state.best_epoch == 4
 
@@ -211,7 +211,7 @@ LINE = Batch(FEATURES, 100 * FEATURES[:, :1])
 def diverge(
     rate: float, epochs: int = 400, held_out: Batch | None = None, dtype: str = "float64"
 ) -> tuple[Diverged, list[Epoch], State]:
-    """Squared error with too large a step: the error, the epochs before it, and the state after it."""
+    """Train with too large a learning rate: returns the error, the epochs before it, and the state after it."""
     network, training = regressor(dtype=dtype), Training(SGD(rate), epochs, 10)
     state = State.start(network, training.optimizer, np.random.default_rng(0))
     done: list[Epoch] = []
@@ -221,17 +221,17 @@ def diverge(
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_loss_that_grows_without_end_is_divergence_and_says_what_to_try(dtype: str) -> None:
+def test_a_loss_that_grows_without_bound_is_divergence_and_the_error_gives_advice(dtype: str) -> None:
     error, done, _ = diverge(50.0, dtype=dtype)
     assert error.code == "diverged"
     assert error.epoch == done[-1].epoch + 1 > 2
-    for part in (f"epoch {error.epoch}", f"last finite loss was {done[-1].loss:g}", "is 50", "try 5"):
-        assert part in error.detail
+    for text in (f"epoch {error.epoch}", f"last finite loss was {done[-1].loss:g}", "is 50", "try 5"):
+        assert text in error.detail
 
 
 @pytest.mark.parametrize("held_out", [None, LINE], ids=["no validation", "validation"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_no_epoch_ever_carries_a_number_that_is_not_finite(dtype: str, held_out: Batch | None) -> None:
+def test_every_number_of_every_epoch_is_finite(dtype: str, held_out: Batch | None) -> None:
     network, training = regressor(dtype=dtype), Training(SGD(50.0), 400, 10)
     state = State.start(network, training.optimizer, np.random.default_rng(0))
     epochs: list[Epoch] = []
@@ -261,7 +261,7 @@ def test_a_divergence_in_the_very_last_epoch_is_caught() -> None:
 
 
 def test_a_last_step_to_parameters_whose_loss_is_not_finite_is_caught() -> None:
-    # The loss before the step is finite, and so is theta after it; only the loss after it is not.
+    # the loss before the step and theta after it are finite; only the loss after it is not
     error, done, _ = diverge(1e200, epochs=1)
     assert (error.epoch, done) == (1, [])
 
@@ -279,7 +279,7 @@ def test_a_validation_loss_that_is_not_finite_is_divergence() -> None:
 
 @pytest.mark.parametrize("batches", [0, 3, 4, 5, 9])
 @pytest.mark.parametrize("optimizer", [SGD(0.1, 0.9), Adam(0.1)], ids=repr)
-def test_an_interrupt_ends_the_run_at_the_last_whole_epoch_from_which_it_goes_on(
+def test_an_interrupt_ends_the_run_at_the_last_complete_epoch_and_it_can_continue(
     batches: int, optimizer: SGD | Adam
 ) -> None:
     network, data, training = classifier(6), blobs(30), Training(optimizer, 6, 8)  # 4 batches an epoch
@@ -329,6 +329,6 @@ def test_an_exception_from_the_metrics_leaves_the_state_of_the_last_epoch() -> N
     ],
     ids=["epochs", "batch_size", "patience", "nothing to monitor"],
 )
-def test_settings_that_cannot_mean_anything_are_refused(training: Training) -> None:
+def test_settings_that_contradict_each_other_are_rejected(training: Training) -> None:
     with pytest.raises(Invalid):
         run(classifier(4), blobs(30), training)

@@ -1,9 +1,9 @@
-"""Computes what PyTorch makes of the same starts, in float64, into the JSON files beside it.
+"""Compute PyTorch's results from `starts`, in float64, into the JSON files beside this one.
 
-PyTorch is in no environment of this project; the figures are made anew, from the repository's root, with
+No environment of this project has PyTorch; to compute the results again, run in the repository's root
 
 python3 -m venv /tmp/peers && /tmp/peers/bin/pip install torch==2.13.0 numpy
-/tmp/peers/bin/python -m tests.nn.peers.make_figures
+/tmp/peers/bin/python -m tests.nn.peers.make_references
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "selu": F.selu,
     "gelu": F.gelu,
     "silu": F.silu,
-    "softplus": lambda a: F.softplus(a, threshold=1000),  # from its threshold on PyTorch answers a itself
+    "softplus": lambda a: F.softplus(a, threshold=1000),  # above its threshold PyTorch returns a
     "softsign": F.softsign,
     "exponential": torch.exp,
 }
@@ -55,7 +55,7 @@ LOSSES: list[tuple[str, dict[str, float], str, Callable[..., torch.Tensor]]] = [
     ("poisson", {}, "counts", F.poisson_nll_loss),
 ]
 
-# Our optimizer, our regularization, and PyTorch's optimizer of the same.
+# Our optimizer, our regularization, and PyTorch's optimizer with the same settings.
 RUNS: list[tuple[dict[str, Any], dict[str, Any], Callable[..., torch.optim.Optimizer]]] = [
     ({"name": "sgd", "learning_rate": 0.1}, {}, partial(optim.SGD, lr=0.1)),
     ({"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}, {}, partial(optim.SGD, lr=0.05, momentum=0.9)),
@@ -120,7 +120,7 @@ def warmed_up(rates: optim.Optimizer, epochs: int, after: LRScheduler) -> LRSche
     return lr_scheduler.SequentialLR(rates, [climb, after], [steps])
 
 
-# Our schedule, PyTorch's of the same, and whether that moves at the end of an epoch or of a step.
+# Our schedule, the same one of PyTorch, and whether that changes after an epoch (True) or after a step.
 SCHEDULES: list[tuple[dict[str, Any], Callable[[optim.Optimizer], LRScheduler], bool]] = [
     ({"name": "constant"}, partial(lr_scheduler.ConstantLR, factor=1.0), True),
     ({"name": "step", "every": 3, "factor": 0.5}, partial(lr_scheduler.StepLR, step_size=3, gamma=0.5), True),
@@ -171,21 +171,21 @@ SCHEDULES: list[tuple[dict[str, Any], Callable[[optim.Optimizer], LRScheduler], 
 
 
 def activations() -> dict[str, Any]:
-    """Each activation's h, and its gradient at a."""
+    """The h of each activation, and the gradient at a."""
     values, grad_h = starts.preactivations()
-    figures = {}
+    results = {}
     for name, function in ACTIVATIONS.items():
         a = torch.tensor(values, requires_grad=True)
         h = function(a)
         h.backward(torch.tensor(grad_h))
-        figures[name] = {"h": h.tolist(), "grad_a": a.grad.tolist()}
-    return figures
+        results[name] = {"h": h.tolist(), "grad_a": a.grad.tolist()}
+    return results
 
 
 def losses() -> dict[str, Any]:
-    """Each loss's mean, plain and with weights of the rows, and its gradient: at a, which for no fused loss is h."""
+    """The mean of each loss, with and without row weights, and its gradient at a; without fusion, a is h."""
     values, weight, targets = starts.outputs()
-    figures = {}
+    results = {}
     for name, parameters, kind, function in LOSSES:
         plain, weighted = (torch.tensor(values, requires_grad=True) for _ in range(2))
         y = torch.tensor(targets[kind])
@@ -194,14 +194,14 @@ def losses() -> dict[str, Any]:
         weighted_mean = (torch.tensor(weight) * rows).mean()
         mean.backward()
         weighted_mean.backward()
-        figures[" ".join([name, *(f"{key}={value}" for key, value in parameters.items())])] = {
+        results[" ".join([name, *(f"{key}={value}" for key, value in parameters.items())])] = {
             "loss": name,
             "parameters": parameters,
             "targets": kind,
             "plain": {"value": mean.item(), "gradient": plain.grad.tolist()},
             "weighted": {"value": weighted_mean.item(), "gradient": weighted.grad.tolist()},
         }
-    return figures
+    return results
 
 
 def epoch(
@@ -212,9 +212,9 @@ def epoch(
     clip_value: float | None = None,
     clip_norm: float | None = None,
     max_norm: float | None = None,
-    weight_decay: float = 0,  # the optimizer knows it already
+    weight_decay: float = 0,  # the optimizer applies it
 ) -> float:
-    """A step for every batch, the rows in order; the mean loss over the rows, without what l1 and l2 add."""
+    """One step for each batch, the rows in order; returns the mean loss over the rows, without l1 and l2."""
     rows, classes, _ = starts.training()
     total, weights = 0.0, parameters[::2]
     for x, y in zip(
@@ -240,26 +240,26 @@ def epoch(
 
 
 def optimizers() -> dict[str, Any]:
-    """Each run's loss of every epoch, the mean over its rows as they are met, and the parameters at the end."""
-    figures = {}
+    """The loss of every epoch of each run, the mean over its batches before their steps, and the final parameters."""
+    results = {}
     for ours, regularization, make in RUNS:
         parameters = [torch.tensor(values, requires_grad=True) for values in starts.training()[2]]
         weights, biases = parameters[::2], parameters[1::2]
         groups = [{"params": weights}, {"params": biases, "weight_decay": 0}]  # decay is for weights alone
         optimizer = make(groups)
         losses = [epoch(parameters, optimizer, **regularization) for _ in range(starts.EPOCHS)]
-        figures[" ".join(f"{key}={value}" for key, value in (ours | regularization).items())] = {
+        results[" ".join(f"{key}={value}" for key, value in (ours | regularization).items())] = {
             "optimizer": ours,
             "regularization": regularization,
             "losses": losses,
             "theta": torch.cat([parameter.flatten() for parameter in parameters]).tolist(),
         }
-    return figures
+    return results
 
 
 def schedules() -> dict[str, Any]:
-    """Each schedule's rate of every step of EPOCHS epochs."""
-    figures = {}
+    """The learning rate of every step of EPOCHS epochs, for each schedule."""
+    results = {}
     for ours, make, by_epoch in SCHEDULES:
         rates = optim.SGD([torch.zeros(1)], lr=starts.BASE)
         schedule = make(rates)
@@ -272,14 +272,14 @@ def schedules() -> dict[str, Any]:
                     schedule.step()
             if by_epoch:
                 schedule.step(*([loss] if ours["name"] == "reduce_on_plateau" else []))
-        figures[" ".join(f"{key}={value}" for key, value in ours.items())] = {"schedule": ours, "rates": found}
-    return figures
+        results[" ".join(f"{key}={value}" for key, value in ours.items())] = {"schedule": ours, "rates": found}
+    return results
 
 
-def write(name: str, figures: dict[str, Any]) -> None:
-    """One JSON file, a line a name: the version that made it, and the figures."""
+def write(name: str, results: dict[str, Any]) -> None:
+    """Write a JSON file with one line for PyTorch's version, and one for each result."""
     lines = [
-        f"{json.dumps(key)}: {json.dumps(value)}" for key, value in {"torch": torch.__version__, **figures}.items()
+        f"{json.dumps(key)}: {json.dumps(value)}" for key, value in {"torch": torch.__version__, **results}.items()
     ]
     Path(__file__).with_name(f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
