@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,17 +15,7 @@ from backpropd.tabular.columns import ColumnInfo, boolean_label, kind_of_strings
 MAX_LEVEL_CHARACTERS = 1000
 
 
-class ColumnStatistics(Protocol):
-    """Collects the statistics of one column."""
-
-    def update(self, values: pa.Array) -> None:
-        """Add a block."""
-
-    def info(self, rows: int) -> ColumnInfo:
-        """The description of a column of `rows` rows."""
-
-
-def statistics_for(name: str, numeric: bool, max_levels: int) -> ColumnStatistics:
+def statistics_for(name: str, numeric: bool, max_levels: int) -> NumberStatistics | StringStatistics:
     """A new collector for a column of numbers or strings, which counts up to `max_levels` different values."""
     return NumberStatistics(name, max_levels) if numeric else StringStatistics(name, max_levels)
 

@@ -8,42 +8,36 @@ from backpropd.errors import NotATable
 from backpropd.tabular.formats import FORMATS
 
 SIGNATURES = {
-    b"PK\x03\x04": "a zip archive, a spreadsheet or a NumPy archive",
-    b"PK\x05\x06": "an empty zip archive",
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\x04\x22\x4d\x18": "lz4",
-    b"\x89PNG": "an image",
-    b"\xff\xd8\xff": "an image",
-    b"%PDF": "a PDF",
-    b"PAR1": "Parquet",
-    b"\x93NUMPY": "a NumPy file",
-    b"ARROW1": "an Arrow file",
-    b"FEA1": "a Feather file",
-    b"\xff\xff\xff\xff": "an Arrow stream",
-    b"\x89HDF": "HDF5",
-    b"SQLite format 3": "a database",
-    b"\xd0\xcf\x11\xe0": "an old office document",
-    b"\x7fELF": "a program",
-    b"\x80\x02": "a pickle",
-    b"\x80\x03": "a pickle",
-    b"\x80\x04": "a pickle",
-    b"\x80\x05": "a pickle",
-    b"<!DOCTYPE": "a web page",
-    b"<html": "a web page",
-    b"<?xml": "XML",
+    "a zip archive, a spreadsheet or a NumPy archive": (b"PK\x03\x04",),
+    "an empty zip archive": (b"PK\x05\x06",),
+    "gzip": (b"\x1f\x8b",),
+    "bzip2": (b"BZh",),
+    "xz": (b"\xfd7zXZ",),
+    "a 7z archive": (b"7z\xbc\xaf",),
+    "zstd": (b"\x28\xb5\x2f\xfd",),
+    "lz4": (b"\x04\x22\x4d\x18",),
+    "an image": (b"\x89PNG", b"\xff\xd8\xff"),
+    "a PDF": (b"%PDF",),
+    "Parquet": (b"PAR1",),
+    "a NumPy file": (b"\x93NUMPY",),
+    "an Arrow file": (b"ARROW1",),
+    "a Feather file": (b"FEA1",),
+    "an Arrow stream": (b"\xff\xff\xff\xff",),
+    "HDF5": (b"\x89HDF",),
+    "a database": (b"SQLite format 3",),
+    "an old office document": (b"\xd0\xcf\x11\xe0",),
+    "a program": (b"\x7fELF",),
+    "a pickle": (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+    "a web page": (b"<!DOCTYPE", b"<html"),
+    "XML": (b"<?xml",),
 }
-MAX_SIGNATURE_BYTES = max(map(len, SIGNATURES))
 
 
 def reject_other_formats(path: Path) -> None:
     """Raise `NotATable` for a file that begins with the signature of another format."""
     with path.open("rb") as file:
-        head = file.read(MAX_SIGNATURE_BYTES)
-    for signature, name in SIGNATURES.items():
-        if head.startswith(signature):
+        head = file.read(max(len(each) for signatures in SIGNATURES.values() for each in signatures))
+    for name, signatures in SIGNATURES.items():
+        if head.startswith(signatures):
             formats = " or ".join(FORMATS).upper()
             raise NotATable(f"this is {name}, which is not supported: send the table as {formats}")

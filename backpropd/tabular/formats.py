@@ -40,18 +40,11 @@ class FileFormat:
     open: Callable[[Path, int], TableReader]
 
 
-FORMATS = {
-    each.name: each
-    for each in (
-        # the delimiter is detected unless the tab is declared, so these may be TSV too
-        FileFormat(
-            "csv",
-            ("text/csv", "application/csv", "text/plain", "application/octet-stream"),
-            (".csv", ".txt"),
-            open_delimited,
-        ),
-        FileFormat("tsv", ("text/tab-separated-values",), (".tsv", ".tab"), partial(open_delimited, delimiter="\t")),
-    )
-}
+CSV_TYPES = ("text/csv", "application/csv", "text/plain", "application/octet-stream")
+_ALL = (
+    FileFormat("csv", CSV_TYPES, (".csv", ".txt"), open_delimited),  # detects the delimiter, so it reads TSV too
+    FileFormat("tsv", ("text/tab-separated-values",), (".tsv", ".tab"), partial(open_delimited, delimiter="\t")),
+)
+FORMATS = {each.name: each for each in _ALL}
 DEFAULT_FORMAT = "csv"
-FORMAT_OF_MEDIA_TYPE = {media_type: each.name for each in FORMATS.values() for media_type in each.media_types}
+FORMAT_OF_MEDIA_TYPE = {media_type: each.name for each in _ALL for media_type in each.media_types}

@@ -36,14 +36,12 @@ class TargetEncoder:
         """Scale to mean 0 and deviation 1 (`standard`), [0, 1] (`unit`), [-1, 1] (`symmetric`), or not (`none`)."""
         y = np.column_stack([as_numbers(table.columns[info.name])[rows] for info in infos])
         low, high = y.min(axis=0), y.max(axis=0)
-        if scaling == "standard":
-            offset, scale = y.mean(axis=0), y.std(axis=0)
-        elif scaling == "unit":
-            offset, scale = low, high - low
-        elif scaling == "none":
-            offset, scale = np.zeros(len(low)), np.ones(len(low))
-        else:
-            offset, scale = (high + low) / 2, (high - low) / 2
+        offset, scale = {
+            "standard": (y.mean(axis=0), y.std(axis=0)),
+            "unit": (low, high - low),
+            "symmetric": ((high + low) / 2, (high - low) / 2),
+            "none": (np.zeros(len(low)), np.ones(len(low))),
+        }[scaling]
         scale = np.where(scale > 0, scale, 1.0)
         return cls([info.name for info in infos], None, offset.tolist(), scale.tolist())
 

@@ -40,19 +40,16 @@ def _is_lossless(cells: pa.StringArray, x: NDArray[Any]) -> bool:
         return False
     if max(-low, high) >= MAX_WHOLE and _any_matches(cells, np.abs(x) >= MAX_WHOLE, WHOLE):
         return False
-    if low <= 0 <= high and _any_matches(cells, (x == 0) & _is_long_enough_to_underflow(cells), NONZERO):
-        return False
+    if low <= 0 <= high:
+        may_underflow = (x == 0) & (pc.binary_length(cells).to_numpy() >= MIN_UNDERFLOW_LENGTH)
+        if _any_matches(cells, may_underflow, NONZERO):
+            return False
     return not _has_leading_zero(cells)
 
 
 def _any_matches(cells: pa.StringArray, suspects: NDArray[np.bool_], pattern: str) -> bool:
     """Whether a suspect matches; regular expressions are expensive, so few cells are tested."""
     return bool(suspects.any()) and pc.any(pc.match_substring_regex(cells.filter(suspects), pattern)).as_py()
-
-
-def _is_long_enough_to_underflow(cells: pa.StringArray) -> NDArray[np.bool_]:
-    lengths: NDArray[np.int32] = pc.binary_length(cells).to_numpy()
-    return lengths >= MIN_UNDERFLOW_LENGTH
 
 
 def _has_leading_zero(cells: pa.StringArray) -> bool:

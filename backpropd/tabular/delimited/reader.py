@@ -61,9 +61,7 @@ class DelimitedReader:
     def guess_text_columns(self) -> None:
         """Find `text_columns` in the first block. Raises `NotATable`."""
         with _explained_errors(self.dialect), closing(self._tasks()) as tasks:
-            for read_block in tasks:
-                read_block()
-                break
+            next(tasks, list)()
 
     def __iter__(self) -> Generator[Columns, None, None]:
         """The columns of each block. Raises `NotATable`, which names the line."""

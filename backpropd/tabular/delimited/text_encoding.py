@@ -8,6 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,13 +116,10 @@ def _check_not_mixed(path: Path) -> None:
 def _check_not_json(text: TextFile) -> None:
     with text.open() as file:
         line = file.readline(CHUNK_BYTES).strip()
-    if JSON.match(line) or (line.startswith("[") and (line == "[" or _is_json(line))):
+    is_json = line == "[" or bool(JSON.match(line))
+    if line.startswith("["):
+        with suppress(ValueError, RecursionError):
+            json.loads(line)
+            is_json = True
+    if is_json:
         raise NotATable("this is JSON or JSON lines, which is not supported yet: send the table as CSV or TSV")
-
-
-def _is_json(line: str) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -1,6 +1,6 @@
-"""The four planes of points of the TensorFlow Playground (Smilkov and Carter 2016), drawn from a generator.
+"""The four generated samples of the TensorFlow Playground (Smilkov and Carter 2016), written from the formulas.
 
-Written anew from the formulas; labels are 0 and 1. `noise` goes from 0 to 1, where the playground's slider goes to 50.
+Labels are 0 and 1. `noise` is between 0 and 1, where the playground's slider is between 0 and 50.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DESCRIPTIONS = {
 
 
 def generate(name: str, rows: int, noise: float, rng: np.random.Generator) -> tuple[Points, Labels]:
-    """Points (rows, 2) within about [-6, 6]², and their labels (rows,), half of them (but for xor) of each class."""
+    """Points (rows, 2) within about [-6, 6]² and their labels (rows,), half of them 1 except for xor."""
     labels = np.arange(rows) % 2
     return {"circle": _circle, "xor": _xor, "gauss": _gauss, "spiral": _spiral}[name](labels, noise, rng)
 
@@ -50,7 +50,7 @@ def _gauss(labels: Labels, noise: float, rng: np.random.Generator) -> tuple[Poin
 
 
 def _spiral(labels: Labels, noise: float, rng: np.random.Generator) -> tuple[Points, Labels]:
-    along = (np.arange(len(labels)) // 2) / max(len(labels) // 2, 1)
-    angle = 1.75 * along * 2 * np.pi + np.where(labels == 1, 0, np.pi)
-    points = along[:, None] * RADIUS * np.column_stack([np.sin(angle), np.cos(angle)])
+    distance = (np.arange(len(labels)) // 2) / max(len(labels) // 2, 1)
+    angle = 1.75 * distance * 2 * np.pi + np.where(labels == 1, 0, np.pi)
+    points = distance[:, None] * RADIUS * np.column_stack([np.sin(angle), np.cos(angle)])
     return points + rng.uniform(-1, 1, points.shape) * noise, labels

@@ -139,10 +139,8 @@ class _Server:
 
 
 def _environment() -> dict[str, str]:
-    inherited = {
-        name: value for name, value in os.environ.items() if name in INHERITED_VARIABLES or name.startswith("PYTHON")
-    }
-    return inherited | ONE_THREAD
+    names = [name for name in os.environ if name in INHERITED_VARIABLES or name.startswith("PYTHON")]
+    return {name: os.environ[name] for name in names} | ONE_THREAD
 
 
 _server = _Server()

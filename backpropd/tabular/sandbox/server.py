@@ -36,9 +36,6 @@ WARM_UP_DELAY = 0.05  # seconds without a request before a parser warms up: the 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 
-# ── the server ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def serve(control: socket.socket) -> None:
     """Pass every connection to a supervisor that is ready, until the control socket closes."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -107,9 +104,6 @@ def _receive_connection(parent: socket.socket) -> socket.socket:
     return socket.socket(fileno=fds[0])
 
 
-# ── a supervisor ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _supervise(server: socket.socket) -> None:
     """Have a parser ready, pass a request to it, and enforce its limits."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -154,9 +148,6 @@ def _resident_bytes(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     except OSError:
         return 0
-
-
-# ── a parser ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _run_parser(supervisor: socket.socket) -> None:
