@@ -39,5 +39,5 @@ def reject_other_formats(path: Path) -> None:
         head = file.read(max(len(each) for signatures in SIGNATURES.values() for each in signatures))
     for name, signatures in SIGNATURES.items():
         if head.startswith(signatures):
-            formats = " or ".join(FORMATS).upper()
+            formats = " or ".join(name.upper() for name in FORMATS)
             raise NotATable(f"this is {name}, which is not supported: send the table as {formats}")

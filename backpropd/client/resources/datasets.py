@@ -11,6 +11,7 @@ from backpropd.client.resources.base import Resource, Rows, idempotency_header
 from backpropd.client.types import Dataset
 
 CHUNK_BYTES = 1024 * 1024
+MEDIA_TYPES = {".tsv": "text/tab-separated-values", ".tab": "text/tab-separated-values"}  # of file extensions
 
 
 class Datasets(Resource):
@@ -35,8 +36,7 @@ class Datasets(Resource):
         return self._upload(file, name, "", on_bytes)
 
     def _upload(self, file: BinaryIO, name: str | None, path: str, on_bytes: Callable[[int], None] | None) -> Dataset:
-        tabs = path.endswith((".tsv", ".tab"))
-        headers = {"Content-Type": "text/tab-separated-values" if tabs else "text/csv"}
+        headers = {"Content-Type": MEDIA_TYPES.get(Path(path).suffix, "text/csv")}
         start = file.tell() if file.seekable() else None
         if start is not None:
             headers |= {"Content-Length": str(file.seek(0, os.SEEK_END) - start), **idempotency_header()}
