@@ -61,30 +61,20 @@ def described() -> list[dict[str, Any]]:
 
 def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
     """A job from its spec to its model; gives its cost."""
-    wanted = {
-        "target": TASKS[task],
-        "features": [f"x{number}" for number in range(COLUMNS)],
-        "task": task,
-        "network": {
+    request = learn.JobRequest.from_json(
+        target=TASKS[task],
+        features=[f"x{number}" for number in range(COLUMNS)],
+        task=task,
+        network={
             "kind": "feedforward",
             "hidden": [{"units": 16, "activation": "relu"}],
             "output_activation": "auto",
             "initializer": "auto",
         },
-        "training": {
-            "loss": "auto",
-            "optimizer": {"name": "adam"},
-            "epochs": 3,
-            "batch_size": 256,
-            "validation_fraction": None,
-            "early_stopping": None,
-            "seed": 0,
-            "dtype": "float32",
-            "engine": engine,
-        },
-    }
-    plan = learn.resolve(wanted, described(), rows, LIMITS)
-    run = learn.Run(plan.spec, described(), path, None, np.zeros(1, np.int8))
+        training={"epochs": 3, "batch_size": 256, "seed": 0, "engine": engine},
+    )
+    plan = learn.resolve(request, learn.TableDescription.from_json(described(), rows), LIMITS)
+    run = learn.Run(plan.spec, learn.Source.from_json(described(), path), None, np.zeros(1, np.int8))
     for _ in run.epoch_chunks():
         run.checkpoint()
     run.model()

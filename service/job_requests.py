@@ -19,8 +19,6 @@ from service.schemas.jobs import Job, JobRequest
 from service.schemas.training import Training
 from service.services import services
 
-WARM_START_FIELDS = ("task", "network", "features", "target", "classes", "encoders")
-
 
 def plan(request: JobRequest, *, is_dry_run: bool) -> learn.Plan:
     """Resolve the request against its dataset. Raises `errors.NotFound` and `errors.Invalid` with pointers.
@@ -30,8 +28,8 @@ def plan(request: JobRequest, *, is_dry_run: bool) -> learn.Plan:
     settings, cache = services().settings, services().dataset_cache
     dataset = (cache.read if is_dry_run else cache.get)(tenant(), request.dataset_id)
     limits = learn.Limits(settings.max_epochs, settings.max_parameters, settings.worker_memory_bytes)
-    spec, others = request.requested_spec(), _referenced(request.training)
-    return learn.resolve(spec, dataset.columns, dataset.rows, limits, **others)
+    table = learn.TableDescription.from_json(dataset.columns, dataset.rows)
+    return learn.resolve(request.to_learn(), table, limits, **_referenced(request.training))
 
 
 def _referenced(training: Training) -> dict[str, Any]:
@@ -40,11 +38,10 @@ def _referenced(training: Training) -> dict[str, Any]:
     if dataset_id := training.validation_dataset_id:
         with _pointer("/training/validation_dataset_id"):
             dataset = services().dataset_cache.read(tenant(), dataset_id)
-        found["validation_table"] = learn.TableInfo(dataset.columns, dataset.rows)
+        found["validation_table"] = learn.TableDescription.from_json(dataset.columns, dataset.rows)
     if model_id := training.warm_start_model_id:
         with services().database.read() as session, _pointer("/training/warm_start_model_id"):
-            model = models.get(session, tenant(), model_id)
-        found["model"] = {name: getattr(model, name) for name in WARM_START_FIELDS}
+            found["warm_start"] = models.get(session, tenant(), model_id).encoders
     return found
 
 
@@ -62,7 +59,7 @@ def submit(request: JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
 
     Raises `errors.NotFound`, `errors.QueueFull` and `errors.StorageFull`.
     """
-    # Defaults that are left out and defaults that are written out are different requests: see `requested_spec`.
+    # Defaults that are left out and defaults that are written out are different requests: see `learn.JobRequest.given`.
     keyed, job_id = keyed_request(idempotency_key(), request.model_dump_json(exclude_unset=True)), new_id("job")
     with services().database.write() as session:
         if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, job_id):

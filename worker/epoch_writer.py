@@ -25,7 +25,7 @@ MOST_PENDING = 200_000  # epochs in memory while the database is away; then trai
 class EpochWriter:
     """What a run has come to, kept here until it is written."""
 
-    def __init__(self, lease: Lease, run: learn.AnyRun, settings: Settings) -> None:
+    def __init__(self, lease: Lease, run: learn.Run, settings: Settings) -> None:
         self.lease, self.run, self.settings = lease, run, settings
         self.pending: list[dict[str, Any]] = []
         self.epoch_began = self.flushed_at = self.checkpointed_at = time.monotonic()

@@ -86,8 +86,8 @@ class Runner:
             lease.hear("hand_back")
             return lease.write(lease.carry_out)
         run = self._run_of(claim, lease)
-        if (most := claim.spec["training"].get("max_seconds")) is not None:
-            lease.end_within(most)
+        if (max_seconds := run.spec.training.max_seconds) is not None:
+            lease.end_within(max_seconds)
         journal = EpochWriter(lease, run, self.settings)
         try:
             for chunk in run.epoch_chunks():
@@ -107,7 +107,7 @@ class Runner:
         lease.check()
         return journal.close(lease.carry_out, checkpoint=lease.request != "cancel")
 
-    def _run_of(self, claim: Claim, lease: Lease) -> learn.AnyRun:
+    def _run_of(self, claim: Claim, lease: Lease) -> learn.Run:
         """The run, its tables read."""
         start = claims.ResumePoint()
         if claim.checkpointed or claim.warm_start_model_id:
@@ -117,13 +117,12 @@ class Runner:
             validation = None
             if table := claim.validation:
                 other = files.enter_context(self.blobs.local_path(table.sha256))
-                validation = learn.Source(table.columns, other)
-            return learn.start_run(
-                claim.spec,
-                claim.columns,
-                path,
+                validation = learn.Source.from_json(table.columns, other)
+            return learn.Run(
+                learn.spec_from_json(claim.spec),
+                learn.Source.from_json(claim.columns, path),
                 start.checkpoint,
                 lease.interrupt,
                 validation=validation,
-                warm_start=asdict(start.warm_start) if start.warm_start else None,
+                warm_start=learn.WarmStart(**asdict(start.warm_start)) if start.warm_start else None,
             )

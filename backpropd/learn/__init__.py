@@ -1,26 +1,34 @@
-"""From a spec and a table to a trained model that takes raw rows: where the mathematics meets the columns."""
+"""From a request and a table to a trained model that takes raw rows: where the mathematics meets the columns.
 
-from backpropd.learn.data import Source
-from backpropd.learn.dispatch import AnyRun, load_model, resolve, start_run
-from backpropd.learn.inspection.loss_surface import surface
-from backpropd.learn.inspection.response_curve import curve_of
+What belongs here: resolving requests, preparing data, runs, models and their inspection, for every kind of network
+(`kinds`). What does not: formulas (`nn`), file formats of tables (`tabular`), SQL (`store`), HTTP (`service`).
+"""
+
+from backpropd.learn.inspection.loss_surface import loss_surface
+from backpropd.learn.inspection.response_curve import response_curve
 from backpropd.learn.inspection.trace import trace
+from backpropd.learn.kinds.kind import ResolvedSpec
+from backpropd.learn.kinds.registry import resolve, spec_from_json
 from backpropd.learn.model import Model
-from backpropd.learn.resolve import Limits, Plan, TableInfo
-from backpropd.learn.run import Run
+from backpropd.learn.request import JobRequest, TrainingRequest
+from backpropd.learn.resolve.plan import Limits, Plan
+from backpropd.learn.run import Run, WarmStart
+from backpropd.learn.tables import Source, TableDescription
 
 __all__ = [
-    "AnyRun",
+    "JobRequest",
     "Limits",
     "Model",
     "Plan",
+    "ResolvedSpec",
     "Run",
     "Source",
-    "TableInfo",
-    "curve_of",
-    "load_model",
+    "TableDescription",
+    "TrainingRequest",
+    "WarmStart",
+    "loss_surface",
     "resolve",
-    "start_run",
-    "surface",
+    "response_curve",
+    "spec_from_json",
     "trace",
 ]

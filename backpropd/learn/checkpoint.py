@@ -11,13 +11,13 @@ from safetensors.numpy import load, save
 
 
 def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bytes:
-    """Arrays and what goes with them in one piece."""
+    """Arrays by name and their metadata in one safetensors file."""
     data: bytes = save(dict(arrays), metadata={"meta": json.dumps(meta)})
     return data
 
 
 def unpack(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """What `pack` was given. The header of a safetensors file is JSON behind its length, 8 bytes little-endian."""
+    """The arguments of `pack`. A safetensors file begins with 8 bytes, little-endian: the length of its JSON header."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     return load(data), json.loads(header["__metadata__"]["meta"])

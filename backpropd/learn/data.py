@@ -1,36 +1,28 @@
-"""The arrays of a run: a table is split, the encoders are fitted on the training part alone, both parts are encoded.
+"""The arrays of a run: the table is split, encoders are fitted on the training set alone, both sets are encoded.
 
-Columns are read a few at a time and written straight into the two parts, so that nothing as large as these lies beside
-them in memory.
+Columns are read a few at a time and written straight into the two sets, so that memory holds no other array of
+their size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd import errors, nn, tabular
-from backpropd.learn.build import Resolved, is_multi_label, loss_name
+from backpropd import errors, tabular
+from backpropd.learn.kinds.kind import Array, ResolvedSpec
+from backpropd.learn.tables import Source, is_boolean
 from backpropd.nn import Batch
-from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, TargetEncoder
+from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
 
-Array = NDArray[Any]
 Indices = NDArray[np.intp]
 
 
-class Source(NamedTuple):
-    """A table on disk: its columns as the store keeps them, and its file."""
-
-    columns: Sequence[Mapping[str, Any]]
-    path: Path
-
-
 class Encoders(NamedTuple):
-    """What takes columns to arrays and back."""
+    """How columns become arrays, and outputs become answers."""
 
     features: FeatureEncoder
     target: TargetEncoder
@@ -45,7 +37,7 @@ class Data(NamedTuple):
 
 
 def prepare(
-    spec: Resolved,
+    spec: ResolvedSpec,
     source: Source,
     rng: np.random.Generator,
     validation: Source | None = None,
@@ -53,106 +45,102 @@ def prepare(
 ) -> Data:
     """The data of a resolved spec; with `encoders` nothing is fitted.
 
-    Raises `errors.Invalid` and its kin for what only the values can tell.
+    Raises `errors.Invalid` and its subclasses for what only the values can tell.
     """
     table = _open(spec, source)
-    rows = table.complete_rows(spec["target"])
-    targets = table.take(rows, spec["target"])
-    known = encoders.target if encoders else _classes(spec, source, targets)
+    rows = table.complete_rows(spec.target)
+    targets = table.take(rows, spec.target)
+    known = encoders.target if encoders else _class_encoder(spec, source, targets)
     codes = None if known is None or known.labels is None else known.encode(targets)
-    fitted, held_out = _split(spec, table, rows, rng, codes)
-    target = known or _scaled(spec, source, targets, fitted)
+    training, held_out = _split(spec, table, rows, rng, codes)
+    target = known or _scaling_encoder(spec, source, targets, training)
     y = encode_target(spec, target, targets)
-    by_table = _weight(spec, table, rows)
-    parts = [rows[fitted], rows[held_out]]
-    ys = [y[fitted], y[held_out]]
+    column_weight = _column_weight(spec, table, rows)
+    sets = [rows[training], rows[held_out]]
+    ys = [y[training], y[held_out]]
     weights = [
-        _mean_one(spec, _with_classes(spec, by_table, target, codes, fitted), fitted),
-        _mean_one(spec, by_table, held_out) if len(held_out) else None,
+        _scaled_weight(spec, _with_class_weight(spec, column_weight, target, codes, training), training),
+        _scaled_weight(spec, column_weight, held_out) if len(held_out) else None,
     ]
-    del targets, codes, y, by_table, rows, fitted, held_out  # the largest arrays come next
-    features = encoders.features if encoders else _fit(spec, source, table, parts[0])
-    xs = features.transform_subsets(table, parts)
-    training_set, held = (Batch(*each) for each in zip(xs, ys, weights, strict=True))
-    made = Encoders(features, target)
+    del targets, codes, y, column_weight, rows, training, held_out  # the largest arrays come next
+    features = encoders.features if encoders else _fit_features(spec, source, table, sets[0])
+    xs = features.transform_subsets(table, sets)
+    training_set, validation_set = (Batch(*each) for each in zip(xs, ys, weights, strict=True))
+    fitted = Encoders(features, target)
     if validation is not None:
-        return Data(made, training_set, _another(spec, validation, made))
-    return Data(made, training_set, held if len(held.x) else None)
+        return Data(fitted, training_set, _validation_table(spec, validation, fitted))
+    return Data(fitted, training_set, validation_set if len(validation_set.x) else None)
 
 
-def _fit(spec: Resolved, source: Source, table: Table, rows: Indices) -> FeatureEncoder:
-    infos, dtype = _infos(source, spec["features"]), np.dtype(spec["training"]["dtype"])
-    return FeatureEncoder.fit(table, infos, rows, dtype)
-
-
-def _another(spec: Resolved, source: Source, encoders: Encoders) -> Batch:
-    """A validation set that is a table of its own."""
-    table = _open(spec, source)
-    rows = table.complete_rows(spec["target"])
-    if not len(rows):
-        raise errors.EmptyDataset("the validation dataset has no row with a target: choose another")
-    y = encode_target(spec, encoders.target, table.take(rows, spec["target"]))
-    (x,) = encoders.features.transform_subsets(table, [rows])
-    return Batch(x, y, _mean_one(spec, _weight(spec, table, rows), np.arange(len(rows))))
-
-
-def encode_target(spec: Resolved, target: TargetEncoder, table: Table) -> Array:
+def encode_target(spec: ResolvedSpec, target: TargetEncoder, table: Table) -> Array:
     """The targets as the loss takes them: class indices (n,), 0 and 1 (n, outputs), one-hot or scaled (n, outputs)."""
     encoded = target.encode(table)
-    dtype, outputs = spec["training"]["dtype"], spec["network"]["outputs"]
+    dtype, outputs = spec.training.dtype, spec.network.outputs
     if target.labels is None:
         return encoded.astype(dtype)
     if outputs == 1:
         return encoded.astype(dtype).reshape(-1, 1)
-    if nn.LOSSES[loss_name(spec["training"])].takes_classes:
-        return encoded
-    return np.eye(outputs, dtype=dtype)[encoded]
+    return encoded if spec.takes_class_indices else np.eye(outputs, dtype=dtype)[encoded]
 
 
-def _open(spec: Resolved, source: Source) -> Table:
-    training = spec["training"]
-    others = [training.get("sample_weight"), training.get("validation_column")]
-    known = {column["name"] for column in source.columns}
-    names = [*spec["target"], *(name for name in others if name in known), *spec["features"]]
+def _open(spec: ResolvedSpec, source: Source) -> Table:
+    others = (spec.training.sample_weight, spec.training.validation_column)
+    names = [*spec.target, *(name for name in others if name and name in source.columns), *spec.features]
     return Table.read(source.path, names)
 
 
-def _infos(source: Source, names: Sequence[str]) -> list[ColumnInfo]:
-    infos = {column["name"]: ColumnInfo.from_json(column) for column in source.columns}
-    return [infos[name] for name in names]
+def _fit_features(spec: ResolvedSpec, source: Source, table: Table, rows: Indices) -> FeatureEncoder:
+    infos = [source.columns[name] for name in spec.features]
+    encoder = FeatureEncoder.fit(table, infos, rows, np.dtype(spec.training.dtype))
+    return encoder if spec.scales_booleans else encoder.without_scaling(info.name for info in infos if is_boolean(info))
 
 
-def _classes(spec: Resolved, source: Source, targets: Table) -> TargetEncoder | None:
-    """What numbers the classes; None where they are no classes, or each target is a truth of its own."""
-    if spec["task"] != "classification" or is_multi_label(spec):
+def _validation_table(spec: ResolvedSpec, source: Source, encoders: Encoders) -> Batch:
+    """The validation set that is a table of its own."""
+    table = _open(spec, source)
+    rows = table.complete_rows(spec.target)
+    if not len(rows):
+        raise errors.EmptyDataset("the validation dataset has no row with a target: choose another")
+    y = encode_target(spec, encoders.target, table.take(rows, spec.target))
+    (x,) = encoders.features.transform_subsets(table, [rows])
+    return Batch(x, y, _scaled_weight(spec, _column_weight(spec, table, rows), np.arange(len(rows))))
+
+
+def _class_encoder(spec: ResolvedSpec, source: Source, targets: Table) -> TargetEncoder | None:
+    """The encoder of the classes; None where there are none, or each target is true or false by itself.
+
+    A boolean function has two classes, though the table may hold one of them alone.
+    """
+    if spec.task != "classification" or spec.is_multi_label:
         return None
-    return TargetEncoder.fit_classes(targets, _infos(source, spec["target"])[0])
+    info = source.columns[spec.target[0]]
+    if spec.takes_booleans:
+        return TargetEncoder([info.name], ["false", "true"] if info.kind == "boolean" else ["0", "1"], [], [])
+    return TargetEncoder.fit_classes(targets, info)
 
 
-def _scaled(spec: Resolved, source: Source, targets: Table, fitted: Indices) -> TargetEncoder:
-    unscaled = is_multi_label(spec) or nn.LOSSES[loss_name(spec["training"])].takes_counts
-    scaling = "none" if unscaled else nn.ACTIVATIONS[spec["network"]["output_activation"]].target_scaling
-    return TargetEncoder.fit_scaling(targets, _infos(source, spec["target"]), fitted, scaling)
+def _scaling_encoder(spec: ResolvedSpec, source: Source, targets: Table, training: Indices) -> TargetEncoder:
+    infos = [source.columns[name] for name in spec.target]
+    return TargetEncoder.fit_scaling(targets, infos, training, spec.target_scaling)
 
 
 def _split(
-    spec: Resolved, table: Table, rows: Indices, rng: np.random.Generator, classes: Array | None
+    spec: ResolvedSpec, table: Table, rows: Indices, rng: np.random.Generator, classes: Array | None
 ) -> tuple[Indices, Indices]:
-    """The training and the validation part, as places in `rows`; `classes` (n,) keep their shares in both."""
-    training = spec["training"]
-    if column := training.get("validation_column"):
-        fitted, held_out = tabular.split_by_column(table.columns[column][rows])
+    """The training and the validation set, as indices into `rows`; both have the same shares of `classes` (n,)."""
+    if column := spec.training.validation_column:
+        training, held_out = tabular.split_by_column(table.columns[column][rows])
     else:
-        fraction = training["validation_fraction"] or 0.0
-        fitted, held_out = tabular.train_validation_split(len(rows), fraction, rng, classes)
-    if not len(fitted):
-        raise errors.EmptyDataset("no row is left to train on: every one lacks its target, or is held out")
-    return fitted, held_out
+        fraction = spec.training.validation_fraction or 0.0
+        training, held_out = tabular.train_validation_split(len(rows), fraction, rng, classes)
+    if not len(training):
+        raise errors.EmptyDataset("no row is left to train on: each lacks its target, or is a validation row")
+    return training, held_out
 
 
-def _weight(spec: Resolved, table: Table, rows: Indices) -> Array | None:
-    """What the rows weigh (n,) as the table says, if it does."""
-    name = spec["training"].get("sample_weight")
+def _column_weight(spec: ResolvedSpec, table: Table, rows: Indices) -> Array | None:
+    """The weights (n,) of the rows in the column `sample_weight`, if one is named."""
+    name = spec.training.sample_weight
     if name is None:
         return None
     column = table.columns[name]
@@ -161,32 +149,33 @@ def _weight(spec: Resolved, table: Table, rows: Indices) -> Array | None:
     return column[rows]
 
 
-def _with_classes(
-    spec: Resolved, weight: Array | None, target: TargetEncoder, codes: Array | None, fitted: Indices
+def _with_class_weight(
+    spec: ResolvedSpec, weight: Array | None, target: TargetEncoder, codes: Array | None, training: Indices
 ) -> Array | None:
-    """What the rows weigh (n,) by the table and by their class (n,); classes weigh as the rows `fitted` have them."""
-    wanted = spec["training"].get("class_weight")
-    if wanted is None or codes is None:
+    """The weights (n,) times those of the rows' classes, which are balanced by the `training` rows."""
+    requested = spec.training.class_weight
+    if requested is None or codes is None:
         return weight
-    by_class: Array = _class_weights(wanted, target.labels or [], codes[fitted])[codes]
+    by_class: Array = _class_weights(requested, target.labels or [], codes[training])[codes]
     return by_class if weight is None else weight * by_class
 
 
-def _class_weights(wanted: str | Mapping[str, float], labels: Sequence[str], codes: Array) -> Array:
-    """What each class weighs (classes,); balanced is rows / (classes * rows of the class) (King and Zeng 2001)."""
-    if isinstance(wanted, str):
+def _class_weights(requested: str | Mapping[str, float], labels: Sequence[str], codes: Array) -> Array:
+    """The weights (classes,); balanced is rows / (classes * rows of the class) (King and Zeng 2001)."""
+    if isinstance(requested, str):
         counts = np.bincount(codes, minlength=len(labels))
         return len(codes) / (len(labels) * np.maximum(counts, 1.0))
-    if unknown := [label for label in wanted if label not in labels]:
+    if unknown := [label for label in requested if label not in labels]:
         raise errors.Invalid(f"class_weight names {unknown[0]!r}, and the classes are {', '.join(labels[:20])}")
-    return np.array([wanted.get(label, 1.0) for label in labels])
+    return np.array([requested.get(label, 1.0) for label in labels])
 
 
-def _mean_one(spec: Resolved, weight: Array | None, rows: Indices) -> Array | None:
+def _scaled_weight(spec: ResolvedSpec, weight: Array | None, rows: Indices) -> Array | None:
+    """The weights of these rows, with a mean of 1."""
     if weight is None:
         return None
     mean = weight[rows].mean()
     if not mean > 0:
-        raise errors.Invalid("every row of the training or of the validation part weighs 0: nothing can be learned")
-    scaled: Array = (weight[rows] / mean).astype(spec["training"]["dtype"])
+        raise errors.Invalid("every row of the training set or the validation set has the weight 0: nothing to learn")
+    scaled: Array = (weight[rows] / mean).astype(spec.training.dtype)
     return scaled

@@ -4,127 +4,121 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backpropd import errors, nn
 from backpropd.learn import data
-from backpropd.learn.build import network_spec, training_of
 from backpropd.learn.checkpoint import pack, unpack
-from backpropd.learn.data import Encoders, Source
-from backpropd.learn.model import Model, metrics_for, report_for
-from backpropd.nn import Batch
+from backpropd.learn.data import Encoders
+from backpropd.learn.kinds.kind import FitInputs, ResolvedSpec
+from backpropd.learn.model import Model
+from backpropd.learn.named_json import from_named, to_named
+from backpropd.learn.tables import Source
+
+
+class WarmStart(NamedTuple):
+    """A stored model that a run starts from; `training_state` is what its optimizer remembered, if it was stored."""
+
+    encoders: Mapping[str, Any]
+    weights: bytes
+    training_state: bytes | None
 
 
 class Run:
-    """A job's training. Made again from the same spec, tables and checkpoint, it goes on bit for bit.
+    """The training of a job. Created again from the same spec, tables and checkpoint, it continues bit for bit.
 
     Randomness comes from the spec's seed alone, as two independent streams: the split, and theta with the shuffling.
     """
 
     def __init__(
         self,
-        spec: Mapping[str, Any],
-        columns: Sequence[Mapping[str, Any]],
-        path: Path,
+        spec: ResolvedSpec,
+        source: Source,
         checkpoint: bytes | None,
         interrupt: NDArray[np.int8],
         *,
         validation: Source | None = None,
-        warm_start: Mapping[str, Any] | None = None,
+        warm_start: WarmStart | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`validation` is the table that `validation_dataset_id` names, `warm_start` the model that the spec names.
-
-        Of a model `encoders`, `weights` and `training_state` are needed, as the store keeps them.
-        """
-        self.spec, self.interrupt, self.clock = spec, interrupt, clock
-        self._last: nn.Epoch | None = None
-        splitting, training = np.random.SeedSequence(spec["training"]["seed"]).spawn(2)
-        before = Model.load(warm_start["encoders"], warm_start["weights"]) if warm_start else None
+        """`validation` is the table that `validation_dataset_id` names, `warm_start` the model that the spec names."""
+        self.spec = spec
+        split_seed, training_seed = np.random.SeedSequence(spec.training.seed).spawn(2)
+        before = Model.load(warm_start.encoders, warm_start.weights) if warm_start else None
         encoders, self.training_set, self.validation_set = data.prepare(
             spec,
-            Source(columns, path),
-            np.random.default_rng(splitting),
+            source,
+            np.random.default_rng(split_seed),
             validation,
             Encoders(before.encoder, before.target) if before else None,
         )
-        self.model_so_far = Model(spec, *encoders, [column["name"] for column in columns], {})
-        self.network = nn.Network(network_spec(spec, encoders.features.width))
-        self.training = training_of(spec["training"], len(self.training_set.x))
+        self.untrained = Model(spec, *encoders, list(source.columns), {})
+        self.network = self.untrained.network
         if checkpoint is not None:
-            self.state = nn.State.restore(self.network, self.training.optimizer, *unpack(checkpoint))
-            return
-        self.state = nn.State.start(self.network, self.training.optimizer, np.random.default_rng(training))
-        if before and warm_start:
-            self.state.theta[:] = before.flat(self.network)
-            self._take_over(warm_start["training_state"])
+            self.state = self.network.restore(*unpack(checkpoint))
+        else:
+            self.state = self.network.start(np.random.default_rng(training_seed))
+            if before and warm_start:
+                self._start_from(before, warm_start.training_state)
+        self._inputs = FitInputs(
+            self.training_set, self.validation_set, self.state, spec.metrics(encoders.target), interrupt, clock
+        )
+        self._last: nn.Epoch | None = None
 
-    def _take_over(self, kept: bytes | None) -> None:
-        """Go on with what the optimizer remembered, if it was kept and this one would remember the same."""
-        if kept is None:
+    def _start_from(self, before: Model, training_state: bytes | None) -> None:
+        """Take over the model's parameters, and what its optimizer remembered if the optimizers are the same."""
+        self.state.theta[:] = before.flat_theta(self.network.layout)
+        if training_state is None:
             return
-        arrays, meta = unpack(kept)
-        same = _but_rate(meta["optimizer"]) == _but_rate(self.spec["training"]["optimizer"])
-        if same and arrays["slots"].shape == self.state.slots.shape:  # earlier models of lbfgs have no slots
+        arrays, meta = unpack(training_state)
+        before_optimizer = from_named(nn.OPTIMIZERS, meta["optimizer"])
+        same = _without_rate(before_optimizer) == _without_rate(self.spec.training.optimizer)
+        if same and arrays["slots"].shape == self.state.slots.shape:  # older models of lbfgs have no slots
             self.state.slots[:] = arrays["slots"]
             self.state.steps = meta["steps"]
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """The number of finished epochs."""
         return self.state.epoch
 
     @property
     def stop_reason(self) -> str | None:
-        """Why training is over, or None while it is not."""
+        """Why training has ended, or None before."""
         return self.state.stop_reason
 
     def epochs(self) -> Iterator[nn.Epoch]:
-        """Train, epoch after epoch, from where the state is. Raises `errors.Diverged`."""
-        return nn.fit(*self._what_to_fit(), **self._how_to_fit())
+        """Train on from the state, epoch by epoch. Raises `errors.JobFailed` and its subclasses."""
+        return self.network.epochs(self._inputs)
 
     def epoch_chunks(self) -> Iterator[list[nn.Epoch]]:
-        """The same epochs, several at a time where nothing must be looked at in between. Raises `errors.Diverged`."""
-        for chunk in nn.fit_in_chunks(*self._what_to_fit(), **self._how_to_fit()):
+        """The same epochs, several at a time where nothing is to be done between them."""
+        for chunk in self.network.epoch_chunks(self._inputs):
             self._last = chunk[-1]
             yield chunk
 
-    def _what_to_fit(self) -> tuple[nn.Network, Batch, Batch | None, nn.Training, nn.State]:
-        return self.network, self.training_set, self.validation_set, self.training, self.state
-
-    def _how_to_fit(self) -> dict[str, Any]:
-        return {"metrics": metrics_for(self.model_so_far), "interrupt": self.interrupt, "clock": self.clock}
-
     def checkpoint(self) -> bytes:
-        """All that decides the rest of this run, as it is between two epochs."""
+        """All that determines the rest of this run, between two epochs."""
         return pack(self.state.arrays(), self.state.meta())
 
     def model(self) -> dict[str, Any]:
-        """The trained model as the store keeps it."""
-        theta = {name: np.ascontiguousarray(view) for name, view in self.network.layout.views(self.state.theta).items()}
-        so_far = self.model_so_far
-        model = Model(self.spec, so_far.encoder, so_far.target, so_far.columns, theta)
-        weights = model.weights()
-        held_out, report = None, None
-        of_training_set, of_validation_set = self._last_metrics()
-        if self.validation_set:
-            held_out, report = self._measured("validation", self.validation_set, of_validation_set)
-        metrics, of_training = self._measured("training", self.training_set, of_training_set)
+        """The trained model as the store has it."""
+        views = self.network.layout.views(self.state.theta)
+        model = replace(self.untrained, theta={name: np.ascontiguousarray(view) for name, view in views.items()})
+        weights, spec = model.weights(), self.spec
         return {
-            "task": self.spec["task"],
-            "network": self.spec["network"],
-            "features": self.spec["features"],
-            "target": self.spec["target"],
+            "task": spec.task,
+            "network": self.network.describe(self.state.theta),
+            "features": spec.features,
+            "target": spec.target,
             "classes": model.classes,
             "parameters": self.network.parameters,
-            "metrics": metrics,
-            "validation_metrics": held_out,
-            "report": report or of_training,
+            **self._measurements(),
             "encoders": model.to_json(),
             "weights": weights,
             "size": len(weights),
@@ -133,41 +127,46 @@ class Run:
             "training_state": self._training_state(),
         }
 
-    def _last_metrics(self) -> tuple[dict[str, float] | None, dict[str, float] | None]:
-        """The metrics of both sets, if the last epoch has them and they are those of the theta that is kept."""
-        last = self._last
-        if last is None or last.stop_reason is None or self.state.best_theta is not None:
-            return None, None
-        return last.metrics, last.validation_metrics
+    def _measurements(self) -> dict[str, Any]:
+        """The metrics of both sets, and the report on the validation set, or else on the training set."""
+        last, of_training, of_validation = self._last, None, None
+        if last and last.stop_reason and self.state.best_theta is None:  # they are those of the final theta
+            of_training, of_validation = last.metrics, last.validation_metrics
+        metrics, report = self._measure("training", self.training_set, of_training)
+        validation_metrics = None
+        if self.validation_set:
+            validation_metrics, report = self._measure("validation", self.validation_set, of_validation)
+        return {"metrics": metrics, "validation_metrics": validation_metrics, "report": report}
 
-    def _measured(
-        self, part: str, batch: Batch, known: dict[str, float] | None
+    def _measure(
+        self, name: str, batch: nn.Batch, known: dict[str, float] | None
     ) -> tuple[dict[str, float], dict[str, Any] | None]:
-        """The figures of a part, and its report if it is the one to report on; its metrics if they are not known."""
-        loss, h = self.network.evaluate(self.state.theta, self.network.batch(*batch))
+        """The loss and the metrics of a set, which may be known, and the report on it if there is one to make."""
+        loss, h = self.network.evaluate(self.state.theta, batch)
         if not np.isfinite(loss):
             raise errors.Diverged(
-                f"the loss of the {part} rows is not finite after the last epoch: lower the learning_rate",
+                f"the loss of the {name} rows is not finite after the last epoch: lower the learning_rate",
                 epoch=self.state.epoch,
             )
-        figures = {"loss": float(loss), **(known or metrics_for(self.model_so_far)(h, batch.y))}
-        if part == "training" and self.validation_set:
-            return figures, None
-        return figures, {"part": part, **report_for(self.model_so_far, h, batch.y)}
+        metrics = {"loss": float(loss), **(known or self._inputs.metrics(h, batch.y))}
+        reports = name == "validation" or self.validation_set is None
+        report = self.spec.report(self.untrained.target, h, batch.y) if reports else None
+        return metrics, report and {"part": name, **report}
 
     def _path(self) -> bytes | None:
-        """The thetas that training came by, if they were kept."""
+        """The thetas on the way of training, if they were stored."""
         if self.state.path is None:
             return None
         return pack({"path": self.state.path}, {"epochs": self.state.path_epochs})
 
     def _training_state(self) -> bytes | None:
-        """What a warm start takes over beside the parameters, if it is to be kept."""
-        training = self.spec["training"]
-        if not training.get("keep_optimizer_state"):
+        """What a warm start takes over besides the parameters, if it is to be stored."""
+        training = self.spec.training
+        if not training.keep_optimizer_state or training.optimizer is None:
             return None
-        return pack({"slots": self.state.slots}, {"optimizer": training["optimizer"], "steps": self.state.steps})
+        optimizer = to_named(training.optimizer)
+        return pack({"slots": self.state.slots}, {"optimizer": optimizer, "steps": self.state.steps})
 
 
-def _but_rate(optimizer: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in optimizer.items() if name != "learning_rate"}
+def _without_rate(optimizer: Any) -> dict[str, Any]:
+    return {name: value for name, value in to_named(optimizer).items() if name != "learning_rate"}

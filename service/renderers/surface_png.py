@@ -22,7 +22,7 @@ _lock = threading.Lock()  # Matplotlib's fonts are not thread-safe
 
 
 def draw_surface(surface: Mapping[str, Any], title: str) -> bytes:
-    """A PNG of what `learn.surface` computed; contours are evenly spaced by the logarithm of the loss.
+    """A PNG of what `learn.loss_surface` computed; contours are evenly spaced by the logarithm of the loss.
 
     Where the loss is not finite, the PNG is grey.
     """

@@ -26,7 +26,7 @@ def trace(model_id: str, body: TraceRequest) -> Answer:
     settings = services().settings
     body.check_rows(settings.max_trace_rows)
     model = load_model(model_id)
-    return learn.trace(model, body.rows, body.targets, body.learning_rate, most_numbers=settings.max_trace_numbers)
+    return learn.trace(model, body.rows, body.targets, body.learning_rate, max_numbers=settings.max_trace_numbers)
 
 
 @routes(
@@ -46,8 +46,8 @@ def surface(model_id: str, query: SurfaceQuery) -> Answer:
     options = query.model_dump(exclude={"format"})
     max_operations = services().settings.max_surface_operations
     with services().blobs.local_path(dataset.sha256) as table:
-        model = learn.load_model(row.encoders, row.weights)
-        found = learn.surface(model, table, row.path, **options, most_operations=max_operations)
+        model = learn.Model.load(row.encoders, row.weights)
+        found = learn.loss_surface(model, table, row.path, **options, max_operations=max_operations)
     if query.format == "json":
         return found
     from service.renderers.surface_png import draw_surface  # Matplotlib takes a second to load
@@ -71,7 +71,7 @@ def _training_dataset(session: Session, model: Model) -> Dataset:
 def curve(model_id: str, query: CurveQuery) -> Answer:
     """The output against one feature, the others held (`hold` is JSON by name, else their mean or usual value)."""
     model = load_model(model_id)
-    return learn.curve_of(model, query.feature, query.points, query.start, query.stop, query.hold)
+    return learn.response_curve(model, query.feature, query.points, query.start, query.stop, query.hold)
 
 
 @routes(

@@ -51,4 +51,4 @@ def load_model(model_id: str) -> learn.Model:
     """The tenant's trained model. Raises `errors.NotFound`."""
     with services().database.read() as session:
         row = models.get(session, tenant(), model_id, schema.Model.weights)
-    return learn.load_model(row.encoders, row.weights)
+    return learn.Model.load(row.encoders, row.weights)

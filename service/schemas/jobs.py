@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from backpropd import learn
 from backpropd.store import epochs
 from backpropd.store.status import Status
 from service.schemas.fields import ColumnName, Identifier, Input, Int, Metadata, Name, OneOf, Output
@@ -32,14 +33,14 @@ class JobRequest(Input):
     network: AnyNetwork = Network()
     training: Training = Training()
 
-    def requested_spec(self) -> dict[str, Any]:
-        """The spec for `learn.resolve`. Threshold neurons reject most of `training`: they get the given fields only."""
-        spec = self.model_dump(include={"target", "features", "task", "network", "training"})
-        if not isinstance(self.network, Network):
-            spec["training"] = self.training.model_dump(exclude_unset=True)
-        elif self.training.warm_start_model_id and "network" not in self.model_fields_set:
-            spec["network"] = None  # the model's own
-        return spec
+    def to_learn(self) -> learn.JobRequest:
+        """The request as `learn.resolve` takes it."""
+        return learn.JobRequest(
+            **self.model_dump(include={"target", "features", "task", "network"}),
+            network_given="network" in self.model_fields_set,
+            training=learn.TrainingRequest.from_json(self.training.model_dump()),
+            given=self.training.model_dump(exclude_unset=True),
+        )
 
 
 class Progress(Output):

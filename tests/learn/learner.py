@@ -1,4 +1,4 @@
-"""A table on disk, and jobs on it as the service would ask for them."""
+"""A table on disk, and jobs on it as the service requests them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from backpropd.learn import Limits, Plan, Run, Source, TableInfo, resolve
+from backpropd.learn import JobRequest, Limits, Plan, Run, Source, TableDescription, WarmStart, resolve
 from backpropd.nn import Epoch
 from backpropd.tabular import ingest, write_sample
 
 LIMITS = Limits(10_000, 1_000_000, 100_000_000)
-NO_FLAG = np.zeros(1, np.int8)
 
 TRAINING = {
     "loss": "auto",
@@ -30,23 +29,19 @@ TRAINING = {
 
 
 class Learner:
-    """A dataset, and what a worker makes of it."""
+    """A dataset, and the plans, runs and models of jobs on it."""
 
     def __init__(self, folder: Path, text: str | None = None, sample: str | None = None) -> None:
         folder.mkdir(exist_ok=True)
-        self.path = folder / "table.parquet"
-        source = folder / "table.csv"
+        self.path, source = folder / "table.parquet", folder / "table.csv"
         if sample:
             write_sample(sample, source)
         else:
             source.write_text(text or "")
         self.info = ingest(source, self.path)
-        self.columns = [column.to_json() for column in self.info.columns]
-
-    @property
-    def source(self) -> Source:
-        """Where the table lies."""
-        return Source(self.columns, self.path)
+        self.table = TableDescription.from_json([column.to_json() for column in self.info.columns], self.info.rows)
+        self.source = Source(self.table.columns, self.path)
+        self.interrupt = np.zeros(1, np.int8)
 
     def plan(
         self,
@@ -56,29 +51,35 @@ class Learner:
         model: dict[str, Any] | None = None,
         **changes: Any,
     ) -> Plan:
-        """A job resolved; what is not `hidden`, `features`, `task` or `network` is a field of training."""
-        network = {"kind": "feedforward", "output_activation": "auto", "initializer": "auto"}
-        hidden = changes.pop("hidden", [{"units": 8, "activation": "tanh"}])
-        wanted_network = {**network, "hidden": hidden, **changes.pop("network", {})}
+        """A resolved job; what is not `hidden`, `features`, `task` or `network` is a field of training."""
+        network: dict[str, Any] = {"kind": "feedforward", "output_activation": "auto", "initializer": "auto"}
+        network["hidden"] = changes.pop("hidden", [{"units": 8, "activation": "tanh"}])
         if validation:
             changes["validation_dataset_id"] = "ds_other"
         if model:
             changes["warm_start_model_id"] = "model_before"
-            wanted_network = wanted_network if "units" in changes else None  # type: ignore[assignment]
-        changes.pop("units", None)
-        wanted = {
-            "target": target,
-            "features": changes.pop("features", None),
-            "task": changes.pop("task", "auto"),
-            "network": wanted_network,
-            "training": {**TRAINING, **changes},
-        }
-        other = TableInfo(validation.columns, validation.info.rows) if validation else None
-        return resolve(wanted, self.columns, self.info.rows, limits, validation_table=other, model=model)
+        request = JobRequest.from_json(
+            target=target,
+            features=changes.pop("features", None),
+            task=changes.pop("task", "auto"),
+            network={**network, **changes.pop("network", {})},
+            network_given=changes.pop("network_given", model is None),
+            training={**TRAINING, **changes},
+        )
+        other, encoders = validation and validation.table, model and model["encoders"]
+        return resolve(request, self.table, limits, validation_table=other, warm_start=encoders)
 
-    def run(self, plan: Plan, checkpoint: bytes | None = None, **others: Any) -> Run:
-        """The run of a plan."""
-        return Run(plan.spec, self.columns, self.path, checkpoint, NO_FLAG, **others)
+    def neuron_plan(self, target: str, kind: str, limits: Limits = LIMITS, **training: Any) -> Plan:
+        """A resolved job for a threshold neuron, with the fields of training that are given."""
+        network = {"kind": kind, **({"inhibitory": "search", "threshold": "search"} if "mcc" in kind else {})}
+        return resolve(JobRequest.from_json(target=target, network=network, training=training), self.table, limits)
+
+    def run(
+        self, plan: Plan, checkpoint: bytes | None = None, warm_start: dict[str, Any] | None = None, **others: Any
+    ) -> Run:
+        """The run of a plan; `warm_start` is a model as a run gives it."""
+        before = warm_start and WarmStart(*(warm_start[name] for name in WarmStart._fields))
+        return Run(plan.spec, self.source, checkpoint, self.interrupt, warm_start=before, **others)
 
     def trained(self, plan: Plan, **others: Any) -> dict[str, Any]:
         """The model that a plan ends with."""

@@ -9,36 +9,30 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropd import errors
-from backpropd.learn import Model, surface, trace
-from backpropd.learn.checkpoint import pack
-from backpropd.learn.json_arrays import lists
-from tests.learn.test_learn import Learner
+from backpropd import errors, nn
+from backpropd.learn import Model, loss_surface, trace
+from backpropd.learn.inspection.nested_lists import nested_lists
+from tests.learn.learner import Learner
 
-MOST = 10_000_000
+MAX_NUMBERS = 10_000_000
 
 
 def learned(learner: Learner, target: str, **changes: Any) -> tuple[Model, bytes]:
-    """A model, and its path as the store keeps it."""
-    run = learner.run(learner.plan(target, **changes))
-    run.training = replace(run.training, path_every=2)
-    for _ in run.epochs():
-        pass
-    made, state = run.model(), run.state
-    assert state.path is not None
-    return Model.load(made["encoders"], made["weights"]), pack({"path": state.path}, {"epochs": state.path_epochs})
+    """A model, and its path as the store has it."""
+    made = learner.trained(learner.plan(target, keep_path=True, **changes))
+    return Model.load(made["encoders"], made["weights"]), made["path"]
 
 
 def look(model: Model, learner: Learner, path: bytes | None, **changes: Any) -> dict[str, Any]:
-    query: dict[str, Any] = {"points": 5, "span": 1.0, "directions": "random", "seed": 0, "most_operations": 10**10}
-    return surface(model, learner.path, path, **{**query, **changes})
+    query: dict[str, Any] = {"points": 5, "span": 1.0, "directions": "random", "seed": 0, "max_operations": 10**10}
+    return loss_surface(model, learner.path, path, **{**query, **changes})
 
 
 def test_rows_and_targets_are_encoded_in_float64_whatever_the_model_was_trained_in(tmp_path: Path) -> None:
     learner = Learner(tmp_path, "x,y\n" + "".join(f"{n / 7},{n / 3}\n" for n in range(40)))
     model, _ = learned(learner, "y", hidden=[])
     assert model.theta["layers.0.weight"].dtype == np.float32
-    found = trace(model, [[1.2345]], [3.21], most_numbers=MOST)
+    found = trace(model, [[1.2345]], [3.21], max_numbers=MAX_NUMBERS)
     scale = model.encoder.to_json()["columns"][0]["encoder"]
     assert found["input"] == [[(1.2345 - scale["mean"]) / scale["std"]]]
     (layer,) = found["layers"]
@@ -48,22 +42,24 @@ def test_rows_and_targets_are_encoded_in_float64_whatever_the_model_was_trained_
 
 def test_an_optimizer_without_a_learning_rate_lends_none(tmp_path: Path) -> None:
     model, _ = learned(Learner(tmp_path, sample="iris"), "species")
-    training = {**model.spec["training"], "optimizer": {"name": "lbfgs"}}
-    of_another = Model({**model.spec, "training": training}, model.encoder, model.target, model.columns, model.theta)
-    assert trace(of_another, [[1, 2, 3, 4]], ["setosa"], most_numbers=MOST)["update"]["learning_rate"] == 0.1
+    spec = replace(model.spec, training=replace(model.spec.training, optimizer=nn.LBFGS()))
+    assert (
+        trace(replace(model, spec=spec), [[1, 2, 3, 4]], ["setosa"], max_numbers=MAX_NUMBERS)["update"]["learning_rate"]
+        == 0.1
+    )
 
 
 def test_numbers_that_are_not_finite_become_none() -> None:
-    assert lists(np.array([[1.0, np.nan], [np.inf, -2.0]])) == [[1.0, None], [None, -2.0]]
-    assert lists(np.inf) is None
-    assert lists(0.5) == 0.5
+    assert nested_lists(np.array([[1.0, np.nan], [np.inf, -2.0]])) == [[1.0, None], [None, -2.0]]
+    assert nested_lists(np.inf) is None
+    assert nested_lists(0.5) == 0.5
 
 
 def test_the_path_ends_at_the_model_and_is_inside_the_grid(tmp_path: Path) -> None:
     learner = Learner(tmp_path, sample="iris")
     model, path = learned(learner, "species")
     found = look(model, learner, path, directions="path")
-    assert found["path"]["epochs"] == [0, *range(2, 31, 2)]
+    assert found["path"]["epochs"] == list(range(31))
     for name in ("x", "y"):
         along = found["path"][name]
         assert along[-1] == pytest.approx(0, abs=1e-9)
@@ -77,7 +73,7 @@ def test_the_path_is_projected_on_random_directions_too(tmp_path: Path) -> None:
     learner = Learner(tmp_path, sample="iris")
     model, path = learned(learner, "species")
     found = look(model, learner, path)
-    assert (len(found["path"]["x"]), found["explained"], found["x"][-1]) == (16, None, 1.0)
+    assert (len(found["path"]["x"]), found["explained"], found["x"][-1]) == (31, None, 1.0)
 
 
 def test_a_surface_is_over_a_sample_of_a_long_table(tmp_path: Path) -> None:
@@ -103,8 +99,6 @@ def test_far_from_the_model_a_loss_that_is_not_finite_is_none(tmp_path: Path) ->
 
 def test_a_neuron_with_a_threshold_has_no_surface(tmp_path: Path) -> None:
     learner = Learner(tmp_path, sample="iris")
-    model, _ = learned(learner, "species")
-    spec = {**model.spec, "network": {**model.spec["network"], "kind": "perceptron"}}
-    stepping = Model(spec, model.encoder, model.target, model.columns, model.theta)
+    made = learner.trained(learner.neuron_plan("species", "perceptron"))
     with pytest.raises(errors.Conflict, match="steps"):
-        look(stepping, learner, None)
+        look(Model.load(made["encoders"], made["weights"]), learner, None)

@@ -20,17 +20,17 @@ MIXED = "words,number,constant,empty,y,c,late\n" + "".join(
 
 
 def test_auto_becomes_documented_choices(tmp_path: Path) -> None:
-    iris = Learner(tmp_path, sample="iris").plan("species").spec
+    iris = Learner(tmp_path, sample="iris").plan("species").spec.to_json()
     assert (iris["task"], iris["network"]["output_activation"], iris["training"]["loss"]) == (
         "classification", "softmax", "cross_entropy",
     )  # fmt: skip
     assert (iris["training"]["batch_size"], iris["training"]["validation_fraction"]) == (32, 0.2)
     mixed = Learner(tmp_path, MIXED)
-    assert mixed.plan("c").spec["features"] == ["number", "y", "late"]
-    assert mixed.plan("c").spec["training"]["loss"] == "binary_cross_entropy"
-    regression = mixed.plan("y").spec
+    assert mixed.plan("c").spec.features == ["number", "y", "late"]
+    assert mixed.plan("c").spec.to_json()["training"]["loss"] == "binary_cross_entropy"
+    regression = mixed.plan("y").spec.to_json()
     assert (regression["task"], regression["network"]["output_activation"]) == ("regression", "linear")
-    tiny = Learner(tmp_path, sample="xor").plan("y").spec["training"]
+    tiny = Learner(tmp_path, sample="xor").plan("y").spec.to_json()["training"]
     assert (tiny["validation_fraction"], tiny["batch_size"]) == (0.0, 4)
 
 

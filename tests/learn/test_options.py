@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from backpropd import errors, nn
-from backpropd.learn import Model
+from backpropd.learn import Model, spec_from_json
 from backpropd.learn.checkpoint import pack, unpack
 from backpropd.tabular import preview_rows
 from tests.learn.learner import Learner, weights_of
@@ -57,7 +57,9 @@ def test_every_hidden_activation_learns(iris: Learner, activation: str) -> None:
 def test_an_option_of_a_layer_changes_the_result_and_survives_the_model(iris: Learner, layer: dict[str, Any]) -> None:
     plain = iris.trained(iris.plan("species", hidden=[HIDDEN]))
     plan = iris.plan("species", hidden=[{**HIDDEN, **layer}])
-    assert {**plan.spec["network"]["hidden"][0], **layer}.keys() == plan.spec["network"]["hidden"][0].keys()
+    assert {**plan.spec.to_json()["network"]["hidden"][0], **layer}.keys() == plan.spec.to_json()["network"]["hidden"][
+        0
+    ].keys()
     made = iris.trained(plan)
     assert made["metrics"]["loss"] != plain["metrics"]["loss"]
     assert made["parameters"] == plan.cost["parameters"]
@@ -81,14 +83,14 @@ def test_the_resolved_initializers_show_their_parameters_and_follow_the_activati
         {"units": 3, "activation": "silu"},
         {"units": 3, "activation": "tanh", "initializer": {"name": "uniform", "low": -1.0}},
     ]
-    network = iris.plan("species", hidden=hidden).spec["network"]
+    network = iris.plan("species", hidden=hidden).spec.to_json()["network"]
     assert [layer["initializer"] for layer in network["hidden"]] == [
         {"name": "normal", "mean": 0.0, "std": 0.05},
         "lecun_normal",
         "he_uniform",
         {"name": "uniform", "low": -1.0, "high": 0.05},
     ]
-    general = iris.plan("species", network={"initializer": "orthogonal"}).spec["network"]
+    general = iris.plan("species", network={"initializer": "orthogonal"}).spec.to_json()["network"]
     assert general["output_initializer"] == general["hidden"][0]["initializer"] == {"name": "orthogonal", "gain": 1.0}
 
 
@@ -105,7 +107,7 @@ def test_the_delta_of_huber_is_shown_and_counts(numbers: Learner) -> None:
     plans = [
         numbers.plan("y", task="regression", loss=loss, epochs=1) for loss in ("huber", {"name": "huber", "delta": 0.1})
     ]
-    assert [plan.spec["training"]["loss"] for plan in plans] == [
+    assert [plan.spec.to_json()["training"]["loss"] for plan in plans] == [
         {"name": "huber", "delta": 1.0},
         {"name": "huber", "delta": 0.1},
     ]
@@ -125,7 +127,7 @@ def test_counts_are_learned_by_poisson_in_their_own_unit(tmp_path: Path) -> None
     rows = "".join(f"{n % 10},{round(math.exp(n % 10 / 3))}\n" for n in range(100))
     learner = Learner(tmp_path, "x,count\n" + rows)
     plan = learner.plan("count", task="regression", loss="poisson", epochs=200)
-    assert plan.spec["network"]["output_activation"] == "exponential"
+    assert plan.spec.to_json()["network"]["output_activation"] == "exponential"
     run = learner.run(plan)
     assert run.training_set.y.max() == 20
     made = learner.trained(plan)
@@ -139,9 +141,8 @@ def test_several_boolean_targets_are_labels(tmp_path: Path) -> None:
     )
     learner = Learner(tmp_path, "x,z,big,late\n" + rows)
     plan = learner.plan(["big", "late"], epochs=150)
-    assert (plan.spec["task"], plan.spec["network"]["output_activation"], plan.spec["network"]["outputs"]) == (
-        "classification", "logistic", 2,
-    )  # fmt: skip
+    network = plan.spec.to_json()["network"]
+    assert (plan.spec.task, network["output_activation"], network["outputs"]) == ("classification", "logistic", 2)
     made = learner.trained(plan)
     assert made["classes"] == ["big", "late"]
     assert made["metrics"]["accuracy"] > 0.95
@@ -153,8 +154,8 @@ def test_several_boolean_targets_are_labels(tmp_path: Path) -> None:
 
 def test_zeros_and_ones_are_labels_when_classification_is_asked_for(tmp_path: Path) -> None:
     learner = Learner(tmp_path, "x,a,b\n" + "".join(f"{n},{n % 2},{n % 3 // 2}\n" for n in range(30)))
-    assert learner.plan(["a", "b"]).spec["task"] == "regression"
-    assert learner.plan(["a", "b"], task="classification").spec["training"]["loss"] == "binary_cross_entropy"
+    assert learner.plan(["a", "b"]).spec.task == "regression"
+    assert learner.plan(["a", "b"], task="classification").spec.to_json()["training"]["loss"] == "binary_cross_entropy"
 
 
 def test_smoothed_labels_keep_the_answers_from_certainty(iris: Learner) -> None:
@@ -171,7 +172,7 @@ def test_smoothed_labels_keep_the_answers_from_certainty(iris: Learner) -> None:
 
 def test_a_column_of_weights_weighs_the_rows_and_is_no_feature(numbers: Learner) -> None:
     plan = numbers.plan("y", task="regression", sample_weight="w", validation_fraction=0.0)
-    assert plan.spec["features"] == ["x", "z"]
+    assert plan.spec.features == ["x", "z"]
     weight = numbers.run(plan).training_set.weight
     assert weight is not None
     assert np.allclose(weight, (1 + np.arange(60) % 4) / 2.5)
@@ -246,7 +247,7 @@ def test_every_optimizer_learns_by_either_engine(iris: Learner, optimizer: dict[
     losses = []
     for engine in ("numpy", "numba"):
         plan = iris.plan("species", optimizer=optimizer, engine=engine, epochs=40)
-        assert set(optimizer) <= set(plan.spec["training"]["optimizer"])
+        assert set(optimizer) <= set(plan.spec.to_json()["training"]["optimizer"])
         made = iris.trained(plan)
         assert made["metrics"]["accuracy"] > 0.85
         losses.append(made["metrics"]["loss"])
@@ -255,7 +256,7 @@ def test_every_optimizer_learns_by_either_engine(iris: Learner, optimizer: dict[
 
 def test_decay_is_adamws_own_unless_it_is_said(iris: Learner) -> None:
     def decay(**changes: Any) -> Any:
-        return iris.plan("species", **changes).spec["training"]["weight_decay"]
+        return iris.plan("species", **changes).spec.to_json()["training"]["weight_decay"]
 
     adamw = {"name": "adamw"}
     assert (decay(optimizer=adamw), decay(optimizer=adamw, weight_decay=0.0), decay()) == (0.01, 0.0, 0.0)
@@ -303,7 +304,7 @@ def test_a_clipped_gradient_moves_theta_by_no_more(iris: Learner, clipped: str) 
 )
 def test_a_schedule_moves_the_learning_rate(iris: Learner, schedule: Any, rates: list[float]) -> None:
     plan = iris.plan("species", schedule=schedule, epochs=4, batch_size="full", optimizer=SGD)
-    assert plan.spec["training"]["schedule"]["name"] == (schedule or {"name": "constant"})["name"]
+    assert plan.spec.to_json()["training"]["schedule"]["name"] == (schedule or {"name": "constant"})["name"]
     epochs, _ = iris.followed(plan)
     assert [epoch.learning_rate / 0.1 for epoch in epochs] == pytest.approx(rates, abs=1e-3)
 
@@ -363,7 +364,7 @@ def test_metrics_come_when_they_are_asked_for_and_first_and_last(iris: Learner) 
 
 def test_automatic_metrics_follow_from_sizes_alone(tmp_path: Path, iris: Learner) -> None:
     def every(**changes: Any) -> int:
-        found: int = iris.plan("species", epochs=1000, **changes).spec["training"]["metrics_every"]
+        found: int = iris.plan("species", epochs=1000, **changes).spec.to_json()["training"]["metrics_every"]
         return found
 
     assert every() == every(seed=7)
@@ -412,12 +413,12 @@ def test_a_column_says_which_rows_are_held_out(tmp_path: Path, held_out: str, ot
     rows = "".join(f"{n},{n % 2},{held_out if n % 5 == 0 else others}\n" for n in range(40))
     learner = Learner(tmp_path, "x,y,part\n" + rows)
     plan = learner.plan("y", validation_column="part")
-    assert plan.spec["features"] == ["x"]
+    assert plan.spec.features == ["x"]
     assert (plan.cost["training_rows"], plan.cost["validation_rows"]) == (32, 8)
-    assert plan.spec["training"]["validation_fraction"] is None
+    assert plan.spec.to_json()["training"]["validation_fraction"] is None
     run = learner.run(plan)
     assert run.validation_set is not None
-    x = run.model_so_far.encoder.column_encoders[0]
+    x = run.untrained.encoder.column_encoders[0]
     assert np.allclose(run.validation_set.x[:, 0] * x.std + x.mean, range(0, 40, 5), atol=1e-4)  # type: ignore[union-attr]
 
 
@@ -431,7 +432,7 @@ def test_another_table_is_validated_on(tmp_path: Path) -> None:
     run = learner.run(plan, validation=other.source)
     assert run.validation_set is not None
     assert (len(run.training_set.x), run.validation_set.y[:, 0].tolist()) == (40, [0, 1] * 5)
-    encoder = run.model_so_far.encoder.column_encoders[0]
+    encoder = run.untrained.encoder.column_encoders[0]
     assert np.allclose(run.validation_set.x[:, 0] * encoder.std + encoder.mean, range(10), atol=1e-4)  # type: ignore[union-attr]
     assert run.validation_set.x[2, 1:].tolist() == [0, 0, 1]  # z is a level that training did not see
 
@@ -451,7 +452,10 @@ def test_a_warm_start_goes_on_where_the_model_was(iris: Learner) -> None:
     plan = iris.plan("species", epochs=60)
     before = iris.trained(plan)
     again = iris.plan("species", model=before, epochs=3)
-    assert (again.spec["network"], again.spec["features"]) == (plan.spec["network"], plan.spec["features"])
+    assert (again.spec.to_json()["network"], again.spec.features) == (
+        plan.spec.to_json()["network"],
+        plan.spec.features,
+    )
     run = iris.run(again, warm_start=before)
     assert run.network.evaluate(run.state.theta, run.training_set)[0] == before["metrics"]["loss"]
     assert next(iter(run.epochs())).loss < 0.2
@@ -531,19 +535,21 @@ def test_a_job_and_a_model_of_before_these_options_still_work(iris: Learner) -> 
         "dtype",
         "engine",
     }
-    training = {name: value for name, value in plan.spec["training"].items() if name in old}
+    training = {name: value for name, value in plan.spec.to_json()["training"].items() if name in old}
     training["optimizer"] = {"name": "adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
     hidden = [
         {name: layer[name] for name in ("units", "activation", "initializer")}
-        for layer in plan.spec["network"]["hidden"]
+        for layer in plan.spec.to_json()["network"]["hidden"]
     ]
-    plan.spec.update(training=training, network={**plan.spec["network"], "hidden": hidden})
-    before = iris.trained(plan)
+    spec = plan.spec.to_json()
+    old_spec = {**spec, "training": training, "network": {**spec["network"], "hidden": hidden}}
+    before = iris.trained(plan._replace(spec=spec_from_json(old_spec)))
+    before["encoders"] = {**before["encoders"], "spec": old_spec}
     assert before["sha256"] == now["sha256"]
     rows = preview_rows(iris.path, 3)
     answers = [Model.load(made["encoders"], made["weights"]).predict(rows) for made in (before, now)]
     assert answers[0] == answers[1]
-    assert iris.plan("species", model=before).spec["network"]["hidden"][0]["dropout"] == 0.0
+    assert iris.plan("species", model=before).spec.to_json()["network"]["hidden"][0]["dropout"] == 0.0
 
 
 # ── reports ──────────────────────────────────────────────────────────────────────────────────────────────────────

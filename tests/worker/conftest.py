@@ -68,10 +68,10 @@ class Shop:
             "engine": "auto",
             **training,
         }
-        wanted = {"target": target, "features": None, "task": "auto", "network": {**network, "hidden": hidden}}
-        limits = learn.Limits(ENDLESS, 1_000_000, 100_000_000)
-        plan = learn.resolve({**wanted, "training": settings}, self.columns, self.info.rows, limits)
-        about: dict[str, Any] = {"name": None, "priority": priority, "meta": {}, "spec": plan.spec, "epochs": epochs}
+        request = learn.JobRequest.from_json(target=target, network={**network, "hidden": hidden}, training=settings)
+        table = learn.TableDescription.from_json(self.columns, self.info.rows)
+        spec = learn.resolve(request, table, learn.Limits(ENDLESS, 1_000_000, 100_000_000)).spec.to_json()
+        about: dict[str, Any] = {"name": None, "priority": priority, "meta": {}, "spec": spec, "epochs": epochs}
         with self.database.write() as session:
             return submission.submit(session, TENANT, dataset_id=self.dataset_id, **about).job.id
 

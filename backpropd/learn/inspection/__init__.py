@@ -1,4 +1,4 @@
-"""A trained model looked at from inside, in the table's own columns: response curves, loss surfaces, traces.
+"""Inspections of a trained model in the columns of its table: response curves, loss surfaces, traces.
 
-What only needs arrays belongs to `backpropd.nn.inspection`; routes and pictures belong to the service.
+What needs arrays alone belongs to `backpropd.nn.inspection`; routes and pictures belong to the service.
 """

@@ -1,4 +1,4 @@
-"""A model's output against one of its features, the others held: a step, a sigmoid, or whatever was learned."""
+"""A model's output against one of its features, the others held constant: a step, a sigmoid, or another curve."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import numpy as np
 from backpropd import errors
 from backpropd.errors import Problem, pointer
 from backpropd.learn.model import Model
-from backpropd.learn.neurons import BOOLEAN_KINDS
-from backpropd.learn.resolve.columns import is_truth
+from backpropd.learn.tables import is_boolean
 from backpropd.tabular import ColumnInfo
 
 
-def curve_of(
+def response_curve(
     model: Model,
     feature: str | None,
     points: int,
@@ -30,18 +29,18 @@ def curve_of(
     most frequent value. h has a number for each x: the probability of the second of two classes, or of each of more;
     a regression's value, which may not be finite far out. Raises `errors.Invalid` with the parameter's pointer.
     """
-    info = _chosen(model, feature)
+    info = _feature(model, feature)
     x = _grid(model, info, points, start, stop)
     held = _held(model, info, hold)
     rows = [[value if each is info else held[each.name] for each in model.encoder.infos] for value in x]
     try:
         predictions = model.predict(rows)
     except errors.Invalid as error:
-        raise _about_held(error, model) from error
-    return {"feature": info.name, "x": x, "outputs": _outputs(predictions, model.spec["target"]), "held": held}
+        raise _held_error(error, model) from error
+    return {"feature": info.name, "x": x, "outputs": _outputs(predictions, model.spec.target), "held": held}
 
 
-def _chosen(model: Model, feature: str | None) -> ColumnInfo:
+def _feature(model: Model, feature: str | None) -> ColumnInfo:
     infos = {info.name: info for info in model.encoder.infos}
     listed = ", ".join(list(infos)[:50])
     if feature is None:
@@ -59,13 +58,13 @@ def _chosen(model: Model, feature: str | None) -> ColumnInfo:
 
 
 def _grid(model: Model, info: ColumnInfo, points: int, start: float | None, stop: float | None) -> list[Any]:
-    if info.kind == "number" and model.spec["network"]["kind"] not in BOOLEAN_KINDS:
+    if info.kind == "number" and not model.spec.takes_booleans:
         return _numbers(model, info, points, start, stop)
     values = sorted(_encoder(model, info)["levels"]) if info.kind == "category" else [0, 1]
     for name, end in (("from", start), ("to", stop)):
         if end is not None:
             raise errors.Invalid(
-                f"{info.name!r} is no line of numbers here, it has {len(values)} values: leave {name} out",
+                f"{info.name!r} has {len(values)} values, and no range: leave {name} out",
                 pointer=f"/{name}",
             )
     return values
@@ -76,7 +75,7 @@ def _numbers(model: Model, info: ColumnInfo, points: int, start: float | None, s
     low, high = low if start is None else start, high if stop is None else stop
     if low >= high:
         raise errors.Invalid(
-            f"the curve would go from {low:g} to {high:g}: let from be less than to",
+            f"the curve would go from {low:g} to {high:g}: from must be less than to",
             pointer="/to" if start is None else "/from",
         )
     grid: list[float] = np.linspace(low, high, points).tolist()
@@ -84,7 +83,7 @@ def _numbers(model: Model, info: ColumnInfo, points: int, start: float | None, s
 
 
 def _range(model: Model, info: ColumnInfo) -> tuple[float, float]:
-    """From the column's least to its largest value; three deviations about the mean where a model knows no more."""
+    """The column's minimum and maximum, or three deviations around the mean where the model has no statistics."""
     low, high = info.statistics.get("min"), info.statistics.get("max")
     if low is None or high is None or low == high:
         encoder = _encoder(model, info)
@@ -99,39 +98,37 @@ def _encoder(model: Model, info: ColumnInfo) -> Mapping[str, Any]:
     return encoder
 
 
-# ── what is held ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the held values ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _held(model: Model, chosen: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
-    others = {info.name: info for info in model.encoder.infos if info is not chosen}
+def _held(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
+    others = {info.name: info for info in model.encoder.infos if info is not varied}
     for name in hold:
         if name not in others:
             raise errors.UnknownColumn(
-                f"{name!r} is no feature that can be held here; those are: {', '.join(list(others)[:50])}",
+                f"{name!r} is not one of the features to hold, which are: {', '.join(list(others)[:50])}",
                 pointer=pointer("hold", name),
             )
-    return {name: hold[name] if name in hold else _usual(model, info) for name, info in others.items()}
+    return {name: hold[name] if name in hold else _default(model, info) for name, info in others.items()}
 
 
-def _usual(model: Model, info: ColumnInfo) -> Any:
+def _default(model: Model, info: ColumnInfo) -> Any:
     """The mean of numbers in training; of anything else the most frequent value, 0 and 1 included."""
     if info.kind == "number":
-        return round(info.statistics["mean"]) if is_truth(info) else _encoder(model, info)["mean"]
+        return round(info.statistics["mean"]) if is_boolean(info) else _encoder(model, info)["mean"]
     levels = info.statistics.get("levels")
     if not levels:
         raise errors.Invalid(
-            f"the model, an old one, does not know what is usual for {info.name!r}: hold it at a value",
+            f"the model, an old one, has no default for {info.name!r}: hold it at a value",
             pointer=pointer("hold", info.name),
         )
     return levels[0]["value"]
 
 
-def _about_held(error: errors.Invalid, model: Model) -> errors.Invalid:
-    """The same error with the pointers of the held values: the grid's own are always right."""
-    places = {each.pointer.split("/")[3]: each.detail for each in error.problems}
-    problems = [
-        Problem(pointer("hold", model.encoder.infos[int(place)].name), detail) for place, detail in places.items()
-    ]
+def _held_error(error: errors.Invalid, model: Model) -> errors.Invalid:
+    """The same error with the pointers of the held values: those of the grid are always valid."""
+    details = {int(each.pointer.split("/")[3]): each.detail for each in error.problems}  # by the feature's index
+    problems = [Problem(pointer("hold", model.encoder.infos[index].name), detail) for index, detail in details.items()]
     return error.from_problems(problems)
 
 

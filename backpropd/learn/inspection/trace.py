@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from backpropd import errors, nn
-from backpropd.errors import Problem
-from backpropd.learn.build import is_multi_label, network_spec
-from backpropd.learn.json_arrays import lists
-from backpropd.learn.model import Array, Model
-from backpropd.learn.neuron_model import NeuronModel
-from backpropd.nn.inspection.trace import LayerTrace, ModelTrace, trace_neuron
-from backpropd.nn.inspection.trace import trace as trace_network
+from backpropd.errors import Problem, pointer
+from backpropd.learn.inspection.nested_lists import nested_lists
+from backpropd.learn.kinds.kind import Array
+from backpropd.learn.model import Model
+from backpropd.nn.inspection.trace import LayerTrace, ModelTrace
 from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, table_from_json_rows
 from backpropd.tabular.table import CategoricalColumn
 
-USUAL_RATE = 0.1  # for a model whose optimizer has no learning rate of its own
+DEFAULT_RATE = 0.1  # for a model whose optimizer has no learning rate of its own
 
 
 def trace(
@@ -27,7 +26,7 @@ def trace(
     targets: Sequence[Any] | None = None,
     learning_rate: float | None = None,
     *,
-    most_numbers: int,
+    max_numbers: int,
 ) -> dict[str, Any]:
     """`{"loss", "input", "layers", "update"}` of the model as it predicts, in float64 whatever it was trained in.
 
@@ -36,41 +35,33 @@ def trace(
     are None. The update is by how much one step of plain gradient descent would change each parameter, with the
     `learning_rate` given or else the job's optimizer's.
 
-    Raises `errors.Invalid` with the pointer of all that is wrong, and when the answer would have more than
-    `most_numbers` numbers.
+    Raises `errors.Invalid` with the pointers of everything that is wrong, and for an answer of more than `max_numbers`
+    numbers.
     """
     model = _in_float64(model)
     x = model.encode(rows)
     y = None if targets is None else model.encode_target(_target_table(model, targets, len(rows)))
-    rate = learning_rate or model.spec["training"].get("optimizer", {}).get("learning_rate", USUAL_RATE)
-    if isinstance(model, NeuronModel):
-        neuron = model.neuron_with(learning_rate)
-        _refuse_many(neuron.layout, len(rows), neuron.layout.size, most_numbers)
-        tracing = trace_neuron(neuron, _flat(model, neuron.layout), x, y)
-        return _shown(tracing, x, ["step"] * len(tracing.layers), rate)
-    network = nn.Network(network_spec(model.spec, model.encoder.width))
-    _refuse_many(network.layout, len(rows), sum(layer.units for layer in network.spec.layers), most_numbers)
-    tracing = trace_network(network, _flat(model, network.layout), x, y, rate)
-    return _shown(tracing, x, [layer.activation for layer in network.spec.layers], rate)
-
-
-def _flat(model: Model, layout: nn.Layout) -> Array:
-    return np.concatenate([model.theta[name].ravel() for name in layout.shapes])
+    rate = learning_rate or model.spec.training.learning_rate or DEFAULT_RATE
+    network = model.network
+    _check_size(network.layout, len(rows), max_numbers)
+    tracing = network.trace(model.flat_theta(network.layout), x, y, rate)
+    return _to_json(tracing, x, network.activations, rate)
 
 
 def _in_float64(model: Model) -> Model:
     """The same model, with encoders and a network of float64."""
-    spec = {**model.spec, "training": {**model.spec["training"], "dtype": "float64"}}
+    spec = replace(model.spec, training=replace(model.spec.training, dtype="float64"))
     encoder = FeatureEncoder(model.encoder.infos, model.encoder.column_encoders, np.dtype(np.float64))
-    return type(model)(spec, encoder, model.target, model.columns, model.theta)
+    return replace(model, spec=spec, encoder=encoder)
 
 
-def _refuse_many(layout: nn.Layout, rows: int, units: int, most: int) -> None:
-    numbers = 2 * layout.size + rows * (next(iter(layout.shapes.values()))[0] + 4 * units)
-    if numbers > most:
+def _check_size(layout: nn.Layout, rows: int, max_numbers: int) -> None:
+    weights = [shape for shape in layout.shapes.values() if len(shape) == 2]  # (fan_in, units) of each layer
+    numbers = 2 * layout.size + rows * (weights[0][0] + 4 * sum(units for _, units in weights))
+    if numbers > max_numbers:
         raise errors.Invalid(
-            f"the trace of {rows} rows through {layout.size} parameters would have {numbers} numbers, and "
-            f"{most} are the most: send fewer rows, or look at a smaller network",
+            f"the trace of {rows} rows through {layout.size} parameters would have {numbers} numbers, and the limit is "
+            f"{max_numbers}: send fewer rows, or trace a smaller network",
             pointer="/rows",
         )
 
@@ -82,18 +73,18 @@ def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
     """The targets as typed columns, none of them missing."""
     if len(targets) != rows:
         raise errors.Invalid(f"{len(targets)} targets came for {rows} rows: send one for each", pointer="/targets")
-    names = model.spec["target"]
+    names = model.spec.target
     infos = [ColumnInfo(name, _kind(model), 0, None) for name in names]
     bare = len(names) == 1 and not any(isinstance(target, list | dict) for target in targets)
     cells = [[target] for target in targets] if bare else targets
     try:
         table = table_from_json_rows(cells, infos, names)
     except errors.Invalid as error:
-        problems = [Problem(_place(each.pointer, bare), each.detail) for each in error.problems]
+        problems = [Problem(_target_pointer(each.pointer, bare), each.detail) for each in error.problems]
         raise errors.Invalid.from_problems(problems) from error
     if problems := [
-        Problem(_place(f"/rows/{row}/{name if isinstance(cells[row], dict) else place}", bare), detail)
-        for place, name in enumerate(names)
+        Problem(_target_pointer(pointer("rows", row, name if isinstance(cells[row], dict) else index), bare), detail)
+        for index, name in enumerate(names)
         for row, detail in _unknown(model, table.columns[name])
     ]:
         raise errors.Invalid.from_problems(problems)
@@ -101,15 +92,16 @@ def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
 
 
 def _kind(model: Model) -> str:
-    if model.spec["task"] == "regression":
+    """The kind of the target columns."""
+    if model.spec.task == "regression":
         return "number"
-    if is_multi_label(model.spec):
+    if model.spec.is_multi_label:
         return "boolean"
     return "boolean" if set(model.target.labels or ()) <= {"true", "false"} else "category"
 
 
 def _unknown(model: Model, column: Array | CategoricalColumn) -> list[tuple[int, str]]:
-    """The rows whose target is missing, or a label that the model does not know, and what to say of them."""
+    """The rows whose target is missing or an unknown label, each with a message."""
     if not isinstance(column, CategoricalColumn):
         return [(row, "give a number: a target cannot be missing") for row in np.flatnonzero(np.isnan(column)).tolist()]
     labels = model.target.labels or ["false", "true"]
@@ -123,8 +115,8 @@ def _unknown(model: Model, column: Array | CategoricalColumn) -> list[tuple[int,
     return found
 
 
-def _place(pointer: str, bare: bool) -> str:
-    """A pointer into the targets, from one into rows: a target that came bare is no row of one cell."""
+def _target_pointer(pointer: str, bare: bool) -> str:
+    """The pointer to a target, from that to its cell in rows: a `bare` target is a value, not a row of one cell."""
     _, _, row, *cell = pointer.split("/")
     return "/".join(["", "targets", row, *([] if bare else cell)])
 
@@ -132,14 +124,14 @@ def _place(pointer: str, bare: bool) -> str:
 # ── the answer ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _shown(tracing: ModelTrace, x: Array, activations: Sequence[str], learning_rate: float) -> dict[str, Any]:
+def _to_json(tracing: ModelTrace, x: Array, activations: Sequence[str], learning_rate: float) -> dict[str, Any]:
     layers = [
         {"name": f"layers.{index}", "activation": activation, **_layer(layer)}
         for index, (activation, layer) in enumerate(zip(activations, tracing.layers, strict=True))
     ]
-    loss = None if tracing.loss is None else lists(tracing.loss)
+    loss = None if tracing.loss is None else nested_lists(tracing.loss)
     update = None if tracing.update is None else {"learning_rate": learning_rate, **_by_name(tracing.update)}
-    return {"loss": loss, "input": lists(x), "layers": layers, "update": update}
+    return {"loss": loss, "input": nested_lists(x), "layers": layers, "update": update}
 
 
 def _layer(layer: LayerTrace) -> dict[str, Any]:
@@ -148,4 +140,4 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
 
 
 def _by_name(arrays: Mapping[str, Array | None]) -> dict[str, Any]:
-    return {name: None if array is None else lists(array) for name, array in arrays.items()}
+    return {name: None if array is None else nested_lists(array) for name, array in arrays.items()}

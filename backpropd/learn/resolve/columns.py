@@ -1,41 +1,32 @@
-"""What is learned from what: the target, the features, the task, and the columns that have another part to play."""
+"""The roles of the columns: the target, the features, the task, and the sample weight."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
 
 from backpropd import errors, tabular
 from backpropd.errors import Problem
+from backpropd.learn.kinds.feedforward import FeedforwardSpec
+from backpropd.learn.request import TrainingOptions
+from backpropd.learn.tables import TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo
 
-MOST_CLASS_NUMBERS = 20
-MOST_CLASSES = 1000
+MAX_CLASS_NUMBERS = 20  # different whole numbers that are still taken for classes
+MAX_CLASSES = 1000
+MAX_LISTED = 50  # columns named in a message
 
 
-class TableInfo(NamedTuple):
-    """A table as the store describes it."""
-
-    columns: Sequence[Mapping[str, Any]]
-    rows: int
-
-    @property
-    def infos(self) -> dict[str, ColumnInfo]:
-        """The columns by name."""
-        return {column["name"]: ColumnInfo.from_json(column) for column in self.columns}
-
-
-def resolve_target(wanted: str | list[str], infos: Mapping[str, ColumnInfo], rows: int) -> list[str]:
-    """The targets' names. Raises `errors.Invalid` and its kin for what cannot be learned."""
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
+def resolve_target(requested: str | Sequence[str], table: TableDescription) -> list[str]:
+    """The names of the targets. Raises `errors.Invalid` and subclasses for what cannot be learned."""
+    names = [requested] if isinstance(requested, str) else list(requested)
     for index, name in enumerate(names):
-        pointer = "/target" if isinstance(wanted, str) else f"/target/{index}"
-        refuse_unknown(name, infos, pointer)
+        pointer = "/target" if isinstance(requested, str) else f"/target/{index}"
+        check_known(name, table.columns, pointer)
         if names.index(name) != index:
             raise errors.Invalid(f"the target {name!r} is listed twice: name it once", pointer=pointer)
-        if infos[name].missing == rows:
+        if table.columns[name].missing == table.rows:
             raise errors.AllMissing(f"the target {name!r} has no values: choose another", pointer=pointer)
-        if infos[name].kind == "text":
+        if table.columns[name].kind == "text":
             raise errors.UnusableColumn(
                 f"the target {name!r} is free text (nearly every row has its own): choose a column with numbers, or "
                 "with few different values",
@@ -44,43 +35,48 @@ def resolve_target(wanted: str | list[str], infos: Mapping[str, ColumnInfo], row
     return names
 
 
-def refuse_unknown(name: str, infos: Mapping[str, ColumnInfo], pointer: str) -> None:
-    """Raises `errors.UnknownColumn`, which lists the columns."""
-    if name not in infos:
-        listed = ", ".join(list(infos)[:50]) + (", …" if len(infos) > 50 else "")
+def check_known(name: str, columns: Mapping[str, ColumnInfo], pointer: str) -> None:
+    """Raises `errors.UnknownColumn`, which lists the columns, for a name that is none of them."""
+    if name not in columns:
+        listed = ", ".join(list(columns)[:MAX_LISTED]) + (", …" if len(columns) > MAX_LISTED else "")
         raise errors.UnknownColumn(f"there is no column {name!r}; the columns are: {listed}", pointer=pointer)
 
 
-def taken(target: Sequence[str], training: Mapping[str, Any]) -> dict[str, str]:
-    """The columns that are no features, each with what it is instead."""
-    others = {training.get(field): f"the {field}" for field in ("sample_weight", "validation_column")}
-    return {**{name: what for name, what in others.items() if name}, **dict.fromkeys(target, "a target")}
+def other_roles(target: Sequence[str], options: TrainingOptions) -> dict[str, str]:
+    """The columns that are no features, each with its role."""
+    roles = {options.sample_weight: "the sample_weight", options.validation_column: "the validation_column"}
+    return {**{name: role for name, role in roles.items() if name}, **dict.fromkeys(target, "a target")}
 
 
 def resolve_features(
-    wanted: list[str] | None, taken: Mapping[str, str], infos: Mapping[str, ColumnInfo], rows: int
+    requested: Sequence[str] | None, other_roles: Mapping[str, str], table: TableDescription
 ) -> list[str]:
-    """The features' names: those that were asked for, or all that can be learned from and are not taken."""
-    if wanted is None:
-        found = [name for name in infos if name not in taken and _why_useless(infos[name], rows) is None]
+    """The names of the features: those requested, or every usable column without another role.
+
+    Raises `errors.Invalid` and its subclasses for columns that cannot be features.
+    """
+    if requested is None:
+        found = [name for name in table.columns if name not in other_roles and _why_unusable(name, table) is None]
         if not found:
             raise errors.UnusableColumn(
                 "no column is left to learn from: each is a target, free text, empty or constant", pointer="/features"
             )
         return found
-    for index, name in enumerate(wanted):
+    for index, name in enumerate(requested):
         pointer = f"/features/{index}"
-        refuse_unknown(name, infos, pointer)
-        if name in taken or wanted.index(name) != index:
-            what = taken.get(name, "listed before")
-            raise errors.Invalid(f"{name!r} is {what}: leave it out here", pointer=pointer)
-        if why := _why_useless(infos[name], rows):
-            raise why[0](f"the feature {name!r} {why[1]}: leave it out", problems=[Problem(pointer, why[1])])
-    return wanted
+        check_known(name, table.columns, pointer)
+        if name in other_roles or requested.index(name) != index:
+            role = other_roles.get(name, "listed before")
+            raise errors.Invalid(f"{name!r} is {role}: leave it out here", pointer=pointer)
+        if reason := _why_unusable(name, table):
+            error, why = reason
+            raise error(f"the feature {name!r} {why}: leave it out", problems=[Problem(pointer, why)])
+    return list(requested)
 
 
-def _why_useless(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], str] | None:
-    if info.missing == rows:
+def _why_unusable(name: str, table: TableDescription) -> tuple[type[errors.Invalid], str] | None:
+    info = table.columns[name]
+    if info.missing == table.rows:
         return errors.AllMissing, "has no values"
     if info.kind == "text":
         return errors.UnusableColumn, "is free text"
@@ -89,58 +85,61 @@ def _why_useless(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], str
     return None
 
 
-def check_sample_weight(name: str | None, infos: Mapping[str, ColumnInfo], target: Sequence[str]) -> None:
-    """Raises `errors.Invalid` and its kin for a column that cannot say what rows weigh."""
+def check_sample_weight(name: str | None, columns: Mapping[str, ColumnInfo], target: Sequence[str]) -> None:
+    """Raises `errors.Invalid` and its subclasses for a column that cannot be the weights of the rows."""
     pointer = "/training/sample_weight"
     if name is None:
         return
-    refuse_unknown(name, infos, pointer)
-    info = infos[name]
+    check_known(name, columns, pointer)
+    info = columns[name]
     if name in target:
-        raise errors.Invalid(f"{name!r} is a target: it cannot say what rows weigh, too", pointer=pointer)
+        raise errors.Invalid(f"{name!r} is a target: it cannot be the sample_weight, too", pointer=pointer)
     if info.kind != "number" or info.missing:
         raise errors.UnusableColumn(
             f"the sample_weight {name!r} must be a number in every row: it is of kind {info.kind}, and missing in "
             f"{info.missing} rows",
             pointer=pointer,
         )
-    if info.statistics["min"] < 0 or info.statistics["max"] == 0:
+    low, high = info.statistics["min"], info.statistics["max"]
+    if low < 0 or high == 0:
         raise errors.Invalid(
-            f"the sample_weight {name!r} runs from {info.statistics['min']:g} to {info.statistics['max']:g}: no weight "
-            "may be negative, and one must be above 0",
+            f"the sample_weight {name!r} runs from {low:g} to {high:g}: no weight may be negative, and one must be "
+            "above 0",
             pointer=pointer,
         )
 
 
-def resolve_task(wanted: str, targets: Sequence[ColumnInfo]) -> str:
-    """Classification or regression. Raises `errors.Invalid` and its kin for targets that do not fit."""
-    if wanted == "auto":
-        wanted = "classification" if looks_like_classes(targets) else "regression"
-    if wanted == "regression":
-        _refuse_numbers(targets)
+def resolve_task(requested: str, targets: Sequence[ColumnInfo]) -> str:
+    """Classification or regression. Raises `errors.Invalid` and its subclasses for targets that do not fit."""
+    task = requested
+    if requested == "auto":
+        task = "classification" if looks_like_classes(targets) else "regression"
+    if task == "regression":
+        _check_numbers(targets)
     elif len(targets) == 1:
-        _refuse_classes(targets[0])
+        _check_classes(targets[0])
     else:
-        _refuse_labels(targets)
-    return wanted
+        _check_labels(targets)
+    return task
 
 
 def looks_like_classes(targets: Sequence[ColumnInfo]) -> bool:
+    """Whether `auto` means classification: one target of words or of few whole numbers, or booleans alone."""
     if len(targets) > 1:
         return all(info.kind == "boolean" for info in targets)
     (info,) = targets
     if info.kind != "number":
         return True
-    few = info.distinct is not None and info.distinct <= MOST_CLASS_NUMBERS
+    few = info.distinct is not None and info.distinct <= MAX_CLASS_NUMBERS
     return few and bool(info.statistics.get("whole"))
 
 
-def _refuse_numbers(targets: Sequence[ColumnInfo]) -> None:
+def _check_numbers(targets: Sequence[ColumnInfo]) -> None:
     for info in targets:
         if info.kind != "number":
             raise errors.UnusableColumn(
                 f"the target {info.name!r} is of kind {info.kind}, and regression needs numbers: choose another, or "
-                'ask for "task": "classification"',
+                'request "task": "classification"',
                 pointer="/target",
             )
         if info.distinct == 1:
@@ -149,48 +148,40 @@ def _refuse_numbers(targets: Sequence[ColumnInfo]) -> None:
             )
 
 
-def _refuse_labels(targets: Sequence[ColumnInfo]) -> None:
+def _check_labels(targets: Sequence[ColumnInfo]) -> None:
     for index, info in enumerate(targets):
         pointer = f"/target/{index}"
-        if not is_truth(info):
+        if not is_boolean(info):
             raise errors.UnusableColumn(
-                f"the target {info.name!r} is not boolean, nor 0 and 1: of several targets of a classification each is "
-                "a label that a row has or has not",
+                f"the target {info.name!r} is not boolean, nor 0 and 1: a classification with several targets needs "
+                "boolean ones",
                 pointer=pointer,
             )
-        _refuse_one_class(info, pointer)
+        _check_several_classes(info, pointer)
 
 
-def is_truth(info: ColumnInfo) -> bool:
-    """Whether a column is boolean, or numbers that are all 0 or 1."""
-    whole, numbers = info.statistics.get("whole"), info.statistics
-    return info.kind == "boolean" or bool(whole and numbers["min"] >= 0 and numbers["max"] <= 1)
-
-
-def _refuse_one_class(info: ColumnInfo, pointer: str) -> None:
+def _check_several_classes(info: ColumnInfo, pointer: str) -> None:
     if info.distinct == 1:
-        raise errors.OneClass(
-            f"the target {info.name!r} has one class only: there is nothing to tell apart", pointer=pointer
-        )
+        raise errors.OneClass(f"the target {info.name!r} has one class only: nothing to learn", pointer=pointer)
 
 
-def _refuse_classes(info: ColumnInfo) -> None:
-    _refuse_one_class(info, "/target")
-    if info.distinct is None or info.distinct > MOST_CLASSES:
+def _check_classes(info: ColumnInfo) -> None:
+    _check_several_classes(info, "/target")
+    if info.distinct is None or info.distinct > MAX_CLASSES:
         raise errors.UnusableColumn(
-            f"the target {info.name!r} has more than {MOST_CLASSES} values: ask for regression, or group them",
+            f"the target {info.name!r} has more than {MAX_CLASSES} values: request regression, or group them",
             pointer="/target",
         )
 
 
-def outputs_of(task: str, targets: Sequence[ColumnInfo]) -> int:
-    """How many numbers the answer has: classes for classification by one target, else targets."""
-    return targets[0].distinct or 0 if task == "classification" and len(targets) == 1 else len(targets)
+def output_count(task: str, targets: Sequence[ColumnInfo]) -> int:
+    """The numbers of an answer: one a class for classification by one target, else one a target."""
+    return targets[0].level_count if task == "classification" and len(targets) == 1 else len(targets)
 
 
-def width_of(infos: Mapping[str, ColumnInfo], features: Sequence[str]) -> int:
-    """At most how many inputs the features become."""
-    return tabular.max_width([infos[name] for name in features])
+def max_width(columns: Mapping[str, ColumnInfo], features: Sequence[str]) -> int:
+    """The most inputs that the features may become."""
+    return tabular.max_width([columns[name] for name in features])
 
 
 def labels_of(info: ColumnInfo) -> set[str] | None:
@@ -198,46 +189,41 @@ def labels_of(info: ColumnInfo) -> set[str] | None:
     return {level["value"] for level in info.statistics["levels"]} if "levels" in info.statistics else None
 
 
-def check_other_table(
-    spec: Mapping[str, Any], infos: Mapping[str, ColumnInfo], others: Mapping[str, ColumnInfo]
+def check_validation_table(
+    spec: FeedforwardSpec, columns: Mapping[str, ColumnInfo], others: Mapping[str, ColumnInfo]
 ) -> None:
     """Raises `errors.Invalid` where a validation dataset lacks a column, or has one that does not fit."""
-    names = [*spec["features"], *spec["target"]]
-    if weight := spec["training"]["sample_weight"]:
+    names, pointer = [*spec.features, *spec.target], "/training/validation_dataset_id"
+    if weight := spec.training.sample_weight:
         names.append(weight)
         if weight in others:
-            check_sample_weight(weight, others, spec["target"])
-    pointer = "/training/validation_dataset_id"
-    refuse_unfitting(names, infos, others, pointer, "the validation dataset")
-    if spec["task"] == "classification":
-        _refuse_other_answers(spec["target"], infos, others, pointer)
-
-
-def _refuse_other_answers(
-    target: Sequence[str], infos: Mapping[str, ColumnInfo], others: Mapping[str, ColumnInfo], pointer: str
-) -> None:
-    if len(target) == 1:
-        refuse_new_classes(labels_of(infos[target[0]]), others[target[0]], pointer)
-    elif numbers := [name for name in target if not is_truth(others[name])]:
+            check_sample_weight(weight, others, spec.target)
+    check_columns_fit(names, columns, others, pointer, "the validation dataset")
+    if spec.task != "classification":
+        return
+    if not spec.is_multi_label:
+        (name,) = spec.target
+        check_known_classes(labels_of(columns[name]), others[name], pointer)
+    elif numbers := [name for name in spec.target if not is_boolean(others[name])]:
         raise errors.Invalid(
             f"the target {numbers[0]!r} is not boolean, nor 0 and 1, in the validation dataset", pointer=pointer
         )
 
 
-def refuse_unfitting(
+def check_columns_fit(
     names: Sequence[str],
-    infos: Mapping[str, ColumnInfo],
+    columns: Mapping[str, ColumnInfo],
     others: Mapping[str, ColumnInfo],
     pointer: str,
-    what: str,
+    table: str,
 ) -> None:
-    """Raises `errors.Invalid` where `others`, which are of `what`, lack columns or have them of another kind."""
+    """Raises `errors.Invalid` where `others`, the columns of `table`, lack some of these or have another kind."""
     problems = []
     for name in names:
         if name not in others:
-            problems.append(Problem(pointer, f"{what} has no column {name!r}: choose one with the same columns"))
-        elif not _fits(infos[name].kind, others[name].kind):
-            kinds = f"is of kind {others[name].kind} in {what}, and must be of kind {infos[name].kind}"
+            problems.append(Problem(pointer, f"{table} has no column {name!r}: choose one with the same columns"))
+        elif not _fits(columns[name].kind, others[name].kind):
+            kinds = f"is of kind {others[name].kind} in {table}, and must be of kind {columns[name].kind}"
             problems.append(Problem(pointer, f"the column {name!r} {kinds}: choose one with the same columns"))
     if problems:
         raise errors.Invalid.from_problems(problems)
@@ -248,8 +234,8 @@ def _fits(kind: str, other: str) -> bool:
     return other == kind or (kind == "category" and other != "number")
 
 
-def refuse_new_classes(known: set[str] | None, other: ColumnInfo, pointer: str) -> None:
-    """Raises `errors.Invalid` for a class that `other` has and that is not `known`, as far as that can be seen."""
+def check_known_classes(known: set[str] | None, other: ColumnInfo, pointer: str) -> None:
+    """Raises `errors.Invalid` for a class of `other` that is not `known`, where both lists are known."""
     found = labels_of(other)
     if known is not None and found is not None and (new := sorted(found - known)):
         raise errors.Invalid(

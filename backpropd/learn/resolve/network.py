@@ -1,4 +1,4 @@
-"""The layers of a feed-forward network and the loss that goes with its outputs."""
+"""The layers of a feed-forward network, and the loss that goes with its output activation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backpropd import errors, nn
-from backpropd.learn.build import loss_name
+from backpropd.learn.kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
+from backpropd.learn.named_json import from_named, to_named, to_shortest
+from backpropd.nn.feedforward.losses import Loss
 from backpropd.tabular import ColumnInfo
 
 TASKS: dict[nn.Task, str] = {
@@ -14,102 +16,87 @@ TASKS: dict[nn.Task, str] = {
     "multi_label": "classification with several targets",
     "regression": "regression",
 }
+"""The tasks of `nn`, as messages name them."""
 
 
 def resolve_network(
-    wanted: Mapping[str, Any], loss: Any, task: str, target: Sequence[str], outputs: int
-) -> tuple[dict[str, Any], Any]:
-    """The network with every `auto` decided, and the loss with its parameters."""
+    requested: Mapping[str, Any], loss: Loss | None, task: str, target: Sequence[str], outputs: int
+) -> tuple[FeedforwardNetwork, Loss]:
+    """The network and the loss with every `auto` decided. Raises `errors.Invalid` for what does not go together."""
     answer: nn.Task = "regression" if task == "regression" else "classification" if len(target) == 1 else "multi_label"
-    name = loss if isinstance(loss, str) else loss["name"]
-    activation = wanted["output_activation"]
+    activation = requested["output_activation"]
     if activation == "auto":
-        activation = _output_activation(answer, outputs, name)
-    if activation not in (outputs_for := _outputs_for(answer)):
+        activation = _output_activation(answer, outputs, loss)
+    if activation not in (fitting := _output_activations(answer)):
         raise errors.Invalid(
-            f"{TASKS[answer]} needs the output activation {' or '.join(outputs_for)}: use one of them, or auto",
+            f"{TASKS[answer]} needs the output activation {' or '.join(fitting)}: use one of them, or auto",
             pointer="/network/output_activation",
         )
-    units = 1 if answer == "classification" and outputs == 2 and activation == "logistic" else outputs
-    general = wanted["initializer"]
-    network = {
-        "kind": wanted["kind"],
-        "hidden": [_layer(layer, general) for layer in wanted["hidden"]],
-        "output_activation": activation,
-        "outputs": units,
-        "initializer": general if general == "auto" else with_parameters(general),
-        "output_initializer": _initializer(None, general, activation),
-    }
-    return network, _loss(loss, name, answer, activation)
+    default = requested["initializer"]
+    network = FeedforwardNetwork(
+        hidden=[_layer(layer, default) for layer in requested["hidden"]],
+        output_activation=activation,
+        outputs=1 if answer == "classification" and outputs == 2 and activation == "logistic" else outputs,
+        initializer=default if default == "auto" else with_parameters(default),
+        output_initializer=_initializer(None, default, activation),
+    )
+    return network, _loss(loss, answer, activation)
 
 
-def _layer(wanted: Mapping[str, Any], general: Any) -> dict[str, Any]:
-    """A hidden layer, as `nn.LayerSpec` has it."""
-    return {
-        **vars(nn.LayerSpec(wanted["units"], wanted["activation"])),
-        **{name: wanted[name] for name in ("use_bias", "dropout", "normalization") if name in wanted},
-        "initializer": _initializer(wanted.get("initializer"), general, wanted["activation"]),
-    }
+def _layer(requested: Mapping[str, Any], default: Any) -> nn.LayerSpec:
+    initializer = _initializer(requested.get("initializer"), default, requested["activation"])
+    return nn.LayerSpec(**{**requested, "initializer": initializer})
 
 
-def _initializer(own: Any, general: Any, activation: str) -> str | dict[str, Any]:
-    for wanted in (own, general):
-        if wanted not in (None, "auto"):
-            return with_parameters(wanted)
+def _initializer(own: Any, default: Any, activation: str) -> str | dict[str, Any]:
+    for requested in (own, default):
+        if requested not in (None, "auto"):
+            return with_parameters(requested)
     return nn.ACTIVATIONS[activation].initializer
 
 
-def with_parameters(wanted: str | Mapping[str, Any]) -> str | dict[str, Any]:
+def with_parameters(requested: str | Mapping[str, Any]) -> str | dict[str, Any]:
     """An initializer with all its parameters; its name alone if it has none."""
-    return _with_parameters(nn.INITIALIZERS, wanted)
+    return to_shortest(to_named(from_named(nn.INITIALIZERS, requested)))
 
 
-def _with_parameters(registry: Mapping[str, type[Any]], wanted: str | Mapping[str, Any]) -> str | dict[str, Any]:
-    given = {"name": wanted} if isinstance(wanted, str) else dict(wanted)
-    name = given.pop("name")
-    parameters = vars(registry[name](**given))
-    return {"name": name, **parameters} if parameters else str(name)
-
-
-def _outputs_for(answer: nn.Task) -> list[str]:
+def _output_activations(answer: nn.Task) -> list[str]:
     return [name for name, activation in nn.ACTIVATIONS.items() if answer in activation.tasks]
 
 
-def _output_activation(answer: nn.Task, outputs: int, loss: str) -> str:
-    required = None if loss == "auto" else nn.LOSSES[loss].fused_with
-    if required in _outputs_for(answer):
-        return str(required)
+def _output_activation(answer: nn.Task, outputs: int, loss: Loss | None) -> str:
+    needed = loss.fused_with if loss else None
+    if needed and needed in _output_activations(answer):
+        return needed
     if answer == "regression":
         return "linear"
     return "logistic" if answer == "multi_label" or outputs == 2 else "softmax"
 
 
-def _loss(wanted: Any, name: str, answer: nn.Task, activation: str) -> str | dict[str, Any]:
-    """The loss with its own parameters; label smoothing is a field of training."""
-    fitting = [
-        known
-        for known, loss in nn.LOSSES.items()
-        if answer in loss.tasks and loss.fused_with in (None, activation)
-    ]  # fmt: skip
-    if name == "auto":
-        return fitting[0]
-    if name not in fitting:
+def _loss(requested: Loss | None, answer: nn.Task, activation: str) -> Loss:
+    fitting: list[type[Loss]] = [
+        loss for loss in nn.LOSSES.values() if answer in loss.tasks and loss.fused_with in (None, activation)
+    ]
+    if requested is None:
+        return fitting[0]()
+    if type(requested) not in fitting:
+        names = " or ".join(loss.name for loss in fitting)
         raise errors.Invalid(
-            f"{name} does not go with {TASKS[answer]} and a {activation} output: use {' or '.join(fitting)}, or auto",
+            f"{requested.name} does not go with {TASKS[answer]} and a {activation} output: use {names}, or auto",
             pointer="/training/loss",
         )
-    return name if "label_smoothing" in nn.hyperparameters(nn.LOSSES[name]) else _with_parameters(nn.LOSSES, wanted)
+    return requested
 
 
-def refuse_negative_counts(spec: Mapping[str, Any], targets: Sequence[ColumnInfo]) -> None:
-    """Raises `errors.UnusableColumn` for counts that are negative."""
-    loss = loss_name(spec["training"])
-    if not nn.LOSSES[loss].takes_counts:
+def check_counts(spec: FeedforwardSpec, targets: Sequence[ColumnInfo]) -> None:
+    """Raises `errors.UnusableColumn` for negative targets of a loss for counts."""
+    loss = spec.training.loss
+    if not loss.takes_counts:
         return
     for info in targets:
         if info.statistics["min"] < 0:
             raise errors.UnusableColumn(
-                f"the target {info.name!r} goes down to {info.statistics['min']:g}, and {loss} is for counts, which "
-                "are not negative: use squared_error",
+                f"the target {info.name!r} has values down to {info.statistics['min']:g}, and {loss.name} is for "
+                "counts, which are not negative: use squared_error",
                 pointer="/target",
             )

@@ -1,83 +1,84 @@
-"""A warm start: what a model that is gone on from has fixed, and whether a request fits it."""
+"""A warm start: what the earlier model determines, and whether a request fits it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from backpropd import errors
 from backpropd.errors import Problem
-from backpropd.learn.build import loss_name
-from backpropd.learn.resolve.columns import refuse_new_classes, refuse_unfitting
-from backpropd.tabular import ColumnInfo, FeatureEncoder
+from backpropd.learn.kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
+from backpropd.learn.request import JobRequest
+from backpropd.learn.resolve.columns import check_columns_fit, check_known_classes
+from backpropd.tabular import ColumnInfo, FeatureEncoder, TargetEncoder
 
 POINTER = "/training/warm_start_model_id"
 
 
-def filled_in(wanted: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
-    """The request, with the model's own features, task, network and loss where none were asked for.
+class PreviousModel(NamedTuple):
+    """The model that training starts from: its spec, its feature encoder and its classes."""
 
-    Raises `errors.Invalid` for a model of another kind.
-    """
-    if model["network"]["kind"] != "feedforward":
-        raise errors.Invalid(f"a {model['network']['kind']} cannot be gone on from", pointer=POINTER)
-    spec = model["encoders"]["spec"]
-    training = dict(wanted["training"])
-    if training["loss"] == "auto":
-        training["loss"] = spec["training"]["loss"]
-    return {
-        **wanted,
-        "features": model["features"] if wanted["features"] is None else wanted["features"],
-        "task": model["task"] if wanted["task"] == "auto" else wanted["task"],
-        "network": model["network"] if wanted["network"] is None else wanted["network"],
-        "training": training,
-    }
+    spec: FeedforwardSpec
+    encoder: FeatureEncoder
+    classes: Sequence[str] | None
 
+    @classmethod
+    def from_json(cls, encoders: Mapping[str, Any]) -> PreviousModel:
+        """From a model's stored encoders. Raises `errors.Invalid` for a model of another kind."""
+        kind = encoders["spec"]["network"]["kind"]
+        if kind != FeedforwardNetwork.kind:
+            raise errors.Invalid(f"a {kind} model cannot be trained further: train a new one", pointer=POINTER)
+        spec, target = FeedforwardSpec.from_json(encoders["spec"]), TargetEncoder.from_json(encoders["target"])
+        return cls(spec, FeatureEncoder.from_json(encoders["features"]), spec.classes(target))
 
-def outputs_of(model: Mapping[str, Any]) -> int:
-    """How many numbers the model's answer has."""
-    return len(model["target"] if model["classes"] is None else model["classes"])
+    @property
+    def outputs(self) -> int:
+        """The numbers of its answer."""
+        return len(self.spec.target if self.classes is None else self.classes)
 
 
-def width_of(model: Mapping[str, Any]) -> int:
-    """How many inputs the model takes."""
-    return FeatureEncoder.from_json(model["encoders"]["features"]).width
+def fill_in(request: JobRequest, before: PreviousModel) -> JobRequest:
+    """The request with the model's features, task, network and loss where it states none."""
+    spec, training = before.spec, request.training
+    return replace(
+        request,
+        features=spec.features if request.features is None else request.features,
+        task=spec.task if request.task == "auto" else request.task,
+        network=request.network if request.network_given else spec.network.to_json(),
+        training=replace(training, loss=training.loss or spec.training.loss),
+    )
 
 
-def check(spec: Mapping[str, Any], infos: Mapping[str, ColumnInfo], model: Mapping[str, Any]) -> None:
-    """Raises `errors.Invalid`, which says in what the resolved spec differs from the model's, or the columns do."""
-    before = model["encoders"]["spec"]
+def check(spec: FeedforwardSpec, columns: Mapping[str, ColumnInfo], before: PreviousModel) -> None:
+    """Raises `errors.Invalid` with every difference between the resolved spec, or the columns, and the model."""
     pairs = {
-        "/network/kind": (spec["network"]["kind"], before["network"]["kind"]),
-        "/target": (spec["target"], before["target"]),
-        "/task": (spec["task"], before["task"]),
-        "/features": (spec["features"], before["features"]),
-        "/network/hidden": (_layers(spec), _layers(before)),
-        "/network/output_activation": (spec["network"]["output_activation"], before["network"]["output_activation"]),
-        "/training/loss": (loss_name(spec["training"]), loss_name(before["training"])),
-        "/training/dtype": (spec["training"]["dtype"], before["training"]["dtype"]),
+        "/target": (spec.target, before.spec.target),
+        "/task": (spec.task, before.spec.task),
+        "/features": (spec.features, before.spec.features),
+        "/network/hidden": (_layers(spec), _layers(before.spec)),
+        "/network/output_activation": (spec.network.output_activation, before.spec.network.output_activation),
+        "/training/loss": (spec.training.loss.name, before.spec.training.loss.name),
+        "/training/dtype": (spec.training.dtype, before.spec.training.dtype),
     }
     problems = [
-        Problem(
-            pointer, f"the model that is gone on from has {theirs}, and this asks for {ours}: they must be the same"
-        )
+        Problem(pointer, f"the earlier model has {theirs}, and the request {ours}: they must be the same")
         for pointer, (ours, theirs) in pairs.items()
         if ours != theirs
     ]
     if problems:
-        raise errors.Invalid.from_problems(problems)
-    encoder = FeatureEncoder.from_json(model["encoders"]["features"])
-    taken = {info.name: info for info in encoder.infos}
-    refuse_unfitting(spec["features"], taken, infos, POINTER, "the dataset")
-    if model["classes"] is not None and len(spec["target"]) == 1:
-        refuse_new_classes(set(model["classes"]), infos[spec["target"][0]], POINTER)
+        raise errors.Invalid(f"{problems[0].pointer}: {problems[0].detail}", problems=problems)
+    encoded = {info.name: info for info in before.encoder.infos}
+    check_columns_fit(spec.features, encoded, columns, POINTER, "the dataset")
+    if before.classes is not None and len(spec.target) == 1:
+        check_known_classes(set(before.classes), columns[spec.target[0]], POINTER)
 
 
-def _layers(spec: Mapping[str, Any]) -> list[str]:
-    """The hidden layers in words: what decides how many parameters there are, and what they mean."""
+def _layers(spec: FeedforwardSpec) -> list[str]:
+    """The hidden layers in words: what determines the number of parameters and their meaning."""
     return [
-        f"{layer['units']} {layer['activation']}"
-        + ("" if layer.get("use_bias", True) else " without bias")
-        + (f" with {kind} normalization" if (kind := layer.get("normalization")) else "")
-        for layer in spec["network"]["hidden"]
+        f"{layer.units} {layer.activation}"
+        + ("" if layer.use_bias else " without bias")
+        + (f" with {layer.normalization} normalization" if layer.normalization else "")
+        for layer in spec.network.hidden
     ]

@@ -55,7 +55,8 @@ def undisturbed(database: Database, settings: Settings, job_id: str) -> Result:
 @cache
 @threadpool_limits.wrap(limits=1)  # as a worker: a product's last bits depend on how many threads share it
 def _trained(spec: str, columns: str, path: Path) -> Result:
-    run = learn.start_run(json.loads(spec), json.loads(columns), path, None, np.zeros(1, np.int8))
+    source = learn.Source.from_json(json.loads(columns), path)
+    run = learn.Run(learn.spec_from_json(json.loads(spec)), source, None, np.zeros(1, np.int8))
     curve = [dict(zip(CURVE, epoch, strict=False)) for chunk in run.epoch_chunks() for epoch in chunk]
     return Result(curve, run.model()["sha256"], run.stop_reason or "")
 

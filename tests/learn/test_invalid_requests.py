@@ -1,4 +1,4 @@
-"""What a combination cannot mean is refused: by the pointer of what is wrong, with a reason that mends it."""
+"""Requests that cannot work are rejected, with the pointer of each problem and a way to fix it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BATCH = {"units": 4, "activation": "tanh", "normalization": "batch"}
 
 @pytest.fixture
 def learner(tmp_path: Path) -> Learner:
-    """Numbers, classes, booleans, and columns that weigh and split."""
+    """A table of numbers, classes, booleans, a weight and a split column."""
     return Learner(tmp_path / "table", TABLE)
 
 
@@ -32,7 +32,7 @@ def learner(tmp_path: Path) -> Learner:
         ("c", {"label_smoothing": 0.1, "loss": "squared_error"}, "/training/label_smoothing", "cross_entropy"),
         ("y", {"class_weight": "balanced"}, "/training/class_weight", "sample_weight"),
         (["flag", "w"], {"class_weight": "balanced", "task": "classification"}, "/target/1", "0 and 1"),
-        ("c", {"class_weight": {"a": 0.0}}, "/training/class_weight", "weighs 0"),
+        ("c", {"class_weight": {"a": 0.0}}, "/training/class_weight", "the weight 0"),
         ("c", {"class_weight": {"a/z": 1.0}}, "/training/class_weight/a~1z", "is no class"),
         ("y", {"sample_weight": "nothing"}, "/training/sample_weight", "there is no column"),
         ("y", {"sample_weight": "y"}, "/training/sample_weight", "is a target"),
@@ -43,9 +43,14 @@ def learner(tmp_path: Path) -> Learner:
         ("y", {"validation_column": "part", "features": ["part"]}, "/features/0", "the validation_column"),
         ("y", {"validation_column": "nothing"}, "/training/validation_column", "there is no column"),
         ("y", {"validation_column": "x"}, "/training/validation_column", "must be boolean"),
-        ("y", {"validation_column": "c"}, "/training/validation_column", "holds out 0 of 40"),
+        ("y", {"validation_column": "c"}, "/training/validation_column", "puts 0 of 40 rows"),
         ("flag", {"validation_column": "flag"}, "/training/validation_column", "is a target"),
-        ("y", {"validation_column": "part", "validation_fraction": 0.1}, "/training/validation_column", "one place"),
+        (
+            "y",
+            {"validation_column": "part", "validation_fraction": 0.1},
+            "/training/validation_column",
+            "different ways",
+        ),
         ("y", {"optimizer": {**SGD, "nesterov": True}}, "/training/optimizer/nesterov", "momentum above 0"),
         ("y", {"optimizer": SGD, "weight_decay": 10.0}, "/training/weight_decay", "below 1"),
         ("y", {"schedule": {"name": "cosine", "period": 31}}, "/training/schedule/period", "shorten it"),
@@ -60,7 +65,7 @@ def learner(tmp_path: Path) -> Learner:
             "y",
             {"schedule": {"name": "reduce_on_plateau", "patience": 30}},
             "/training/schedule/patience",
-            "the run is over",
+            "the run ends before",
         ),
         (
             "y",
@@ -73,11 +78,11 @@ def learner(tmp_path: Path) -> Learner:
             "y",
             {"early_stopping": {"monitor": "loss", "patience": 1, "min_delta": 0.0, "start_epoch": 31}},
             "/training/early_stopping/start_epoch",
-            "no epoch",
+            "before this epoch",
         ),
         ("y", {"hidden": [BATCH], "batch_size": 1}, "/network/hidden", "no variance"),
-        ("y", {"hidden": [{**BATCH, "units": 1, "normalization": "layer"}]}, "/network/hidden", "always 0"),
-        ("y", {"network": {"initializer": "zeros"}}, "/network/initializer", "stay alike"),
+        ("y", {"hidden": [{**BATCH, "units": 1, "normalization": "layer"}]}, "/network/hidden", "every value is 0"),
+        ("y", {"network": {"initializer": "zeros"}}, "/network/initializer", "stay equal"),
         ("low", {"loss": "poisson", "task": "regression"}, "/target", "not negative"),
         ("y", {"loss": "poisson", "network": {"output_activation": "linear"}}, "/training/loss", "squared_error"),
         ("y", {"loss": "binary_cross_entropy"}, "/training/loss", "squared_error"),
@@ -88,7 +93,7 @@ def learner(tmp_path: Path) -> Learner:
         (["flag", "y"], {}, "/target", "regression needs numbers"),
     ],
 )
-def test_what_means_nothing_is_refused_with_a_reason(
+def test_options_that_do_not_go_together_are_rejected_with_a_reason(
     learner: Learner, target: str | list[str], changes: dict[str, Any], pointer: str, reason: str
 ) -> None:
     with pytest.raises(errors.Invalid, match=reason) as caught:
@@ -105,18 +110,20 @@ def test_what_means_nothing_is_refused_with_a_reason(
         ("-1", "lies between 0 and 6"),
         ("7", "lies between 0 and 6"),
         ("2.5", "holds whole numbers"),
-        ("3.0", "is written '3' here"),
-        (" 3", "is written '3' here"),
-        ("-0", "is written '0' here"),
+        ("3.0", "write this number '3'"),
+        (" 3", "write this number '3'"),
+        ("-0", "write this number '0'"),
     ],
 )
-def test_a_label_that_can_be_none_of_a_targets_numbers_cannot_weigh(learner: Learner, label: str, reason: str) -> None:
+def test_class_weight_rejects_a_label_that_is_no_number_of_the_target(
+    learner: Learner, label: str, reason: str
+) -> None:
     with pytest.raises(errors.Invalid, match=reason) as caught:
         learner.plan("z", task="classification", class_weight={"0": 1.0, label: 2.0})
     assert [problem.pointer for problem in caught.value.problems] == [f"/training/class_weight/{label}"]
 
 
-def test_a_label_that_may_be_one_of_a_targets_numbers_is_left_to_the_run(learner: Learner, tmp_path: Path) -> None:
+def test_class_weight_accepts_a_label_that_may_be_a_number_of_the_target(learner: Learner, tmp_path: Path) -> None:
     assert learner.plan("z", task="classification", class_weight={"0": 1.0, "6": 2.0})
     halves = Learner(tmp_path / "halves", "x,y\n" + "".join(f"{n},{0.5 * (n % 3)}\n" for n in range(30)))
     run = halves.run(halves.plan("y", task="classification", class_weight={"0.5": 9.0}, validation_fraction=0.0))
@@ -125,7 +132,7 @@ def test_a_label_that_may_be_one_of_a_targets_numbers_is_left_to_the_run(learner
     assert weight[1] == pytest.approx(9 * weight[0])
 
 
-def test_labels_are_no_classes_that_could_weigh(tmp_path: Path) -> None:
+def test_several_boolean_targets_have_no_class_weight_and_no_softmax(tmp_path: Path) -> None:
     learner = Learner(tmp_path, "x,a,b\n" + "".join(f"{n},{'yn'[n % 2]},{'yn'[n // 3 % 2]}\n" for n in range(30)))
     with pytest.raises(errors.Invalid, match="several labels") as caught:
         learner.plan(["a", "b"], class_weight="balanced")
@@ -134,22 +141,22 @@ def test_labels_are_no_classes_that_could_weigh(tmp_path: Path) -> None:
         learner.plan(["a", "b"], network={"output_activation": "softmax"})
 
 
-def test_everything_that_is_wrong_is_named_at_once(learner: Learner) -> None:
+def test_every_problem_is_listed_in_one_error(learner: Learner) -> None:
     with pytest.raises(errors.Invalid) as caught:
         learner.plan("y", label_smoothing=0.1, warmup_epochs=40, optimizer={**SGD, "nesterov": True})
     pointers = {problem.pointer for problem in caught.value.problems}
     assert {"/training/label_smoothing", "/training/warmup_epochs", "/training/optimizer/nesterov"} <= pointers
 
 
-def test_early_stopping_has_nothing_to_monitor_where_all_rows_train(learner: Learner) -> None:
+def test_early_stopping_monitors_the_validation_loss_only_if_there_are_validation_rows(learner: Learner) -> None:
     early = {"monitor": "validation_loss", "patience": 1, "min_delta": 0.0}
     with pytest.raises(errors.Invalid, match="no validation rows"):
         learner.plan("y", validation_fraction=0.0, early_stopping=early)
     by_column = learner.plan("y", validation_column="part", early_stopping={**early, "monitor": None})
-    assert by_column.spec["training"]["early_stopping"]["monitor"] == "validation_loss"
+    assert by_column.spec.to_json()["training"]["early_stopping"]["monitor"] == "validation_loss"
 
 
-def test_a_path_that_would_not_fit_is_refused(learner: Learner) -> None:
+def test_a_path_that_is_too_large_to_store_is_rejected(learner: Learner) -> None:
     hidden = [{"units": 700, "activation": "tanh"}] * 2
     assert learner.plan("y", hidden=hidden).cost["parameters"] > 500_000
     with pytest.raises(errors.TooLargeForMemory) as caught:
@@ -165,7 +172,7 @@ def test_a_path_that_would_not_fit_is_refused(learner: Learner) -> None:
         ("x,z,c\n1,1,a\n2,1,new\n", "holds 'new'"),
     ],
 )
-def test_a_validation_table_that_does_not_fit_is_refused(
+def test_a_validation_table_that_does_not_fit_is_rejected(
     tmp_path: Path, learner: Learner, text: str, reason: str
 ) -> None:
     other = Learner(tmp_path / "other", text)
@@ -174,33 +181,39 @@ def test_a_validation_table_that_does_not_fit_is_refused(
     assert {problem.pointer for problem in caught.value.problems} == {"/training/validation_dataset_id"}
 
 
-def test_labels_of_a_validation_table_are_truths_too(tmp_path: Path) -> None:
+def test_boolean_targets_must_be_boolean_in_the_validation_table(tmp_path: Path) -> None:
     learner = Learner(tmp_path / "a", "x,a,b\n" + "".join(f"{n},{n % 2},{n // 2 % 2}\n" for n in range(30)))
     other = Learner(tmp_path / "b", "x,a,b\n1,0,1\n2,1,7\n")
     with pytest.raises(errors.Invalid, match="'b' is not boolean"):
         learner.plan(["a", "b"], task="classification", validation=other)
 
 
-def test_a_validation_table_needs_the_weights_too(tmp_path: Path, learner: Learner) -> None:
+def test_a_validation_table_must_have_the_sample_weight(tmp_path: Path, learner: Learner) -> None:
     other = Learner(tmp_path / "other", "x,c\n1,a\n2,b\n")
     with pytest.raises(errors.Invalid, match="has no column 'w'"):
         learner.plan("c", features=["x"], validation=other, sample_weight="w")
 
 
-def test_what_differs_from_the_model_of_a_warm_start_is_named(learner: Learner) -> None:
+def test_every_difference_from_the_warm_start_model_is_listed(learner: Learner) -> None:
     model = learner.trained(learner.plan("c", features=["x", "z"]))
     hidden = [{"units": 8, "activation": "relu", "use_bias": False}]
     with pytest.raises(errors.Invalid) as caught:
         learner.plan(
-            "flag", model=model, features=["z", "x"], hidden=hidden, dtype="float64", loss="squared_error", units=True
+            "flag",
+            model=model,
+            features=["z", "x"],
+            hidden=hidden,
+            dtype="float64",
+            loss="squared_error",
+            network_given=True,
         )
-    told = {problem.pointer: problem.detail for problem in caught.value.problems}
-    assert told.keys() == {"/target", "/features", "/network/hidden", "/training/loss", "/training/dtype"}
-    assert "8 tanh" in told["/network/hidden"]
-    assert "8 relu without bias" in told["/network/hidden"]
+    details = {problem.pointer: problem.detail for problem in caught.value.problems}
+    assert details.keys() == {"/target", "/features", "/network/hidden", "/training/loss", "/training/dtype"}
+    assert "8 tanh" in details["/network/hidden"]
+    assert "8 relu without bias" in details["/network/hidden"]
 
 
-def test_a_warm_start_on_other_columns_or_classes_is_refused(tmp_path: Path, learner: Learner) -> None:
+def test_a_warm_start_on_other_columns_or_classes_is_rejected(tmp_path: Path, learner: Learner) -> None:
     model = learner.trained(learner.plan("c", features=["x", "z"]))
     for text, reason in (("x,z,c\n1,u,a\n2,v,b\n", "'z' is of kind"), ("x,z,c\n1,1,a\n2,2,new\n", "holds 'new'")):
         other = Learner(tmp_path / reason.strip("'")[:1], text)
@@ -208,14 +221,14 @@ def test_a_warm_start_on_other_columns_or_classes_is_refused(tmp_path: Path, lea
             other.plan("c", model=model)
 
 
-def test_a_model_of_another_kind_is_not_gone_on_from(learner: Learner) -> None:
-    model = learner.trained(learner.plan("c", epochs=1))
-    with pytest.raises(errors.Invalid, match="a perceptron cannot be gone on from"):
-        learner.plan("c", model={**model, "network": {"kind": "perceptron"}})
+def test_a_warm_start_from_another_kind_of_network_is_rejected(learner: Learner) -> None:
+    model = learner.trained(learner.neuron_plan("c", "perceptron", epochs=1))
+    with pytest.raises(errors.Invalid, match="a perceptron model cannot be trained further"):
+        learner.plan("c", model=model)
 
 
-def test_rows_that_all_weigh_nothing_fail_the_run(tmp_path: Path) -> None:
+def test_a_run_whose_rows_all_have_the_weight_0_fails(tmp_path: Path) -> None:
     rows = "".join(f"{n},{n},{'test' if n < 10 else 'train'},{int(n < 10)}\n" for n in range(40))
     learner = Learner(tmp_path, "x,y,part,w\n" + rows)
-    with pytest.raises(errors.Invalid, match="weighs 0"):
+    with pytest.raises(errors.Invalid, match="the weight 0"):
         learner.run(learner.plan("y", validation_column="part", sample_weight="w"))

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def lists(values: ArrayLike) -> Any:
+def nested_lists(numbers: ArrayLike) -> Any:
     """Nested lists, or a single number, with None in place of NaN and the infinities."""
-    array = np.asarray(values, np.float64)
-    shown = array.astype(object)
-    shown[~np.isfinite(array)] = None
-    return shown.tolist()
+    array = np.asarray(numbers, np.float64)
+    values = array.astype(object)
+    values[~np.isfinite(array)] = None
+    return values.tolist()

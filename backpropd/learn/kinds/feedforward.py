@@ -1,0 +1,206 @@
+"""Feed-forward networks, trained by gradient descent: their resolved spec, and how they are built and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from backpropd import nn
+from backpropd.learn.kinds.kind import Array, FitInputs, Metrics, ResolvedNetwork, ResolvedSpec, ResolvedTraining
+from backpropd.learn.named_json import from_named, to_named, to_shortest
+from backpropd.nn.evaluation import metrics, report
+from backpropd.nn.feedforward.losses import Loss
+from backpropd.nn.inspection.trace import ModelTrace
+from backpropd.nn.inspection.trace import trace as trace_network
+from backpropd.nn.optimization.lbfgs import LBFGS
+from backpropd.nn.optimization.optimizers import Optimizer
+from backpropd.nn.optimization.schedules import Constant, Schedule
+from backpropd.tabular import TargetEncoder
+
+MAX_SNAPSHOTS = 200
+
+
+@dataclass(frozen=True)
+class FeedforwardNetwork(ResolvedNetwork):
+    """Hidden layers and the output layer. `initializer` is the requested default of the layers' own."""
+
+    kind: ClassVar[str] = "feedforward"
+    hidden: list[nn.LayerSpec]
+    output_activation: str
+    outputs: int
+    initializer: str | Mapping[str, Any]
+    output_initializer: str | Mapping[str, Any]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FeedforwardNetwork:
+        """From JSON. Layers of older rows lack fields: `nn.LayerSpec` has their defaults."""
+        return super().from_json({**data, "hidden": [nn.LayerSpec(**layer) for layer in data["hidden"]]})
+
+    @property
+    def layers(self) -> tuple[nn.LayerSpec, ...]:
+        """All layers, the output layer last."""
+        output = nn.LayerSpec(self.outputs, self.output_activation, self.output_initializer)
+        return (*self.hidden, output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedforwardTraining(ResolvedTraining):
+    """Training by gradient descent. Fields with a default are those that older rows may lack."""
+
+    loss: Loss
+    optimizer: Optimizer | LBFGS
+    schedule: Schedule = field(default_factory=Constant)
+    weight_decay: float = 0.0
+    batch_size: int | str
+    early_stopping: nn.EarlyStopping | None
+    metrics_every: int = 1
+    engine: str
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FeedforwardTraining:
+        """From JSON."""
+        stopping = data["early_stopping"]
+        parsed = {
+            "loss": from_named(nn.LOSSES, data["loss"]),
+            "optimizer": from_named(nn.OPTIMIZERS, data["optimizer"]),
+            "schedule": from_named(nn.SCHEDULES, data.get("schedule", Constant.name)),
+            "early_stopping": nn.EarlyStopping(**stopping) if stopping else None,
+        }
+        return super().from_json({**data, **parsed})
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field. A loss without parameters is its name; label smoothing and warmup are fields of their own."""
+        loss, schedule = to_named(self.loss), to_named(self.schedule)
+        del schedule["warmup_epochs"]
+        loss.pop("label_smoothing", None)
+        return {
+            **super().to_json(),
+            "loss": to_shortest(loss),
+            "optimizer": to_named(self.optimizer),
+            "schedule": schedule,
+        }
+
+    @property
+    def path_every(self) -> int | None:
+        """Every how many epochs theta is stored, so that there are at most 200 of them; None if it is not."""
+        return -(-self.epochs // MAX_SNAPSHOTS) if self.keep_path else None
+
+    def config(self, rows: int) -> nn.Training:
+        """How to train on this many rows, which are at least one."""
+        return nn.Training(
+            optimizer=self.optimizer,
+            epochs=self.epochs,
+            batch_size=rows if isinstance(self.batch_size, str) else min(self.batch_size, rows),
+            early_stopping=self.early_stopping,
+            schedule=replace(self.schedule, warmup_epochs=self.warmup_epochs),
+            regularization=nn.Regularization(
+                l1=self.l1,
+                l2=self.l2,
+                weight_decay=self.weight_decay,
+                max_norm=self.max_norm,
+                clip_norm=self.gradient_clip_norm,
+                clip_value=self.gradient_clip_value,
+            ),
+            target_loss=self.target_loss,
+            max_seconds=self.max_seconds,
+            metrics_every=self.metrics_every,
+            path_every=self.path_every,
+            engine="numba" if self.engine == "numba" else "numpy",
+        )
+
+
+class TrainableFeedforward:
+    """A feed-forward network and how it is trained: a `TrainableNetwork`."""
+
+    def __init__(self, spec: FeedforwardSpec, width: int) -> None:
+        self.spec, self.differentiable = spec, nn.Network(spec.network_spec(width))
+        self.layout, self.parameters = self.differentiable.layout, self.differentiable.parameters
+        self.activations = [layer.activation for layer in spec.network.layers]
+
+    def start(self, rng: np.random.Generator) -> nn.State:
+        return nn.State.start(self.differentiable, self.spec.training.optimizer, rng)
+
+    def restore(self, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> nn.State:
+        return nn.State.restore(self.differentiable, self.spec.training.optimizer, arrays, meta)
+
+    def epochs(self, inputs: FitInputs) -> Iterator[nn.Epoch]:
+        return nn.fit(*self._arguments(inputs), **self._options(inputs))
+
+    def epoch_chunks(self, inputs: FitInputs) -> Iterator[list[nn.Epoch]]:
+        return nn.fit_in_chunks(*self._arguments(inputs), **self._options(inputs))
+
+    def _arguments(self, inputs: FitInputs) -> tuple[nn.Network, nn.Batch, nn.Batch | None, nn.Training, nn.State]:
+        config = self.spec.training.config(len(inputs.training_set.x))
+        return self.differentiable, inputs.training_set, inputs.validation_set, config, inputs.state
+
+    def _options(self, inputs: FitInputs) -> dict[str, Any]:
+        return {"metrics": inputs.metrics, "interrupt": inputs.interrupt, "clock": inputs.clock}
+
+    def evaluate(self, theta: Array, batch: nn.Batch) -> tuple[float, Array]:
+        return self.differentiable.evaluate(theta, self.differentiable.batch(*batch))
+
+    def predict(self, theta: Array, x: Array) -> Array:
+        return self.differentiable.predict(theta, x)
+
+    def trace(self, theta: Array, x: Array, y: Array | None, learning_rate: float) -> ModelTrace:
+        return trace_network(self.differentiable, theta, x, y, learning_rate)
+
+    def describe(self, theta: Array) -> dict[str, Any]:
+        return self.spec.network.to_json()
+
+
+@dataclass(frozen=True)
+class FeedforwardSpec(ResolvedSpec):
+    """A feed-forward network and its training by gradient descent."""
+
+    network: FeedforwardNetwork
+    training: FeedforwardTraining
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FeedforwardSpec:
+        network, training = (
+            FeedforwardNetwork.from_json(data["network"]),
+            FeedforwardTraining.from_json(data["training"]),
+        )
+        return cls(data["target"], data["features"], data["task"], network, training)
+
+    @property
+    def takes_class_indices(self) -> bool:
+        return self.training.loss.takes_classes
+
+    @property
+    def target_scaling(self) -> str:
+        if self.is_multi_label or self.training.loss.takes_counts:
+            return "none"
+        return nn.ACTIVATIONS[self.network.output_activation].target_scaling
+
+    def network_spec(self, width: int) -> nn.Spec:
+        """The network over `width` encoded inputs, as `nn` takes it."""
+        training = self.training
+        parameters = asdict(training.loss)  # type: ignore[call-overload]
+        if training.label_smoothing:
+            parameters["label_smoothing"] = training.label_smoothing
+        return nn.Spec(width, self.network.layers, training.loss.name, training.dtype, parameters)
+
+    def build(self, width: int) -> TrainableFeedforward:
+        return TrainableFeedforward(self, width)
+
+    def metrics(self, target: TargetEncoder) -> Metrics:
+        """Those of labels, of classes, or of regression in the target's own unit."""
+        if self.is_multi_label:
+            return metrics.multi_label
+        if target.labels is not None:
+            return metrics.classification
+        return lambda h, y: metrics.regression(target.decode(h), target.decode(y))
+
+    def report(self, target: TargetEncoder, h: Array, y: Array) -> dict[str, Any]:
+        """That of labels, of classes, or of each target of a regression in its own unit."""
+        if self.is_multi_label:
+            return report.multi_label_report(h, y, self.target)
+        if target.labels is not None:
+            return report.classification_report(h, y, target.labels)
+        outputs = report.regression_report(target.decode(h), target.decode(y))["outputs"]
+        return {"outputs": [{"target": name, **output} for name, output in zip(self.target, outputs, strict=True)]}

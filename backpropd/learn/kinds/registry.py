@@ -1,0 +1,54 @@
+"""The kinds of network by name, and what depends on the kind alone: to read a spec, and to resolve a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from backpropd import errors
+from backpropd.learn.kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
+from backpropd.learn.kinds.kind import ResolvedSpec
+from backpropd.learn.kinds.threshold import NETWORKS, ThresholdSpec
+from backpropd.learn.request import JobRequest
+from backpropd.learn.resolve.feedforward import resolve_feedforward
+from backpropd.learn.resolve.plan import Context, Limits, Plan
+from backpropd.learn.resolve.threshold import resolve_threshold
+from backpropd.learn.tables import TableDescription
+
+
+class NetworkKind(NamedTuple):
+    """The resolved spec of a kind, and how a request for it is resolved."""
+
+    spec: type[ResolvedSpec]
+    resolve: Callable[[JobRequest, Context], Plan]
+
+
+KINDS: Mapping[str, NetworkKind] = {
+    FeedforwardNetwork.kind: NetworkKind(FeedforwardSpec, resolve_feedforward),
+    **dict.fromkeys(NETWORKS, NetworkKind(ThresholdSpec, resolve_threshold)),
+}
+
+
+def spec_from_json(data: Mapping[str, Any]) -> ResolvedSpec:
+    """A stored spec, of this version or an older one."""
+    return KINDS[data["network"]["kind"]].spec.from_json(data)
+
+
+def resolve(
+    request: JobRequest,
+    table: TableDescription,
+    limits: Limits,
+    *,
+    validation_table: TableDescription | None = None,
+    warm_start: Mapping[str, Any] | None = None,
+) -> Plan:
+    """The resolved spec of a request for a job on a table, and its cost.
+
+    `validation_table` is the dataset that `training.validation_dataset_id` names, `warm_start` the stored encoders of
+    the model that `training.warm_start_model_id` names.
+
+    Raises `errors.Invalid` and its subclasses, each with the pointer of what is wrong in the request.
+    """
+    if table.rows == 0:
+        raise errors.EmptyDataset("the dataset has no rows: upload one that has", pointer="/dataset_id")
+    return KINDS[request.network["kind"]].resolve(request, Context(table, limits, validation_table, warm_start))

@@ -1,0 +1,38 @@
+"""What resolving a request takes beside the request, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from backpropd.learn.kinds.kind import ResolvedSpec
+from backpropd.learn.tables import TableDescription
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that a job may request."""
+
+    epochs: int
+    parameters: int
+    memory_bytes: int
+
+
+class Context(NamedTuple):
+    """What a request refers to: the table, that of `validation_dataset_id`, and the model of `warm_start_model_id`.
+
+    `warm_start` is the model's `encoders` as the store has them.
+    """
+
+    table: TableDescription
+    limits: Limits
+    validation_table: TableDescription | None = None
+    warm_start: Mapping[str, Any] | None = None
+
+
+class Plan(NamedTuple):
+    """A resolved spec, and what training it would cost."""
+
+    spec: ResolvedSpec
+    cost: dict[str, Any]
