@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -53,15 +53,14 @@ class State:
     @classmethod
     def start(cls, network: Network, optimizer: Optimizer | LBFGS, rng: np.random.Generator) -> State:
         """A run before its first epoch: theta is drawn from `rng`, which later shuffles the rows."""
-        slots = np.zeros((optimizer.slots, network.parameters), optimizer.slots_dtype or network.spec.dtype)
-        return cls(network.initialize(rng), slots, rng)
+        return cls(network.initialize(rng), _zero_slots(network, optimizer), rng)
 
     @classmethod
     def restore(
         cls, network: Network, optimizer: Optimizer | LBFGS, arrays: Mapping[str, Array], meta: Mapping[str, Any]
     ) -> State:
         """The state with these `arrays()` and `meta()`. Raises `Invalid` if they fit another network or optimizer."""
-        slots = np.zeros((optimizer.slots, network.parameters), optimizer.slots_dtype or network.spec.dtype)
+        slots = _zero_slots(network, optimizer)
         if optimizer.full_batch and "solver_numbers" in arrays:  # of SciPy's L-BFGS: continue with an empty history
             arrays = {name: each for name, each in arrays.items() if not name.startswith("solver_")} | {"slots": slots}
         return cls.of(network.layout, network.spec.dtype, slots, arrays, meta)
@@ -89,12 +88,14 @@ class State:
 
     def meta(self) -> dict[str, Any]:
         """The other fields, for JSON. The generator's state is JSON in a string: its integers have 128 bits."""
-        return self._json() | {"rng": json.dumps(self.rng.bit_generator.state)}
+        values = {name: getattr(self, name) for name in JSON_FIELDS}
+        copies = {name: value.copy() for name, value in values.items() if name in MUTABLE}
+        return {**values, **copies, "rng": json.dumps(self.rng.bit_generator.state)}
 
     def snapshot(self) -> dict[str, Any]:
         """The state as it is now, for `restore_snapshot`: copies of all that `fit` changes in place."""
-        copies = {name: getattr(self, name).copy() for name in IN_PLACE}
-        return vars(self) | copies | self._json() | {"rng": self.rng.bit_generator.state}
+        copies = {name: getattr(self, name).copy() for name in MUTABLE}
+        return {**vars(self), **copies, "rng": self.rng.bit_generator.state}
 
     def restore_snapshot(self, snapshot: dict[str, Any]) -> None:
         """Undo all changes since `snapshot`; theta and slots stay the same objects, for engines hold views of them."""
@@ -125,12 +126,13 @@ class State:
             if keep_theta:
                 self.best_theta = self.theta.copy()
 
-    def _json(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in JSON_FIELDS}
-        return {name: value.copy() if isinstance(value, dict | list) else value for name, value in values.items()}
-
 
 STORED_AS = {each.name: each.metadata.get("stored_as", "json") for each in fields(State)}
 ARRAYS = [name for name, stored_as in STORED_AS.items() if stored_as == "array"]
 JSON_FIELDS = [name for name, stored_as in STORED_AS.items() if stored_as == "json"]
 IN_PLACE = [each.name for each in fields(State) if each.metadata.get("in_place")]
+MUTABLE = [*IN_PLACE, *(each.name for each in fields(State) if each.default_factory is not MISSING)]
+
+
+def _zero_slots(network: Network, optimizer: Optimizer | LBFGS) -> Array:
+    return np.zeros((optimizer.slots, network.parameters), optimizer.slots_dtype or network.spec.dtype)

@@ -17,11 +17,14 @@ def update_early_stopping(training: Training, state: State, loss: float, monitor
 def stop_reason(training: Training, state: State, monitored: float, *, converged: bool) -> StopReason | None:
     """The first rule that ends the run at the state's epoch, or None; `monitored` is the epoch's loss."""
     stopping = training.early_stopping
-    rules: dict[StopReason, bool] = {
-        "target_loss": training.target_loss is not None and monitored <= training.target_loss,
-        "converged": converged,
-        "early_stopping": stopping is not None and state.wait >= stopping.patience,
-        "epochs": state.epoch >= training.epochs,
-        "max_seconds": training.max_seconds is not None and state.seconds >= training.max_seconds,
-    }
-    return next((reason for reason, holds in rules.items() if holds), None)
+    if training.target_loss is not None and monitored <= training.target_loss:
+        return "target_loss"
+    if converged:
+        return "converged"
+    if stopping and state.wait >= stopping.patience:
+        return "early_stopping"
+    if state.epoch >= training.epochs:
+        return "epochs"
+    if training.max_seconds is not None and state.seconds >= training.max_seconds:
+        return "max_seconds"
+    return None
