@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from backpropd.store.keys import SCOPES
-from service.schemas.fields import Input, Int, Moment, Name, OneOf, Output
+from service.schemas.fields import Input, Int, Name, OneOf, Output, Timestamp
 from service.schemas.pages import Page
 
 Scope = Annotated[str, OneOf(SCOPES)]
@@ -19,7 +19,7 @@ class KeyRequest(Input):
 
     name: Name | None = None
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
-    expires_at: Moment | None = None
+    expires_at: Timestamp | None = None
 
 
 class RotateRequest(Input):

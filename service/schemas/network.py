@@ -33,7 +33,7 @@ class Network(Input):
 
 
 class McCullochPitts(Input):
-    """A neuron over booleans, each excitatory or inhibitory, and a threshold: set by hand, or searched for."""
+    """A neuron over boolean inputs, excitatory or inhibitory, with a threshold: given, or found by a search."""
 
     kind: Literal["mcculloch_pitts"]
     inhibitory: Literal["search"] | list[ColumnName] = "search"
@@ -41,13 +41,13 @@ class McCullochPitts(Input):
 
 
 class Perceptron(Input):
-    """A weighted sum and a step, learned row by row from its mistakes; one a class for more than two classes."""
+    """A weighted sum and a step, trained row by row on its mistakes; one for each class if there are more than two."""
 
     kind: Literal["perceptron"]
 
 
 class PerceptronNetwork(Input):
-    """A hidden perceptron for every row of a truth table, and one that learns to answer: any boolean function."""
+    """A hidden perceptron for every row of a truth table, and an output perceptron: any boolean function."""
 
     kind: Literal["perceptron_network"]
 

@@ -15,8 +15,7 @@ from service.schemas.fields import ColumnName, Count, Identifier, Input, Int
 class EarlyStopping(Input):
     """Stop when `monitor` has not fallen by more than `min_delta` for `patience` epochs.
 
-    The epochs before `start_epoch` are not looked at. `restore_best` takes back the parameters of the best of the
-    others.
+    Epochs before `start_epoch` do not count. `restore_best` restores the parameters of the best epoch at the end.
     """
 
     monitor: Literal["validation_loss", "loss"] | None = None
@@ -27,7 +26,7 @@ class EarlyStopping(Input):
 
 
 class Training(Input):
-    """How to train. What is left out is decided at submission, and shown in the job."""
+    """How to train. Fields without a value are decided at submission, and the job shows them."""
 
     loss: Loss = "auto"
     label_smoothing: Fraction = 0.0

@@ -49,12 +49,12 @@ def test_each_activation_has_the_value_of_its_formula(name: str, h: list[float])
     np.testing.assert_allclose(forward(name, [[-1.0, 0.0, 2.0]]), [h], rtol=1e-7)
 
 
-def test_pytorch_has_figures_for_every_activation() -> None:
+def test_pytorch_reference_values_cover_every_activation() -> None:
     assert set(PYTORCH) == set(ACTIVATIONS)
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_values_and_gradients_are_those_of_pytorch_kinks_and_far_ends_included(name: str) -> None:
+def test_values_and_gradients_match_pytorch_at_kinks_and_extremes_too(name: str) -> None:
     a, grad_h = starts.preactivations()
     np.testing.assert_allclose(forward(name, a.tolist()), PYTORCH[name]["h"], rtol=1e-13, atol=1e-14)
     np.testing.assert_allclose(backward(name, a, grad_h), PYTORCH[name]["grad_a"], rtol=1e-13, atol=1e-14)
@@ -74,7 +74,7 @@ def test_the_derivative_is_the_slope(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "left"), [("relu", 0.0), ("leaky_relu", 0.01), ("selu", 1.7580993408473766), ("elu", 1.0)]
 )
-def test_at_a_kink_the_derivative_is_that_of_the_left_side(name: str, left: float) -> None:
+def test_at_a_kink_the_derivative_is_that_from_the_left(name: str, left: float) -> None:
     np.testing.assert_array_equal(backward(name, np.zeros((1, 1)), np.ones((1, 1))), [[left]])
 
 
@@ -88,7 +88,7 @@ def test_float32_gives_the_values_of_float64_rounded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_no_activation_allocates_an_array_but_where_two_are_needed_at_once(name: str) -> None:
+def test_an_activation_allocates_an_array_only_where_two_are_needed_at_once(name: str) -> None:
     a = np.full((50_000, 2), 0.5)
     h, grad_a = np.empty_like(a), np.empty_like(a)
     tracemalloc.start()
@@ -118,17 +118,17 @@ def test_no_activation_overflows(name: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["gelu", "silu"])
-def test_far_out_gelu_and_silu_are_zero_or_their_argument(name: str, dtype: str) -> None:
+def test_gelu_and_silu_of_large_arguments_are_zero_or_the_argument(name: str, dtype: str) -> None:
     a = np.array([[-1e38, -1000.0, 1000.0, 1e38]], dtype)
     np.testing.assert_array_equal(forward(name, a.tolist(), dtype), np.maximum(a, 0))
     np.testing.assert_allclose(backward(name, a, np.ones_like(a)), a > 0, atol=1e-30)
 
 
-def test_logistic_keeps_small_probabilities_apart_from_zero() -> None:
+def test_logistic_of_very_negative_arguments_is_not_rounded_to_zero() -> None:
     np.testing.assert_allclose(forward("logistic", [[-50.0, -70.0]], "float32"), np.exp([[-50.0, -70.0]]), rtol=1e-5)
 
 
-def test_softmax_rows_sum_to_one_and_ignore_a_common_shift() -> None:
+def test_softmax_rows_sum_to_one_and_do_not_change_with_a_common_shift() -> None:
     h = forward("softmax", [[1.0, 2.0, 3.0], [1001.0, 1002.0, 1003.0]])
     np.testing.assert_allclose(h.sum(axis=1), 1.0, rtol=1e-15)
     np.testing.assert_array_equal(h[0], h[1])

@@ -66,7 +66,7 @@ def test_the_gradient_is_the_slope_of_a_loss_with_parameters(
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_the_gradient_check_sees_a_wrong_derivative(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gradient_check_detects_a_wrong_derivative(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     right = ACTIVATIONS[name]
 
     def slightly_off(a: np.ndarray, h: np.ndarray, grad_h: np.ndarray, out: np.ndarray) -> None:
@@ -85,7 +85,7 @@ def test_the_gradient_of_all_rows_is_the_mean_of_the_rows_gradients() -> None:
     np.testing.assert_allclose(np.mean(rows, axis=0), gradient(network, theta, x, y), rtol=1e-12, atol=1e-14)
 
 
-def test_a_gradient_check_in_float32_is_refused() -> None:
+def test_a_gradient_check_in_float32_is_an_error() -> None:
     network = Network(Spec(4, (LayerSpec(3, "softmax"),), "cross_entropy", "float32"))
     with pytest.raises(Invalid, match="float64"):
         gradient_error(network, *problem(network))

@@ -34,13 +34,13 @@ def gradient(
     return out
 
 
-def test_pytorch_has_figures_for_every_loss() -> None:
+def test_pytorch_reference_values_cover_every_loss() -> None:
     assert {case["loss"] for case in PYTORCH.values()} == set(LOSSES)
 
 
 @pytest.mark.parametrize("kind", ["plain", "weighted"])
 @pytest.mark.parametrize("case", PYTORCH.values(), ids=PYTORCH)
-def test_values_and_gradients_are_those_of_pytorch(case: dict[str, Any], kind: str) -> None:
+def test_values_and_gradients_match_pytorch(case: dict[str, Any], kind: str) -> None:
     a, weight, targets = starts.outputs()
     arguments = (case["loss"], a, targets[case["targets"]], weight if kind == "weighted" else None)
     assert value(*arguments, **case["parameters"]) == pytest.approx(case[kind]["value"], rel=1e-13)
@@ -60,7 +60,7 @@ def test_the_gradient_is_the_slope_of_the_value(case: dict[str, Any], kind: str)
 
 
 @pytest.mark.parametrize("case", PYTORCH.values(), ids=PYTORCH)
-def test_float32_stays_float32_and_gives_the_same_rounded(case: dict[str, Any]) -> None:
+def test_float32_gives_the_float64_gradient_rounded(case: dict[str, Any]) -> None:
     a, weight, targets = starts.outputs()
     single, y = a.astype(np.float32), targets[case["targets"]]
     rows = weight.astype(np.float32)
@@ -70,7 +70,7 @@ def test_float32_stays_float32_and_gives_the_same_rounded(case: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("case", PYTORCH.values(), ids=PYTORCH)
-def test_weights_count_a_row_as_often_as_they_say(case: dict[str, Any]) -> None:
+def test_a_weight_of_two_counts_a_row_twice(case: dict[str, Any]) -> None:
     a, _, targets = starts.outputs()
     y, weight = targets[case["targets"]], np.array([2.0, 1, 1, 0, 1, 1, 1])
     repeated = [0, 0, 1, 2, 4, 5, 6]
@@ -82,25 +82,25 @@ def test_at_the_kink_of_the_absolute_error_the_gradient_is_zero() -> None:
     np.testing.assert_array_equal(gradient("absolute_error", np.array([[1.0]]), np.array([[1.0]])), [[0.0]])
 
 
-def test_huber_is_half_the_square_nearby_and_a_line_further_out() -> None:
+def test_huber_is_half_the_square_up_to_delta_and_linear_beyond() -> None:
     y = np.zeros((1, 1))
     for residual, expected in [(0.5, 0.125), (-2.0, 2.0), (3.0, 4.0), (-5.0, 8.0)]:
         assert value("huber", np.array([[residual]]), y, delta=2.0) == expected
 
 
-def test_smoothing_gives_every_class_its_share_of_the_target() -> None:
+def test_label_smoothing_spreads_a_fraction_of_the_target_over_all_classes() -> None:
     a = np.log([[0.2, 0.3, 0.5]])
     expected = -0.9 * np.log(0.5) - 0.1 * np.mean(np.log([0.2, 0.3, 0.5]))
     assert value("cross_entropy", a, np.array([2]), label_smoothing=0.1) == pytest.approx(expected, rel=1e-14)
 
 
-def test_smoothing_a_yes_or_no_moves_it_towards_one_half() -> None:
+def test_label_smoothing_moves_a_binary_target_towards_one_half() -> None:
     a, y = np.array([[2.0, -1.0]]), np.array([[1.0, 0.0]])
     smoothed = value("binary_cross_entropy", a, y, label_smoothing=0.2)
     assert smoothed == pytest.approx(value("binary_cross_entropy", a, np.array([[0.9, 0.1]])), rel=1e-14)
 
 
-def test_poisson_is_lowest_where_the_mean_is_the_count() -> None:
+def test_poisson_is_minimal_where_the_mean_equals_the_count() -> None:
     y = np.array([[3.0, 7.0]])
     assert value("poisson", np.log(y), y) == pytest.approx((3 - 3 * np.log(3) + 7 - 7 * np.log(7)) / 2, rel=1e-14)
     np.testing.assert_allclose(gradient("poisson", np.log(y), y), [[0, 0]], atol=1e-14)
@@ -128,7 +128,7 @@ def test_binary_cross_entropy_takes_soft_targets() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_losses_from_logits_stay_finite_and_right_where_the_probability_rounds_to_zero(dtype: str) -> None:
+def test_losses_from_logits_are_accurate_where_the_probability_rounds_to_zero(dtype: str) -> None:
     a = np.array([[1000.0, -1000.0, 0.0]], dtype)
     assert value("cross_entropy", a, np.array([1])) == 2000.0
     assert value("cross_entropy", a, np.array([0])) == 0.0

@@ -1,4 +1,4 @@
-"""The network: its layout, a pass worked on paper, and what it refuses."""
+"""The network: its layout, passes compared with calculations by hand, and errors in specs and data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def paper_network() -> tuple[Network, np.ndarray]:
     return Network(Spec(2, layers, "squared_error", "float64")), np.array([1.0, -1, 2, 1, 0, 1, 2, 3, -1])
 
 
-def test_a_pass_worked_on_paper_gives_these_outputs_and_this_loss() -> None:
+def test_outputs_and_loss_match_a_calculation_by_hand() -> None:
     # row 1: x = (1, 1): a0 = (1+2, -1+1+1) = (3, 1), h0 = (3, 1), h1 = 6 + 3 - 1 = 8
     # row 2: x = (3, 0): a0 = (3, -3+1) = (3, -2), h0 = (3, 0), h1 = 6 - 1 = 5
     network, theta = paper_network()
@@ -27,7 +27,7 @@ def test_a_pass_worked_on_paper_gives_these_outputs_and_this_loss() -> None:
     assert network.loss(theta, x, np.array([[7.0], [8]])) == (1 + 9) / 2
 
 
-def test_a_pass_worked_on_paper_gives_this_gradient() -> None:
+def test_the_gradient_matches_a_calculation_by_hand() -> None:
     # at the output: 2 (h - y) / n = (1, -3)
     # W1: h0ᵀ (1, -3) = (3 - 9, 1 - 0) = (-6, 1); b1: -2
     # at h0: row 1 (2, 3), row 2 (-6, -9); at a0: row 1 (2, 3), row 2 (-6, 0)
@@ -72,7 +72,7 @@ def test_the_weights_of_a_workspace_are_views_of_theta_and_of_the_gradient() -> 
 
 
 @pytest.mark.parametrize("rows", [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 2 * BLOCK_ROWS + 7])
-def test_predicting_in_blocks_gives_what_row_by_row_gives(rows: int) -> None:
+def test_predictions_in_blocks_equal_predictions_row_by_row(rows: int) -> None:
     network = classifier(4, classes=3, dtype="float64")
     rng = np.random.default_rng(0)
     theta, x = network.initialize(rng), rng.standard_normal((rows, 2))
@@ -91,7 +91,7 @@ def test_the_loss_over_blocks_is_the_mean_over_all_rows() -> None:
 
 
 @pytest.mark.parametrize("rows", [BLOCK_ROWS + 5, 1])
-def test_evaluating_gives_the_outputs_that_predicting_gives(rows: int) -> None:
+def test_evaluate_returns_the_outputs_of_predict(rows: int) -> None:
     network = classifier(4, dtype="float64")
     rng = np.random.default_rng(0)
     theta, x = network.initialize(rng), rng.standard_normal((rows, 2))
@@ -120,7 +120,7 @@ def test_rows_in_another_dtype_or_order_give_the_same_outputs() -> None:
         ("normal", 0.05**2),
     ],
 )
-def test_an_initializer_draws_with_the_variance_of_its_paper(name: str, variance: float) -> None:
+def test_an_initializer_has_the_variance_of_its_paper(name: str, variance: float) -> None:
     weight = INITIALIZERS[name]().draw(np.random.default_rng(0), 300, 200)
     assert weight.shape == (300, 200)
     assert weight.var() == pytest.approx(variance, rel=0.03)
@@ -154,7 +154,7 @@ def test_initializing_leaves_biases_at_zero_and_draws_the_same_for_the_same_seed
         (Spec(2, (LayerSpec(1, "linear", "ones"),), "squared_error"), "glorot_uniform"),
     ],
 )
-def test_a_spec_that_cannot_mean_anything_is_refused_with_a_reason(spec: Spec, reason: str) -> None:
+def test_a_spec_without_meaning_is_an_error_with_a_reason(spec: Spec, reason: str) -> None:
     with pytest.raises(Invalid, match=reason):
         Network(spec)
 
@@ -172,7 +172,7 @@ def test_a_spec_that_cannot_mean_anything_is_refused_with_a_reason(spec: Spec, r
         (regressor(), np.zeros((3, 2)), np.zeros((3, 2)), r"targets are \(rows, 1\)"),
     ],
 )
-def test_data_that_do_not_fit_the_network_are_refused(
+def test_data_that_do_not_fit_the_network_are_an_error(
     network: Network, x: np.ndarray, y: np.ndarray, reason: str
 ) -> None:
     with pytest.raises(Invalid, match=reason):

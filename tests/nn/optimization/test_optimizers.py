@@ -20,16 +20,16 @@ def steps(optimizer: Optimizer, gradients: list[float]) -> list[float]:
     return path
 
 
-def test_sgd_goes_against_the_gradient() -> None:
+def test_sgd_moves_against_the_gradient() -> None:
     assert steps(SGD(0.1), [2.0, -1.0]) == pytest.approx([0.8, 0.9])
 
 
-def test_momentum_keeps_a_share_of_the_last_step() -> None:
+def test_momentum_adds_a_fraction_of_the_last_step() -> None:
     # v: -0.2, then 0.5 * -0.2 - 0.1 = -0.2, then 0.5 * -0.2 = -0.1
     assert steps(SGD(0.1, 0.5), [2.0, 1.0, 0.0]) == pytest.approx([0.8, 0.6, 0.5])
 
 
-def test_adam_starts_with_a_step_of_the_learning_rate_whatever_the_gradient() -> None:
+def test_the_first_step_of_adam_is_the_learning_rate_for_any_gradient() -> None:
     assert steps(Adam(0.1), [1000.0]) == pytest.approx([0.9])
     assert steps(Adam(0.1), [-0.001]) == pytest.approx([1.1], rel=1e-5)
 
@@ -43,7 +43,7 @@ def test_adam_follows_the_paper() -> None:
     assert steps(Adam(0.1, 0.8, 0.95, 1e-3), gradients) == pytest.approx(path, rel=1e-12)
 
 
-def test_nesterov_goes_a_step_further_along_the_velocity() -> None:
+def test_nesterov_moves_one_step_further_along_the_velocity() -> None:
     # v: -0.2, then -0.2, then -0.1; theta moves by 0.5 v - 0.1 g: -0.3, then -0.2, then -0.05
     assert steps(SGD(0.1, 0.5, nesterov=True), [2.0, 1.0, 0.0]) == pytest.approx([0.7, 0.5, 0.45])
 
@@ -52,7 +52,7 @@ def test_adagrad_divides_by_the_root_of_all_squares_so_far() -> None:
     assert steps(Adagrad(0.1, initial_accumulator=7.0), [3.0, 3.0]) == pytest.approx([0.925, 0.865])
 
 
-def test_amsgrad_does_not_forget_the_largest_gradient() -> None:
+def test_amsgrad_retains_the_largest_second_moment() -> None:
     plain, ams = (steps(Adam(0.1, 0.0, 0.5, amsgrad=amsgrad), [9.0, 0.0, 0.0, 1.0]) for amsgrad in (False, True))
     assert ams[-2] - ams[-1] < plain[-2] - plain[-1]
 
@@ -112,7 +112,7 @@ def test_float32_gives_the_step_of_float64_rounded(optimizer: Optimizer) -> None
 
 
 @pytest.mark.parametrize("optimizer", EVERY, ids=repr)
-def test_a_vector_longer_than_a_block_moves_as_its_pieces_do(optimizer: Optimizer) -> None:
+def test_a_step_over_several_blocks_equals_the_steps_of_its_slices(optimizer: Optimizer) -> None:
     gradient = np.random.default_rng(0).standard_normal(2 * BLOCK + 5)
     whole, slots = np.ones_like(gradient), np.zeros((optimizer.slots, gradient.size))
     optimizer.step(whole, gradient.copy(), slots, 1, 0.1)

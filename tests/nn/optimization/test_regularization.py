@@ -60,7 +60,7 @@ def test_a_gradient_is_scaled_to_the_norm_only_if_it_is_longer(dtype: str) -> No
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
-def test_a_gradient_that_is_not_finite_is_left_to_be_found(broken: float) -> None:
+def test_a_gradient_that_is_not_finite_is_not_scaled(broken: float) -> None:
     gradient = np.array([1.0, broken])
     Regularization(clip_norm=0.1).clip(gradient)
     np.testing.assert_array_equal(gradient, [1.0, broken])
@@ -72,7 +72,7 @@ def test_weights_decay_by_the_learning_rate_and_biases_do_not() -> None:
     np.testing.assert_allclose(decayed, [-3.6, -2.7, -1.8, -0.9, 0, 0.9, 2, 3, 3.6, 4.5, 6])
 
 
-def test_the_incoming_weights_of_a_unit_are_scaled_to_the_largest_norm_if_they_are_longer() -> None:
+def test_incoming_weights_above_max_norm_are_scaled_to_it() -> None:
     constrained = theta()
     Regularization(max_norm=2.0).constrain(weight_matrices(LAYOUT, constrained))
     first, bias, last, _ = LAYOUT.views(constrained).values()
@@ -84,13 +84,13 @@ def test_the_incoming_weights_of_a_unit_are_scaled_to_the_largest_norm_if_they_a
     np.testing.assert_array_equal(short, np.full(LAYOUT.size, 0.1))
 
 
-def test_a_unit_without_weights_stays_as_it_is() -> None:
+def test_max_norm_does_not_change_weights_of_zero() -> None:
     zeros = np.zeros(LAYOUT.size)
     Regularization(max_norm=1.0).constrain(weight_matrices(LAYOUT, zeros))
     np.testing.assert_array_equal(zeros, 0)
 
 
-def test_nothing_is_allocated_that_is_as_large_as_theta_and_float32_stays_float32() -> None:
+def test_regularization_allocates_no_vector_of_the_size_of_theta_and_preserves_float32() -> None:
     layout = Layout({"weight": (1000, 200), "bias": (200,)})
     values, gradient = np.ones((2, layout.size), np.float32)
     weights, gradients = weight_matrices(layout, values), weight_matrices(layout, gradient)
