@@ -15,6 +15,7 @@ from backpropd.learn import data
 from backpropd.learn.kinds.kind import Array, ResolvedSpec, TrainableNetwork
 from backpropd.learn.kinds.registry import spec_from_json
 from backpropd.nn import Layout
+from backpropd.nn.evaluation.metrics import normalized_rows
 from backpropd.tabular import FeatureEncoder, Table, TargetEncoder, table_from_json_rows
 
 
@@ -128,8 +129,4 @@ class Model:
 def probabilities(h: Array) -> Array:
     """Outputs (n, outputs) as probabilities (n, classes) that sum to 1, in float64."""
     h = h.astype(np.float64)
-    if h.shape[1] == 1:
-        return np.hstack([1 - h, h])
-    total = h.sum(axis=1, keepdims=True)
-    shares: Array = np.divide(h, total, out=np.full_like(h, 1 / h.shape[1]), where=total > 0)
-    return shares
+    return np.hstack([1 - h, h]) if h.shape[1] == 1 else normalized_rows(h)

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from backpropd.nn.layout import Array
-from backpropd.nn.optimization.schedules import ReduceOnPlateau
 from backpropd.nn.training.engine import Permutations
-from backpropd.nn.training.epochs import Run
+from backpropd.nn.training.epochs import FitRun
 
 MAX_CHUNK_EPOCHS = 256
 MAX_PERMUTED_ROWS = 2**20  # rows of all permutations of a chunk: they are drawn before it runs, eight bytes a row
@@ -30,7 +29,7 @@ def max_chunk_epochs(rows: int) -> int:
     return max(min(MAX_CHUNK_EPOCHS, MAX_PERMUTED_ROWS // rows), 1)
 
 
-def next_chunk(run: Run, steps_per_epoch: int, max_epochs: int) -> Chunk:
+def next_chunk(run: FitRun, steps_per_epoch: int, max_epochs: int) -> Chunk:
     """The chunk after the state's epoch; its permutations are drawn from the state's generator."""
     state, training, rows = run.state, run.training, len(run.training_set.x)
     epochs = min(max_epochs, _epochs_until_inspection(run))
@@ -54,12 +53,14 @@ def rewind_generator(rng: np.random.Generator, before: dict[str, Any], chunk: Ch
             rng.permutation(rows)
 
 
-def _epochs_until_inspection(run: Run) -> int:
+def _epochs_until_inspection(run: FitRun) -> int:
     """How many epochs may run up to the next inspection, without it; 1 if the next epoch is inspected."""
     training, epoch = run.training, run.state.epoch
     stopping_rules = (training.early_stopping, training.target_loss, training.max_seconds)
-    if any(rule is not None for rule in stopping_rules) or isinstance(training.schedule, ReduceOnPlateau):
+    if any(rule is not None for rule in stopping_rules):
         return 1
+    if run.state.memory:
+        return 1  # the schedule observes the loss of every epoch
     if any(layer.dropout for layer in run.network.spec.layers):
         return 1  # dropout draws from the generator in between, so later permutations cannot be drawn ahead
     until = [training.epochs - epoch - 1]

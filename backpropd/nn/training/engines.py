@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backpropd.nn.training.engine import Engine
-from backpropd.nn.training.epochs import Run
+from backpropd.nn.training.epochs import FitRun
 from backpropd.nn.training.lbfgs_engine import LbfgsEngine
 from backpropd.nn.training.numba_engine import NumbaEngine
 from backpropd.nn.training.numpy_engine import NumpyEngine
@@ -11,7 +11,7 @@ from backpropd.nn.training.numpy_engine import NumpyEngine
 ENGINES: dict[str, type[NumpyEngine | NumbaEngine]] = {"numpy": NumpyEngine, "numba": NumbaEngine}
 
 
-def engine_for(run: Run) -> Engine:
+def engine_for(run: FitRun) -> Engine:
     """The engine that the settings name, or the one of an optimizer that takes full batches and a line search."""
     training = run.training
     engine = LbfgsEngine if training.optimizer.full_batch else ENGINES[training.engine]

@@ -37,7 +37,7 @@ class Epoch(NamedTuple):
     stop_reason: StopReason | None
 
 
-class Run(NamedTuple):
+class FitRun(NamedTuple):
     """The arguments of one `fit`, the sets in the network's dtype."""
 
     network: Network
@@ -48,7 +48,7 @@ class Run(NamedTuple):
     metrics: Metrics | None
 
 
-def record_epochs(run: Run, stats: Array, learning_rates: Array) -> list[Epoch]:
+def record_epochs(run: FitRun, stats: Array, learning_rates: Array) -> list[Epoch]:
     """The epochs, still without metrics, of an engine's `stats` (epochs, 3); the state counts them."""
     state, validated, epochs = run.state, run.validation_set is not None, []
     state.steps += len(stats) * learning_rates.shape[1]
@@ -60,7 +60,7 @@ def record_epochs(run: Run, stats: Array, learning_rates: Array) -> list[Epoch]:
     return epochs
 
 
-def finish_epoch(run: Run, epoch: Epoch, *, converged: bool) -> Epoch:
+def finish_epoch(run: FitRun, epoch: Epoch, *, converged: bool) -> Epoch:
     """Inspect the last epoch of a chunk: is it the last of the run, are its metrics due, is theta to be recorded.
 
     Raises `Diverged` for metrics, or a loss after the run's last step, that are not finite.
@@ -85,7 +85,7 @@ def finish_epoch(run: Run, epoch: Epoch, *, converged: bool) -> Epoch:
 
 
 @np.errstate(all="ignore")  # overflow is detected afterwards, and raised as Diverged
-def _with_metrics(run: Run, epoch: Epoch, metrics: Metrics) -> Epoch:
+def _with_metrics(run: FitRun, epoch: Epoch, metrics: Metrics) -> Epoch:
     def measure(batch: Batch) -> dict[str, float]:
         return metrics(run.network.predict(run.state.theta, batch.x), batch.y)
 
@@ -94,7 +94,7 @@ def _with_metrics(run: Run, epoch: Epoch, metrics: Metrics) -> Epoch:
     return epoch._replace(metrics=training, validation_metrics=validation)
 
 
-def _check_finite(run: Run, *numbers: float) -> None:
+def _check_finite(run: FitRun, *numbers: float) -> None:
     if not all(map(math.isfinite, numbers)):
         run.state.epoch -= 1  # the epoch that diverged does not count
         raise diverged(run.state, run.training.optimizer, None)

@@ -11,7 +11,7 @@ from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.training.chunks import max_chunk_epochs, next_chunk, rewind_generator
 from backpropd.nn.training.divergence import diverged
 from backpropd.nn.training.engines import engine_for
-from backpropd.nn.training.epochs import Epoch, Metrics, Run, finish_epoch, record_epochs
+from backpropd.nn.training.epochs import Epoch, FitRun, Metrics, finish_epoch, record_epochs
 from backpropd.nn.training.state import State
 from backpropd.nn.training.training_config import Training
 from backpropd.nn.training.validation import check_training
@@ -65,7 +65,7 @@ def fit_in_chunks(
     check_training(network.spec, training, len(training_set.x), validation_set, clock)
     interrupt = np.zeros(1, np.int8) if interrupt is None else interrupt
     validation_set = network.batch(*validation_set) if validation_set else None
-    run = Run(network, network.batch(*training_set), validation_set, training, state, metrics)
+    run = FitRun(network, network.batch(*training_set), validation_set, training, state, metrics)
     engine, max_epochs = engine_for(run), max_epochs or max_chunk_epochs(len(training_set.x))
     if state.epoch == 0:
         state.begin(training.schedule.start(), record_path=training.path_every is not None)
