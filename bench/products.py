@@ -18,7 +18,8 @@ import numba
 import numpy as np
 
 from backpropd.nn.kernels.layers import SMALL
-from backpropd.nn.kernels.matmul.products import WORK, product
+from backpropd.nn.kernels.matmul.blocking import WORKSPACE
+from backpropd.nn.kernels.matmul.gemm import gemm
 
 SIZES = [
     (2, 4, 16), (4, 4, 16), (4, 8, 16), (8, 8, 16), (16, 16, 16), (16, 16, 32), (30, 64, 32), (64, 64, 64),
@@ -49,7 +50,7 @@ def tiles(weight: Any, below: Any, a: Any, lanes: int, times: int, work: Any) ->
     fan_in, fan_out = weight.shape
     flat = weight.ravel()
     for _ in range(times):
-        product(flat, below, a, fan_out, fan_in, lanes, True, False, False, work)
+        gemm(flat, below, a, fan_out, lanes, fan_in, True, False, False, work)
 
 
 @numba.njit(**COMPILE)
@@ -65,7 +66,7 @@ def nanoseconds(product: Callable[..., None], fan_in: int, fan_out: int, lanes: 
     rng = np.random.default_rng(0)
     weight = rng.standard_normal((fan_in, fan_out)).astype(np.float32)
     below, a = rng.standard_normal(fan_in * lanes).astype(np.float32), np.zeros(fan_out * lanes, np.float32)
-    work = np.zeros(WORK, np.float32)
+    work = np.zeros(WORKSPACE, np.float32)
     times, best = 2_000_000 // (fan_in * fan_out * lanes) + 1, np.inf
     product(weight, below, a, lanes, 1, work)
     for _ in range(ROUNDS):

@@ -25,6 +25,11 @@ def kernel_function(function: Function) -> Function:
     return _compile(function, **OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
+def inlined(function: Function) -> Function:
+    """As `kernel_function`, compiled into each of its callers."""
+    return _compile(function, **OPTIONS, inline="always")
+
+
 def compiled_entry_point(function: Function) -> Function:
     """Compile a function that Python calls, with everything it calls, at its first call."""
     return _entry_point(_compile(function, **OPTIONS))

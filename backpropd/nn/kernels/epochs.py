@@ -9,7 +9,7 @@ from backpropd.nn.kernels.compilation import compiled_entry_point, kernel_functi
 from backpropd.nn.kernels.lanes import padded
 from backpropd.nn.kernels.layers import backward, forward
 from backpropd.nn.kernels.losses import loss_value, output_gradient
-from backpropd.nn.kernels.matmul.micro_kernel import VECTOR_BYTES, gather
+from backpropd.nn.kernels.matmul.transposition import transpose_rows_into_lanes
 from backpropd.nn.kernels.updates import penalize, update
 
 WENT_WELL, INTERRUPTED, DIVERGED = range(3)
@@ -99,9 +99,9 @@ def _gather(rows_of: Any, rows: Any, lanes: int, x: Any, labels: Any, targets: A
     source, source_labels, source_targets, weight = rows_of
     n = rows.size
     T = source.dtype.type
-    _lay(source, rows, x, lanes)
+    transpose_rows_into_lanes(source, rows, x, lanes)
     if source_targets.shape[1]:
-        _lay(source_targets, rows, targets, lanes)
+        transpose_rows_into_lanes(source_targets, rows, targets, lanes)
     if source_labels.size:
         for i in range(n):
             labels[i] = source_labels[rows[i]]
@@ -113,27 +113,6 @@ def _gather(rows_of: Any, rows: Any, lanes: int, x: Any, labels: Any, targets: A
             share[i] *= weight[rows[i]]
     for i in range(n, lanes):
         share[i] = T(0)
-
-
-@kernel_function
-def _lay(source: Any, rows: Any, out: Any, lanes: int) -> None:
-    """Rows (n, width) become lanes (width, lanes), those beyond n the last row once more; where they can, by squares.
-
-    The last square of a row overlaps the one before.
-    """
-    width = source.shape[1]
-    vector = VECTOR_BYTES // out.itemsize
-    if width < vector:
-        for k in range(width):
-            place = out[k * lanes : (k + 1) * lanes]
-            for i in range(lanes):
-                place[i] = source[rows[min(i, rows.size - 1)], k]
-        return
-    for start in range(0, lanes, vector):
-        for k in range(0, width, vector):
-            column = min(k, width - vector)
-            # numba gives an intrinsic its first argument itself
-            gather(source, width, rows, start, column, out, column * lanes + start, lanes)  # type: ignore[call-arg]
 
 
 @kernel_function

@@ -13,7 +13,7 @@ import numpy as np
 from backpropd.nn.feedforward.normalization import EPSILON, MOMENTUM, NormalizationKind
 from backpropd.nn.kernels.activations import activate, differentiate
 from backpropd.nn.kernels.compilation import kernel_function
-from backpropd.nn.kernels.matmul.products import product
+from backpropd.nn.kernels.matmul.gemm import gemm
 
 NORMALIZATIONS = {None: 0} | {kind: code for code, kind in enumerate(get_args(NormalizationKind), 1)}
 BATCH, LAYER_WISE = NORMALIZATIONS["batch"], NORMALIZATIONS["layer"]
@@ -93,7 +93,7 @@ def _preactivate(layer: Any, theta: Any, below: Any, a: Any, lanes: int, panel: 
         start = theta[layer.bias + j] if layer.bias >= 0 else theta.dtype.type(0)
         a[j * lanes : (j + 1) * lanes] = start
     if _in_tiles(layer, lanes):
-        product(weight, below, a, fan_out, fan_in, lanes, True, False, True, panel)
+        gemm(weight, below, a, fan_out, lanes, fan_in, True, False, True, panel)
         return
     for j in range(fan_out):
         for k in range(fan_in):
@@ -108,7 +108,7 @@ def _parameter_gradients(layer: Any, below: Any, at_a: Any, gradient: Any, lanes
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = gradient[layer.weight : layer.weight + fan_in * fan_out]
     if _in_tiles(layer, lanes):
-        product(below, at_a, weight, fan_in, lanes, fan_out, False, True, False, panel)
+        gemm(below, at_a, weight, fan_in, fan_out, lanes, False, True, False, panel)
     else:
         for k in range(fan_in):
             for j in range(fan_out):
@@ -130,7 +130,7 @@ def _activation_gradient(layer: Any, theta: Any, at_a: Any, at_h: Any, lanes: in
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = theta[layer.weight : layer.weight + fan_in * fan_out]
     if _in_tiles(layer, lanes):
-        product(weight, at_a, at_h, fan_in, fan_out, lanes, False, False, False, panel)
+        gemm(weight, at_a, at_h, fan_in, lanes, fan_out, False, False, False, panel)
         return
     for k in range(fan_in):
         at_h[k * lanes : (k + 1) * lanes] = theta.dtype.type(0)

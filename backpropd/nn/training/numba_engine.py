@@ -12,7 +12,7 @@ from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.kernels import epochs
 from backpropd.nn.kernels.lanes import padded
 from backpropd.nn.kernels.layer_records import records
-from backpropd.nn.kernels.matmul import products
+from backpropd.nn.kernels.matmul.blocking import WORKSPACE
 from backpropd.nn.kernels.settings_record import settings_record
 from backpropd.nn.layout import Array
 from backpropd.nn.training.divergence import first_not_finite
@@ -62,7 +62,7 @@ class NumbaEngine:
             np.zeros(2 * lanes, dtype),
             np.zeros(1, np.int64),
             np.zeros(2),
-            np.zeros(products.WORK, dtype),
+            np.zeros(WORKSPACE, dtype),
         )
         self.gradient = np.zeros(network.parameters, dtype)
         self.kept = np.empty_like(state.theta), np.empty_like(state.slots)

@@ -1,4 +1,5 @@
-"""Products of matrices as machine code: a micro-kernel in LLVM IR and the loops around it.
+"""Matrix products of flat arrays as machine code, built like GotoBLAS and BLIS: see `docs/matrix-products.md`.
 
-Nothing here knows networks; the layers' kernels call it.
+Callers use `gemm.gemm` and `transposition.transpose_rows_into_lanes`. Nothing here knows networks, and nothing else in
+the project emits LLVM IR.
 """

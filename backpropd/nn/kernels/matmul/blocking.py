@@ -1,0 +1,34 @@
+"""The block sizes of a matrix product, from the registers and caches of the processor that the code is compiled for."""
+
+from __future__ import annotations
+
+import platform
+
+from llvmlite import binding
+
+
+def _register_blocking() -> tuple[int, int, int]:
+    """The bytes of a vector register; MR; how many registers a row of a tile takes.
+
+    A tile, a row of B and one broadcast number of A fit in the registers: 32 of AVX-512 or NEON, 16 of AVX2 or SSE.
+    """
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64, 8, 2
+    if features.get("avx2"):
+        return 32, 4, 2
+    return 16, 4, 4 if platform.machine() in ("aarch64", "arm64") else 2
+
+
+VECTOR_BYTES, MR, VECTORS = _register_blocking()
+"""A tile of C has MR rows and NR columns. NR is VECTORS registers of numbers: half as many in float64 as in float32."""
+
+KC = 512  # of a sum at a time: a micro-panel of A (MR, KC) stays in the first cache
+NC = 256  # columns of B: a packed panel (KC, NC) stays in the second cache
+MC = 16  # rows of A that are packed together: a cache line of float32 in transposed A
+
+PACK_B_ABOVE = 2**16  # numbers of B; fewer are near enough to be read where they lie
+PACK_A_FROM = 8  # tiles in a row of C that repay packing A
+
+WORKSPACE = KC * (NC + MC)
+"""How many numbers `gemm` needs as workspace: a packed panel of B and a packed block of A."""

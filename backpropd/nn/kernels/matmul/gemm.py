@@ -1,0 +1,106 @@
+"""C = A B for flat arrays, in the loops of GotoBLAS, compiled: at the sizes of networks quicker than a call of BLAS.
+
+`python -m bench.products` compares it with BLAS and with plain loops.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backpropd.nn.kernels.compilation import inlined, kernel_function
+from backpropd.nn.kernels.matmul.blocking import KC, MC, MR, NC, PACK_A_FROM, PACK_B_ABOVE, VECTORS
+from backpropd.nn.kernels.matmul.emitter import never_inline, vector_width
+from backpropd.nn.kernels.matmul.micro_kernel import micro_kernel
+from backpropd.nn.kernels.matmul.operands import ABlock, BPanel, CBlock
+from backpropd.nn.kernels.matmul.packing import pack_a, pack_b, pack_b_transposed
+
+_tile, _row = micro_kernel(MR, VECTORS, masked=False), micro_kernel(1, VECTORS, masked=False)
+_edge_tile = micro_kernel(MR, VECTORS, masked=True)
+_narrow_tile, _narrow_row = micro_kernel(MR, 1, masked=True), micro_kernel(1, 1, masked=True)
+
+
+@kernel_function
+def gemm(
+    a: Any, b: Any, c: Any, m: int, n: int, k: int, a_transposed: bool, b_transposed: bool, accumulate: bool,
+    workspace: Any,
+) -> None:  # fmt: skip
+    """C (m, n) = A (m, k) B (k, n), added to C if `accumulate`. Transposed, A is stored as (k, m) and B as (n, k).
+
+    Arrays are flat, row by row; B's rows, as stored, have a multiple of `lanes.MULTIPLE` numbers. `workspace` has
+    `WORKSPACE` numbers of any value.
+    """
+    a_row_stride, a_column_stride = (1, m) if a_transposed else (k, 1)
+    nr = VECTORS * vector_width(c)
+    packed_a = workspace[KC * NC :]
+    for pc in range(0, k, KC):
+        depth = min(KC, k - pc)
+        for jc in range(0, n, NC):
+            columns = min(NC, n - jc)
+            panel = _panel_of_b(b, n, k, pc, jc, depth, columns, b_transposed, workspace)
+            packed_rows = m // MC * MC if a_transposed and columns >= PACK_A_FROM * nr else 0
+            ic = 0
+            while ic < m:
+                rows, offset = m - ic, ic * a_row_stride + pc * a_column_stride
+                block = ABlock(a, offset, a_row_stride, a_row_stride, a_column_stride)
+                if ic < packed_rows:
+                    pack_a(a, offset, m, depth, packed_a)
+                    rows, block = MC, ABlock(packed_a, 0, depth, 1, MR)
+                target = CBlock(c, ic * n + jc, n, rows, columns, pc == 0 and not accumulate)
+                _macro_kernel(block, panel, target, depth)
+                ic += rows
+
+
+@kernel_function
+def _panel_of_b(
+    b: Any, n: int, k: int, pc: int, jc: int, depth: int, columns: int, transposed: bool, workspace: Any
+) -> BPanel:
+    """The panel (depth, columns) of B from row pc and column jc on: packed, or in place if B is small."""
+    if transposed:
+        pack_b_transposed(b[jc * k + pc :], k, depth, columns, workspace)
+        return BPanel(workspace, depth, VECTORS * vector_width(b))
+    if k * n > PACK_B_ABOVE:
+        pack_b(b[pc * n + jc :], n, depth, columns, workspace)
+        return BPanel(workspace, depth, VECTORS * vector_width(b))
+    return BPanel(b[pc * n + jc :], 1, n)
+
+
+@kernel_function
+def _macro_kernel(a: ABlock, b: BPanel, c: CBlock, depth: int) -> None:
+    """C's block, MR rows at a time, then the remaining rows one at a time."""
+    never_inline()  # or the three callers of `gemm` would each compile every micro-kernel
+    tiled_rows = c.rows // MR * MR
+    for ir in range(0, tiled_rows, MR):
+        _row_of_tiles(a, b, c, ir, depth)
+    for ir in range(tiled_rows, c.rows):
+        _single_row(a, b, c, ir, depth)
+
+
+@inlined
+def _row_of_tiles(a: ABlock, b: BPanel, c: CBlock, ir: int, depth: int) -> None:
+    """MR rows of C: whole tiles, then at the right edge one masked tile, or a narrow one."""
+    vector = vector_width(c.data)
+    nr = VECTORS * vector
+    edge = c.columns // nr * nr
+    a_offset, c_offset = a.offset + ir * a.panel_stride, c.offset + ir * c.row_stride
+    for jr in range(0, edge, nr):
+        _tile(a, a_offset, b, jr * b.panel_stride, c, c_offset + jr, nr, depth)
+    b_offset, left = edge * b.panel_stride, c.columns - edge
+    if left > nr - vector:
+        _edge_tile(a, a_offset, b, b_offset, c, c_offset + edge, left, depth)
+    else:
+        for jr in range(0, left, vector):
+            _narrow_tile(a, a_offset, b, b_offset + jr, c, c_offset + edge + jr, left - jr, depth)
+
+
+@inlined
+def _single_row(a: ABlock, b: BPanel, c: CBlock, ir: int, depth: int) -> None:
+    """One row of C: pieces as wide as a tile, then narrow ones."""
+    vector = vector_width(c.data)
+    nr = VECTORS * vector
+    edge = c.columns // nr * nr
+    a_offset, c_offset = a.offset + ir * a.panel_stride, c.offset + ir * c.row_stride
+    for jr in range(0, edge, nr):
+        _row(a, a_offset, b, jr * b.panel_stride, c, c_offset + jr, nr, depth)
+    b_offset, left = edge * b.panel_stride, c.columns - edge
+    for jr in range(0, left, vector):
+        _narrow_row(a, a_offset, b, b_offset + jr, c, c_offset + edge + jr, left - jr, depth)
