@@ -18,7 +18,7 @@ import numba
 import numpy as np
 
 from backpropd.nn.kernels.layers import SMALL
-from backpropd.nn.kernels.matmul.blocking import WORKSPACE
+from backpropd.nn.kernels.matmul.blocking import PACKED_SIZE
 from backpropd.nn.kernels.matmul.gemm import gemm
 
 SIZES = [
@@ -66,7 +66,7 @@ def nanoseconds(product: Callable[..., None], fan_in: int, fan_out: int, lanes: 
     rng = np.random.default_rng(0)
     weight = rng.standard_normal((fan_in, fan_out)).astype(np.float32)
     below, a = rng.standard_normal(fan_in * lanes).astype(np.float32), np.zeros(fan_out * lanes, np.float32)
-    work = np.zeros(WORKSPACE, np.float32)
+    work = np.zeros(PACKED_SIZE, np.float32)
     times, best = 2_000_000 // (fan_in * fan_out * lanes) + 1, np.inf
     product(weight, below, a, lanes, 1, work)
     for _ in range(ROUNDS):

@@ -1,1 +1,4 @@
-"""The compiled twin of the core: whole epochs as machine code, over the same theta; the readable core is the truth."""
+"""Compiled training and prediction over the same theta as the NumPy code, which the tests compare it with.
+
+Each module mirrors one of `feedforward`, `optimization` or `training`. What runs only in Python belongs there.
+"""

@@ -1,4 +1,4 @@
-"""Whole epochs, compiled: batches gathered, forward, backward, step, validation; the twin of `nn.descent`."""
+"""Whole epochs, compiled: gather a batch, forward, backward, optimizer step, validation."""
 
 from __future__ import annotations
 
@@ -11,112 +11,117 @@ from backpropd.nn.kernels.layers import backward, forward
 from backpropd.nn.kernels.losses import loss_value, output_gradient
 from backpropd.nn.kernels.matmul.transposition import transpose_rows_into_lanes
 from backpropd.nn.kernels.updates import penalize, update
+from backpropd.nn.kernels.workspace import Workspace
 
-WENT_WELL, INTERRUPTED, DIVERGED = range(3)
+COMPLETE, INTERRUPTED, DIVERGED = range(3)
 
 
 @compiled_entry_point
 def train(
-    training_set: Any, validation_set: Any, everyone: Any, orders: Any, rates: Any, theta: Any, gradient: Any,
-    slots: Any, kept: Any, layers: Any, settings: Any, work: Any, figures: Any, interrupt: Any, rng: Any, steps: int,
+    training_set: Any, validation_set: Any, validation_rows: Any, permutations: Any, rates: Any, theta: Any,
+    gradient: Any, slots: Any, snapshot: Any, layers: Any, settings: Any, workspace: Workspace, stats: Any,
+    interrupt: Any, rng: Any, steps: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """One epoch for each row of `orders` (epochs, rows): gives how many are complete, and why there are no more.
+    """Train one epoch for each of `permutations` (epochs, rows); return how many are complete, and the outcome.
 
-    The sets are (x, labels, targets, weight), `everyone` the validation rows in their order, `kept` (theta, slots) a
-    place for what they were when the epoch under way began, `work` the arrays that `NumbaDescent` makes. `figures`
-    (epochs, 3): loss, gradient norm, validation loss. After an interrupt theta and slots are again those of the last
-    complete epoch.
+    A set is (x, labels, targets, weight); `validation_rows` are 0, 1, …; `snapshot` (theta, slots) receives the state
+    at the beginning of each epoch. `stats` (epochs, 3): loss, gradient norm, validation loss. If interrupted, theta
+    and slots are those of the last complete epoch.
     """
-    only_look, block, seen = rates[0, :0], work[6].size, work[9]
-    for epoch in range(orders.shape[0]):
-        kept[0][:] = theta
-        kept[1][:] = slots
-        outcome = _pass(
-            training_set, orders[epoch], settings.batch_size, rates[epoch], theta, gradient, slots, layers, settings,
-            work, figures[epoch], interrupt, rng, steps,
+    no_rates, validation_batch = rates[0, :0], workspace.row_weight.size
+    for epoch in range(permutations.shape[0]):
+        snapshot[0][:] = theta
+        snapshot[1][:] = slots
+        outcome = _one_pass(
+            training_set, permutations[epoch], settings.batch_size, rates[epoch], theta, gradient, slots, layers,
+            settings, workspace, stats[epoch], interrupt, rng, steps,
         )  # fmt: skip
-        if outcome == WENT_WELL and everyone.size:
-            outcome = _pass(
-                validation_set, everyone, block, only_look, theta, gradient, slots, layers, settings,
-                work, seen, interrupt, rng, steps,
+        if outcome == COMPLETE and validation_rows.size:
+            outcome = _one_pass(
+                validation_set, validation_rows, validation_batch, no_rates, theta, gradient, slots, layers, settings,
+                workspace, workspace.validation_stats, interrupt, rng, steps,
             )  # fmt: skip
-            figures[epoch, 2] = seen[0]
-        if outcome == WENT_WELL and not _all_finite(theta):
+            stats[epoch, 2] = workspace.validation_stats[0]
+        if outcome == COMPLETE and not _all_finite(theta):
             outcome = DIVERGED
         if outcome == INTERRUPTED:
-            theta[:] = kept[0]
-            slots[:] = kept[1]
-        if outcome != WENT_WELL:
+            theta[:] = snapshot[0]
+            slots[:] = snapshot[1]
+        if outcome != COMPLETE:
             return epoch, outcome
         steps += rates.shape[1]
-    return orders.shape[0], WENT_WELL
+    return permutations.shape[0], COMPLETE
 
 
 @kernel_function
-def _pass(
-    rows_of: Any, order: Any, batch_size: int, rates: Any, theta: Any, gradient: Any, slots: Any, layers: Any,
-    settings: Any, work: Any, figures: Any, interrupt: Any, rng: Any, steps: int,
+def _one_pass(
+    data: Any, row_order: Any, batch_size: int, rates: Any, theta: Any, gradient: Any, slots: Any, layers: Any,
+    settings: Any, workspace: Workspace, stats: Any, interrupt: Any, rng: Any, steps: int,
 ) -> int:  # fmt: skip
-    """Over the rows batch by batch, with one step a batch where there are `rates`, else only to look.
+    """All rows batch by batch, with an optimizer step for each batch if there are `rates`; return the outcome.
 
-    `figures`: the mean loss over the rows, the mean norm of the batches' gradients.
+    `stats`: the mean loss over the rows, the mean norm of the batches' gradients.
     """
-    buffer, above, below, x, labels, targets, share, scratch, in_buffer, _, panel = work
+    inputs, labels, targets, row_weight = workspace.inputs, workspace.labels, workspace.targets, workspace.row_weight
+    values, grad_out, scratch = workspace.values, workspace.grad_out, workspace.scratch
     output = layers[layers.size - 1]
     training = rates.size > 0
-    batches = -(-order.size // batch_size)
-    total = norms = 0.0
+    batches = -(-row_order.size // batch_size)
+    total_loss = total_norm = 0.0
     for number in range(batches):
         if interrupt[0]:
             return INTERRUPTED
-        rows = order[number * batch_size : (number + 1) * batch_size]
+        rows = row_order[number * batch_size : (number + 1) * batch_size]
         n = rows.size
         lanes = padded(n)
-        in_buffer[0] = n
-        inputs = x[: settings.inputs * lanes]
-        _gather(rows_of, rows, lanes, x, labels, targets, share)
-        forward(layers, theta, inputs, buffer, lanes, n, scratch, panel, rng, training)
+        workspace.batch_rows[0] = n
+        x, weight = inputs[: settings.inputs * lanes], row_weight[:lanes]
+        _gather_batch(data, rows, lanes, inputs, labels, targets, row_weight)
+        forward(layers, theta, x, values, lanes, n, scratch, workspace.packed, rng, training)
         size = output.fan_out * lanes
-        a, h = buffer[output.a : output.a + size], buffer[output.h : output.h + size]
-        loss = loss_value(settings, a, h, labels, targets, share[:lanes], n, scratch)
+        a, h = values[output.a : output.a + size], values[output.h : output.h + size]
+        loss = loss_value(settings, a, h, labels, targets, weight, n, scratch)
         if training:
-            output_gradient(settings, output.activation, a, h, labels, targets, share[:lanes], n, above[:size], scratch)
-            backward(layers, theta, inputs, buffer, above, below, gradient, lanes, n, scratch, panel)
+            output_gradient(settings, output.activation, a, h, labels, targets, weight, n, grad_out[:size], scratch)
+            backward(
+                layers, theta, x, values, grad_out, workspace.grad_in, gradient, lanes, n, scratch, workspace.packed
+            )
             if settings.l1 > 0 or settings.l2 > 0:
                 loss += penalize(settings, layers, theta, gradient)
-            norms += update(settings, layers, theta, gradient, slots, steps + number + 1, rates[number])
+            total_norm += update(settings, layers, theta, gradient, slots, steps + number + 1, rates[number])
         if not math.isfinite(loss):
             return DIVERGED
-        total += loss * n
-    figures[0] = total / order.size
-    figures[1] = norms / batches
-    return WENT_WELL if math.isfinite(figures[1]) else DIVERGED
+        total_loss += loss * n
+    stats[0] = total_loss / row_order.size
+    stats[1] = total_norm / batches
+    return COMPLETE if math.isfinite(stats[1]) else DIVERGED
 
 
 @kernel_function
-def _gather(rows_of: Any, rows: Any, lanes: int, x: Any, labels: Any, targets: Any, share: Any) -> None:
-    """The batch: x (inputs, lanes), labels (lanes,), targets (outputs, lanes), shares."""
-    source, source_labels, source_targets, weight = rows_of
+def _gather_batch(data: Any, rows: Any, lanes: int, inputs: Any, labels: Any, targets: Any, row_weight: Any) -> None:
+    """Copy the rows of a set: x to inputs (inputs, lanes), y to labels (lanes,) or targets (outputs, lanes)."""
+    x, class_indices, y, weight = data
     n = rows.size
-    T = source.dtype.type
-    transpose_rows_into_lanes(source, rows, x, lanes)
-    if source_targets.shape[1]:
-        transpose_rows_into_lanes(source_targets, rows, targets, lanes)
-    if source_labels.size:
+    T = x.dtype.type
+    transpose_rows_into_lanes(x, rows, inputs, lanes)
+    if y.shape[1]:
+        transpose_rows_into_lanes(y, rows, targets, lanes)
+    if class_indices.size:
         for i in range(n):
-            labels[i] = source_labels[rows[i]]
-    part = T(1) / T(n)
+            labels[i] = class_indices[rows[i]]
+    equal_weight = T(1) / T(n)
     for i in range(n):
-        share[i] = part
+        row_weight[i] = equal_weight
     if weight.size:
         for i in range(n):
-            share[i] *= weight[rows[i]]
+            row_weight[i] *= weight[rows[i]]
     for i in range(n, lanes):
-        share[i] = T(0)
+        row_weight[i] = T(0)
 
 
 @kernel_function
 def _all_finite(theta: Any) -> bool:
+    """Whether no number is NaN or infinite: 0 · x is zero for all others, and the loop is vectorized."""
     total = theta.dtype.type(0)
     for i in range(theta.size):
         total += theta[i] * theta.dtype.type(0)

@@ -1,4 +1,7 @@
-"""How many lanes a batch takes: its rows lie side by side, and are padded so that vectors have no remainder."""
+"""Lanes: a batch is stored as (units, lanes), one lane for each row, padded to whole vectors.
+
+Padding lanes hold finite numbers. Their row weight is zero, so that their gradients are.
+"""
 
 from __future__ import annotations
 
@@ -9,5 +12,5 @@ MULTIPLE = 16
 
 @register_jitable
 def padded(rows: int) -> int:
-    """The number of rows rounded up to a multiple of MULTIPLE."""
+    """The number of lanes for `rows` rows: a multiple of MULTIPLE."""
     return -(-rows // MULTIPLE) * MULTIPLE

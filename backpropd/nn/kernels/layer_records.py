@@ -1,4 +1,4 @@
-"""A network's layers as records, which is how the kernels are told of them."""
+"""The records that describe a network's layers to the kernels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Network
-from backpropd.nn.kernels import activations, layers
+from backpropd.nn.kernels import activations, normalization
 
 LAYER = np.dtype(
     [
@@ -22,7 +22,7 @@ LAYER = np.dtype(
         ("bias", np.int64),
         ("scale", np.int64),
         ("running", np.int64),
-        # offsets of a batch's values in the buffer, each (fan_out, lanes)
+        # offsets of a batch's values in `Workspace.values`, each (fan_out, lanes)
         ("a", np.int64),
         ("h", np.int64),
         ("output", np.int64),
@@ -35,26 +35,31 @@ LAYER = np.dtype(
 
 
 def records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
-    """The layers as records, and how many numbers the buffer must hold for so many lanes."""
+    """A record per layer, and how many numbers `Workspace.values` must hold for that many lanes."""
     records = np.zeros(len(network.spec.layers), LAYER)
-    places = {name: place.start for name, place in network.layout.slices.items()}
+    offsets = {name: part.start for name, part in network.layout.slices.items()}
     size, fan_in = 0, network.spec.inputs
     for index, (spec, record) in enumerate(zip(network.spec.layers, records, strict=True)):
         name, area = f"layers.{index}", spec.units * lanes
-        wanted = {"a": area, "h": area}
+        lengths = {"a": area, "h": area}
         if spec.dropout:
-            wanted |= {"output": area, "mask": area}
+            lengths |= {"output": area, "mask": area}
         if spec.normalization:
-            wanted |= {"normalized": area, "inverse_std": max(spec.units, lanes)}
-        for noun, length in wanted.items():
-            record[noun] = size
+            lengths |= {"normalized": area, "inverse_std": max(spec.units, lanes)}
+        for field, length in lengths.items():
+            record[field] = size
             size += length
         record["output"] = record["output"] if spec.dropout else record["h"]
         record["fan_in"], record["fan_out"] = fan_in, spec.units
         record["activation"] = activations.CODES[spec.activation]
-        record["normalization"] = layers.NORMALIZATIONS[spec.normalization]
+        record["normalization"] = normalization.CODES[spec.normalization]
         record["dropout"] = spec.dropout
-        for field, noun in (("weight", "weight"), ("bias", "bias"), ("scale", "scale"), ("running", "running_mean")):
-            record[field] = places.get(f"{name}.{noun}", -1)
+        for field, parameter in (
+            ("weight", "weight"),
+            ("bias", "bias"),
+            ("scale", "scale"),
+            ("running", "running_mean"),
+        ):
+            record[field] = offsets.get(f"{name}.{parameter}", -1)
         fan_in = spec.units
     return records, size

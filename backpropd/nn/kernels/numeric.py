@@ -1,8 +1,8 @@
-"""exp, log and tanh for compiled loops: in float32 polynomials that a compiler can vectorize, in float64 libm's own.
+"""exp, log and tanh for compiled loops: vectorizable polynomials in float32, libm's functions in float64.
 
 The polynomials are those of Cephes (Moshier 1989, Methods and Programs for Mathematical Functions), within 3 units in
-the last place. They are compiled without reassociation, which would undo the split of the logarithm of two. A NaN stays
-a NaN, so that what diverged is seen.
+the last place. They are compiled without reassociation, which would undo the split of ln 2 in a high and a low part.
+NaN gives NaN, so that divergence is detected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ F = np.float32
 ONE, HALF, ZERO = F(1), F(0.5), F(0)
 LOG2E = F(1.44269504088896341)
 LN2_HIGH, LN2_LOW = F(0.693359375), F(-2.12194440e-4)
-ROUND = F(12582912.0)  # 1.5 · 2²³: added and taken off again, it rounds a float32 to the nearest whole number
+ROUND = F(12582912.0)  # 1.5 · 2²³: adding and subtracting it rounds a float32 to the nearest integer
 EXP_LOWEST, EXP_HIGHEST = F(-87.33), F(88.37)
 E0, E1, E2 = F(1.9875691500e-4), F(1.3981999507e-3), F(8.3334519073e-3)
 E3, E4, E5 = F(4.1665795894e-2), F(1.6666665459e-1), F(5.0000001201e-1)
@@ -28,7 +28,7 @@ L3, L4, L5 = F(-1.2420140846e-1), F(1.4249322787e-1), F(-1.6668057665e-1)
 L6, L7, L8 = F(2.0000714765e-1), F(-2.4999993993e-1), F(3.3333331174e-1)
 T0, T1, T2 = F(-5.70498872745e-3), F(2.06390887954e-2), F(-5.37397155531e-2)
 T3, T4 = F(1.33314422036e-1), F(-3.33332819422e-1)
-TANH_BORDER, ROOT_HALF = F(0.625), F(0.707106781186547524)
+TANH_SPLIT, ROOT_HALF = F(0.625), F(0.707106781186547524)
 
 
 def exp(x: Any) -> Any:
@@ -48,7 +48,7 @@ def tanh(x: Any) -> Any:
 
 @overload(exp, jit_options=EXACT)
 def _exp(x):  # type: ignore[no-untyped-def]  # numba compares the signatures
-    """eˣ = 2ⁿ eʳ with n whole and |r| ≤ ln 2 / 2."""
+    """eˣ = 2ⁿ eʳ with an integer n and |r| ≤ ln 2 / 2."""
     if x != types.float32:
         return lambda x: math.exp(x)
 
@@ -95,6 +95,6 @@ def _tanh(x):  # type: ignore[no-untyped-def]  # numba compares the signatures
         near = ((((T0 * z + T1) * z + T2) * z + T3) * z + T4) * z * x + x
         y = abs(x)
         far = ONE - (ONE + ONE) / (exp(y + y) + ONE)
-        return near if y < TANH_BORDER else (-far if x < ZERO else far)
+        return near if y < TANH_SPLIT else (-far if x < ZERO else far)
 
     return compiled

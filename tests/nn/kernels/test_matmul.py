@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from backpropd.nn.kernels.matmul.blocking import WORKSPACE
+from backpropd.nn.kernels.matmul.blocking import PACKED_SIZE
 from backpropd.nn.kernels.matmul.gemm import gemm
 
 # rows and columns that fill tiles, or do not; more steps and columns than a panel has
@@ -28,7 +28,7 @@ def check(m: int, p: int, n: int, dtype: str, *, a_turned: bool, b_turned: bool,
     beyond = np.full(64, 7.0, dtype)
     out = np.concatenate([c.astype(dtype).ravel(), beyond])
     flat = [(each.T if turned else each).astype(dtype).ravel() for each, turned in ((a, a_turned), (b, b_turned))]
-    multiply(*flat, out[: c.size], m, p, n, a_turned, b_turned, onto, np.full(WORKSPACE, np.nan, dtype))
+    multiply(*flat, out[: c.size], m, p, n, a_turned, b_turned, onto, np.full(PACKED_SIZE, np.nan, dtype))
     wanted = a @ b + (c if onto else 0)
     np.testing.assert_allclose(out[: c.size].reshape(m, n), wanted, atol=1e-3 if dtype == "float32" else 1e-11)
     np.testing.assert_array_equal(out[c.size :], beyond)
@@ -56,6 +56,6 @@ def test_the_same_product_is_the_same_to_the_bit_wherever_it_lies() -> None:
     for offset in (0, 1, 5):
         there = [np.concatenate([np.zeros(offset, "float32"), each])[offset:] for each in (a, b)]
         out = np.zeros(30 * 48, "float32")
-        multiply(*there, out, 30, 64, 48, False, False, False, np.zeros(WORKSPACE, "float32"))
+        multiply(*there, out, 30, 64, 48, False, False, False, np.zeros(PACKED_SIZE, "float32"))
         outs.append(out.tobytes())
     assert len(set(outs)) == 1

@@ -30,5 +30,5 @@ MC = 16  # rows of A that are packed together: a cache line of float32 in transp
 PACK_B_ABOVE = 2**16  # numbers of B; fewer are near enough to be read where they lie
 PACK_A_FROM = 8  # tiles in a row of C that repay packing A
 
-WORKSPACE = KC * (NC + MC)
-"""How many numbers `gemm` needs as workspace: a packed panel of B and a packed block of A."""
+PACKED_SIZE = KC * (NC + MC)
+"""How many numbers `gemm` packs at a time: a panel of B, then a block of A."""

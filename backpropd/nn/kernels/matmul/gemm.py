@@ -22,21 +22,21 @@ _narrow_tile, _narrow_row = micro_kernel(MR, 1, masked=True), micro_kernel(1, 1,
 @kernel_function
 def gemm(
     a: Any, b: Any, c: Any, m: int, n: int, k: int, a_transposed: bool, b_transposed: bool, accumulate: bool,
-    workspace: Any,
+    packed: Any,
 ) -> None:  # fmt: skip
     """C (m, n) = A (m, k) B (k, n), added to C if `accumulate`. Transposed, A is stored as (k, m) and B as (n, k).
 
-    Arrays are flat, row by row; B's rows, as stored, have a multiple of `lanes.MULTIPLE` numbers. `workspace` has
-    `WORKSPACE` numbers of any value.
+    Arrays are flat, row by row; B's rows, as stored, have a multiple of `lanes.MULTIPLE` numbers. `packed` has
+    `PACKED_SIZE` numbers of any value.
     """
     a_row_stride, a_column_stride = (1, m) if a_transposed else (k, 1)
     nr = VECTORS * vector_width(c)
-    packed_a = workspace[KC * NC :]
+    packed_a = packed[KC * NC :]
     for pc in range(0, k, KC):
         depth = min(KC, k - pc)
         for jc in range(0, n, NC):
             columns = min(NC, n - jc)
-            panel = _panel_of_b(b, n, k, pc, jc, depth, columns, b_transposed, workspace)
+            panel = _panel_of_b(b, n, k, pc, jc, depth, columns, b_transposed, packed)
             packed_rows = m // MC * MC if a_transposed and columns >= PACK_A_FROM * nr else 0
             ic = 0
             while ic < m:
@@ -52,15 +52,15 @@ def gemm(
 
 @kernel_function
 def _panel_of_b(
-    b: Any, n: int, k: int, pc: int, jc: int, depth: int, columns: int, transposed: bool, workspace: Any
+    b: Any, n: int, k: int, pc: int, jc: int, depth: int, columns: int, transposed: bool, packed: Any
 ) -> BPanel:
     """The panel (depth, columns) of B from row pc and column jc on: packed, or in place if B is small."""
     if transposed:
-        pack_b_transposed(b[jc * k + pc :], k, depth, columns, workspace)
-        return BPanel(workspace, depth, VECTORS * vector_width(b))
+        pack_b_transposed(b[jc * k + pc :], k, depth, columns, packed)
+        return BPanel(packed, depth, VECTORS * vector_width(b))
     if k * n > PACK_B_ABOVE:
-        pack_b(b[pc * n + jc :], n, depth, columns, workspace)
-        return BPanel(workspace, depth, VECTORS * vector_width(b))
+        pack_b(b[pc * n + jc :], n, depth, columns, packed)
+        return BPanel(packed, depth, VECTORS * vector_width(b))
     return BPanel(b[pc * n + jc :], 1, n)
 
 
