@@ -1,4 +1,4 @@
-"""The README's picture: a learning curve that the service made, drawn from its own epochs. `python -m bench.curve`."""
+"""The README's picture, a learning curve from a job's epochs: `python -m bench.curve`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PICTURE = Path(__file__).parent.parent / "docs" / "learning-curve.svg"
 
 
 def main() -> None:
-    """Train digits over HTTP, and draw the losses that came back."""
+    """Train digits over HTTP, and draw the losses."""
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder)) as url, Client(url) as client:
         dataset = client.datasets.sample("digits")
         network = {"hidden": [{"units": 64, "activation": "tanh"}]}
@@ -25,11 +25,11 @@ def main() -> None:
         job = client.jobs.create(dataset["id"], "digit", network=network, training=training)
         client.jobs.wait(job["id"])
         epochs = list(client.jobs.epochs(job["id"]))
-    at = [epoch["epoch"] for epoch in epochs]
-    mpl.rcParams["svg.hashsalt"] = "backpropd"  # the same picture is the same file
+    numbers = [epoch["epoch"] for epoch in epochs]
+    mpl.rcParams["svg.hashsalt"] = "backpropd"  # the same curve gives the same file
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-    axes.plot(at, [epoch["loss"] for epoch in epochs], label="loss")
-    axes.plot(at, [epoch["validation_loss"] for epoch in epochs], label="validation loss")
+    axes.plot(numbers, [epoch["loss"] for epoch in epochs], label="loss")
+    axes.plot(numbers, [epoch["validation_loss"] for epoch in epochs], label="validation loss")
     axes.set(xlabel="epoch", ylabel="cross-entropy", title="digits, one hidden layer of 64", yscale="log")
     axes.legend()
     axes.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""The memory of training, each figure from a fresh process: `python -m bench.footprint` (Linux's own books)."""
+"""The memory of training, measured in new processes from Linux's /proc: `python -m bench.footprint`."""
 
 from __future__ import annotations
 
@@ -24,46 +24,46 @@ from bench.workloads import WORKLOADS, Workload
 from embedded.demo import stack
 
 LARGE = Workload("large", 1_000_000, 30, (8,), 2, 8192)
-EPOCHS = 40  # so many that what the core prepares for epochs ahead would show
-WANTED = 2.2
+EPOCHS = 40  # enough to include the permutations that are drawn for several epochs ahead
+MAX_PEAK = 2.2  # times the encoded array
 DIGITS = next(each for each in WORKLOADS if each.name == "digits")
 FEW, MANY = 10, 100
 
 
 def main() -> None:
-    """Print how far memory rises above the libraries' own, beside the encoded array, and what steps leave behind."""
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # for the fresh processes
-    peaks = {"the core": _in_a_fresh_process(_peak_of_core), "a job": _peak_of_job()}
-    steps = {engine: _in_a_fresh_process(_allocated, engine) for engine in ("numba", "numpy")}
-    print(f"peak memory of training on {LARGE.rows:,} × {LARGE.inputs} float32; wanted: below {WANTED}")
-    for what, peak in peaks.items():
-        print(f"{what:10}{peak:6.2f} times the encoded array")
+    """Print the peak memory beyond the libraries', relative to the encoded array, and what steps allocate."""
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # for the new processes
+    peaks = {"the core": _in_new_process(_peak_of_core), "a job": _peak_of_job()}
+    steps = {engine: _in_new_process(_allocated, engine) for engine in ("numba", "numpy")}
+    print(f"peak memory of training on {LARGE.rows:,} × {LARGE.inputs} float32; target: below {MAX_PEAK}")
+    for name, peak in peaks.items():
+        print(f"{name:10}{peak:6.2f} times the encoded array")
     for engine, more in steps.items():
-        print(f"{engine}: {more['steps']} more steps leave {more['bytes']} bytes behind, ", end="")
+        print(f"{engine}: {more['steps']} more steps leave {more['bytes']} bytes allocated, ", end="")
         print(f"{more['peak']} more at the peak, {more['arrays']} arrays in compiled code")
-    results.write("footprint", {"wanted": WANTED, "workload": LARGE._asdict(), "peaks": peaks, "steps": steps})
+    results.write("footprint", {"max_peak": MAX_PEAK, "workload": LARGE._asdict(), "peaks": peaks, "steps": steps})
 
 
-def _in_a_fresh_process(measure: Callable[..., Any], *arguments: Any) -> Any:
+def _in_new_process(measure: Callable[..., Any], *arguments: Any) -> Any:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measure, arguments)
 
 
 def _peak_of_core() -> float:
-    """Training from the encoded array on; the array itself counts once."""
-    train("numba", LARGE._replace(rows=2000))()(2)  # everything is imported, compiled and warm
+    """Of training from the encoded array on, which is counted once."""
+    train("numba", LARGE._replace(rows=2000))()(2)  # import and compile everything
     before = _memory("self", "VmRSS")
     train("numba", LARGE)()(EPOCHS)
     return (_memory("self", "VmHWM") - before) / (4 * LARGE.rows * LARGE.inputs)
 
 
 def _peak_of_job() -> float:
-    """The process of the service that trains, from reading the dataset to the model."""
+    """Of the worker process that trains, from reading the dataset to the model."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "large.csv"
         _write(table)
         with stack(Path(folder), {"BACKPROPD_WORKERS": "1"}) as url, Client(url) as client:
-            _run_job(client, client.datasets.sample("iris")["id"], "species", 32)  # everything is imported and warm
+            _run_job(client, client.datasets.sample("iris")["id"], "species", 32)  # import everything
             dataset = client.datasets.upload(table)
             trainers = [each for each in psutil.Process().children(recursive=True) if "worker" in each.cmdline()]
             before = {each.pid: _memory(each.pid, "VmRSS") for each in trainers}
@@ -85,7 +85,7 @@ def _write(path: Path) -> None:
 
 
 def _allocated(engine: Literal["numba", "numpy"]) -> dict[str, int]:
-    """What MANY epochs allocate and leave beyond FEW: traced in Python, counted by Numba's runtime."""
+    """What MANY epochs allocate and do not free beyond FEW: traced in Python, counted by Numba's runtime."""
     start = train(engine, DIGITS)
     start()(FEW)
     _nrt_python.memsys_enable_stats()
@@ -103,7 +103,7 @@ def _traced(run: Callable[[int], object], epochs: int) -> dict[str, int]:
 
 
 def _memory(pid: int | str, field: str) -> int:
-    """`VmRSS`, what a process takes now, or `VmHWM`, the most it ever took, in bytes."""
+    """`VmRSS`, the memory of a process, or `VmHWM`, its peak, in bytes."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 

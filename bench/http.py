@@ -1,7 +1,7 @@
-"""Training over HTTP beside the core alone, on the same machine in the same run: `python -m bench.http`.
+"""Training over HTTP compared with the core alone, in the same run: `python -m bench.http`.
 
-The core does what the job does: as many rows, the same network and optimizer, the same metrics as often. The rest of
-the job's time is the service: reading the dataset, the database, heartbeats, events, the model.
+The core does what the job does: the same rows, network and optimizer, and metrics as often. The rest of the job's time
+is the service: reading the dataset, the database, heartbeats, events, the model.
 """
 
 from __future__ import annotations
@@ -15,40 +15,44 @@ from typing import Any
 
 from backpropd.client import Client
 from bench import results
-from bench.turns import OURS, contenders
+from bench.alternation import OURS, contenders
 from bench.workloads import LEARNING_RATE, MOMENTUM, WORKLOADS, Workload, data
 from embedded.demo import stack
 
 ROUNDS = 3
-SECONDS = 8  # as many epochs as the core does in this time
-MANY = 1_000_000  # epochs: how often metrics come follows from the sizes then, not from the end of the run
-WANTED = {"play": 0.20, "digits": 0.10}
-WORKLOAD = {each.name: each for each in WORKLOADS}
+SECONDS = 8  # that the core trains; a job trains as many epochs
+MANY = 1_000_000  # epochs, so that the length of the run does not decide how often metrics are computed
+MAX_LOSS = {"play": 0.20, "digits": 0.10}
+WORKLOAD_BY_NAME = {each.name: each for each in WORKLOADS}
 
 
 def main() -> None:
-    """Print steps a second of both, and keep them."""
+    """Print steps per second of both, and store them."""
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder)) as url, Client(url) as client:
         rows = [
-            _compare(client, client.datasets.upload(_table(Path(folder)))["id"], "label", WORKLOAD["play"]),
-            _compare(client, client.datasets.sample("digits")["id"], "digit", WORKLOAD["digits"]),
+            _compare(client, client.datasets.upload(_table(Path(folder)))["id"], "label", WORKLOAD_BY_NAME["play"]),
+            _compare(client, client.datasets.sample("digits")["id"], "digit", WORKLOAD_BY_NAME["digits"]),
         ]
-    print(f"steps a second, medians of {ROUNDS} jobs and as many runs of the core, in turns")
+    print(f"steps per second, medians of {ROUNDS} jobs and as many runs of the core, in alternation")
     for row in rows:
         print(f"{row['name']:8}{row['engine']}, {row['epochs']} epochs: the core {row['core']:.0f}")
         for way, job in row["jobs"].items():
-            print(f"    {way:10} job {job['whole']:8.0f}, {job['loss']:6.1%} lost; wanted: at most {row['wanted']:.0%}")
+            print(
+                f"    {way:10} job {job['whole']:8.0f}, {job['loss']:6.1%} lost; target: at most {row['max_loss']:.0%}"
+            )
             print(f"    {'':10} its epochs alone {job['epochs']:8.0f}, {job['loss_in_epochs']:6.1%} lost")
     results.write("http", {"rounds": ROUNDS, "rows": rows})
 
 
 def _table(folder: Path) -> Path:
-    """play as a CSV file."""
+    """The workload `play` as a CSV file."""
     path = folder / "play.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["x1", "x2", "label"])
-        writer.writerows([*row, "yes" if label else "no"] for row, label in zip(*data(WORKLOAD["play"]), strict=True))
+        writer.writerows(
+            [*row, "yes" if label else "no"] for row, label in zip(*data(WORKLOAD_BY_NAME["play"]), strict=True)
+        )
     return path
 
 
@@ -56,11 +60,12 @@ def _compare(client: Client, dataset_id: str, target: str, workload: Workload) -
     plan = client.jobs.create(dataset_id, target, dry_run=True, **_spec(workload, MANY))
     training = plan["training"]
     engine = {"numba": "compiled", "numpy": "numpy"}[training["engine"]]
-    same = workload._replace(inputs=len(plan["features"]), metrics_every=training.get("metrics_every", 1))
     core: list[float] = []
     jobs: dict[str, list[tuple[float, float]]] = {"unwatched": [], "watched": []}
     with contenders({engine: ("core", OURS)}) as (contender,):
-        contender.prepare(same)
+        contender.prepare(
+            workload._replace(inputs=len(plan["features"]), metrics_every=training.get("metrics_every", 1))
+        )
         epochs = round(SECONDS / contender.round_of(round(1 / contender.round())))
         for _ in range(ROUNDS):
             core.append(contender.round_of(epochs))
@@ -71,12 +76,12 @@ def _compare(client: Client, dataset_id: str, target: str, workload: Workload) -
         "engine": training["engine"],
         "epochs": epochs,
         "core": workload.steps_per_epoch / statistics.median(core),
-        "wanted": WANTED[workload.name],
-        "jobs": {way: _figures(times, epochs, statistics.median(core), workload) for way, times in jobs.items()},
+        "max_loss": MAX_LOSS[workload.name],
+        "jobs": {way: _rates(times, epochs, statistics.median(core), workload) for way, times in jobs.items()},
     }
 
 
-def _figures(times: list[tuple[float, float]], epochs: int, core: float, workload: Workload) -> dict[str, float]:
+def _rates(times: list[tuple[float, float]], epochs: int, core: float, workload: Workload) -> dict[str, float]:
     whole, in_epochs = (statistics.median(column) / epochs for column in zip(*times, strict=True))
     return {
         "whole": workload.steps_per_epoch / whole,
@@ -100,7 +105,7 @@ def _spec(workload: Workload, epochs: int) -> dict[str, Any]:
 
 
 def _job(client: Client, dataset_id: str, target: str, spec: dict[str, Any], watched: bool) -> tuple[float, float]:
-    """The seconds from `started_at` to `finished_at`, and the sum of the epochs' own."""
+    """Seconds from `started_at` to `finished_at`, and the sum of the epochs' seconds."""
     job = client.jobs.create(dataset_id, target, **spec)
     done = client.jobs.wait(job["id"], on_epoch=(lambda _: None) if watched else None)
     started, finished = (datetime.fromisoformat(str(done[name])) for name in ("started_at", "finished_at"))

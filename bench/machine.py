@@ -1,4 +1,4 @@
-"""Where and when a run of the benchmarks takes place: `python -m bench.machine` begins a run."""
+"""The machine and the date of a run of the benchmarks: `python -m bench.machine` begins a run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bench import results
 
 
 def main() -> None:
-    """Forget the run before, and note the machine and the day."""
-    for found in results.OUT.glob("*.json"):
-        found.unlink()
+    """Delete the results of the previous run, and store the machine and the date."""
+    for path in results.OUT.glob("*.json"):
+        path.unlink()
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
     machine = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _processor() -> str:
-    """The model's name as Linux tells it, or what Python knows."""
+    """The model name from Linux, or what Python reports."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

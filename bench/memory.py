@@ -1,7 +1,7 @@
-"""Memory of a training process: its peak beside the encoded array, and beside what the job's cost says.
+"""The peak memory of a job compared with the encoded array and with the job's cost estimate: `python -m bench.memory`.
 
-The table has 1,000,000 rows of 30 numbers, encoded as float32. What the libraries and the compiled kernels take by
-themselves is there before the run, and is not counted. Linux alone tells a process its peak and forgets it on demand.
+The table has 1,000,000 rows of 30 numbers, encoded as float32. The libraries and the compiled kernels are loaded before
+the measurement and not counted. It needs Linux, where a process can reset its peak.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ TASKS = {"classification": "label", "regression": "value"}
 
 
 def main() -> None:
-    """Measure each task and engine in a process of its own, and print what it took."""
+    """Measure each task and engine in a process of its own, and print its peak."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "large.parquet", ROWS)
         write(Path(folder) / "small.parquet", 1000)
         for task in TASKS:
             for engine in ("numba", "numpy"):
                 command = [sys.executable, "-m", "bench.memory", folder, task, engine]
-                found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-                peak, said = found["peak"] / found["encoded"], found["said"] / found["encoded"]
-                print(f"{task} by {engine}: {peak:.2f} times the encoded array; the job's cost says {said:.2f}")
+                sizes = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+                peak, estimate = sizes["peak"] / sizes["encoded"], sizes["estimate"] / sizes["encoded"]
+                print(f"{task}, {engine}: {peak:.2f} times the encoded array; the cost estimate is {estimate:.2f}")
 
 
 def write(path: Path, rows: int) -> None:
-    """A table of so many rows, block by block: numbers, a label and a value to learn."""
+    """A Parquet file of numbers, with a label and a value to learn, block by block."""
     rng = np.random.default_rng(0)
     names = [*(f"x{number}" for number in range(COLUMNS)), *TASKS.values()]
     schema = pa.schema([(name, pa.float64()) for name in names])
@@ -51,16 +51,16 @@ def write(path: Path, rows: int) -> None:
             file.write_batch(pa.record_batch([pa.array(column) for column in columns], schema=schema))
 
 
-def described() -> list[dict[str, Any]]:
-    """The columns as the store would describe them."""
-    figures = {"missing": 0, "kind": "number", "min": -9.0, "max": 9.0, "mean": 0.0, "std": 1.0}
+def column_descriptions() -> list[dict[str, Any]]:
+    """The columns as the store describes them."""
+    statistics = {"missing": 0, "kind": "number", "min": -9.0, "max": 9.0, "mean": 0.0, "std": 1.0}
     numbers = [*(f"x{number}" for number in range(COLUMNS)), "value"]
-    label = {**figures, "name": "label", "distinct": 2, "whole": True, "min": 0.0, "max": 1.0}
-    return [label, *({**figures, "name": name, "distinct": None, "whole": False} for name in numbers)]
+    label = {**statistics, "name": "label", "distinct": 2, "whole": True, "min": 0.0, "max": 1.0}
+    return [label, *({**statistics, "name": name, "distinct": None, "whole": False} for name in numbers)]
 
 
 def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
-    """A job from its spec to its model; gives its cost."""
+    """Run a job from its spec to its model; return its cost estimate."""
     request = learn.JobRequest.from_json(
         target=TASKS[task],
         features=[f"x{number}" for number in range(COLUMNS)],
@@ -73,8 +73,8 @@ def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
         },
         training={"epochs": 3, "batch_size": 256, "seed": 0, "engine": engine},
     )
-    plan = learn.resolve(request, learn.TableDescription.from_json(described(), rows), LIMITS)
-    run = learn.Run(plan.spec, learn.Source.from_json(described(), path), None, np.zeros(1, np.int8))
+    plan = learn.resolve(request, learn.TableDescription.from_json(column_descriptions(), rows), LIMITS)
+    run = learn.Run(plan.spec, learn.Source.from_json(column_descriptions(), path), None, np.zeros(1, np.int8))
     for _ in run.epoch_chunks():
         run.checkpoint()
     run.model()
@@ -82,16 +82,16 @@ def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
 
 
 def measure(folder: Path, task: str, engine: str) -> dict[str, int]:
-    """The peak of one job, beyond what a small one left behind."""
+    """The peak of one job, beyond the memory that a small one has left in use."""
     train(folder / "small.parquet", task, engine, 1000)
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = _status("VmRSS")
     cost = train(folder / "large.parquet", task, engine, ROWS)
     return {
         "peak": _status("VmHWM") - before,
         "encoded": ROWS * COLUMNS * 4,
-        "said": cost["memory_bytes"],
+        "estimate": cost["memory_bytes"],
     }
 
 

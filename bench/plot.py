@@ -1,4 +1,4 @@
-"""The picture of `docs/performance.md`: a step of everybody's on every workload, on one logarithmic axis."""
+"""The plot of `docs/performance.md`: each contender's step on each workload, on one logarithmic axis."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STYLES = {
     "numpy": ("backpropd, NumPy", "#edae49", "o", 55),
     "scikit-learn": ("scikit-learn", "#30638e", "s", 45),
     "pytorch": ("PyTorch eager", "#00798c", "D", 40),
-    "jax, a step a call": ("JAX, a step a call", "#8d96a3", "<", 50),
-    "jax, an epoch a call": ("JAX, an epoch a call", "#4b4e6d", ">", 50),
+    "jax, a call per step": ("JAX, a call per step", "#8d96a3", "<", 50),
+    "jax, a call per epoch": ("JAX, a call per epoch", "#4b4e6d", ">", 50),
 }
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Microseconds a step, a line a workload, a mark a contender."""
-    mpl.rcParams.update({"svg.hashsalt": "backpropd", "font.size": 9})  # the same figures are the same file
+    """Microseconds per step: a line for each workload, a marker for each contender."""
+    mpl.rcParams.update({"svg.hashsalt": "backpropd", "font.size": 9})  # the same times give the same file
     figure, axes = plt.subplots(figsize=(8, 4.4), layout="constrained")
     for y, row in enumerate(reversed(rows)):
         _line(axes, y, row)
@@ -44,8 +44,8 @@ def _line(axes: Axes, y: int, row: dict[str, Any]) -> None:
     for name, (title, color, marker, size) in STYLES.items():
         if name in times:
             order = 3 if name == "compiled" else 2
-            look = {"s": size, "color": color, "marker": marker, "edgecolors": "white", "linewidths": 0.8}
-            axes.scatter(times[name], y, label=title, zorder=order, **look)
+            style = {"s": size, "color": color, "marker": marker, "edgecolors": "white", "linewidths": 0.8}
+            axes.scatter(times[name], y, label=title, zorder=order, **style)
     axes.annotate(_time(times["compiled"]), (times["compiled"], y), (0, 8), textcoords="offset points", ha="center")
 
 

@@ -1,7 +1,6 @@
-"""Where a product of matrices is quickest: in a loop, in tiles, or in BLAS.
+"""The time of a layer's forward product in a plain loop, with `gemm`, and with BLAS: `python -m bench.products`.
 
-`python -m bench.products` prints the forward product of layers of growing size in nanoseconds and, where the two are
-beyond loops, in GFLOP/s: the reason for `SMALL` in `nn/kernels/layers.py`, and for `nn/kernels/products.py`.
+It measures what `docs/matrix-products.md` claims, and `LOOP_UP_TO` in `nn/kernels/layers.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from backpropd.nn.kernels.layers import SMALL
+from backpropd.nn.kernels.compilation import OPTIONS
+from backpropd.nn.kernels.layers import LOOP_UP_TO
 from backpropd.nn.kernels.matmul.blocking import PACKED_SIZE
 from backpropd.nn.kernels.matmul.gemm import gemm
 
@@ -26,69 +26,67 @@ SIZES = [
     (784, 128, 32), (784, 256, 128), (1024, 1024, 512), (2048, 2048, 1024),
 ]  # fmt: skip
 ROUNDS = 9
-COMPILE: dict[str, Any] = {"fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
+MAX_LOOP = 100_000  # multiplications; beyond, a plain loop takes too long to wait for
 
 
-@numba.njit(**COMPILE)
-def loops(weight: Any, below: Any, a: Any, lanes: int, times: int, work: Any) -> None:
-    """The product as the kernels write it out, so many times."""
+@numba.njit(**OPTIONS)
+def multiply_in_loop(weight: Any, h_below: Any, a: Any, lanes: int, repeats: int, packed: Any) -> None:
+    """The product as the kernels write it out for small layers, `repeats` times."""
     fan_in, fan_out = weight.shape
     flat = weight.ravel()
-    for _ in range(times):
+    for _ in range(repeats):
         for j in range(fan_out):
             for i in range(lanes):
                 a[j * lanes + i] = flat.dtype.type(0)
             for k in range(fan_in):
                 w = flat[k * fan_out + j]
                 for i in range(lanes):
-                    a[j * lanes + i] += w * below[k * lanes + i]
+                    a[j * lanes + i] += w * h_below[k * lanes + i]
 
 
-@numba.njit(**COMPILE)
-def tiles(weight: Any, below: Any, a: Any, lanes: int, times: int, work: Any) -> None:
-    """The same tile by tile."""
+@numba.njit(**OPTIONS)
+def multiply_with_gemm(weight: Any, h_below: Any, a: Any, lanes: int, repeats: int, packed: Any) -> None:
+    """The product as the kernels compute it for larger layers."""
     fan_in, fan_out = weight.shape
     flat = weight.ravel()
-    for _ in range(times):
-        gemm(flat, below, a, fan_out, lanes, fan_in, True, False, False, work)
+    for _ in range(repeats):
+        gemm(flat, h_below, a, fan_out, lanes, fan_in, True, False, False, packed)
 
 
-@numba.njit(**COMPILE)
-def blas(weight: Any, below: Any, a: Any, lanes: int, times: int, work: Any) -> None:
-    """The same by BLAS."""
+@numba.njit(**OPTIONS)
+def multiply_with_blas(weight: Any, h_below: Any, a: Any, lanes: int, repeats: int, packed: Any) -> None:
+    """The product by the BLAS that SciPy brings."""
     fan_in, fan_out = weight.shape
-    for _ in range(times):
-        np.dot(weight.T, below.reshape(fan_in, lanes), a.reshape(fan_out, lanes))
+    for _ in range(repeats):
+        np.dot(weight.T, h_below.reshape(fan_in, lanes), a.reshape(fan_out, lanes))
 
 
-def nanoseconds(product: Callable[..., None], fan_in: int, fan_out: int, lanes: int) -> float:
-    """The best of some rounds."""
+def nanoseconds(multiply: Callable[..., None], fan_in: int, fan_out: int, lanes: int) -> float:
+    """The time of one product: the best of some rounds."""
     rng = np.random.default_rng(0)
     weight = rng.standard_normal((fan_in, fan_out)).astype(np.float32)
-    below, a = rng.standard_normal(fan_in * lanes).astype(np.float32), np.zeros(fan_out * lanes, np.float32)
-    work = np.zeros(PACKED_SIZE, np.float32)
-    times, best = 2_000_000 // (fan_in * fan_out * lanes) + 1, np.inf
-    product(weight, below, a, lanes, 1, work)
+    h_below, a = rng.standard_normal(fan_in * lanes).astype(np.float32), np.zeros(fan_out * lanes, np.float32)
+    packed = np.zeros(PACKED_SIZE, np.float32)
+    repeats, best = 2_000_000 // (fan_in * fan_out * lanes) + 1, np.inf
+    multiply(weight, h_below, a, lanes, 1, packed)
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        product(weight, below, a, lanes, times, work)
-        best = min(best, (time.perf_counter() - began) / times * 1e9)
+        multiply(weight, h_below, a, lanes, repeats, packed)
+        best = min(best, (time.perf_counter() - began) / repeats * 1e9)
     return float(best)
 
 
 def main() -> None:
-    """Print all ways, size by size."""
-    print(f"a forward product; up to {SMALL} multiplications the kernels use loops, beyond them tiles")
-    print(
-        f"{'inputs':>7}{'units':>7}{'lanes':>7}{'products':>12}{'loops ns':>12}{'tiles':>12}{'BLAS':>12}{'GFLOP/s':>12}"
-    )
+    """Print nanoseconds for each size, and GFLOP/s of `gemm` and of BLAS."""
+    print(f"a forward product in nanoseconds; the kernels use a loop for up to {LOOP_UP_TO} multiplications, then gemm")
+    columns = ("inputs", "units", "lanes"), ("multiplications", "loop", "gemm", "BLAS", "GFLOP/s", "of BLAS")
+    print("".join(f"{name:>7}" for name in columns[0]) + "".join(f"{name:>16}" for name in columns[1]))
     for size in SIZES:
-        products = int(np.prod(size))
-        took = [
-            nanoseconds(way, *size) if products < 10**5 or way is not loops else np.nan for way in (loops, tiles, blas)
-        ]
-        print("".join(f"{number:7}" for number in size) + f"{products:12}", end="")
-        print("".join(f"{each:12.0f}" for each in took), "".join(f"{2 * products / each:7.0f}" for each in took[1:]))
+        count = int(np.prod(size))
+        loop = nanoseconds(multiply_in_loop, *size) if count <= MAX_LOOP else np.nan
+        ours, blas = nanoseconds(multiply_with_gemm, *size), nanoseconds(multiply_with_blas, *size)
+        figures = (count, loop, ours, blas, 2 * count / ours, 2 * count / blas)
+        print("".join(f"{number:7}" for number in size) + "".join(f"{figure:16.0f}" for figure in figures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How soon a job runs again whose process was killed: `python -m bench.recovery`."""
+"""The time until a job runs again after its process was killed: `python -m bench.recovery`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ AS_DEPLOYED = {name: Settings.model_fields[name].default for name in SHORT if na
 
 
 def main() -> None:
-    """Kill whoever trains, again and again, under the settings of a deployment, and print how long nobody did."""
+    """Kill the training process repeatedly, with a deployment's settings, and print the times to recover."""
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder), **{**AS_DEPLOYED, "max_losses": 1000}) as here:
-        found = {name: [_measured(here, kill) for _ in range(TIMES)] for name, kill in WAYS.items()}
+        seconds = {name: [_seconds_until_running(here, kill) for _ in range(TIMES)] for name, kill in WAYS.items()}
     print(f"seconds from kill -9 until the job runs again, {TIMES} times each")
-    for name, seconds in found.items():
-        print(f"    {name:48}{statistics.median(seconds):8.2f} median{max(seconds):8.2f} longest")
-    results.write("recovery", {"times": TIMES, "seconds": found})
+    for name, times in seconds.items():
+        print(f"    {name:48}{statistics.median(times):8.2f} median{max(times):8.2f} longest")
+    results.write("recovery", {"times": TIMES, "seconds": seconds})
 
 
-def _measured(here: Cluster, kill: Callable[[Cluster, str], None]) -> float:
+def _seconds_until_running(here: Cluster, kill: Callable[[Cluster, str], None]) -> float:
     (job_id,) = here.post("adam", times=10_000)
     here.running(job_id, 50)
     attempts = here.job(job_id).attempts
@@ -53,7 +53,7 @@ def _kill_worker(here: Cluster, job_id: str) -> None:
 
 
 def _lose_machine(here: Cluster, job_id: str) -> None:
-    """As if the worker had been on another machine: nobody here can see that it is gone."""
+    """Kill a worker that seems to be on another machine, where no reaper can check its process."""
     name = here.holder(job_id)
     with here.database.write() as session:
         session.execute(update(Job).where(Job.id == job_id).values(worker="elsewhere/1/1"))
@@ -61,9 +61,9 @@ def _lose_machine(here: Cluster, job_id: str) -> None:
 
 
 WAYS: dict[str, Callable[[Cluster, str], None]] = {
-    "the process that trains": _kill_child,
-    "the whole worker, another is there": _kill_worker,
-    "a machine: its lease runs out": _lose_machine,
+    "the training process": _kill_child,
+    "the worker, while another one is running": _kill_worker,
+    "a machine, until its lease expires": _lose_machine,
 }
 
 

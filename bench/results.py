@@ -1,8 +1,10 @@
-"""What a run of the benchmarks found, kept as JSON in `bench/out/` until the report is made of it."""
+"""Results of the benchmarks, stored as JSON in `bench/out/` for the report."""
 
 from __future__ import annotations
 
 import json
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,21 @@ OUT = Path(__file__).parent / "out"
 
 
 def write(name: str, result: Any) -> None:
-    """Keep what the measurement `name` found."""
+    """Store the result of the benchmark `name`."""
     OUT.mkdir(exist_ok=True)
     (OUT / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 def read(name: str) -> Any:
-    """What the measurement `name` found in the last run."""
+    """The result of the benchmark `name` in the last run."""
     return json.loads((OUT / f"{name}.json").read_text())
 
 
 def exists(name: str) -> bool:
-    """Whether the measurement `name` was made in the last run."""
+    """Whether the benchmark `name` was part of the last run."""
     return (OUT / f"{name}.json").exists()
+
+
+def p50_p95(values: Sequence[float]) -> tuple[float, float]:
+    """The median and the 95th percentile."""
+    return statistics.median(values), sorted(values)[int(len(values) * 0.95) - 1]

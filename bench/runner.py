@@ -1,8 +1,8 @@
-"""One contender in a process and an environment of its own: it is told on stdin when to run, and answers on stdout.
+"""Runs one contender in a process and an environment of its own, with JSON lines on stdin and stdout.
 
 `python -m bench.runner MODULE CONTENDER` imports `bench.contenders.MODULE` and sends its version. A line with a
-workload makes it warm up; a line with a number is a round of so many repeats. One thread on one core, whatever the
-library would like.
+workload makes it warm up and answer the repeats of a round; a line with a number runs that many repeats. The process
+uses one thread on one core.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 ROUND_SECONDS = 0.3
-FEWEST_REPEATS = 3  # what a run does once is little beside that many epochs
+MIN_REPEATS = 3  # so that the work that a run does once weighs little
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def main() -> None:
-    """Serve until stdin ends."""
+    """Answer requests until stdin ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a library prints is no answer
-    _hold_to_one_thread()
+    os.dup2(2, 1)  # libraries print to stdout
+    _use_one_thread()
     try:
         module = importlib.import_module(f"bench.contenders.{sys.argv[1]}")
     except ImportError as error:
@@ -35,30 +35,30 @@ def main() -> None:
 
 
 def _serve(contender: Callable[..., Any], answers: TextIO) -> None:
-    from bench.workloads import Workload  # NumPy comes with it: not before the threads are settled
+    from bench.workloads import Workload  # imports NumPy, which reads the number of threads
 
     for line in sys.stdin:
-        asked = json.loads(line)
-        if isinstance(asked, dict):
-            start = contender(Workload(**asked | {"hidden": tuple(asked["hidden"])}))
+        request = json.loads(line)
+        if isinstance(request, dict):
+            start = contender(Workload(**request | {"hidden": tuple(request["hidden"])}))
             _answer(answers, repeats=_warm_up(start))
         else:
-            _answer(answers, seconds=_seconds(start(), asked))
+            _answer(answers, seconds=_seconds(start(), request))
 
 
-def _hold_to_one_thread() -> None:
+def _use_one_thread() -> None:
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"), XLA_FLAGS="--xla_cpu_multi_thread_eigen=false")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def _warm_up(start: Callable[[], Callable[[int], object]]) -> int:
-    """Compile and fill caches; how many repeats make a round of about the wanted length."""
+    """Compile and fill caches; return how many repeats take about ROUND_SECONDS."""
     _seconds(start(), 1)
     repeats = 1
     while (seconds := _seconds(start(), repeats)) < ROUND_SECONDS / 2:
         repeats *= 2
-    return max(FEWEST_REPEATS, round(repeats * ROUND_SECONDS / seconds))
+    return max(MIN_REPEATS, round(repeats * ROUND_SECONDS / seconds))
 
 
 def _seconds(run: Callable[[int], object], repeats: int) -> float:

@@ -1,4 +1,4 @@
-"""The networks and data that every contender trains; it needs NumPy alone, for the peers import it too."""
+"""The networks and data that every contender trains; it imports only NumPy, as peers have an environment without us."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 LEARNING_RATE, MOMENTUM = 0.01, 0.9
-NOISE = 0.1  # the share of labels that are drawn: without it, losses go to zero and numbers become subnormal
-
+NOISE = 0.1  # the fraction of random labels; without them losses approach zero and numbers become subnormal
 
 PEERS = ("scikit-learn", "pytorch", "jax")
 
 
 class Workload(NamedTuple):
-    """A data set's size, a network of relu layers, and how many rows a step sees.
+    """A data set's size, a network of relu layers, and the rows of a step.
 
-    Every so many epochs the core computes metrics, as in a job; 0 for never, as the peers.
+    The core computes metrics every `metrics_every` epochs, as a job does; with 0 never, as the peers.
     """
 
     name: str
@@ -34,18 +33,18 @@ class Workload(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        """Two classes are one logistic output, as scikit-learn has it; more are softmax."""
+        """One logistic output for two classes, as in scikit-learn, else one softmax output per class."""
         return 1 if self.classes == 2 else self.classes
 
     @property
-    def products(self) -> list[int]:
-        """How many weights each layer has."""
+    def weights(self) -> list[int]:
+        """The number of weights of each layer."""
         return [fan_in * fan_out for fan_in, fan_out in pairwise((self.inputs, *self.hidden, self.outputs))]
 
     @property
     def multiply_adds(self) -> float:
-        """Of a step, on average: forward, ∂L/∂W, and ∂L/∂h of all layers but the first."""
-        return self.rows / self.steps_per_epoch * (3 * sum(self.products) - self.products[0])
+        """Per step, on average: forward, ∂L/∂W, and ∂L/∂h of all layers but the first."""
+        return self.rows / self.steps_per_epoch * (3 * sum(self.weights) - self.weights[0])
 
 
 WORKLOADS = {
@@ -56,14 +55,14 @@ WORKLOADS = {
     Workload("mnist-like, batch 32", 6400, 784, (128,), 10, 32): (2.2, 2.4, 0.95),
     Workload("wide", 4096, 1000, (1024, 1024), 10, 512): (1.15, 1.05, 1.3),
 }
-"""Each with how many of our steps must fit into one of scikit-learn's, of PyTorch's, of JAX's."""
+"""Each workload with its targets: a step's speed-up over scikit-learn, PyTorch and JAX."""
 
 
 def data(workload: Workload) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Normal features (rows, inputs) in float32, and classes (rows,) that a linear rule gives, but for some noise."""
+    """Normal features (rows, inputs) in float32, and classes (rows,) from a linear rule with some noise."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((workload.rows, workload.inputs), np.float32)
     y = (x @ rng.standard_normal((workload.inputs, workload.classes), np.float32)).argmax(axis=1)
-    drawn = rng.random(workload.rows) < NOISE
-    y[drawn] = rng.integers(workload.classes, size=np.count_nonzero(drawn))
+    noisy = rng.random(workload.rows) < NOISE
+    y[noisy] = rng.integers(workload.classes, size=np.count_nonzero(noisy))
     return x, y

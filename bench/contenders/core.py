@@ -1,4 +1,4 @@
-"""Our own core, compiled and in NumPy: epochs of training, and the prediction of one row."""
+"""The project's own engines, compiled and in NumPy: epochs of training, and the prediction of one row."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def network_of(workload: Workload) -> Network:
 
 
 def train(engine: Literal["numba", "numpy"], workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """Each start is a fresh theta; what is timed is `fit_in_chunks`, with all that it does an epoch."""
+    """Each start has a new theta; the time is that of `fit_in_chunks`, with everything it does per epoch."""
     network = network_of(workload)
     x, y = data(workload)
     batch = network.batch(x, y[:, None] if workload.outputs == 1 else y)
@@ -47,7 +47,7 @@ def train(engine: Literal["numba", "numpy"], workload: Workload) -> Callable[[],
 
 
 def predict(way: Literal["predict", "row_predictor"], workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """One row through `Network.predict`, or through a `row_predictor` that is kept, as often as asked."""
+    """One row with `Network.predict`, or with a reused `row_predictor`, as often as requested."""
     network = network_of(workload)
     theta = network.initialize(np.random.default_rng(0))
     row = data(workload)[0][:1]

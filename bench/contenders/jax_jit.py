@@ -1,4 +1,4 @@
-"""JAX, compiled whole: a step a call, or an epoch a call with `lax.scan` over its batches."""
+"""JAX, jitted: one call per step, or one call per epoch with `lax.scan` over its batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION = f"JAX {jax.__version__}"
 
 
 def train(epoch: Callable[..., Any], workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """Each start is fresh parameters; `epoch` goes over the batches of one order."""
+    """Each start has new parameters; `epoch` trains on the batches of one order of the rows."""
     x, y = map(jnp.asarray, data(workload))
     if workload.outputs == 1:
         y = y[:, None].astype(jnp.float32)
@@ -77,4 +77,7 @@ def _whole_epoch(state: Any, x: Any, y: Any, order: Any, batch_size: int) -> Any
     return _step(state, x, y, order[full:]) if full < len(order) else state
 
 
-CONTENDERS = {"jax, a step a call": partial(train, _step_by_step), "jax, an epoch a call": partial(train, _whole_epoch)}
+CONTENDERS = {
+    "jax, a call per step": partial(train, _step_by_step),
+    "jax, a call per epoch": partial(train, _whole_epoch),
+}

@@ -1,4 +1,4 @@
-"""The machine's peak: products of large square matrices in float32, by the BLAS that NumPy brings."""
+"""The machine's peak: products of large square float32 matrices with NumPy's BLAS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 4096
 
 
 def multiply(_: Workload) -> Callable[[], Callable[[int], object]]:
-    """`np.dot` into memory that is there already."""
+    """`np.dot` into allocated memory."""
     a, b, out = np.random.default_rng(0).standard_normal((3, SIDE, SIDE), np.float32)
 
     def run(times: int) -> None:

@@ -1,4 +1,4 @@
-"""PyTorch eager: the plain training loop over tensors that lie in memory."""
+"""PyTorch eager: the plain training loop over tensors in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = f"PyTorch {torch.__version__}"
 
 
 def train(workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """Each start is a fresh model. The loop does not even collect the losses, which the core records."""
+    """Each start has a new model. The loop does not collect the losses, which the core records."""
     torch.set_num_threads(1)
     x, y = map(torch.from_numpy, data(workload))
     if workload.outputs == 1:

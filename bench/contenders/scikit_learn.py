@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier, with everything off that the core does not do."""
+"""scikit-learn's MLPClassifier, without what the core does not do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = f"scikit-learn {sklearn.__version__}"
 
 
 def train(workload: Workload) -> Callable[[], Callable[[int], object]]:
-    """`fit` for as many epochs as asked: it shuffles each one, and never stops before."""
+    """`fit` for the requested number of epochs: it shuffles each, and never stops early."""
     warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is the point
     x, y = data(workload)
 
