@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import tempfile
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import psutil
@@ -19,22 +18,23 @@ from pyarrow import csv as pa_csv
 from backpropd.client import Client
 from bench import results
 from bench.contenders.core import train
+from bench.processes import in_new_process, memory
 from bench.runner import ONE_THREAD
-from bench.workloads import WORKLOADS, Workload
+from bench.workloads import Workload, named
 from embedded.demo import stack
 
 LARGE = Workload("large", 1_000_000, 30, (8,), 2, 8192)
 EPOCHS = 40  # enough to include the permutations that are drawn for several epochs ahead
 MAX_PEAK = 2.2  # times the encoded array
-DIGITS = next(each for each in WORKLOADS if each.name == "digits")
+DIGITS = named("digits")
 FEW, MANY = 10, 100
 
 
 def main() -> None:
     """Print the peak memory beyond the libraries', relative to the encoded array, and what steps allocate."""
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))  # for the new processes
-    peaks = {"the core": _in_new_process(_peak_of_core), "a job": _peak_of_job()}
-    steps = {engine: _in_new_process(_allocated, engine) for engine in ("numba", "numpy")}
+    peaks = {"the core": in_new_process(_peak_of_core), "a job": _peak_of_job()}
+    steps = {engine: in_new_process(_allocated, engine) for engine in ("numba", "numpy")}
     print(f"peak memory of training on {LARGE.rows:,} × {LARGE.inputs} float32; target: below {MAX_PEAK}")
     for name, peak in peaks.items():
         print(f"{name:10}{peak:6.2f} times the encoded array")
@@ -44,17 +44,12 @@ def main() -> None:
     results.write("footprint", {"max_peak": MAX_PEAK, "workload": LARGE._asdict(), "peaks": peaks, "steps": steps})
 
 
-def _in_new_process(measure: Callable[..., Any], *arguments: Any) -> Any:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(measure, arguments)
-
-
 def _peak_of_core() -> float:
     """Of training from the encoded array on, which is counted once."""
     train("numba", LARGE._replace(rows=2000))()(2)  # import and compile everything
-    before = _memory("self", "VmRSS")
+    before = memory("VmRSS")
     train("numba", LARGE)()(EPOCHS)
-    return (_memory("self", "VmHWM") - before) / (4 * LARGE.rows * LARGE.inputs)
+    return (memory("VmHWM") - before) / (4 * LARGE.rows * LARGE.inputs)
 
 
 def _peak_of_job() -> float:
@@ -66,9 +61,9 @@ def _peak_of_job() -> float:
             _run_job(client, client.datasets.sample("iris")["id"], "species", 32)  # import everything
             dataset = client.datasets.upload(table)
             trainers = [each for each in psutil.Process().children(recursive=True) if "worker" in each.cmdline()]
-            before = {each.pid: _memory(each.pid, "VmRSS") for each in trainers}
+            before = {each.pid: memory("VmRSS", each.pid) for each in trainers}
             _run_job(client, dataset["id"], "label", LARGE.batch_size)
-            grown = max(_memory(pid, "VmHWM") - each for pid, each in before.items())
+            grown = max(memory("VmHWM", pid) - each for pid, each in before.items())
     return grown / (4 * LARGE.rows * LARGE.inputs)
 
 
@@ -100,12 +95,6 @@ def _traced(run: Callable[[int], object], epochs: int) -> dict[str, int]:
     run(epochs)
     left, peak = tracemalloc.get_traced_memory()
     return {"bytes": left - before, "peak": peak - before, "arrays": rtsys.get_allocation_stats().alloc - arrays}
-
-
-def _memory(pid: int | str, field: str) -> int:
-    """`VmRSS`, the memory of a process, or `VmHWM`, its peak, in bytes."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
 if __name__ == "__main__":

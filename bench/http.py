@@ -16,22 +16,21 @@ from typing import Any
 from backpropd.client import Client
 from bench import results
 from bench.alternation import OURS, contenders
-from bench.workloads import LEARNING_RATE, MOMENTUM, WORKLOADS, Workload, data
+from bench.workloads import LEARNING_RATE, MOMENTUM, Workload, data, named
 from embedded.demo import stack
 
 ROUNDS = 3
 SECONDS = 8  # that the core trains; a job trains as many epochs
 MANY = 1_000_000  # epochs, so that the length of the run does not decide how often metrics are computed
 MAX_LOSS = {"play": 0.20, "digits": 0.10}
-WORKLOAD_BY_NAME = {each.name: each for each in WORKLOADS}
 
 
 def main() -> None:
     """Print steps per second of both, and store them."""
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder)) as url, Client(url) as client:
         rows = [
-            _compare(client, client.datasets.upload(_table(Path(folder)))["id"], "label", WORKLOAD_BY_NAME["play"]),
-            _compare(client, client.datasets.sample("digits")["id"], "digit", WORKLOAD_BY_NAME["digits"]),
+            _compare(client, client.datasets.upload(_table(Path(folder)))["id"], "label", named("play")),
+            _compare(client, client.datasets.sample("digits")["id"], "digit", named("digits")),
         ]
     print(f"steps per second, medians of {ROUNDS} jobs and as many runs of the core, in alternation")
     for row in rows:
@@ -50,9 +49,7 @@ def _table(folder: Path) -> Path:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["x1", "x2", "label"])
-        writer.writerows(
-            [*row, "yes" if label else "no"] for row, label in zip(*data(WORKLOAD_BY_NAME["play"]), strict=True)
-        )
+        writer.writerows([*row, "yes" if label else "no"] for row, label in zip(*data(named("play")), strict=True))
     return path
 
 
@@ -63,9 +60,8 @@ def _compare(client: Client, dataset_id: str, target: str, workload: Workload) -
     core: list[float] = []
     jobs: dict[str, list[tuple[float, float]]] = {"unwatched": [], "watched": []}
     with contenders({engine: ("core", OURS)}) as (contender,):
-        contender.prepare(
-            workload._replace(inputs=len(plan["features"]), metrics_every=training.get("metrics_every", 1))
-        )
+        inputs, metrics_every = len(plan["features"]), training.get("metrics_every", 1)
+        contender.prepare(workload._replace(inputs=inputs, metrics_every=metrics_every))
         epochs = round(SECONDS / contender.round_of(round(1 / contender.round())))
         for _ in range(ROUNDS):
             core.append(contender.round_of(epochs))
@@ -92,16 +88,10 @@ def _rates(times: list[tuple[float, float]], epochs: int, core: float, workload:
 
 
 def _spec(workload: Workload, epochs: int) -> dict[str, Any]:
-    return {
-        "network": {"hidden": [{"units": units, "activation": "relu"} for units in workload.hidden]},
-        "training": {
-            "optimizer": {"name": "sgd", "learning_rate": LEARNING_RATE, "momentum": MOMENTUM},
-            "epochs": epochs,
-            "batch_size": workload.batch_size,
-            "validation_fraction": 0,
-            "seed": 0,
-        },
-    }
+    hidden = [{"units": units, "activation": "relu"} for units in workload.hidden]
+    optimizer = {"name": "sgd", "learning_rate": LEARNING_RATE, "momentum": MOMENTUM}
+    training = {"optimizer": optimizer, "epochs": epochs, "batch_size": workload.batch_size}
+    return {"network": {"hidden": hidden}, "training": {**training, "validation_fraction": 0, "seed": 0}}
 
 
 def _job(client: Client, dataset_id: str, target: str, spec: dict[str, Any], watched: bool) -> tuple[float, float]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backpropd import learn
+from bench.processes import memory
 
 ROWS, COLUMNS, BLOCK = 1_000_000, 30, 50_000
 LIMITS = learn.Limits(10**6, 10**8, 10**10)
@@ -86,18 +86,9 @@ def measure(folder: Path, task: str, engine: str) -> dict[str, int]:
     train(folder / "small.parquet", task, engine, 1000)
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-    before = _status("VmRSS")
+    before = memory("VmRSS")
     cost = train(folder / "large.parquet", task, engine, ROWS)
-    return {
-        "peak": _status("VmHWM") - before,
-        "encoded": ROWS * COLUMNS * 4,
-        "estimate": cost["memory_bytes"],
-    }
-
-
-def _status(field: str) -> int:
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) * 1024 if found else 0
+    return {"peak": memory("VmHWM") - before, "encoded": ROWS * COLUMNS * 4, "estimate": cost["memory_bytes"]}
 
 
 if __name__ == "__main__":

@@ -85,8 +85,8 @@ def main() -> None:
         count = int(np.prod(size))
         loop = nanoseconds(multiply_in_loop, *size) if count <= MAX_LOOP else np.nan
         ours, blas = nanoseconds(multiply_with_gemm, *size), nanoseconds(multiply_with_blas, *size)
-        figures = (count, loop, ours, blas, 2 * count / ours, 2 * count / blas)
-        print("".join(f"{number:7}" for number in size) + "".join(f"{figure:16.0f}" for figure in figures))
+        values = (count, loop, ours, blas, 2 * count / ours, 2 * count / blas)
+        print("".join(f"{number:7}" for number in size) + "".join(f"{value:16.0f}" for value in values))
 
 
 if __name__ == "__main__":

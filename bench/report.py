@@ -122,16 +122,9 @@ def _footprint() -> str:
     found = results.read("footprint")
     work, max_peak = found["workload"], found["max_peak"]
     peaks = [[name, _bold_unless(peak < max_peak, f"{peak:.2f}")] for name, peak in found["peaks"].items()]
-    steps = [
-        [
-            engine,
-            str(more["steps"]),
-            f"{more['bytes']:,}",
-            f"{more['peak']:,}",
-            str(more["arrays"]) if engine == "numba" else "–",
-        ]
-        for engine, more in found["steps"].items()
-    ]
+    columns = {"numba": ("steps", "bytes", "peak", "arrays"), "numpy": ("steps", "bytes", "peak")}
+    steps = [[engine, *(f"{found['steps'][engine][name]:,}" for name in names)] for engine, names in columns.items()]
+    steps[-1].append("–")  # NumPy's arrays are not counted
     return f"""## Memory
 
 Training on {work["rows"]:,} × {work["inputs"]} float32: the peak memory of the process beyond its libraries, data

@@ -32,8 +32,8 @@ DIGITS: dict[str, Any] = {"network": {"hidden": [{"units": 256}, {"units": 256}]
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder)) as address, Client(address) as client:
-        for name, figure in measure(address, client, Path(folder)).items():
-            print(f"{name:54}{figure:10.2f}")
+        for name, value in measure(address, client, Path(folder)).items():
+            print(f"{name:54}{value:10.2f}")
 
 
 def measure(address: str, client: Client, folder: Path) -> dict[str, float]:

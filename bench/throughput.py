@@ -54,8 +54,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, _database(kind, Path(folder)) as url:
             found[kind] = {**_service(Path(folder), url), **_queue(Path(folder), url)}
         print(f"{kind}:")
-        for name, figure in found[kind].items():
-            print(f"    {name:54}{figure:10.2f}")
+        for name, value in found[kind].items():
+            print(f"    {name:54}{value:10.2f}")
     sizes = {"jobs": TINY, "queued": QUEUED, "streams": streams.STREAMS}
     results.write("throughput", {**sizes, "databases": found, "min_jobs_per_second": MIN_JOBS_PER_SECOND, "max": MAX})
 

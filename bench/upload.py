@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import statistics
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pyarrow import csv as pa_csv
 
 from backpropd.tabular import ingest
 from bench import results
+from bench.processes import in_new_process, memory
 
 MEGABYTES = 100
 ROUNDS = 9
@@ -32,9 +32,7 @@ def main() -> None:
             began = time.perf_counter()
             ingest(source, target)
             ours.append(time.perf_counter() - began)
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(1) as pool:
-            grown = pool.apply(_growth, (str(source), str(target)))
+        grown = in_new_process(_growth, source, target)
     a, b = statistics.median(bare), statistics.median(ours)
     print(f"a CSV of {MEGABYTES} MB, {COLUMNS} numeric columns and one of strings, medians of {ROUNDS}")
     print(f"pyarrow alone       {a:6.2f} s\ningest              {b:6.2f} s   {b / a:.2f} times; target: at most 2")
@@ -53,20 +51,14 @@ def _write(path: Path) -> None:
             file.write(text)
 
 
-def _growth(source: str, target: str) -> int:
-    """The rise of a new process's peak memory while it parses, in bytes."""
-    small = Path(source).with_name("small.csv")
+def _growth(source: Path, target: Path) -> int:
+    """The rise of this process's peak memory while it parses, in bytes."""
+    small = source.with_name("small.csv")
     small.write_text("a,b\n1,x\n")
-    ingest(small, Path(target))  # import everything
-    before = _peak()
-    ingest(Path(source), Path(target))
-    return _peak() - before
-
-
-def _peak() -> int:
-    """This process's peak memory from /proc; that of getrusage survives an exec."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
+    ingest(small, target)  # import everything
+    before = memory("VmHWM")
+    ingest(source, target)
+    return memory("VmHWM") - before
 
 
 if __name__ == "__main__":

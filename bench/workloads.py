@@ -58,6 +58,11 @@ WORKLOADS = {
 """Each workload with its targets: a step's speed-up over scikit-learn, PyTorch and JAX."""
 
 
+def named(name: str) -> Workload:
+    """The workload of this name."""
+    return next(workload for workload in WORKLOADS if workload.name == name)
+
+
 def data(workload: Workload) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Normal features (rows, inputs) in float32, and classes (rows,) from a linear rule with some noise."""
     rng = np.random.default_rng(0)

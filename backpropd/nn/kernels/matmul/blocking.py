@@ -23,11 +23,11 @@ def _register_blocking() -> tuple[int, int, int]:
 VECTOR_BYTES, MR, VECTORS = _register_blocking()
 """A tile of C has MR rows and NR columns. NR is VECTORS registers of numbers: half as many in float64 as in float32."""
 
-KC = 512  # of a sum at a time: a micro-panel of A (MR, KC) stays in the first cache
-NC = 256  # columns of B: a packed panel (KC, NC) stays in the second cache
+KC = 512  # of a sum at a time: a micro-panel of A (MR, KC) stays in the L1 cache
+NC = 256  # columns of B: a packed panel (KC, NC) stays in the L2 cache
 MC = 16  # rows of A that are packed together: a cache line of float32 in transposed A
 
-PACK_B_ABOVE = 2**16  # numbers of B; fewer are near enough to be read where they lie
+PACK_B_ABOVE = 2**16  # numbers of B; fewer stay in the cache and are read in place
 PACK_A_FROM = 8  # tiles in a row of C that repay packing A
 
 PACKED_SIZE = KC * (NC + MC)

@@ -133,7 +133,7 @@ class Emitter:
         return self.builder.select(self.builder.icmp_signed("<", last, index), last, index)
 
     def prefetch(self, pointer: Any) -> None:
-        """Start to read the cache line at `pointer` into the second-level cache."""
+        """Start to read the cache line at `pointer` into the L2 cache."""
         read, locality, data = INT32(0), INT32(2), INT32(1)
         pointer = self.builder.bitcast(pointer, BYTE.as_pointer())
         self._call("prefetch.p0", ir.VoidType(), [pointer, read, locality, data])

@@ -1,4 +1,4 @@
-"""Where the elements of a product's blocks lie: flat arrays with an offset and strides, counted in numbers."""
+"""How the blocks of a product are stored: in flat arrays, with an offset and strides that count numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packing: blocks of A and panels of B are copied so that the micro-kernel reads them in the order they lie."""
+"""Packing: blocks of A and panels of B are copied into the order in which the micro-kernel reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backpropd.nn.kernels.matmul.transposition import transpose_square
 
 @llvm_function
 def pack_a(_typing, a, offset, row_stride, depth, packed):  # type: ignore[no-untyped-def]
-    """Copy a block (MC, depth) of A, which lies transposed at `offset`, into micro-panels (MR, depth) by columns."""
+    """Copy a block (MC, depth) of A, stored transposed from `offset` on, into micro-panels (MR, depth) by columns."""
     n = types.intp
     signature = types.void(a, n, n, n, packed)
 
@@ -45,7 +45,7 @@ def pack_b(b: Any, row_stride: int, depth: int, columns: int, packed: Any) -> No
 
 @kernel_function
 def pack_b_transposed(b: Any, row_stride: int, depth: int, columns: int, packed: Any) -> None:
-    """As `pack_b`, of B that lies transposed (columns, depth): square by square."""
+    """As `pack_b`, of B stored transposed (columns, depth), square by square."""
     vector = vector_width(b)
     nr = VECTORS * vector
     for left in range(0, columns, vector):
