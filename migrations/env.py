@@ -1,4 +1,4 @@
-"""Alembic's entry: it migrates the connection that `backpropd.store.sql.migrate` hands it."""
+"""Alembic's entry: migrates the connection that `backpropd.store.sql.migrate` passes."""
 
 from alembic import context
 

@@ -8,7 +8,7 @@ import secrets
 import zlib
 
 from backpropd import errors
-from backpropd.store.ids import ALPHABET, LENGTH
+from backpropd.store.ids import ALPHABET, LENGTH, encode
 
 SECRET_LENGTH = 32  # characters of 5 random bits each
 CHECKSUM_LENGTH = 7
@@ -37,5 +37,4 @@ def hashed(token: str) -> str:
 
 
 def _checksum(text: str) -> str:
-    number = zlib.crc32(text.encode())
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(5 * (CHECKSUM_LENGTH - 1), -1, -5))
+    return encode(zlib.crc32(text.encode()), CHECKSUM_LENGTH)

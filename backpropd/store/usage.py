@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backpropd.store.sql import statements
@@ -51,10 +51,8 @@ def _sum(column: InstrumentedAttribute[int]) -> ColumnElement[int]:
     return func.coalesce(func.sum(column), 0)
 
 
-def _select_stored_bytes() -> Select[int]:
-    datasets = select(_sum(Dataset.size)).where(Dataset.tenant == bindparam("owner")).scalar_subquery()
-    models = select(_sum(Model.size)).where(Model.tenant == bindparam("owner")).scalar_subquery()
-    return select(datasets + models)
+def _bytes_of(kind: type[Dataset] | type[Model]) -> ScalarSelect[int]:
+    return select(_sum(kind.size)).where(kind.tenant == bindparam("owner")).scalar_subquery()
 
 
-_STORED_BYTES = _select_stored_bytes()
+_STORED_BYTES = select(_bytes_of(Dataset) + _bytes_of(Model))

@@ -94,22 +94,13 @@ def fetch_next(session: Session, options: ClaimOptions) -> Claim | None:
     if job is None:
         return None
     fair_queue.record_turn(session, job)
-    return Claim(
-        number=job.number,
-        job_id=job.id,
-        tenant=job.tenant,
-        name=job.name,
-        fencing_token=job.token,
-        attempt=job.attempts,
-        priority=-job.rank,
-        training_seconds=job.seconds,
-        spec=job.spec,
-        dataset_sha256=job.dataset_sha256,
-        columns=job.columns,
-        validation=_source(session, job.validation_dataset_id) if job.validation_dataset_id else None,
-        checkpointed=job.attempts > 1 and _return_to_checkpoint(session, job.number),
-        warm_start_model_id=job.warm_start_model_id,
-    )
+    validation = None
+    if job.validation_dataset_id:
+        source = statements.run(session, _SOURCE, {"dataset_id": job.validation_dataset_id})
+        validation = DatasetSource(*source.one())
+    checkpointed = job.attempt > 1 and _return_to_checkpoint(session, job.number)
+    columns = {name: value for name, value in job._mapping.items() if name in Claim.__annotations__}
+    return Claim(**columns, validation=validation, checkpointed=checkpointed)
 
 
 def transition(claim: Claim, worker: str) -> jobs.Step:
@@ -141,10 +132,6 @@ def _lease_next(session: Session, options: ClaimOptions) -> Row[Any] | None:
         if job := statements.run(session, queries.CLAIM_FROM_TENANT, lease | {"tenant": tenant}).one_or_none():
             return job
     return None
-
-
-def _source(session: Session, dataset_id: str) -> DatasetSource:
-    return DatasetSource(*statements.run(session, _SOURCE, {"dataset_id": dataset_id}).one())
 
 
 def _return_to_checkpoint(session: Session, number: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert
@@ -21,12 +22,11 @@ from backpropd.store.status import Status
 _INSERT_MODEL = insert(Model).values(created_at=now())
 
 
+@dataclass(eq=False)
 class StopRequested(Exception):
     """A client has requested that the job stops, before the transaction that would have ended it."""
 
-    def __init__(self, request: str) -> None:
-        super().__init__(request)
-        self.request = request
+    request: str
 
 
 def succeed(

@@ -15,16 +15,9 @@ from backpropd.store.sql.column_types import microseconds, now
 from backpropd.store.sql.schema import Dataset, Job, Model, Turn
 from backpropd.store.status import Status
 
-_INSERT = (
-    insert(Job)
-    .values(created_at=now(), queued_at=now())
-    .returning(
-        Job.number,
-        Job.created_at,
-        Job.queued_at,
-        select(Turn.tenant).where(Turn.tenant == bindparam("submitter")).exists().label("enrolled"),
-    )
-)
+_ENROLLED = select(Turn.tenant).where(Turn.tenant == bindparam("submitter")).exists().label("enrolled")
+_INSERT = insert(Job).values(created_at=now(), queued_at=now())
+_INSERT = _INSERT.returning(Job.number, Job.created_at, Job.queued_at, _ENROLLED)
 # The table's defaults, for the returned object: reading the row back would take longer than inserting it.
 _DEFAULTS = {each.key: each.columns[0].default.arg for each in inspect(Job).column_attrs if each.columns[0].default}
 

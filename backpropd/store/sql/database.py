@@ -35,7 +35,9 @@ SERVER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
 }
 # orjson reads integers beyond 64 bits as floats, which they were before PostgreSQL wrote out all their digits.
-AS_JSON: dict[str, Any] = {"json_serializer": json_text, "json_deserializer": orjson.loads}
+AS_JSON = {"json_serializer": json_text, "json_deserializer": orjson.loads}
+# Errors must not quote rows.
+ENGINE_OPTIONS: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "hide_parameters": True, **AS_JSON}
 KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
@@ -60,15 +62,9 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A transaction that may write: committed at the end of the block, rolled back if it raises.
 
-        Raises:
-            errors.Unavailable: the database cannot be reached, or stayed busy for too long.
+        Raises `errors.Unavailable` if the database cannot be reached, or stays busy for too long.
         """
-        with (
-            self._one_writer(),
-            _translated_errors(),
-            self._writing.begin() as connection,
-            _session(connection) as session,
-        ):
+        with self._one_writer(), _translating(), self._writing.begin() as connection, _session(connection) as session:
             yield session
 
     @contextmanager
@@ -96,7 +92,7 @@ class Database:
     @contextmanager
     def read_connection(self) -> Iterator[Connection]:
         """A transaction that only reads, without a session: it takes half the time."""
-        with _translated_errors(), self._reading.connect() as connection:
+        with _translating(), self._reading.connect() as connection:
             yield connection
 
     def ping(self) -> None:
@@ -121,7 +117,7 @@ def _session(connection: Connection) -> Iterator[Session]:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translating() -> Iterator[None]:
     """Raise `errors.Unavailable` for errors of the connection."""
     try:
         yield
@@ -140,10 +136,7 @@ def _first_line(error: DBAPIError) -> str:
 def _postgresql(url: str) -> Engine:
     engine = create_engine(
         url,
-        pool_size=8,
-        max_overflow=32,
-        **AS_JSON,
-        hide_parameters=True,  # errors must not quote rows
+        **ENGINE_OPTIONS,
         connect_args={
             "connect_timeout": 3,
             "options": " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items()),
@@ -172,11 +165,8 @@ def _sqlite(url: str, steady: Callable[[], int]) -> Engine:
     engine = create_engine(
         url,
         module=sqlite3,
-        pool_size=8,
-        max_overflow=32,
-        **AS_JSON,
-        hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        **ENGINE_OPTIONS,
     )
     event.listen(engine, "connect", lambda connection, _: _configure_sqlite(connection, steady))
     event.listen(engine, "begin", _begin_sqlite)

@@ -14,13 +14,7 @@ from backpropd.store.status import Status
 
 class Base(DeclarativeBase):
     __mapper_args__ = {"eager_defaults": True}  # times of the database's clock come back from the INSERT
-    type_annotation_map = {
-        str: Text,
-        datetime: Instant,
-        dict[str, Any]: Json,
-        list[Any]: Json,
-        bytes: LargeBinary,
-    }
+    type_annotation_map = {str: Text, datetime: Instant, dict[str, Any]: Json, list[Any]: Json, bytes: LargeBinary}
 
 
 class Resource(Base):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -20,21 +19,12 @@ INSERTS: dict[str, Callable[[type[Base]], sqlite.Insert | postgresql.Insert]]
 INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}  # those with ON CONFLICT
 # What the databases spell differently. SQLite has one writer at a time, and no locks of rows.
 DIALECTS = {
-    "sqlite": {**CLOCKS["sqlite"], "skip_locked": "", "key_share": ""},
-    "postgresql": {
-        **CLOCKS["postgresql"],
-        "skip_locked": "FOR UPDATE SKIP LOCKED",
-        "key_share": "FOR KEY SHARE OF datasets",
-    },
+    "sqlite": CLOCKS["sqlite"] | {"skip_locked": "", "key_share": ""},
+    "postgresql": CLOCKS["postgresql"]
+    | {"skip_locked": "FOR UPDATE SKIP LOCKED", "key_share": "FOR KEY SHARE OF datasets"},
 }
+Query = Mapping[str, Executable]  # a statement of a `.sql` file, by the name of the database's dialect
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Query:
-    """A statement of a `.sql` file, for each database."""
-
-    by_dialect: Mapping[str, Executable]
 
 
 class QueryFile:
@@ -47,7 +37,7 @@ class QueryFile:
 
     def query(self, name: str, **types: Any) -> Query:
         """The statement of this name, with SQLAlchemy's `types` of its parameters and its result's columns."""
-        return Query({dialect: self._typed(self._expand(name, parts), types) for dialect, parts in DIALECTS.items()})
+        return {dialect: self._typed(self._expand(name, parts), types) for dialect, parts in DIALECTS.items()}
 
     def _expand(self, name: str, parts: Mapping[str, str]) -> str:
         sql = parts[name] if name in parts else self.sections[name]
@@ -66,9 +56,8 @@ def run(session: Session | Connection, statement: Executable | Query, rows: Rows
     What the session has not flushed is not written first.
     """
     connection = cast(Connection, session.bind) if isinstance(session, Session) else session
-    if isinstance(statement, Query):
-        statement = statement.by_dialect[connection.dialect.name]
-    return connection.execute(statement, rows)
+    chosen = statement if isinstance(statement, Executable) else statement[connection.dialect.name]
+    return connection.execute(chosen, rows)
 
 
 def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:

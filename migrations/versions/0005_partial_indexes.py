@@ -1,4 +1,4 @@
-"""indexes of the jobs of one status, and of lists by their order"""
+"""Partial indexes of the jobs of one status, and indexes for pages."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""keys and an audit trail"""
+"""API keys and the audit trail."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""turns, losses and a steady clock"""
+"""The fair queue's rounds, the count of crashes, and leases on the steady clock."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # leases and heartbeats change their clock: whoever held a job before this is gone, and tells anew that it lives
+    # Leases and heartbeats change their clock: all leases expire, and workers send new heartbeats.
     op.execute("DELETE FROM workers")
     op.execute("UPDATE jobs SET lease_expires_at = 0 WHERE status = 'running'")
     op.create_table(
@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant"),
     )
     op.execute("INSERT INTO turns (tenant, round) SELECT DISTINCT tenant, 0 FROM jobs")
-    # no batch: to make the table anew on SQLite would delete, by their foreign keys, all that jobs own
+    # Without batch mode, which recreates the table on SQLite: foreign keys would delete all epochs and checkpoints.
     op.add_column("jobs", sa.Column("losses", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("jobs", sa.Column("seconds", sa.Float(), nullable=False, server_default="0"))
     op.add_column("jobs", sa.Column("queued_at", sa.BigInteger(), nullable=False, server_default="0"))

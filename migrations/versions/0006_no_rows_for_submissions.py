@@ -1,4 +1,4 @@
-"""a job's row is its first transition"""
+"""A job's submission has no row among the transitions: the job's own row says the same."""
 
 from alembic import op
 
@@ -13,7 +13,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(  # they are read in the order of their numbers, and these come first
+    op.execute(  # negative numbers: transitions are ordered by number, and submissions come first
         "INSERT INTO transitions (number, job_number, tenant, status, at, reason) "
         "SELECT -number, number, tenant, 'queued', created_at, 'submitted' FROM jobs"
     )
