@@ -13,13 +13,14 @@ from backpropd.tabular.columns import BOOLEAN_WORDS, ColumnInfo
 from backpropd.tabular.table import CategoricalColumn, Column, Table
 
 Array = NDArray[Any]
+DType = np.dtype[Any]
 
 MAX_DEVIATIONS = 1e12  # from the mean; beyond, float32 would overflow within a network that is itself finite
 
 
 def max_width(infos: Sequence[ColumnInfo]) -> int:
     """The largest number of inputs that these columns become; known before the table is read."""
-    return sum(info.level_count + 1 if info.kind == "category" else 1 + (info.missing > 0) for info in infos)
+    return sum((info.distinct or 0) + 1 if info.kind == "category" else 1 + (info.missing > 0) for info in infos)
 
 
 def as_numbers(column: Column) -> NDArray[np.float64]:
@@ -79,7 +80,7 @@ class _OneHot:
 
     @classmethod
     def fit(cls, column: Column) -> _OneHot:
-        column = _categorical(column)
+        assert isinstance(column, CategoricalColumn)  # noqa: S101 - for the type checker
         present = np.unique(column.codes[column.codes >= 0])
         return cls(sorted(column.levels[code] for code in present))
 
@@ -88,11 +89,10 @@ class _OneHot:
         return len(self.levels) + 1
 
     def write(self, column: Column, out: Array) -> None:
-        column = _categorical(column)
+        assert isinstance(column, CategoricalColumn)  # noqa: S101 - for the type checker
         inputs = {level: index for index, level in enumerate(self.levels)}
-        unseen = len(self.levels)
         # the last entry is for the code -1 of a missing value
-        input_of_code = np.array([*(inputs.get(level, unseen) for level in column.levels), unseen])
+        input_of_code = np.array([*(inputs.get(level, len(inputs)) for level in column.levels), len(inputs)])
         out[:] = 0
         out[np.arange(len(out)), input_of_code[column.codes]] = 1
 
@@ -100,7 +100,8 @@ class _OneHot:
         return [*(f"{name} = {level}" for level in self.levels), f"{name} is unseen or missing"]
 
 
-_ENCODERS: Mapping[str, type[_Scaled] | type[_OneHot]] = {"number": _Scaled, "boolean": _Scaled, "category": _OneHot}
+_ColumnEncoder = _Scaled | _OneHot
+_ENCODERS: Mapping[str, type[_ColumnEncoder]] = {"number": _Scaled, "boolean": _Scaled, "category": _OneHot}
 
 
 def _mean_and_std(x: Array) -> tuple[float, float]:
@@ -113,22 +114,14 @@ def _mean_and_std(x: Array) -> tuple[float, float]:
     return float((x / largest).mean() * largest), float((x / largest).std() * largest)
 
 
-def _categorical(column: Column) -> CategoricalColumn:
-    if not isinstance(column, CategoricalColumn):
-        raise TypeError("a column of numbers has no levels")
-    return column
-
-
 class FeatureEncoder:
     """Encodes the feature columns `infos`, in this order, into one array (n, width)."""
 
-    def __init__(
-        self, infos: Sequence[ColumnInfo], column_encoders: Sequence[_Scaled | _OneHot], dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, infos: Sequence[ColumnInfo], column_encoders: Sequence[_ColumnEncoder], dtype: DType) -> None:
         self.infos, self.column_encoders, self.dtype = list(infos), list(column_encoders), dtype
 
     @classmethod
-    def fit(cls, table: Table, infos: Sequence[ColumnInfo], rows: Array, dtype: np.dtype[Any]) -> FeatureEncoder:
+    def fit(cls, table: Table, infos: Sequence[ColumnInfo], rows: Array, dtype: DType) -> FeatureEncoder:
         """Fit means, deviations and levels on these rows, which are the training rows."""
         return cls(infos, [_ENCODERS[info.kind].fit(table.columns[info.name][rows]) for info in infos], dtype)
 
@@ -179,5 +172,5 @@ class FeatureEncoder:
         encoders = [_ENCODERS[each["column"]["kind"]](**each["encoder"]) for each in data["columns"]]
         return cls(infos, encoders, np.dtype(data["dtype"]))
 
-    def _columns(self) -> Iterable[tuple[ColumnInfo, _Scaled | _OneHot]]:
+    def _columns(self) -> Iterable[tuple[ColumnInfo, _ColumnEncoder]]:
         return zip(self.infos, self.column_encoders, strict=True)

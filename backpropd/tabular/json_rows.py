@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,8 +27,7 @@ def table_from_json_rows(rows: Sequence[Any], infos: Sequence[ColumnInfo], known
     problems: list[Problem] = []
     columns: dict[str, Column] = {}
     for index, info in enumerate(infos):
-        cells = [row[info.name] if isinstance(row, dict) else row[index] for row in rows]
-        columns[info.name] = _parse_column(cells, info.kind, partial(_cell_pointer, rows, index, info.name), problems)
+        columns[info.name] = _parse_column(rows, index, info, problems)
     if problems:
         raise Invalid.from_problems(problems)
     return Table(columns, len(rows))
@@ -44,39 +42,30 @@ def _row_problems(rows: Sequence[Any], names: list[str], known: set[str]) -> Ite
                 yield UnknownColumn, Problem(pointer("rows", index, name), detail)
             for name in names:
                 if name not in row:
-                    detail = "is required: send null for a missing value"
-                    yield Invalid, Problem(pointer("rows", index, name), detail)
+                    yield Invalid, Problem(pointer("rows", index, name), "is required: send null for a missing value")
         elif len(row) != len(names):
             detail = f"the row has {len(row)} values, and the model takes {len(names)}: {listed}"
             yield Invalid, Problem(pointer("rows", index), detail)
 
 
-def _cell_pointer(rows: Sequence[Any], column: int, name: str, row: int) -> str:
-    return pointer("rows", row, name if isinstance(rows[row], dict) else column)
-
-
-def _parse_column(cells: list[Any], kind: str, pointer_to: Callable[[int], str], problems: list[Problem]) -> Column:
-    """The cells as a column; those that are wrong are missing in it, and added to `problems`."""
-    parse = {"number": _number, "boolean": _boolean}.get(kind, class_label)
+def _parse_column(rows: Sequence[Any], index: int, info: ColumnInfo, problems: list[Problem]) -> Column:
+    """The column `info`, at `index` of rows that are arrays; adds a problem for each wrong cell."""
+    parse = {"number": _number, "boolean": _boolean}.get(info.kind, class_label)
     values: list[Any] = []
-    for row, cell in enumerate(cells):
-        value = None
+    for n, row in enumerate(rows):
+        key = info.name if isinstance(row, dict) else index
+        cell = row[key]
         try:
-            value = None if _is_missing(cell) else parse(cell)
+            values.append(None if cell is None or (isinstance(cell, str) and cell in MISSING_VALUES) else parse(cell))
         except ValueError as error:
-            problems.append(Problem(pointer_to(row), str(error)))
+            problems.append(Problem(pointer("rows", n, key), str(error)))
             if len(problems) > MAX_PROBLEMS:
                 break
-        values.append(value)
-    if kind == "number":
+    if info.kind == "number":
         return np.array([math.nan if value is None else value for value in values], np.float64)
     levels = list(dict.fromkeys(value for value in values if value is not None))
     codes = {level: code for code, level in enumerate(levels)}
     return CategoricalColumn(np.array([-1 if value is None else codes[value] for value in values], np.int32), levels)
-
-
-def _is_missing(cell: Any) -> bool:
-    return cell is None or (isinstance(cell, str) and cell in MISSING_VALUES)
 
 
 def _number(cell: Any) -> float:

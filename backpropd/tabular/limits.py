@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-MAX_CATEGORY_LEVELS = 1000
-
 
 @dataclass(frozen=True)
 class TableLimits:
@@ -15,7 +13,7 @@ class TableLimits:
     rows: int = sys.maxsize
     columns: int = sys.maxsize
     cells: int = sys.maxsize
-    category_levels: int = MAX_CATEGORY_LEVELS
+    category_levels: int = 1000
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,39 +25,30 @@ class ParquetWriter:
             path, schema, compression=compression, use_dictionary=strings, write_statistics=False
         )
         self._group_bytes = max(GROUP_BYTES, COLUMN_BYTES * len(schema))
-        self._batches: queue.Queue[pa.RecordBatch | None] = queue.Queue(maxsize=2)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread = ThreadPoolExecutor(1)
+        self._pending: deque[Future[None]] = deque()
+        self._group: list[pa.RecordBatch] = []
 
     def __enter__(self) -> ParquetWriter:
-        self._thread.start()
         return self
 
     def put(self, batch: pa.RecordBatch) -> None:
-        """Queue a batch; blocks while two are waiting. Raises the thread's error."""
-        if self._error is not None:
-            raise self._error
-        self._batches.put(batch)
+        """Queue a batch; waits while more than two are queued. Raises the thread's error."""
+        self._pending.append(self._thread.submit(self._add, batch))
+        if len(self._pending) > 2:
+            self._pending.popleft().result()
 
     def __exit__(self, *_: object) -> None:
-        self._batches.put(None)
-        self._thread.join()
-        self._writer.close()
-        if self._error is not None:
-            raise self._error
+        with self._writer, self._thread:
+            for each in (*self._pending, self._thread.submit(self._flush)):
+                each.result()
 
-    def _write(self) -> None:
-        group: list[pa.RecordBatch] = []
-        while (batch := self._batches.get()) is not None:
-            group.append(batch)
-            if sum(each.nbytes for each in group) >= self._group_bytes:
-                self._flush(group)
-        self._flush(group)
+    def _add(self, batch: pa.RecordBatch) -> None:
+        self._group.append(batch)
+        if sum(each.nbytes for each in self._group) >= self._group_bytes:
+            self._flush()
 
-    def _flush(self, group: list[pa.RecordBatch]) -> None:
-        try:
-            if self._error is None and group:
-                self._writer.write_table(pa.Table.from_batches(group))
-        except BaseException as error:
-            self._error = error
-        group.clear()
+    def _flush(self) -> None:
+        group, self._group = self._group, []
+        if group:
+            self._writer.write_table(pa.Table.from_batches(group))

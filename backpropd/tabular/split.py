@@ -55,5 +55,4 @@ def _allocate(size: int, class_sizes: NDArray[np.intp], rows: int) -> list[int]:
             break
         if counts[code] < class_sizes[code] - 1:
             counts[code] += 1
-    allocated: list[int] = np.minimum(counts, np.maximum(class_sizes - 1, 0)).tolist()
-    return allocated
+    return [*np.minimum(counts, np.maximum(class_sizes - 1, 0)).tolist()]

@@ -42,8 +42,7 @@ class TargetEncoder:
             "symmetric": ((high + low) / 2, (high - low) / 2),
             "none": (np.zeros(len(low)), np.ones(len(low))),
         }[scaling]
-        scale = np.where(scale > 0, scale, 1.0)
-        return cls([info.name for info in infos], None, offset.tolist(), scale.tolist())
+        return cls([info.name for info in infos], None, offset.tolist(), np.where(scale > 0, scale, 1.0).tolist())
 
     def encode(self, table: Table) -> Array:
         """Class indices (n,) for classes, else scaled numbers (n, targets) in float64.

@@ -153,8 +153,7 @@ def _read(chunk: memoryview, dialect: Dialect, numbers: Collection[str]) -> pa.R
     parse.newlines_in_values = False
     read.use_threads = False
     table = pa_csv.read_csv(pa.BufferReader(chunk), read, parse, convert)
-    # a chunk of blank lines has no batch
-    return next(iter(table.to_batches()), pa.RecordBatch.from_pylist([], table.schema))
+    return next(iter(table.to_batches()), pa.RecordBatch.from_pylist([], table.schema))  # blank lines have no batch
 
 
 def _stream(dialect: Dialect) -> Iterator[pa.RecordBatch]:

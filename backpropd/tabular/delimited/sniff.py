@@ -28,23 +28,6 @@ class Dialect:
     start: int
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """A file's first rows, split by one delimiter; the first row ends after `first_row_end` characters."""
-
-    rows: list[list[str]]
-    first_row_end: int
-
-    @property
-    def score(self) -> tuple[float, int]:
-        """The share of rows with the most frequent width, 0 for a width of 1; then that width."""
-        widths = Counter(map(len, self.rows))
-        if not widths:
-            return 0.0, 0
-        width, count = widths.most_common(1)[0]
-        return (count / widths.total() if width > 1 else 0.0, width)
-
-
 def sniff(path: Path, delimiter: str | None, max_columns: int) -> Dialect:
     """The dialect, from the beginning of a file.
 
@@ -52,22 +35,32 @@ def sniff(path: Path, delimiter: str | None, max_columns: int) -> Dialect:
     """
     text = open_text(path)
     samples = {each: _read_sample(text, each) for each in ([delimiter] if delimiter else DELIMITERS)}
-    delimiter = max(samples, key=lambda each: samples[each].score)
-    sample = samples[delimiter]
-    if not sample.rows:
+    delimiter = max(samples, key=lambda each: _score(samples[each][0]))
+    rows, first_row_end = samples[delimiter]
+    if not rows:
         raise EmptyDataset("the file is empty: send a header and at least one row")
-    first, *below = sample.rows
-    if sample.first_row_end >= MAX_FIRST_ROW:
+    first, *below = rows
+    if first_row_end >= MAX_FIRST_ROW:
         raise NotATable(f"the first row is longer than {MAX_FIRST_ROW // 2**20} MiB: is a quote not closed?")
     if len(first) > max_columns:
         raise TableTooLarge(f"the table has {len(first)} columns; the maximum is {max_columns}")
     if is_header(first, below):
-        start = text.bom_bytes + _encoded_size(text, sample.first_row_end)
+        start = text.bom_bytes + _encoded_size(text, first_row_end)
         return Dialect(text, delimiter, column_names(first), start)
     return Dialect(text, delimiter, column_names([""] * len(first)), text.bom_bytes)
 
 
-def _read_sample(text: TextFile, delimiter: str) -> _Sample:
+def _score(rows: list[list[str]]) -> tuple[float, int]:
+    """The share of rows with the most frequent width, 0 for a width of 1; then that width."""
+    widths = Counter(map(len, rows))
+    if not widths:
+        return 0.0, 0
+    width, count = widths.most_common(1)[0]
+    return (count / widths.total() if width > 1 else 0.0, width)
+
+
+def _read_sample(text: TextFile, delimiter: str) -> tuple[list[list[str]], int]:
+    """A file's first rows, split by one delimiter, and the number of characters up to the end of the first row."""
     csv.field_size_limit(MAX_FIRST_ROW)
     rows: list[list[str]] = []
     first_row_end = 0
@@ -79,7 +72,7 @@ def _read_sample(text: TextFile, delimiter: str) -> _Sample:
                 rows.append(row)
             if lines.characters >= SAMPLE_CHARACTERS:
                 break
-    return _Sample(rows, first_row_end)
+    return rows, first_row_end
 
 
 class _BoundedLines:

@@ -14,6 +14,5 @@ For each file the client makes a socket pair, its *connection*:
 3. supervisor to client, on the connection: an empty line, once it runs;
 4. client to supervisor: the request, a JSON object, and the end of the stream;
 5. supervisor to parser: one byte with the descriptor, then the request;
-6. parser to client: the answer, a line of JSON. If a limit was exceeded or the parser died the supervisor sends it.
-   If the connection closes without one, the supervisor died.
+6. parser, or supervisor if a limit was exceeded or the parser died, to client: the answer, a line of JSON.
 """

@@ -30,8 +30,9 @@ from backpropd.tabular.delimited.number_parsing import parse_numbers
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 
-POLL_SECONDS = 0.02  # between two checks of a parser's resident memory; a limit on its address space would count what
-# Arrow reserves, which is a hundred times what it uses
+POLL_SECONDS = (
+    0.02  # between two checks of a parser's memory; a limit on its address space would count what Arrow reserves
+)
 WARM_UP_DELAY = 0.05  # seconds without a request before a parser warms up: the one before it may still be working
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
