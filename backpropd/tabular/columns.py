@@ -48,6 +48,11 @@ class ColumnInfo:
         rest = {key: value for key, value in data.items() if key not in ("name", "kind", "missing", "distinct")}
         return cls(data["name"], data["kind"], data["missing"], data["distinct"], rest)
 
+    @property
+    def level_count(self) -> int:
+        """The number of different values of a category."""
+        return self.distinct or 0
+
 
 def kind_of_strings(levels: Mapping[str, int] | None, rows: int) -> str:
     """The kind of a column of strings from its values with their counts, or None if there are too many."""

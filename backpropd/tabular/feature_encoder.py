@@ -20,7 +20,7 @@ MAX_DEVIATIONS = 1e12  # from the mean; beyond, float32 would overflow within a 
 
 def max_width(infos: Sequence[ColumnInfo]) -> int:
     """The largest number of inputs that these columns become; known before the table is read."""
-    return sum((info.distinct or 0) + 1 if info.kind == "category" else 1 + (info.missing > 0) for info in infos)
+    return sum(info.level_count + 1 if info.kind == "category" else 1 + (info.missing > 0) for info in infos)
 
 
 def as_numbers(column: Column) -> NDArray[np.float64]:

@@ -79,7 +79,4 @@ def _check_size(rows: int, columns: int, limits: TableLimits) -> None:
     if rows > limits.rows:
         raise TableTooLarge(f"the table has more than {limits.rows} rows, the maximum: send fewer")
     if rows * columns > limits.cells:
-        raise TableTooLarge(
-            f"the table has more than {limits.cells} cells, the maximum of rows times {columns} columns: send fewer "
-            "rows or fewer columns"
-        )
+        raise TableTooLarge(f"the table has more than {limits.cells} cells, the maximum: send fewer rows or columns")

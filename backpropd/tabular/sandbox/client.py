@@ -85,10 +85,8 @@ def _exchange(connection: socket.socket, request: bytes, timeout: float) -> dict
             connection.shutdown(socket.SHUT_WR)
             answer: dict[str, Any] = json.loads(lines.readline() or '{"exceeded": "unknown"}')
             return answer
-    except TimeoutError:
-        return {"exceeded": "clock"}
-    except OSError:
-        return {"exceeded": "unknown"}
+    except OSError as error:
+        return {"exceeded": "clock" if isinstance(error, TimeoutError) else "unknown"}
 
 
 class _Server:
