@@ -37,7 +37,7 @@ def list_datasets(query: PageQuery) -> Answer:
     """List the datasets, newest first."""
     with services().database.read() as session:
         page = datasets.list_page(session, tenant(), query.limit, query.cursor)
-    return DatasetPage.of(page, map(Dataset.render, page.rows))
+    return DatasetPage.of(page, Dataset.render_all(page.rows))
 
 
 @routes("GET", "/v1/datasets/{dataset_id}", answers={200: Dataset}, problems=(404,))

@@ -31,7 +31,7 @@ def list_keys(query: PageQuery) -> Answer:
     """List the keys, newest first, without their secrets."""
     with services().database.read() as session:
         page = keys.list_page(session, tenant(), query.limit, query.cursor)
-    return KeyPage.of(page, map(Key.render, page.rows))
+    return KeyPage.of(page, Key.render_all(page.rows))
 
 
 @routes("GET", "/v1/keys/{key_id}", answers={200: Key}, problems=(404,), scope="admin")
@@ -66,4 +66,4 @@ def read_audit(query: AuditQuery) -> Answer:
         found = audit.after(session, tenant(), query.after, query.limit + 1)
     entries = found[: query.limit]
     next_after = entries[-1].number if len(found) > query.limit else None
-    return {"data": [AuditEntry.render(row) for row in entries], "next_after": next_after}
+    return {"data": AuditEntry.render_all(entries), "next_after": next_after}

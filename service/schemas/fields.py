@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -60,15 +62,21 @@ class Output(BaseModel):
         An attribute has the name of the field, or its `validation_alias`. Nothing is validated here, which
         would take several times as long: the tests validate every response.
         """
-        return {
-            name: computed[name] if name in computed else getattr(row, attribute)
-            for name, attribute in _attributes(cls)
-        }
+        names, read = _columns(cls, tuple(computed))
+        return dict(zip(names, read(row), strict=True), **computed)
+
+    @classmethod
+    def render_all(cls, rows: Iterable[Any]) -> list[dict[str, Any]]:
+        """Render each row, without computed fields."""
+        names, read = _columns(cls, ())
+        return [dict(zip(names, read(row), strict=True)) for row in rows]
 
 
 @cache
-def _attributes(schema: type[Output]) -> list[tuple[str, str]]:
-    return [(name, str(field.validation_alias or name)) for name, field in schema.model_fields.items()]
+def _columns(schema: type[Output], computed: tuple[str, ...]) -> tuple[list[str], attrgetter[tuple[Any, ...]]]:
+    """The fields that are read from a row, at least two, and what reads them all at once."""
+    fields = {name: field for name, field in schema.model_fields.items() if name not in computed}
+    return list(fields), attrgetter(*(str(field.validation_alias or name) for name, field in fields.items()))
 
 
 @dataclass(frozen=True)

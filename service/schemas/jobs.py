@@ -106,7 +106,7 @@ class Job(ResolvedSpec):
             **spec_fields(row.spec),
             progress=Progress.render(row),
             error=None if row.error_code is None else JobError.render(row),
-            transitions=[Transition.render(each) for each in transitions],
+            transitions=Transition.render_all(transitions),
             queue=None if queue is None else QueuePosition.render(queue),
         )
 
