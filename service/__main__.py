@@ -1,4 +1,4 @@
-"""`python -m service [keys … | audit]`: the API under granian, and what an operator does beside it."""
+"""`python -m service [keys … | audit]`: the API under granian, and the operator's commands."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from backpropd import blas, logs
 from backpropd.config import Settings, from_environment
 from backpropd.errors import BackpropdError
 
-STOP_SECONDS = 3  # running requests end; an open event stream is cut, and its client comes back
-HEADER_MILLISECONDS = 10_000  # for the head of a request, and between two
-MANY = 10_240  # open files: more than this a Mac gives to nobody
-OUR_LOGS = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
+STOP_SECONDS = 3  # for running requests to end; open event streams are cut, and their clients reconnect
+HEADER_MILLISECONDS = 10_000  # for the headers of a request, and of the next one on the same connection
+MAX_OPEN_FILES = 10_240  # the most that macOS allows
+LOG_CONFIG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
 
 def main() -> None:
-    """Serve until SIGTERM, or do what an operator asks for."""
+    """Serve until SIGTERM, or run an operator's command."""
     try:
         if sys.argv[1:]:
-            _operate()
+            _run_command()
         else:
             _serve(from_environment())
     except BackpropdError as error:
         sys.exit(f"{error.code}: {error.detail}")
 
 
-def _operate() -> None:
-    from service import admin_cli  # the database comes with it, which the server's own process does without
+def _run_command() -> None:
+    from service import admin_cli  # imports the database, which the process of the server does not need
 
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     admin_cli.add_commands(parser.add_subparsers(required=True))
@@ -42,8 +42,8 @@ def _serve(settings: Settings) -> None:
 
     settings.check_exposure()
     logs.set_up(settings)
-    _allow_many_connections()
-    blas.use_one_thread()  # a request has a thread of its own: BLAS's would wait for each other, and for the workers
+    _raise_file_limit()
+    blas.use_one_thread()  # requests have threads: more of BLAS would compete with them and with the workers
     Granian(
         "service.app:from_env",
         factory=True,
@@ -57,16 +57,16 @@ def _serve(settings: Settings) -> None:
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,
         log_access=False,
-        log_dictconfig=OUR_LOGS,
+        log_dictconfig=LOG_CONFIG,
     ).serve()
 
 
-def _allow_many_connections() -> None:
-    """Have many open files, if the system lets us: a crowd of idle clients takes one each."""
-    few, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MANY if most == resource.RLIM_INFINITY else min(MANY, most)
-    if few < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system permits: each idle connection has one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    target = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
+    if soft < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ MAX_COLUMNS = 256  # of a dataset in the cache
 class DatasetCache:
     """The columns and rows of the datasets that jobs were posted on recently.
 
-    It may still hold a dataset that was deleted: a caller that relies on it must check in its own transaction.
+    It may have a dataset that was deleted: a caller that relies on it must check in its own transaction.
     """
 
     def __init__(self, database: Database) -> None:

@@ -1,4 +1,4 @@
-"""HTTP statuses of errors, the only place that knows them. Every error is a problem document (RFC 9457)."""
+"""The HTTP status of each error, and its problem document (RFC 9457). No other module knows statuses of errors."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _training_dataset(session: Session, model: Model) -> Dataset:
 
 @routes("GET", "/v1/models/{model_id}/curve", answers={200: Curve}, query=CurveQuery, problems=(404,), costly=True)
 def curve(model_id: str, query: CurveQuery) -> Answer:
-    """The output against one feature, the others held (`hold` is JSON by name, else their mean or usual value)."""
+    """The output against one feature, the others fixed (`hold` is JSON by name, else typical values)."""
     model = load_model(model_id)
     return learn.response_curve(model, query.feature, query.points, query.start, query.stop, query.hold)
 

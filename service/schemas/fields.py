@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -73,10 +73,11 @@ class Output(BaseModel):
 
 
 @cache
-def _columns(schema: type[Output], computed: tuple[str, ...]) -> tuple[list[str], attrgetter[tuple[Any, ...]]]:
-    """The fields that are read from a row, at least two, and what reads them all at once."""
+def _columns(schema: type[Output], computed: tuple[str, ...]) -> tuple[list[str], Callable[[Any], tuple[Any, ...]]]:
+    """The fields that are read from a row, and what reads them all at once."""
     fields = {name: field for name, field in schema.model_fields.items() if name not in computed}
-    return list(fields), attrgetter(*(str(field.validation_alias or name) for name, field in fields.items()))
+    read = attrgetter(*(str(field.validation_alias or name) for name, field in fields.items()))
+    return list(fields), read if len(fields) > 1 else lambda row: (read(row),)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from backpropd.config import Settings
 from backpropd.store import keys
 from service.app import create_app
 from tests.migrated import migrate
+from tests.service.requests import train_model
 from tests.service.validation import ValidatingClient
 from worker.runner import Runner
 
@@ -89,6 +90,12 @@ def iris(http: FlaskClient) -> str:
     """The id of the iris dataset."""
     dataset_id: str = http.post("/v1/datasets", json={"sample": "iris"}).json["id"]  # type: ignore[index]
     return dataset_id
+
+
+@pytest.fixture
+def model(http: FlaskClient, work: Callable[[], None], iris: str) -> str:
+    """The id of a classifier of iris species, with one hidden layer of 16 units."""
+    return train_model(http, work, iris, "species")
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from schemathesis.engine import events, from_schema
 from embedded.demo import stack
 
 
-def faults(document: str, key: str, examples: int, seed: int = 1) -> tuple[Counter[str], list[str]]:
-    """Every phase, with good and with bad data, under a key; the checks that were made, by name, and what they found.
+def failures(document: str, key: str, examples: int, seed: int = 1) -> tuple[Counter[str], list[str]]:
+    """Run every phase, with valid and invalid data, with a key; gives the checks by name, and their failures.
 
     `document` is the address of the OpenAPI document.
     """
@@ -32,7 +32,7 @@ def faults(document: str, key: str, examples: int, seed: int = 1) -> tuple[Count
             "headers": {"Authorization": f"Bearer {key}"},
             "generation": {"max-examples": examples, "deterministic": True, "mode": "all"},
             "phases": {"stateful": {"enabled": True}},
-            # what a schema cannot say, such as which columns a table has, is answered with 422
+            # rules that a schema cannot express, such as the columns of a table, are answered with 422
             "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "409", "422"]}},
         }
     )
@@ -42,11 +42,11 @@ def faults(document: str, key: str, examples: int, seed: int = 1) -> tuple[Count
 
     @schemathesis.hook
     def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
-        if own in (case.path_parameters or {}).values():  # it shall not revoke the key that it comes with
+        if own in (case.path_parameters or {}).values():  # or it would revoke its own key
             case.path_parameters["key_id"] = own[:-1]
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # schemathesis' own, not ours
+        warnings.simplefilter("ignore")  # of schemathesis itself
         for event in from_schema(schema).execute():
             if isinstance(event, events.NonFatalError | events.FatalError):
                 found.append(str(event))
@@ -63,7 +63,7 @@ def faults(document: str, key: str, examples: int, seed: int = 1) -> tuple[Count
 
 
 def main() -> int:
-    """Start a stack with keys, and try it."""
+    """Start a stack with keys, and fuzz it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=300, help="of each operation and phase, at most")
     parser.add_argument("--seed", type=int, default=1)
@@ -75,11 +75,11 @@ def main() -> int:
         key = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
         headers = {"Authorization": f"Bearer {key}"}
         httpx.post(f"{url}/v1/datasets", json={"sample": "iris"}, headers=headers).raise_for_status()
-        made, found = faults(f"{url}/openapi.json", key, arguments.examples, arguments.seed)
+        made, found = failures(f"{url}/openapi.json", key, arguments.examples, arguments.seed)
         statuses = httpx.get(f"{url}/metrics", headers=headers).text
     for name, count in made.most_common():
         print(f"{count:8} {name}")
-    print("\n\n".join(found) or "no fault was found")
+    print("\n\n".join(found) or "no failures")
     print(*(line for line in statuses.splitlines() if "seconds_count" in line and 'status="5' in line), sep="\n")
     return 1 if found else 0
 

@@ -43,6 +43,6 @@ def test_a_type_of_the_client_has_the_fields_of_its_schema(client_type: Any, sch
     assert not_required == set(hints) & ABSENT_IN_LISTS
 
 
-def test_every_type_of_an_answer_is_compared() -> None:
+def test_every_client_type_is_compared() -> None:
     declared = {each for each in vars(client).values() if isinstance(each, type) and hasattr(each, "__required_keys__")}
     assert declared == {client_type for client_type, _ in PAIRS}

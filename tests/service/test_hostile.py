@@ -1,4 +1,4 @@
-"""Requests that want to do harm: each is answered with a clear 4xx, soon, and the next one is answered too."""
+"""Hostile requests: each is answered soon with a clear 4xx, and the service goes on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RTL = "invoice\u202efdp.exe"
 
 
 def memory() -> int:
-    """The most memory that this process has had, in bytes."""
+    """The peak memory of this process, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -30,14 +30,14 @@ def post(http: FlaskClient, path: str, raw: bytes) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def still_there(http: FlaskClient) -> Iterator[None]:
-    """Whatever was sent, the service answers as before."""
+def still_answers(http: FlaskClient) -> Iterator[None]:
+    """After each test the service still answers."""
     yield
     assert http.get("/v1/jobs").status_code == 200
 
 
 @pytest.mark.parametrize(
-    ("raw", "status", "told"),
+    ("raw", "status", "detail"),
     [
         (b"[" * DEEP, 400, "depth"),
         (b'{"a":' * DEEP, 400, "depth"),
@@ -56,19 +56,17 @@ def still_there(http: FlaskClient) -> Iterator[None]:
         (b"null", 422, "object"),
     ],
 )
-def test_json_that_readers_could_understand_differently_is_refused(
-    http: FlaskClient, raw: bytes, status: int, told: str
-) -> None:
+def test_ambiguous_or_oversized_json_is_rejected(http: FlaskClient, raw: bytes, status: int, detail: str) -> None:
     answer = post(http, "/v1/jobs", raw)
     assert answer.status_code == status, answer.text
-    assert told in answer.json["detail"]
+    assert detail in answer.json["detail"]
 
 
-def test_names_that_come_again_in_other_objects_or_stand_in_texts_are_no_repetition() -> None:
+def test_equal_names_in_different_objects_or_in_strings_are_no_duplicates() -> None:
     assert read_json(b'[{"a": ":"}, {"a": {"a": "\\":\\""}}]') == [{"a": ":"}, {"a": {"a": '":"'}}]
 
 
-def test_a_body_of_empty_arrays_takes_no_memory(http: FlaskClient) -> None:
+def test_a_body_of_millions_of_empty_arrays_takes_little_memory(http: FlaskClient) -> None:
     before = memory()
     answer = post(http, "/v1/jobs", b'{"a":[' + b"[]," * 3_000_000 + b"[]]}")
     assert answer.status_code == 413
@@ -76,7 +74,7 @@ def test_a_body_of_empty_arrays_takes_no_memory(http: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "training", "told"),
+    ("network", "training", "detail"),
     [
         ({"hidden": [{"units": 10**9}]}, {}, "1000000"),
         ({"hidden": [{"units": 10**6}] * 2}, {}, "parameters"),
@@ -90,19 +88,17 @@ def test_a_body_of_empty_arrays_takes_no_memory(http: FlaskClient) -> None:
         ({}, {"seed": 2**64}, "922337203685477"),
     ],
 )
-def test_specs_beyond_all_measure_are_refused_with_the_limit(
-    http: FlaskClient, iris: str, network: Any, training: Any, told: str
+def test_an_excessive_spec_is_rejected_with_the_limit(
+    http: FlaskClient, iris: str, network: Any, training: Any, detail: str
 ) -> None:
     body = {"dataset_id": iris, "target": "species", "network": network, "training": training}
     answer = http.post("/v1/jobs", json=body)
     assert answer.status_code == 422
     assert answer.json is not None
-    assert told in answer.json["detail"]
+    assert detail in answer.json["detail"]
 
 
-def test_a_learning_rate_that_is_allowed_and_too_large_ends_as_diverged(
-    http: FlaskClient, iris: str, work: Any
-) -> None:
+def test_a_job_with_a_huge_learning_rate_fails_as_diverged(http: FlaskClient, iris: str, work: Any) -> None:
     training = {"optimizer": {"name": "sgd", "learning_rate": 1e6}, "epochs": 50}
     network = {"hidden": [{"units": 4, "activation": "linear"}] * 3}
     body = {"dataset_id": iris, "target": "sepal_length", "network": network, "training": training}
@@ -131,8 +127,8 @@ NAMES = [
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def anywhere(request: pytest.FixtureRequest, settings: Settings) -> Iterator[FlaskClient]:
-    """The app on either database: what one holds in a text the other may not."""
+def either_database(request: pytest.FixtureRequest, settings: Settings) -> Iterator[FlaskClient]:
+    """The app on each database: they differ in the texts that they can store."""
     url = fresh_database(request.getfixturevalue("postgres")) if request.param == "postgresql" else ""
     settings = settings.model_copy(update={"database_url": url or settings.database_url})
     migrate(settings)
@@ -141,7 +137,7 @@ def anywhere(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Fla
     app.extensions["backpropd"].database.dispose()
 
 
-def test_no_id_is_more_than_an_id(anywhere: FlaskClient) -> None:
+def test_a_hostile_id_is_not_found(either_database: FlaskClient) -> None:
     bodies = {"/v1/models/{model_id}/predictions": {"rows": [[1]]}, "/v1/models/{model_id}/trace": {"rows": [[1]]}}
     for route in ROUTES:
         if "{" not in route.path:
@@ -149,20 +145,20 @@ def test_no_id_is_more_than_an_id(anywhere: FlaskClient) -> None:
         before, _, after = route.path.partition("{")
         for name in NAMES:
             path = before + name + after.partition("}")[2]
-            answer = anywhere.open(path, method=route.method, json=bodies.get(route.path, {}))
+            answer = either_database.open(path, method=route.method, json=bodies.get(route.path, {}))
             assert answer.status_code in (404, 405), (path, answer.text)
             assert len(answer.text) < 400
             assert "\u202e" not in answer.text
 
 
-def test_no_query_reaches_the_database_unread(anywhere: FlaskClient) -> None:
+def test_a_hostile_query_parameter_is_rejected_or_finds_nothing(either_database: FlaskClient) -> None:
     for field in ("dataset_id", "cursor"):
         for value in NAMES:
-            assert anywhere.get(f"/v1/jobs?{field}={value}").status_code in (200, 422)
+            assert either_database.get(f"/v1/jobs?{field}={value}").status_code in (200, 422)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a\nb", RTL, "", "x" * 201, "\x85"])
-def test_a_name_is_what_it_looks_like(http: FlaskClient, name: str) -> None:
+def test_a_name_with_invisible_characters_is_rejected(http: FlaskClient, name: str) -> None:
     answer = http.post("/v1/datasets", json={"sample": "iris", "name": name})
     assert answer.status_code == 422
 
@@ -170,7 +166,7 @@ def test_a_name_is_what_it_looks_like(http: FlaskClient, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd.csv", RTL, "a\r\nb.csv", "x" * 10_000, "..", "/etc/passwd", "\ud83d.csv"]
 )
-def test_no_file_name_becomes_a_path_or_a_line(http: FlaskClient, settings: Settings, name: str) -> None:
+def test_a_file_name_cannot_become_a_path_or_a_header_line(http: FlaskClient, settings: Settings, name: str) -> None:
     boundary = "edge"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
     body = head.encode(errors="surrogatepass") + b"a,b\n1,2\n" + f"\r\n--{boundary}--\r\n".encode()
@@ -184,28 +180,30 @@ def test_no_file_name_becomes_a_path_or_a_line(http: FlaskClient, settings: Sett
     assert outside == []
 
 
-def test_metadata_is_kept_as_it_is_or_refused(anywhere: FlaskClient) -> None:
-    made = anywhere.post("/v1/datasets", json={"sample": "iris"}).json
+def test_metadata_is_stored_unchanged_or_rejected(either_database: FlaskClient) -> None:
+    made = either_database.post("/v1/datasets", json={"sample": "iris"}).json
     assert made is not None
     bad: list[Any] = [{"a": "\0"}, {"\0": 1}, {"a": "x" * 20_000}, {str(n): n for n in range(5000)}]
     good: list[Any] = [{RTL: RTL}, {"a": [[[[1]]]]}, {"a": 2**63}, {"a": 5e19}, {"a": -1e300}, {"": None}]
     for metadata, status in [*((each, 422) for each in bad), *((each, 202) for each in good)]:
-        answer = anywhere.post("/v1/jobs", json={"dataset_id": made["id"], "target": "species", "metadata": metadata})
+        answer = either_database.post(
+            "/v1/jobs", json={"dataset_id": made["id"], "target": "species", "metadata": metadata}
+        )
         assert answer.status_code == status, metadata
         assert answer.json is not None
         if status == 202:
-            read = anywhere.get(f"/v1/jobs/{answer.json['id']}").json
+            read = either_database.get(f"/v1/jobs/{answer.json['id']}").json
             assert read is not None
             assert answer.json["metadata"] == read["metadata"] == metadata
 
 
-# ── what every answer carries ────────────────────────────────────────────────────────────────────────────────────
+# ── headers of every answer ────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
     "path", ["/v1/jobs", "/v1/jobs/x", "/nowhere", "/healthz", "/readyz", "/docs", "/openapi.json"]
 )
-def test_every_answer_tells_browsers_to_do_nothing_with_it(http: FlaskClient, path: str) -> None:
+def test_every_answer_has_the_security_headers(http: FlaskClient, path: str) -> None:
     headers = http.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -215,15 +213,13 @@ def test_every_answer_tells_browsers_to_do_nothing_with_it(http: FlaskClient, pa
     assert headers["Server"] == "backpropd"
 
 
-def test_a_request_keeps_the_id_that_it_came_with_if_it_looks_like_one(http: FlaskClient) -> None:
-    for given, kept in (("abc-1.2_3", True), ("a b", False), ("x" * 65, False), ("é", False)):
+def test_a_valid_request_id_is_returned_and_another_is_replaced(http: FlaskClient) -> None:
+    for given, is_valid in (("abc-1.2_3", True), ("a b", False), ("x" * 65, False), ("é", False)):
         answer = http.get("/v1/jobs", headers={"X-Request-ID": given})
-        assert (answer.headers["X-Request-ID"] == given) == kept
+        assert (answer.headers["X-Request-ID"] == given) == is_valid
 
 
-def test_an_error_that_nobody_foresaw_says_nothing_of_itself(
-    app: Flask, http: FlaskClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unexpected_error_reveals_nothing(app: Flask, http: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> str:
         raise ValueError("a row: 4111111111111111")
 

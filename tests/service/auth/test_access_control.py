@@ -1,4 +1,4 @@
-"""Nobody comes in who is not let in: keys and scopes, and in the mode without keys, other pages."""
+"""Access control: keys and scopes, and in the mode without keys the hosts and origins of requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Key = Callable[..., dict[str, str]]
 
 @pytest.fixture
 def settings(tmp_path: Path, broker_url: str) -> Settings:
-    """Settings of a world of its own, with a broker: /readyz waits for none."""
+    """Settings with a broker, so that /readyz does not wait for one."""
     return Settings(data_dir=tmp_path, broker_url=broker_url).with_defaults()
 
 
@@ -29,13 +29,13 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def address(rule: Rule) -> str:
-    """The path of a rule, with something in every place."""
+    """The path of a rule, with some value for each parameter."""
     _, path = rule.build(dict.fromkeys(rule.arguments, "x")) or ("", "")
     return path
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_route_asks_for_a_key_unless_it_is_one_of_a_few(locked: Flask, method: str) -> None:
+def test_every_route_needs_a_key_except_the_public_ones(locked: Flask, method: str) -> None:
     http, public = locked.test_client(), set()
     for rule in locked.url_map.iter_rules():
         with http.open(address(rule), method=method) as answer:
@@ -48,7 +48,7 @@ def test_every_route_asks_for_a_key_unless_it_is_one_of_a_few(locked: Flask, met
         assert public == PUBLIC_PATHS
 
 
-def test_what_is_nowhere_asks_for_a_key_too(locked: Flask, key: Key) -> None:
+def test_an_unknown_path_needs_a_key_too(locked: Flask, key: Key) -> None:
     http = locked.test_client()
     assert http.get("/v1/nothing").status_code == 401
     assert http.get("/v1/nothing", headers=key()).status_code == 404
@@ -56,7 +56,7 @@ def test_what_is_nowhere_asks_for_a_key_too(locked: Flask, key: Key) -> None:
     assert http.get("//healthz").status_code == 401
 
 
-def test_a_route_that_says_nothing_about_itself_is_for_admins(locked: Flask, key: Key) -> None:
+def test_a_route_without_a_scope_is_for_admins(locked: Flask, key: Key) -> None:
     locked.add_url_rule("/v1/new", view_func=lambda: "in", endpoint="new")
     http = locked.test_client()
     assert http.get("/v1/new").status_code == 401
@@ -65,22 +65,22 @@ def test_a_route_that_says_nothing_about_itself_is_for_admins(locked: Flask, key
 
 
 @pytest.mark.parametrize("scope", ["read", "write", "admin"])
-def test_a_key_goes_as_far_as_its_scope_and_no_further(locked: Flask, key: Key, scope: str) -> None:
+def test_a_key_is_admitted_up_to_its_scope(locked: Flask, key: Key, scope: str) -> None:
     http, headers, ranks = locked.test_client(), key(scope), ("read", "write", "admin")
     for route in ROUTES:
         if route.scope == PUBLIC:
             continue
         path = route.path.replace("{", "").replace("}", "")
         answer = http.open(path, method=route.method, headers=headers)
-        refused = answer.status_code == 403
-        assert refused == (ranks.index(route.required_scope) > ranks.index(scope)), (route, answer.text)
-        if refused:
+        rejected = answer.status_code == 403
+        assert rejected == (ranks.index(route.required_scope) > ranks.index(scope)), (route, answer.text)
+        if rejected:
             assert answer.json is not None
             assert answer.json["code"] == "missing_scope"
             assert f'scope="{route.required_scope}"' in answer.headers["WWW-Authenticate"]
 
 
-def test_what_only_reads_takes_read_what_changes_takes_write_and_keys_take_admin() -> None:
+def test_get_needs_read_changes_need_write_and_keys_need_admin() -> None:
     for route in ROUTES:
         default = "read" if route.method == "GET" else "write"
         if route.scope != PUBLIC:
@@ -89,7 +89,7 @@ def test_what_only_reads_takes_read_what_changes_takes_write_and_keys_take_admin
 
 
 @pytest.mark.parametrize("header", ["", "Basic dXM6dGhlbQ==", "Bearer", "Bearer ", "bp_key_x_y", "Bearer a, Bearer b"])
-def test_what_is_no_bearers_key_is_refused(locked: Flask, header: str) -> None:
+def test_an_authorization_header_without_a_key_is_rejected(locked: Flask, header: str) -> None:
     answer = locked.test_client().get("/v1/jobs", headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.json is not None
@@ -102,7 +102,7 @@ def test_what_is_no_bearers_key_is_refused(locked: Flask, header: str) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "127.8.9.1", "[::1]:80"]
 )
-def test_the_local_mode_answers_to_the_names_of_this_machine(http: FlaskClient, host: str) -> None:
+def test_the_local_mode_accepts_loopback_hosts(http: FlaskClient, host: str) -> None:
     assert http.get("/v1/jobs", headers={"Host": host}).status_code == 200
 
 
@@ -124,7 +124,7 @@ def test_the_local_mode_answers_to_the_names_of_this_machine(http: FlaskClient, 
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/jobs", "/healthz", "/docs", "/nowhere"])
-def test_the_local_mode_answers_to_no_other_name(http: FlaskClient, host: str, path: str) -> None:
+def test_the_local_mode_rejects_other_hosts(http: FlaskClient, host: str, path: str) -> None:
     answer = http.get(path, headers={"Host": host})
     assert answer.status_code == 403
     assert answer.json is not None
@@ -135,15 +135,13 @@ def test_the_local_mode_answers_to_no_other_name(http: FlaskClient, host: str, p
     "origin", ["null", "http://evil.example", "http://localhost:3000", "http://127.0.0.1:8000", "file://", ""]
 )
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/datasets"), ("GET", "/v1/jobs"), ("OPTIONS", "/v1/jobs")])
-def test_a_page_from_elsewhere_is_refused_whatever_it_asks(
-    http: FlaskClient, method: str, path: str, origin: str
-) -> None:
+def test_requests_from_other_origins_are_rejected(http: FlaskClient, method: str, path: str, origin: str) -> None:
     answer = http.open(path, method=method, headers={"Host": "localhost:8000", "Origin": origin})
     assert answer.status_code == 403
     assert not [name for name in answer.headers.keys() if name.startswith("Access-Control")]  # noqa: SIM118
 
 
-def test_our_own_page_may_ask(http: FlaskClient) -> None:
+def test_requests_from_the_own_origin_are_accepted(http: FlaskClient) -> None:
     own = {"Host": "localhost:8000", "Origin": "http://localhost:8000"}
     assert http.post("/v1/datasets", json={"sample": "iris"}, headers=own).status_code == 201
 
@@ -152,12 +150,12 @@ def test_our_own_page_may_ask(http: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "", "0", "backpropd.example", "127.0.0.1.example"])
-def test_a_service_without_keys_listens_to_this_machine_alone(tmp_path: Path, host: str) -> None:
+def test_a_service_without_keys_refuses_to_listen_on_other_interfaces(tmp_path: Path, host: str) -> None:
     with pytest.raises(errors.Misconfigured, match="BACKPROPD_MODE=keys"):
         Settings(data_dir=tmp_path, host=host).check_exposure()
     Settings(data_dir=tmp_path, host=host, mode="keys").check_exposure()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.2"])
-def test_on_this_machine_nobody_needs_a_key(tmp_path: Path, host: str) -> None:
+def test_a_service_without_keys_may_listen_on_loopback(tmp_path: Path, host: str) -> None:
     Settings(data_dir=tmp_path, host=host).check_exposure()

@@ -1,4 +1,4 @@
-"""Tenants see nothing of each other, and what is done leaves a trail."""
+"""Tenants are isolated from each other, and deletions and changes of keys are audited."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ WITH_IDS = [route for route in ROUTES if "{" in route.path]
 
 @pytest.fixture
 def http(locked: Flask) -> FlaskClient:
-    """Requests where everybody needs a key."""
+    """A client of the app with keys."""
     return locked.test_client()
 
 
 @pytest.fixture
 def theirs(http: FlaskClient, key: Key, work: Callable[[], None]) -> dict[str, str]:
-    """One of everything, of a tenant: ids by their names in the paths."""
+    """One resource of each kind of another tenant: ids by their names in the paths."""
     them = key("admin", tenant="them")
     dataset_id = http.post("/v1/datasets", json={"sample": "iris"}, headers=them).json["id"]  # type: ignore[index]
     body = {"dataset_id": dataset_id, "target": "species", "training": {"epochs": 2}}
@@ -41,11 +41,11 @@ def theirs(http: FlaskClient, key: Key, work: Callable[[], None]) -> dict[str, s
 
 @pytest.fixture
 def app(locked: Flask) -> Flask:
-    """What `work` works for."""
+    """The app whose jobs `work` trains."""
     return locked
 
 
-def test_another_tenants_ids_are_answered_as_missing_ones(http: FlaskClient, key: Key, theirs: dict[str, str]) -> None:
+def test_another_tenants_ids_are_not_found(http: FlaskClient, key: Key, theirs: dict[str, str]) -> None:
     us, them = key("admin", tenant="us"), key("admin", tenant="them")
     assert len(WITH_IDS) > 15
     for route in sorted(WITH_IDS, key=lambda route: route.method == "DELETE"):
@@ -61,7 +61,9 @@ def test_another_tenants_ids_are_answered_as_missing_ones(http: FlaskClient, key
         assert http.get("/v1/jobs", headers=them).json["data"], route  # type: ignore[index]
 
 
-def test_lists_and_figures_show_what_is_ones_own(http: FlaskClient, key: Key, theirs: dict[str, str]) -> None:
+def test_lists_and_usage_cover_only_the_tenants_own_resources(
+    http: FlaskClient, key: Key, theirs: dict[str, str]
+) -> None:
     us, them = key("admin", tenant="us"), key("admin", tenant="them")
     for path in ("/v1/datasets", "/v1/jobs", "/v1/models"):
         assert http.get(path, headers=us).json["data"] == []  # type: ignore[index]
@@ -76,7 +78,9 @@ def test_lists_and_figures_show_what_is_ones_own(http: FlaskClient, key: Key, th
 
 
 @pytest.mark.parametrize("field", ["dataset_id", "validation_dataset_id", "warm_start_model_id"])
-def test_no_job_takes_what_is_another_tenants(http: FlaskClient, key: Key, theirs: dict[str, str], field: str) -> None:
+def test_a_job_cannot_use_another_tenants_resources(
+    http: FlaskClient, key: Key, theirs: dict[str, str], field: str
+) -> None:
     us = key("admin", tenant="us")
     own = http.post("/v1/datasets", json={"sample": "iris"}, headers=us).json["id"]  # type: ignore[index]
     body: dict[str, Any] = {"dataset_id": own, "target": "species", "training": {}}
@@ -87,21 +91,21 @@ def test_no_job_takes_what_is_another_tenants(http: FlaskClient, key: Key, their
     assert http.post("/v1/jobs", json=body, headers=us).status_code == 404
 
 
-def test_an_idempotency_key_is_a_tenants_own(http: FlaskClient, key: Key) -> None:
-    made = set()
+def test_idempotency_keys_of_two_tenants_are_independent(http: FlaskClient, key: Key) -> None:
+    created = set()
     for tenant in ("us", "them"):
         headers = {**key("write", tenant=tenant), "Idempotency-Key": "1"}
-        made.add(http.post("/v1/datasets", json={"sample": "iris"}, headers=headers).json["id"])  # type: ignore[index]
-    assert len(made) == 2
+        created.add(http.post("/v1/datasets", json={"sample": "iris"}, headers=headers).json["id"])  # type: ignore[index]
+    assert len(created) == 2
 
 
-def test_every_deletion_and_every_change_of_a_key_leaves_a_trail(
+def test_every_deletion_and_every_change_of_a_key_is_audited(
     http: FlaskClient, key: Key, theirs: dict[str, str]
 ) -> None:
     them = key("admin", tenant="them")
     actor = them["Authorization"].removeprefix("Bearer bp_").rpartition("_")[0]
-    watched = [route for route in ROUTES if route.method == "DELETE" or route.path == "/v1/keys/{key_id}/rotate"]
-    for route in sorted(watched, key=lambda route: route.method == "DELETE"):
+    audited = [route for route in ROUTES if route.method == "DELETE" or route.path == "/v1/keys/{key_id}/rotate"]
+    for route in sorted(audited, key=lambda route: route.method == "DELETE"):
         name = route.path.partition("{")[2].partition("}")[0]
         path = route.path.replace(f"{{{name}}}", theirs[name])
         assert http.open(path, method=route.method, json=BODIES.get(route.path), headers=them).status_code < 300
@@ -111,7 +115,7 @@ def test_every_deletion_and_every_change_of_a_key_leaves_a_trail(
     assert http.get("/v1/audit", headers=key("admin", tenant="us")).json == {"data": [], "next_after": None}
 
 
-def test_the_trail_is_read_a_page_at_a_time(http: FlaskClient, key: Key) -> None:
+def test_the_audit_trail_is_read_in_pages(http: FlaskClient, key: Key) -> None:
     us = key("admin")
     for _ in range(3):
         http.post("/v1/keys", json={"scopes": ["read"]}, headers=us)

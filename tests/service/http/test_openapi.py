@@ -1,4 +1,4 @@
-"""The reference agrees with the service: schemathesis reads the one and tries the other."""
+"""The OpenAPI document agrees with the service, as schemathesis finds out."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from backpropd.store import keys
 from backpropd.store.scheduling import workers
 from service.app import create_app
 from tests.migrated import migrate
-from tests.service.fuzzing import faults
+from tests.service.fuzzing import failures
 
 
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
-    """The app behind a real socket, and its address."""
+    """Serve the app on a real socket; gives its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -46,7 +46,7 @@ def test_every_route_is_in_the_document(app: Flask, http: FlaskClient) -> None:
             assert method.lower() in document["paths"][path]
 
 
-def test_the_page_takes_everything_from_us(http: FlaskClient) -> None:
+def test_the_docs_page_loads_nothing_from_another_site(http: FlaskClient) -> None:
     page = http.get("/docs").text
     links = re.findall(r'(?:href|src)="([^"]+)"', page)
     assert links
@@ -57,16 +57,16 @@ def test_the_page_takes_everything_from_us(http: FlaskClient) -> None:
 
 
 def test_schemathesis_finds_no_fault_in_any_phase(tmp_path: Path, broker_url: str) -> None:
-    # the worker below is heard once, and on a busy machine this takes minutes
+    # the worker below sends one heartbeat, and on a busy machine this test takes minutes
     settings = Settings(data_dir=tmp_path, broker_url=broker_url, mode="keys", heartbeat_seconds=3600).with_defaults()
     migrate(settings)
     app = create_app(settings)
     with app.extensions["backpropd"].database.write() as session:
-        workers.record_heartbeat(session, "somebody", 2)
+        workers.record_heartbeat(session, "worker", 2)
         _, key = keys.create(session, "us", None, ["admin"], None)
     app.test_client().post("/v1/datasets", json={"sample": "iris"}, headers={"Authorization": f"Bearer {key}"})
     with served(app) as url:
-        made, found = faults(f"{url}/openapi.json", key, 6)
+        made, found = failures(f"{url}/openapi.json", key, 6)
     app.extensions["backpropd"].database.dispose()
     assert made.total() > 1000
     assert made["ignored_auth"] > 10

@@ -1,4 +1,4 @@
-"""Every limit is shown, and refused with its code and its number."""
+"""Limits: each is listed, and a request beyond it is rejected with a code and the number."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from flask.testing import FlaskClient
 
 from backpropd import errors
 from backpropd.config import Settings
-from backpropd.store import datasets
-from service.app import create_app
 from service.limits.rate_limiter import RETRY_SECONDS, RateLimiter
-from tests.migrated import migrate
-from tests.servers import Redis, fresh_database
+from tests.servers import Redis
 from worker.runner import Runner
 
 Key = Callable[..., dict[str, str]]
@@ -42,51 +39,51 @@ SMALL = {
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings with limits that are soon reached."""
-    nowhere = f"redis+socket://{tmp_path}/no-redis.sock"
-    return Settings(data_dir=tmp_path, broker_url=nowhere, **SMALL).with_defaults()  # type: ignore[arg-type]
+    """Settings with small limits."""
+    no_broker = f"redis+socket://{tmp_path}/no-redis.sock"
+    return Settings(data_dir=tmp_path, broker_url=no_broker, **SMALL).with_defaults()  # type: ignore[arg-type]
 
 
-def refused(answer: Any, status: int, code: str, *numbers: int) -> None:
+def assert_rejected(answer: Any, status: int, code: str, *numbers: int) -> None:
     assert (answer.status_code, answer.json["code"]) == (status, code), answer.text
     for number in numbers:
         assert str(number) in answer.json["detail"]
 
 
-def test_the_limits_are_shown(http: FlaskClient) -> None:
-    shown = http.get("/v1/limits").json
-    assert shown is not None
-    assert shown["upload_bytes"] == 2000
-    assert shown["requests_per_minute"] == 40
-    assert shown["stored_bytes"] == 4000
-    assert (shown["event_streams"], shown["bodies"], shown["looks"]) == (1, Settings().max_bodies, 1)
-    assert shown["body_bytes_per_second"] == 1024
-    assert shown["running_jobs"] == Settings().max_running_jobs_per_tenant
+def test_the_limits_are_listed(http: FlaskClient) -> None:
+    limits = http.get("/v1/limits").json
+    assert limits is not None
+    assert limits["upload_bytes"] == 2000
+    assert limits["requests_per_minute"] == 40
+    assert limits["stored_bytes"] == 4000
+    assert (limits["event_streams"], limits["bodies"], limits["looks"]) == (1, Settings().max_bodies, 1)
+    assert limits["body_bytes_per_second"] == 1024
+    assert limits["running_jobs"] == Settings().max_running_jobs_per_tenant
 
 
-def test_each_limit_is_refused_with_its_number(http: FlaskClient, work: Callable[[], None]) -> None:
+def test_a_request_beyond_a_limit_is_rejected_with_the_number(http: FlaskClient, work: Callable[[], None]) -> None:
     table = b"a,b\n" + b"1,2\n3,5\n" * 20
     large = b"a,b\n" + b"1,2\n" * 1000
-    refused(http.post("/v1/datasets", data=large, content_type="text/csv"), 413, "too_large", 2000)
-    refused(http.post("/v1/jobs", json={"dataset_id": "x" * 1000, "target": "b"}), 413, "too_large", 1000)
+    assert_rejected(http.post("/v1/datasets", data=large, content_type="text/csv"), 413, "too_large", 2000)
+    assert_rejected(http.post("/v1/jobs", json={"dataset_id": "x" * 1000, "target": "b"}), 413, "too_large", 1000)
     made = http.post("/v1/datasets", data=table, content_type="text/csv").json
     assert made is not None
     job: dict[str, Any] = {"dataset_id": made["id"], "target": "b", "training": {"epochs": 2}}
-    refused(http.post("/v1/jobs", json={**job, "training": {"epochs": 51}}), 422, "invalid", 50)
+    assert_rejected(http.post("/v1/jobs", json={**job, "training": {"epochs": 51}}), 422, "invalid", 50)
     wide = {"hidden": [{"units": 1000}]}
-    refused(http.post("/v1/jobs", json={**job, "network": wide}), 422, "too_large_for_memory", 100)
+    assert_rejected(http.post("/v1/jobs", json={**job, "network": wide}), 422, "too_large_for_memory", 100)
     for _ in range(2):
         assert http.post("/v1/jobs", json=job).status_code == 202
     answer = http.post("/v1/jobs", json=job)
-    refused(answer, 429, "queue_full", 2)
+    assert_rejected(answer, 429, "queue_full", 2)
     assert int(answer.headers["Retry-After"]) > 0
     work()
     model_id = http.get("/v1/models").json["data"][0]["id"]  # type: ignore[index]
-    refused(http.post(f"/v1/models/{model_id}/predictions", json={"rows": [[1]] * 4}), 422, "invalid", 3)
-    refused(http.post(f"/v1/models/{model_id}/trace", json={"rows": [[1]] * 3}), 422, "invalid", 2)
+    assert_rejected(http.post(f"/v1/models/{model_id}/predictions", json={"rows": [[1]] * 4}), 422, "invalid", 3)
+    assert_rejected(http.post(f"/v1/models/{model_id}/trace", json={"rows": [[1]] * 3}), 422, "invalid", 2)
 
 
-def test_storage_is_refused_when_it_is_full_and_has_room_again_when_something_is_deleted(http: FlaskClient) -> None:
+def test_an_upload_beyond_the_storage_quota_is_rejected_until_something_is_deleted(http: FlaskClient) -> None:
     made = []
     for number in range(10):
         table = b"a,b\n" + b"%d,2\n3,5\n" % number * 5
@@ -94,20 +91,20 @@ def test_storage_is_refused_when_it_is_full_and_has_room_again_when_something_is
         if answer.status_code != 201:
             break
         made.append(answer.json["id"])  # type: ignore[index]
-    refused(answer, 413, "storage_full", 4000)
+    assert_rejected(answer, 413, "storage_full", 4000)
     assert 1 < len(made) < 10
     http.delete(f"/v1/datasets/{made[0]}")
     assert http.post("/v1/datasets", data=table, content_type="text/csv").status_code == 201
 
 
-def test_requests_a_minute_are_refused_with_the_time_to_wait(http: FlaskClient) -> None:
+def test_too_many_requests_a_minute_are_rejected_with_the_time_to_wait(http: FlaskClient) -> None:
     answers = [http.get("/v1/samples") for _ in range(80)]
     last = next(answer for answer in answers if answer.status_code != 200)
-    refused(last, 429, "rate_limited", 40)
+    assert_rejected(last, 429, "rate_limited", 40)
     assert 1 <= int(last.headers["Retry-After"]) <= 60
 
 
-def test_each_key_has_its_own_requests_a_minute(locked: Flask, key: Key) -> None:
+def test_each_key_has_its_own_rate_limit(locked: Flask, key: Key) -> None:
     http, busy, calm = locked.test_client(), key("read"), key("read")
     statuses = {http.get("/v1/samples", headers=busy).status_code for _ in range(80)}
     assert statuses == {200, 429}
@@ -115,7 +112,7 @@ def test_each_key_has_its_own_requests_a_minute(locked: Flask, key: Key) -> None
     assert http.get("/healthz").status_code == 200
 
 
-def test_each_key_has_its_own_event_streams(locked: Flask, key: Key) -> None:
+def test_each_key_has_its_own_limit_of_event_streams(locked: Flask, key: Key) -> None:
     http, us, others = locked.test_client(), key("write"), key("write")
     made = http.post("/v1/datasets", data=b"a,b\n" + b"1,2\n3,5\n" * 9, headers={**us, "Content-Type": "text/csv"}).json
     assert made is not None
@@ -126,7 +123,7 @@ def test_each_key_has_its_own_event_streams(locked: Flask, key: Key) -> None:
     path = f"/v1/jobs/{job['id']}/events"
     with http.get(path, headers=us) as stream:
         assert stream.status_code == 200
-        refused(http.get(path, headers=us), 429, "too_many_at_once", 1)
+        assert_rejected(http.get(path, headers=us), 429, "too_many_at_once", 1)
         with http.get(path, headers=others) as another:
             assert another.status_code == 200
     with http.get(path, headers=us) as stream:
@@ -134,38 +131,38 @@ def test_each_key_has_its_own_event_streams(locked: Flask, key: Key) -> None:
 
 
 @pytest.fixture
-def a_model(locked: Flask) -> Callable[[dict[str, str]], str]:
-    """Train a model for whoever shows this header; gives its id."""
+def train_model(locked: Flask) -> Callable[[dict[str, str]], str]:
+    """A function that trains a model for the tenant of this header; gives its id."""
 
     def make(header: dict[str, str]) -> str:
-        http, world = locked.test_client(), locked.extensions["backpropd"]
+        http, services = locked.test_client(), locked.extensions["backpropd"]
         table = b"a,b,c\n" + b"".join(b"%d,%d,%d\n" % (n, n % 7, n % 3) for n in range(100))
         made = http.post("/v1/datasets", data=table, headers={**header, "Content-Type": "text/csv"}).json
         assert made is not None
         job = {"dataset_id": made["id"], "target": "c", "training": {"epochs": 2}}
         assert http.post("/v1/jobs", json=job, headers=header).status_code == 202
-        while Runner("test", world.settings, world.database, world.blobs).run_one():
+        while Runner("test", services.settings, services.database, services.blobs).run_one():
             pass
         return str(http.get("/v1/models", headers=header).json["data"][0]["id"])  # type: ignore[index]
 
     return make
 
 
-def test_each_key_looks_inside_so_many_models_at_a_time(
-    locked: Flask, key: Key, a_model: Callable[[dict[str, str]], str]
+def test_inspections_are_limited_for_each_key_and_in_total(
+    locked: Flask, key: Key, train_model: Callable[[dict[str, str]], str]
 ) -> None:
     keys = {name: key("write", tenant=name) for name in ("us", "them", "others")}
-    paths = {name: f"/v1/models/{a_model(header)}/surface?points=51" for name, header in keys.items()}
+    paths = {name: f"/v1/models/{train_model(header)}/surface?points=51" for name, header in keys.items()}
 
-    def looks(names: list[str]) -> set[tuple[int, str | None]]:
-        """What is answered when each of these names asks again and again, all of them at once."""
+    def inspect_all(names: list[str]) -> set[tuple[int, str | None]]:
+        """The statuses and codes when each of these tenants sends six requests, all at the same time."""
         answers = []
 
-        def look(name: str) -> None:
+        def inspect(name: str) -> None:
             for _ in range(6):
                 answers.append(locked.test_client().get(paths[name], headers=keys[name]))
 
-        threads = [threading.Thread(target=look, args=[name]) for name in names]
+        threads = [threading.Thread(target=inspect, args=[name]) for name in names]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -173,31 +170,31 @@ def test_each_key_looks_inside_so_many_models_at_a_time(
         assert all("Retry-After" in answer.headers for answer in answers if answer.status_code != 200)
         return {(answer.status_code, answer.json.get("code")) for answer in answers if answer.json}
 
-    fine, own_are_taken, all_are_taken = (200, None), (429, "too_many_at_once"), (503, "unavailable")
-    assert looks(["us", "us"]) == {fine, own_are_taken}
-    together = looks([*keys, *keys])
-    assert {fine, all_are_taken} <= together <= {fine, own_are_taken, all_are_taken}
-    for name in keys:  # every place was given back, whatever was answered
+    fine, own_are_used, all_are_used = (200, None), (429, "too_many_at_once"), (503, "unavailable")
+    assert inspect_all(["us", "us"]) == {fine, own_are_used}
+    together = inspect_all([*keys, *keys])
+    assert {fine, all_are_used} <= together <= {fine, own_are_used, all_are_used}
+    for name in keys:  # every slot was released, whatever the answer was
         assert locked.test_client().get(paths[name], headers=keys[name]).status_code == 200
         gone = locked.test_client().get("/v1/models/model_x/surface", headers=keys[name])
         assert gone.status_code == 404
 
 
-@pytest.mark.parametrize("look", ["surface", "curve?feature=a", "weights", "weights?format=json", "trace"])
-def test_every_look_inside_a_model_takes_a_place(
-    locked: Flask, key: Key, a_model: Callable[[dict[str, str]], str], look: str
+@pytest.mark.parametrize("inspection", ["surface", "curve?feature=a", "weights", "weights?format=json", "trace"])
+def test_every_kind_of_inspection_takes_a_slot(
+    locked: Flask, key: Key, train_model: Callable[[dict[str, str]], str], inspection: str
 ) -> None:
     http, ours = locked.test_client(), key("write")
-    path = f"/v1/models/{a_model(ours)}/{look}"
-    looks, name = locked.extensions["backpropd"].inspections, ours["Authorization"].split("_")
-    ask = {"path": path, "headers": ours}
-    if look == "trace":
-        ask |= {"method": "POST", "json": {"rows": [[1, 2]]}}
-    with looks.slot(f"key_{name[2]}"):
-        refused(http.open(**ask), 429, "too_many_at_once", 1)
+    path = f"/v1/models/{train_model(ours)}/{inspection}"
+    inspections, name = locked.extensions["backpropd"].inspections, ours["Authorization"].split("_")
+    request = {"path": path, "headers": ours}
+    if inspection == "trace":
+        request |= {"method": "POST", "json": {"rows": [[1, 2]]}}
+    with inspections.slot(f"key_{name[2]}"):
+        assert_rejected(http.open(**request), 429, "too_many_at_once", 1)
         assert http.get("/v1/models", headers=ours).status_code == 200
     for _ in range(2):
-        assert http.open(**ask).status_code == 200
+        assert http.open(**request).status_code == 200
 
 
 # ── the limiter ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,7 +210,7 @@ def counted(redis: Redis) -> Iterator[Redis]:
 
 
 def count(limiter: RateLimiter, times: int) -> int:
-    """How many of so many requests pass."""
+    """How many of the requests are admitted."""
     passed = 0
     for _ in range(times):
         try:
@@ -224,10 +221,10 @@ def count(limiter: RateLimiter, times: int) -> int:
     return passed
 
 
-def test_processes_count_together_and_each_for_itself_while_redis_is_away(tmp_path: Path) -> None:
+def test_processes_share_their_counts_in_redis_and_count_separately_without_it(tmp_path: Path) -> None:
     with counted(Redis(tmp_path)) as redis:
         first, second = RateLimiter(redis.url, 10), RateLimiter(redis.url, 10)
-        while time.time() % 60 > 50:  # a window may not end in the middle
+        while time.time() % 60 > 50:  # the window must not end within the test
             time.sleep(0.1)
         assert count(first, 6) + count(second, 6) == 10
         redis.kill()
@@ -235,7 +232,7 @@ def test_processes_count_together_and_each_for_itself_while_redis_is_away(tmp_pa
         assert count(second, 20) == 10
 
 
-def test_a_redis_that_hangs_holds_nobody_up_for_long(tmp_path: Path) -> None:
+def test_a_redis_that_hangs_delays_requests_only_briefly(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(tmp_path / "silent.sock"))
         silent.listen()
@@ -243,52 +240,3 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(tmp_path: Path) -> None:
         began = time.monotonic()
         assert count(limiter, 2000) == 2000
         assert time.monotonic() - began < RETRY_SECONDS
-
-
-# ── deleting ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def blobs(settings: Settings) -> list[Path]:
-    return [file for file in (settings.data_dir / "blobs").rglob("*") if file.is_file()]
-
-
-def test_deleting_a_dataset_deletes_its_bytes_unless_another_has_the_same(
-    http: FlaskClient, settings: Settings
-) -> None:
-    table = b"a,b\n" + b"1,2\n3,5\n" * 9
-    twins = [http.post("/v1/datasets", data=table, content_type="text/csv").json["id"] for _ in range(2)]  # type: ignore[index]
-    assert len(blobs(settings)) == 1
-    http.delete(f"/v1/datasets/{twins[0]}")
-    assert len(blobs(settings)) == 1
-    assert http.get(f"/v1/datasets/{twins[1]}/rows").status_code == 200
-    http.delete(f"/v1/datasets/{twins[1]}")
-    assert blobs(settings) == []
-
-
-def test_uploads_and_deletions_of_the_same_bytes_at_once_lose_nothing(tmp_path: Path, postgres: str) -> None:
-    for url in ("", fresh_database(postgres)):
-        settings = Settings(data_dir=tmp_path, database_url=url, max_requests_per_minute=10**6).with_defaults()
-        migrate(settings)
-        app = create_app(settings)
-        table, kept = b"a,b\n" + b"1,2\n3,5\n" * 9, []
-
-        def churn(app: Flask = app, kept: list[str] = kept, table: bytes = table) -> None:
-            http = app.test_client()
-            for number in range(15):
-                id = http.post("/v1/datasets", data=table, content_type="text/csv").json["id"]  # type: ignore[index]
-                if number < 14:
-                    assert http.delete(f"/v1/datasets/{id}").status_code == 204
-                else:
-                    kept.append(id)
-
-        threads = [threading.Thread(target=churn) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        world = app.extensions["backpropd"]
-        with world.database.read() as session:
-            names = {datasets.get(session, "local", id).sha256 for id in kept}
-        assert len(kept) == 3
-        assert all(world.blobs.exists(name) for name in names)
-        world.database.dispose()

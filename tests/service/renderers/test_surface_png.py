@@ -1,4 +1,4 @@
-"""A loss surface as a picture: whatever the losses are, there is one, and it shows them."""
+"""Loss surfaces as PNG."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ AXIS = [-1.0, -0.5, 0.0, 0.5, 1.0]
 
 
 def surface(loss: np.ndarray, **fields: Any) -> dict[str, Any]:
-    shown = loss.astype(object)
-    shown[~np.isfinite(loss)] = None
+    values = loss.astype(object)
+    values[~np.isfinite(loss)] = None
     about: dict[str, Any] = {"directions": "random", "rows": 7, "path": None, "explained": None}
-    return {**about, "x": AXIS, "y": AXIS, "loss": shown.tolist(), **fields}
+    return {**about, "x": AXIS, "y": AXIS, "loss": values.tolist(), **fields}
 
 
 def colours(png: bytes) -> np.ndarray:
-    """The picture's inner part (rows, columns, 3), without axes and legend."""
+    """The inner pixels (rows, columns, 3), without axes and legend."""
     picture = imread(io.BytesIO(png))[:, :, :3]
     return np.asarray(picture[150:600, 150:600])
 
@@ -36,7 +36,7 @@ BOWL = np.add.outer(np.square(AXIS), np.square(AXIS))
     [BOWL + 0.01, BOWL, BOWL - 5, 1e-300 + 1e300 * BOWL, BOWL * 0 + 3, BOWL * np.nan, np.where(BOWL > 1, np.inf, BOWL)],
     ids=["plain", "with a zero", "below zero", "far apart", "flat", "nowhere finite", "infinite at the rim"],
 )
-def test_every_surface_is_drawn(loss: np.ndarray) -> None:
+def test_any_surface_is_drawn(loss: np.ndarray) -> None:
     assert colours(draw_surface(surface(loss), "m")).shape == (450, 450, 3)
 
 
@@ -55,11 +55,11 @@ def test_the_path_is_drawn_where_there_is_one() -> None:
     assert white[1] > white[0] + 300
 
 
-def test_a_name_is_taken_as_it_is() -> None:
+def test_a_model_name_is_not_read_as_a_formula() -> None:
     plain, odd = (draw_surface(surface(BOWL + 0.01), name) for name in ("m", "$\\frac{ $" * 20))
     assert np.array_equal(colours(plain), colours(odd))
 
 
-def test_the_same_surface_is_the_same_picture() -> None:
+def test_the_same_surface_gives_the_same_png() -> None:
     known = surface(BOWL + 0.01, path=PATH, explained=[0.9, 0.08], directions="path")
     assert draw_surface(known, "m") == draw_surface(known, "m")

@@ -1,4 +1,4 @@
-"""A model's output against one of its features, over HTTP."""
+"""Response curves over HTTP: a model's output against one of its features."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIGMOID = {"kind": "feedforward", "hidden": []}
 
 
 def trained(http: FlaskClient, work: Work, text: str, target: str, network: dict[str, Any], **spec: Any) -> str:
-    """The path of the curve of the model that was trained."""
+    """Train a model; gives the path of its curve."""
     dataset = http.post("/v1/datasets", data=text, headers={"Content-Type": "text/csv"}).json["id"]  # type: ignore[index]
     answer = http.post("/v1/jobs", json={"dataset_id": dataset, "target": target, "network": network, **spec})
     assert answer.status_code == 202, answer.json
@@ -41,22 +41,22 @@ def read(http: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
     return dict(answer.json)  # type: ignore[arg-type]
 
 
-def test_a_step_stands_against_a_sigmoid(http: FlaskClient, work: Work) -> None:
+def test_the_curves_of_a_perceptron_and_a_sigmoid_neuron(http: FlaskClient, work: Work) -> None:
     step = read(http, trained(http, work, LINE, "y", {"kind": "perceptron"}, training={"seed": 1}))
     sigmoid = read(http, trained(http, work, LINE, "y", SIGMOID, training={"seed": 1}))
     assert step["x"] == sigmoid["x"] == np.linspace(-2, 2, 101).tolist()
-    (fired,), (rising,) = step["outputs"], sigmoid["outputs"]
-    assert (fired["label"], rising["label"]) == ("1", "1")
-    assert set(fired["h"]) == {0, 1}
-    assert fired["h"] == sorted(fired["h"])
-    assert abs(np.diff(fired["h"]).argmax() - 50) <= 2  # it jumps at the boundary
-    slopes = np.diff(rising["h"])
+    (stepped,), (smooth,) = step["outputs"], sigmoid["outputs"]
+    assert (stepped["label"], smooth["label"]) == ("1", "1")
+    assert set(stepped["h"]) == {0, 1}
+    assert stepped["h"] == sorted(stepped["h"])
+    assert abs(np.diff(stepped["h"]).argmax() - 50) <= 2  # the step is at the boundary
+    slopes = np.diff(smooth["h"])
     assert slopes.min() > 0
     assert slopes.argmax() not in (0, 99)  # steepest in between: an S
     assert (step["feature"], step["held"]) == ("x", {})
 
 
-def test_the_curve_is_what_predictions_say(http: FlaskClient, work: Work) -> None:
+def test_a_curve_agrees_with_predictions(http: FlaskClient, work: Work) -> None:
     path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 5})
     curve = read(http, path, feature="size", points=3, to=40, hold=json.dumps({"colour": "blue", "big": True}))
     assert (curve["x"], curve["held"]) == ([0, 20, 40], {"big": True, "colour": "blue", "bit": 0})
@@ -65,7 +65,7 @@ def test_the_curve_is_what_predictions_say(http: FlaskClient, work: Work) -> Non
     assert curve["outputs"] == [{"label": "b", "h": [answer["probabilities"]["b"] for answer in answers]}]
 
 
-def test_what_is_not_held_stands_where_it_usually_does(http: FlaskClient, work: Work) -> None:
+def test_other_features_have_their_typical_values(http: FlaskClient, work: Work) -> None:
     path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1, "validation_fraction": 0.0})
     curve = read(http, path, feature="colour")
     assert curve["x"] == ["blue", "red"]
@@ -74,7 +74,7 @@ def test_what_is_not_held_stands_where_it_usually_does(http: FlaskClient, work: 
     assert read(http, path, feature="big")["held"]["colour"] == "red"
 
 
-def test_every_class_of_three_and_every_target_of_a_regression_has_its_curve(
+def test_each_of_three_classes_and_each_target_of_a_regression_has_a_curve(
     http: FlaskClient, work: Work, iris: str
 ) -> None:
     rows = http.get(f"/v1/datasets/{iris}/rows?limit=150").json["data"]  # type: ignore[index]
@@ -87,7 +87,7 @@ def test_every_class_of_three_and_every_target_of_a_regression_has_its_curve(
     assert (value["name"], len(value["h"])) == ("y", 101)
 
 
-def test_a_kind_that_takes_booleans_has_two_points(http: FlaskClient, work: Work) -> None:
+def test_a_boolean_feature_has_two_points(http: FlaskClient, work: Work) -> None:
     text = "x1,x2,y\n0,0,0\n0,1,0\n1,0,1\n1,1,0\n"
     path = trained(http, work, text, "y", {"kind": "mcculloch_pitts"})
     assert read(http, path, feature="x1") == {
@@ -115,33 +115,31 @@ def test_a_kind_that_takes_booleans_has_two_points(http: FlaskClient, work: Work
         ({"feature": "size", "hold": '{"bit": "many"}'}, "/hold/bit"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused_by_its_pointer(
+def test_an_invalid_curve_request_is_rejected_with_its_pointer(
     http: FlaskClient, work: Work, query: dict[str, Any], pointer: str
 ) -> None:
     path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1})
-    refused = http.get(path, query_string=query)
-    assert refused.status_code == 422
-    assert [each["pointer"] for each in refused.json["errors"]] == [pointer]  # type: ignore[index]
+    rejected = http.get(path, query_string=query)
+    assert rejected.status_code == 422
+    assert [each["pointer"] for each in rejected.json["errors"]] == [pointer]  # type: ignore[index]
 
 
-def test_a_held_value_that_is_no_boolean_is_refused(http: FlaskClient, work: Work) -> None:
+def test_a_held_value_that_is_no_boolean_is_rejected(http: FlaskClient, work: Work) -> None:
     path = trained(http, work, "x1,x2,y\n0,0,0\n1,0,1\n0,1,1\n", "y", {"kind": "perceptron_network"})
-    refused = http.get(path, query_string={"feature": "x1", "hold": '{"x2": 0.5}'}).json
-    assert refused is not None
-    assert [each["pointer"] for each in refused["errors"]] == ["/hold/x2"]
-    assert refused["detail"].startswith("/hold/x2: ")
+    rejected = http.get(path, query_string={"feature": "x1", "hold": '{"x2": 0.5}'}).json
+    assert rejected is not None
+    assert [each["pointer"] for each in rejected["errors"]] == ["/hold/x2"]
+    assert rejected["detail"].startswith("/hold/x2: ")
 
 
-def test_no_number_that_is_not_finite_is_sent(http: FlaskClient, work: Work) -> None:
+def test_a_curve_over_huge_values_is_finite(http: FlaskClient, work: Work) -> None:
     path = trained(http, work, LINE, "y", SIGMOID, task="regression", training={"epochs": 1})
     answer = http.get(path, query_string={"from": -1e300, "to": 1e300, "points": 3})
     assert answer.status_code == 200
     assert all(h is not None and abs(h) < 1e300 for h in answer.json["outputs"][0]["h"])  # type: ignore[index]
 
 
-def test_a_model_from_before_the_statistics_were_kept_still_has_its_curve(
-    app: Flask, http: FlaskClient, work: Work
-) -> None:
+def test_a_model_without_stored_statistics_still_has_a_curve(app: Flask, http: FlaskClient, work: Work) -> None:
     path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1, "validation_fraction": 0.0})
     with app.extensions["backpropd"].database.write() as session:
         model = session.get(Model, path.split("/")[3])
@@ -154,6 +152,6 @@ def test_a_model_from_before_the_statistics_were_kept_still_has_its_curve(
     deviation = 3 * np.std(np.arange(20))
     assert (curve["x"][0], curve["x"][-1]) == pytest.approx((9.5 - deviation, 9.5 + deviation))
     assert curve["held"] == {**held, "bit": 0.25}
-    refused = http.get(path, query_string={"feature": "size"}).json
-    assert refused is not None
-    assert refused["errors"][0]["pointer"] == "/hold/big"
+    rejected = http.get(path, query_string={"feature": "size"}).json
+    assert rejected is not None
+    assert rejected["errors"][0]["pointer"] == "/hold/big"

@@ -1,4 +1,4 @@
-"""The life of a key, by HTTP and by the operator's command."""
+"""API keys over HTTP and with the operator's commands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 @pytest.fixture
 def http(locked: Flask) -> FlaskClient:
-    """Requests where everybody needs a key."""
+    """A client of the app with keys."""
     return locked.test_client()
 
 
@@ -37,7 +37,7 @@ def make(http: FlaskClient, admin: dict[str, str], **body: Any) -> dict[str, Any
     return answer.json
 
 
-def test_a_key_is_made_used_listed_and_revoked(http: FlaskClient, key: Key) -> None:
+def test_a_key_is_created_used_listed_and_revoked(http: FlaskClient, key: Key) -> None:
     admin = key("admin")
     made = make(http, admin, name="laptop", scopes=["write", "read"])
     assert re.fullmatch(FORM, made["secret"])
@@ -53,7 +53,7 @@ def test_a_key_is_made_used_listed_and_revoked(http: FlaskClient, key: Key) -> N
     assert http.delete(f"/v1/keys/{made['id']}", headers=admin).status_code == 404
 
 
-def test_the_text_of_a_key_is_shown_once_and_kept_nowhere(
+def test_a_secret_is_returned_once_and_stored_nowhere(
     http: FlaskClient, key: Key, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     admin = key("admin")
@@ -68,11 +68,11 @@ def test_the_text_of_a_key_is_shown_once_and_kept_nowhere(
         assert not file.is_file() or secret.encode() not in file.read_bytes()
 
 
-@pytest.mark.parametrize("place", [0, 5, 20, 40, -1])
-def test_a_mistyped_key_is_told_without_a_look_at_the_database(locked: Flask, key: Key, place: int) -> None:
+@pytest.mark.parametrize("position", [0, 5, 20, 40, -1])
+def test_a_mistyped_key_is_recognized_without_the_database(locked: Flask, key: Key, position: int) -> None:
     text = list(key("read")["Authorization"].removeprefix("Bearer "))
-    text[place] = "0" if text[place] != "0" else "1"
-    with locked.extensions["backpropd"].database.engine.connect() as connection:  # nobody else may even read
+    text[position] = "0" if text[position] != "0" else "1"
+    with locked.extensions["backpropd"].database.engine.connect() as connection:  # any read would fail
         connection.exec_driver_sql("DROP TABLE api_keys")
         connection.commit()
     answer = locked.test_client().get("/v1/jobs", headers=bearer("".join(text)))
@@ -82,21 +82,21 @@ def test_a_mistyped_key_is_told_without_a_look_at_the_database(locked: Flask, ke
 
 
 @pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text + "0", str.upper, lambda text: "bp_"])
-def test_a_key_that_was_cut_or_changed_is_told(http: FlaskClient, key: Key, change: Callable[[str], str]) -> None:
+def test_a_truncated_or_changed_key_is_recognized(http: FlaskClient, key: Key, change: Callable[[str], str]) -> None:
     text = change(key("read")["Authorization"].removeprefix("Bearer "))
     answer = http.get("/v1/jobs", headers=bearer(text))
     assert answer.json is not None
     assert (answer.status_code, answer.json["code"]) == (401, "key_mistyped")
 
 
-def test_a_key_of_another_service_is_not_known(http: FlaskClient, key: Key) -> None:
+def test_a_key_of_another_service_is_rejected(http: FlaskClient, key: Key) -> None:
     mine = key("read")
     answer = http.get("/v1/jobs", headers=bearer("bp_key_1k892xv0ksapdddv7idguprmx_" + "0" * 32 + "ec7jwe3"))
     assert answer.status_code == 401
     assert http.get("/v1/jobs", headers=mine).status_code == 200
 
 
-def test_a_key_ends_when_it_says(http: FlaskClient, key: Key) -> None:
+def test_a_key_expires(http: FlaskClient, key: Key) -> None:
     soon, over = datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) - timedelta(seconds=1)
     assert http.get("/v1/jobs", headers=key("read", expires_at=soon)).status_code == 200
     answer = http.get("/v1/jobs", headers=key("read", expires_at=over))
@@ -104,15 +104,13 @@ def test_a_key_ends_when_it_says(http: FlaskClient, key: Key) -> None:
     assert (answer.status_code, answer.json["code"]) == (401, "key_expired")
 
 
-def test_a_key_may_be_made_for_a_time(http: FlaskClient, key: Key) -> None:
+def test_a_key_can_have_an_expiry(http: FlaskClient, key: Key) -> None:
     made = make(http, key("admin"), expires_at="2130-01-01T00:00:00+02:00")
     assert datetime.fromisoformat(made["expires_at"]) == datetime(2129, 12, 31, 22, tzinfo=UTC)
     assert http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
 
 
-def test_a_rotated_key_has_a_new_text_and_the_one_before_counts_as_long_as_was_asked(
-    http: FlaskClient, key: Key
-) -> None:
+def test_after_a_rotation_the_old_secret_is_valid_for_the_overlap(http: FlaskClient, key: Key) -> None:
     admin = key("admin")
     first = make(http, admin)
     second = http.post(f"/v1/keys/{first['id']}/rotate", json={"overlap_seconds": 60}, headers=admin).json
@@ -141,7 +139,9 @@ def test_a_rotated_key_has_a_new_text_and_the_one_before_counts_as_long_as_was_a
         ({"scopes": ["read"], "name": "a\u202eb"}, "/name"),
     ],
 )
-def test_what_makes_no_key_is_named(http: FlaskClient, key: Key, body: dict[str, Any], pointer: str) -> None:
+def test_an_invalid_key_request_is_rejected_with_its_pointer(
+    http: FlaskClient, key: Key, body: dict[str, Any], pointer: str
+) -> None:
     answer = http.post("/v1/keys", json=body, headers=key("admin"))
     assert answer.status_code == 422
     assert answer.json is not None
@@ -157,7 +157,7 @@ def operate(settings: Settings, *arguments: str) -> None:
     admin_cli.run(settings, parser.parse_args(arguments))
 
 
-def test_there_is_no_key_until_the_operator_makes_one(
+def test_the_operator_creates_the_first_key(
     http: FlaskClient, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operate(settings, "keys", "list")
@@ -170,7 +170,7 @@ def test_there_is_no_key_until_the_operator_makes_one(
     assert made["id"] in capsys.readouterr().out
 
 
-def test_the_operator_rotates_and_revokes_and_reads_what_was_done(
+def test_the_operator_rotates_and_revokes_keys_and_reads_the_audit_trail(
     http: FlaskClient, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operate(settings, "keys", "create", "--tenant", "acme", "--scopes", "read,write")
@@ -184,8 +184,8 @@ def test_the_operator_rotates_and_revokes_and_reads_what_was_done(
     assert http.get("/v1/jobs", headers=bearer(second)).status_code == 401
     capsys.readouterr()
     operate(settings, "audit")
-    deeds = [line.split()[2:] for line in capsys.readouterr().out.splitlines()]
-    assert deeds == [["operator", f"keys.{deed}", key_id] for deed in ("create", "rotate", "revoke")]
+    entries = [line.split()[2:] for line in capsys.readouterr().out.splitlines()]
+    assert entries == [["operator", f"keys.{action}", key_id] for action in ("create", "rotate", "revoke")]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +200,8 @@ def test_the_operator_rotates_and_revokes_and_reads_what_was_done(
         ("--days", "nan"),
     ],
 )
-def test_the_operator_hears_what_is_wrong(locked: Flask, settings: Settings, arguments: tuple[str, str]) -> None:
+def test_invalid_arguments_of_the_operator_are_rejected(
+    locked: Flask, settings: Settings, arguments: tuple[str, str]
+) -> None:
     with pytest.raises(errors.Invalid):
         operate(settings, "keys", "create", *arguments)

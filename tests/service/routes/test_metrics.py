@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 
-def figures(http: FlaskClient) -> dict[str, dict[tuple[str, ...], float]]:
+def samples(http: FlaskClient) -> dict[str, dict[tuple[str, ...], float]]:
     """Each series by its name and the values of its labels."""
     answer = http.get("/metrics")
     assert answer.content_type.startswith("text/plain; version=")
@@ -25,18 +25,18 @@ def test_jobs_are_counted_by_status_and_their_epochs_summed(
     body = {"dataset_id": iris, "target": "species", "training": {"epochs": 3}}
     for _ in range(2):
         http.post("/v1/jobs", json=body)
-    assert figures(http)["backpropd_jobs"][("queued",)] == 2
+    assert samples(http)["backpropd_jobs"][("queued",)] == 2
     work()
-    after = figures(http)
+    after = samples(http)
     assert (after["backpropd_jobs"][("queued",)], after["backpropd_jobs"][("succeeded",)]) == (0, 2)
     assert after["backpropd_epochs"][()] == 6
 
 
-def test_requests_are_counted_by_route_and_status_and_never_by_what_a_client_makes_up(http: FlaskClient) -> None:
+def test_requests_are_counted_by_route_and_status_and_not_by_arbitrary_paths(http: FlaskClient) -> None:
     for path in ("/v1/jobs/job_1", "/v1/jobs/job_2", "/made/up", "/made/up/too"):
         http.get(path)
     http.open("/v1/jobs", method="BREW")
-    counted = figures(http)["backpropd_request_seconds_count"]
+    counted = samples(http)["backpropd_request_seconds_count"]
     assert counted[("GET", "/v1/jobs/<job_id>", "404")] == 2
     assert counted[("any", "none", "404")] == 2
     assert counted[("any", "none", "405")] == 1

@@ -1,4 +1,4 @@
-"""The neurons of the lecture over HTTP: trained by the worker's own code, read, predicted with, refused."""
+"""Threshold neurons over HTTP: perceptrons, McCulloch-Pitts neurons and networks of perceptrons."""
 
 from __future__ import annotations
 
@@ -10,24 +10,12 @@ import pytest
 from flask.testing import FlaskClient
 from safetensors.numpy import load
 
+from tests.service.requests import MIXED, read_job, read_model, sample, submit, upload
+
 Work = Callable[[], None]
 
 ROWS = list(itertools.product((0, 1), repeat=2))
 TABLES = list(itertools.product((0, 1), repeat=4))  # the 16 functions of two inputs
-CSV = {"Content-Type": "text/csv"}
-MIXED = "a,b,size,word,note,gap,half,empty,y,who\n" + "".join(
-    f"{n % 2},{('no', 'yes', 'yes')[n % 3]},{n}.5,{'uvw'[n % 3]},note {n},{'' if n == 1 else 1},"
-    f"{n % 3 / 2},,{n // 2 % 2},{'ab'[n % 2]}\n"
-    for n in range(30)
-)
-
-
-def upload(http: FlaskClient, text: str) -> str:
-    return str(http.post("/v1/datasets", data=text, headers=CSV).json["id"])  # type: ignore[index]
-
-
-def sample(http: FlaskClient, name: str) -> str:
-    return str(http.post("/v1/datasets", json={"sample": name}).json["id"])  # type: ignore[index]
 
 
 def truth_table(http: FlaskClient, outputs: tuple[int, ...]) -> str:
@@ -35,16 +23,10 @@ def truth_table(http: FlaskClient, outputs: tuple[int, ...]) -> str:
 
 
 def train(http: FlaskClient, work: Work, dataset: str, network: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    """The job, after it is over."""
-    body = {"dataset_id": dataset, "target": "y", "network": network, **spec}
-    answer = http.post("/v1/jobs", json=body)
-    assert answer.status_code == 202, answer.json
+    """The job after its training."""
+    job = submit(http, dataset, **{"target": "y", **spec}, network=network)
     work()
-    return dict(http.get(answer.headers["Location"]).json)  # type: ignore[arg-type]
-
-
-def model_of(http: FlaskClient, job: dict[str, Any]) -> dict[str, Any]:
-    return dict(http.get(f"/v1/models/{job['model_id']}").json)  # type: ignore[arg-type]
+    return read_job(http, job)
 
 
 def epochs_of(http: FlaskClient, job: dict[str, Any]) -> list[dict[str, Any]]:
@@ -66,7 +48,7 @@ def test_a_perceptron_network_represents_all_16_functions_of_two_inputs(http: Fl
         assert (job["status"], job["stop_reason"]) == ("succeeded", "converged")
         assert labels(http, job) == [str(y) for y in outputs]
         assert epochs_of(http, job)[-1]["metrics"] == {"mistakes": 0}
-    assert model_of(http, job)["network"] == {"kind": "perceptron_network", "hidden_units": 4, "outputs": 1}
+    assert read_model(http, job)["network"] == {"kind": "perceptron_network", "hidden_units": 4, "outputs": 1}
     tensors = load(http.get(f"/v1/models/{job['model_id']}/weights").data)
     assert {name: tensor.shape for name, tensor in tensors.items()} == {
         "layers.0.weight": (2, 4), "layers.0.bias": (4,), "layers.1.weight": (4, 1), "layers.1.bias": (1,)
@@ -74,7 +56,7 @@ def test_a_perceptron_network_represents_all_16_functions_of_two_inputs(http: Fl
     assert tensors["layers.0.weight"].T.tolist() == [[2 * a - 1, 2 * b - 1] for a, b in ROWS]
 
 
-def test_false_and_true_are_booleans_too_and_give_their_names_back(http: FlaskClient, work: Work) -> None:
+def test_words_for_booleans_are_accepted_and_returned(http: FlaskClient, work: Work) -> None:
     dataset = upload(http, "p,q,y\nfalse,no,true\nfalse,yes,false\ntrue,no,false\ntrue,yes,true\n")
     job = train(http, work, dataset, {"kind": "perceptron_network"})
     assert labels(http, job, [[False, "no"], [True, 0]]) == ["true", "false"]
@@ -87,8 +69,8 @@ def test_thirteen_inputs_are_too_many_for_a_perceptron_network(http: FlaskClient
     names = [f"x{n}" for n in range(13)]
     dataset = upload(http, ",".join([*names, "y"]) + "\n" + "0," * 13 + "0\n" + "1," * 13 + "1\n")
     body = {"dataset_id": dataset, "target": "y", "network": {"kind": "perceptron_network"}}
-    refused = http.post("/v1/jobs", json=body)
-    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/features")  # type: ignore[index]
+    rejected = http.post("/v1/jobs", json=body)
+    assert (rejected.status_code, rejected.json["errors"][0]["pointer"]) == (422, "/features")  # type: ignore[index]
     assert http.post("/v1/jobs", json={**body, "features": names[:12]}).status_code == 202
 
 
@@ -114,11 +96,11 @@ def test_a_search_finds_the_neuron_of_a_table(
     assert (job["stop_reason"], job["progress"]) == ("converged", {"epoch": 1, "epochs": 1})
     excitatory = [name for name in ("x1", "x2") if name not in inhibitory]
     network = {"kind": "mcculloch_pitts", "inhibitory": inhibitory, "excitatory": excitatory, "threshold": threshold}
-    assert model_of(http, job)["network"] == network
+    assert read_model(http, job)["network"] == network
     assert labels(http, job) == [str(y) for y in outputs]
 
 
-def test_a_search_finds_a_neuron_for_just_the_tables_that_have_one(http: FlaskClient, work: Work) -> None:
+def test_a_search_finds_a_neuron_exactly_for_the_representable_tables(http: FlaskClient, work: Work) -> None:
     subsets: list[set[int]] = [set(), {0}, {1}, {0, 1}]
     represented = {
         tuple(int(sum(row) >= threshold and not any(row[index] for index in inhibitory)) for row in ROWS)
@@ -133,7 +115,7 @@ def test_a_search_finds_a_neuron_for_just_the_tables_that_have_one(http: FlaskCl
     assert found == represented
 
 
-def test_xor_is_not_representable_and_the_rows_are_named(http: FlaskClient, work: Work) -> None:
+def test_xor_is_not_representable_and_the_error_names_the_rows(http: FlaskClient, work: Work) -> None:
     job = train(http, work, sample(http, "xor"), {"kind": "mcculloch_pitts"})
     assert (job["status"], job["error"]["code"], job["model_id"]) == ("failed", "not_representable", None)
     for row in ("x1=0, x2=1 -> 1", "x1=1, x2=0 -> 1", "x1=1, x2=1 -> 0"):
@@ -146,15 +128,15 @@ def test_a_neuron_set_by_hand_is_evaluated(http: FlaskClient, work: Work) -> Non
     (epoch,) = epochs_of(http, job)
     assert (job["stop_reason"], epoch["loss"], epoch["metrics"]) == ("epochs", 0.25, {"mistakes": 1})
     assert labels(http, job) == ["0", "0", "1", "0"]
-    assert model_of(http, job)["metrics"] == {"loss": 0.25, "mistakes": 1}
+    assert read_model(http, job)["metrics"] == {"loss": 0.25, "mistakes": 1}
     tensors = load(http.get(f"/v1/models/{job['model_id']}/weights").data)
     assert (tensors["layers.0.weight"].ravel().tolist(), tensors["layers.0.bias"].tolist()) == ([1, -2], [-1])
 
 
-def test_a_part_that_is_set_is_kept_while_the_other_is_searched(http: FlaskClient, work: Work) -> None:
+def test_inhibitory_inputs_or_threshold_can_be_fixed_while_the_other_is_searched(http: FlaskClient, work: Work) -> None:
     nor = truth_table(http, (1, 0, 0, 0))
     found = train(http, work, nor, {"kind": "mcculloch_pitts", "threshold": 0})
-    assert model_of(http, found)["network"]["inhibitory"] == ["x1", "x2"]
+    assert read_model(http, found)["network"]["inhibitory"] == ["x1", "x2"]
     failed = train(http, work, nor, {"kind": "mcculloch_pitts", "inhibitory": []})
     assert failed["error"]["code"] == "not_representable"
 
@@ -184,27 +166,29 @@ def test_the_perceptron_never_converges_on_xor_and_keeps_the_best_weights(http: 
     assert (job["status"], job["stop_reason"], job["progress"]["epoch"]) == ("succeeded", "epochs", 50)
     mistakes = [epoch["metrics"]["mistakes"] for epoch in epochs_of(http, job)]
     assert min(mistakes) >= 1
-    assert model_of(http, job)["metrics"]["mistakes"] == min(mistakes)
+    assert read_model(http, job)["metrics"]["mistakes"] == min(mistakes)
 
 
 def test_three_classes_have_a_perceptron_each(http: FlaskClient, work: Work, iris: str) -> None:
     job = train(http, work, iris, {"kind": "perceptron"}, target="species", training={"seed": 1})
-    model = model_of(http, job)
+    model = read_model(http, job)
     assert (job["network"], model["parameters"]) == ({"kind": "perceptron", "outputs": 3}, (4 + 1) * 3)
     assert model["validation_metrics"]["loss"] == model["validation_metrics"]["mistakes"] / 30
     assert model["metrics"]["loss"] < 0.05
     assert labels(http, job, [[5.1, 3.5, 1.4, 0.2], [6.3, 3.3, 6.0, 2.5]]) == ["setosa", "virginica"]
 
 
-def test_a_perceptron_takes_words_booleans_and_gaps_and_leaves_the_same_bytes(http: FlaskClient, work: Work) -> None:
+def test_a_perceptron_accepts_categories_booleans_and_missing_values_and_is_deterministic(
+    http: FlaskClient, work: Work
+) -> None:
     dataset = upload(http, MIXED)
     spec = {"target": "who", "features": ["a", "b", "size", "word", "gap"], "training": {"seed": 5, "epochs": 7}}
     first, second = (train(http, work, dataset, {"kind": "perceptron"}, **spec) for _ in range(2))
-    assert model_of(http, first)["sha256"] == model_of(http, second)["sha256"]
+    assert read_model(http, first)["sha256"] == read_model(http, second)["sha256"]
     assert labels(http, first, [[0, "yes", 2, "u", None], [1, None, 3, "new", 1]]) == ["a", "b"]
 
 
-# ── rows, and what is refused ────────────────────────────────────────────────────────────────────────────────────
+# ── rows ────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_rows_without_a_target_are_left_out(http: FlaskClient, work: Work) -> None:
@@ -227,7 +211,7 @@ def test_rows_can_be_held_out_of_a_truth_table_too(http: FlaskClient, work: Work
     assert (whole["training"]["validation_fraction"], epochs_of(http, whole)[-1]["validation_loss"]) == (0, None)
 
 
-def test_a_constant_input_is_an_input(http: FlaskClient, work: Work) -> None:
+def test_a_constant_input_is_used(http: FlaskClient, work: Work) -> None:
     job = train(http, work, upload(http, "one,x,y\n1,0,1\n1,1,0\n"), {"kind": "perceptron_network"})
     assert (job["features"], labels(http, job, [[1, 0], [1, 1]])) == (["one", "x"], ["1", "0"])
 
@@ -236,90 +220,11 @@ def test_a_constant_input_is_an_input(http: FlaskClient, work: Work) -> None:
     ("row", "pointer"),
     [([0, 2], "/rows/1/1"), ({"x1": None, "x2": 0}, "/rows/1/x1"), ({"x1": 0.5, "x2": 0}, "/rows/1/x1")],
 )
-def test_values_that_are_no_booleans_are_named(http: FlaskClient, work: Work, row: Any, pointer: str) -> None:
+def test_values_that_are_no_booleans_are_rejected_with_their_pointer(
+    http: FlaskClient, work: Work, row: Any, pointer: str
+) -> None:
     job = train(http, work, sample(http, "or"), {"kind": "mcculloch_pitts"})
     good = [0, 1] if isinstance(row, list) else {"x1": 0, "x2": 1}
-    refused = http.post(f"/v1/models/{job['model_id']}/predictions", json={"rows": [good, row]})
-    assert refused.status_code == 422
-    assert [each["pointer"] for each in refused.json["errors"]] == [pointer]  # type: ignore[index]
-
-
-MP, PERCEPTRON, NETWORK = {"kind": "mcculloch_pitts"}, {"kind": "perceptron"}, {"kind": "perceptron_network"}
-
-
-@pytest.mark.parametrize(
-    ("network", "change", "pointer", "said"),
-    [
-        ({"kind": "neuron"}, {}, "/network", "mcculloch_pitts"),
-        ({**PERCEPTRON, "hidden": []}, {}, "/network/hidden", "no such field"),
-        ({**MP, "threshold": -1}, {}, "/network/threshold", "greater than or equal to 0"),
-        ({**MP, "threshold": "high"}, {}, "/network/threshold", "search"),
-        ({**MP, "inhibitory": ["b", "c"]}, {}, "/network/inhibitory/1", "the inputs are: a, b"),
-        ({**MP, "inhibitory": ["b", "b"]}, {}, "/network/inhibitory/1", "twice"),
-        (MP, {"features": ["a", "size"]}, "/features/1", "'size' holds numbers from 0.5 to 29.5"),
-        (MP, {"features": ["half"]}, "/features/0", "numbers from 0 to 1, not all whole"),
-        (MP, {"features": ["a", "empty"]}, "/features/1", "no values"),
-        (NETWORK, {"features": ["word"]}, "/features/0", "words: 'u', 'v', 'w'"),
-        (NETWORK, {"features": ["note"]}, "/features/0", "free text"),
-        (NETWORK, {"features": None}, "/features", "'size' holds numbers"),
-        (MP, {"features": ["a", "gap"]}, "/features/1", "lacks a value in 1 rows"),
-        (MP, {"features": ["a", "a"]}, "/features/1", "listed before"),
-        (MP, {"features": ["a", "y"]}, "/features/1", "is a target"),
-        (MP, {"features": ["nothing"]}, "/features/0", "there is no column"),
-        (MP, {"target": "who"}, "/target", "words: 'a', 'b'"),
-        (MP, {"target": ["y", "who"]}, "/target", "one target"),
-        (PERCEPTRON, {"target": ["y", "who"]}, "/target", "one target"),
-        (PERCEPTRON, {"target": "size"}, "/target", "numbers from 0.5 to 29.5"),
-        (PERCEPTRON, {"task": "regression"}, "/task", "classes"),
-        (PERCEPTRON, {"training": {"optimizer": {"name": "adam"}}}, "/training/optimizer/name", "sgd"),
-        (
-            PERCEPTRON,
-            {"training": {"optimizer": {"name": "sgd", "momentum": 0.9}}},
-            "/training/optimizer/momentum",
-            "learning_rate alone",
-        ),
-        (MP, {"training": {"optimizer": {"name": "sgd"}}}, "/training/optimizer", "by hand or searched"),
-        (PERCEPTRON, {"training": {"batch_size": 4}}, "/training/batch_size", "row by row"),
-        (PERCEPTRON, {"training": {"loss": "cross_entropy"}}, "/training/loss", "share of rows"),
-        (PERCEPTRON, {"training": {"early_stopping": {}}}, "/training/early_stopping", "without a mistake"),
-        (PERCEPTRON, {"training": {"engine": "numpy"}}, "/training/engine", "same bytes"),
-        (PERCEPTRON, {"training": {"dtype": "float32"}}, "/training/dtype", "float64"),
-        (PERCEPTRON, {"training": {"epochs": 10**8}}, "/training/epochs", "at most"),
-    ],
-)
-def test_what_means_nothing_is_refused_with_its_reason(
-    http: FlaskClient, network: dict[str, Any], change: dict[str, Any], pointer: str, said: str
-) -> None:
-    body = {"dataset_id": upload(http, MIXED), "target": "y", "features": ["a", "b"], "network": network, **change}
-    answer = http.post("/v1/jobs", json=body)
-    assert answer.status_code == 422, answer.json
-    assert [each["pointer"] for each in answer.json["errors"]] == [pointer]  # type: ignore[index]
-    assert said in answer.json["detail"]  # type: ignore[index]
-
-
-def test_what_is_as_good_as_left_out_is_taken(http: FlaskClient) -> None:
-    training = {"loss": "auto", "batch_size": None, "early_stopping": None, "engine": "auto", "dtype": "float64"}
-    body = {"dataset_id": sample(http, "xor"), "target": "y", "network": PERCEPTRON, "training": training}
-    assert http.post("/v1/jobs", json=body).status_code == 202
-
-
-def test_the_plan_counts_what_is_trained(http: FlaskClient, iris: str) -> None:
-    body = {"dataset_id": iris, "target": "species", "network": PERCEPTRON}
-    cost = http.post("/v1/jobs?dry_run=true", json=body).json["cost"]  # type: ignore[index]
-    del cost["memory_bytes"]
-    assert cost == {
-        "parameters": 15, "encoded_features": 4, "training_rows": 120, "validation_rows": 30, "steps_per_epoch": 120
-    }  # fmt: skip
-
-
-def test_a_default_written_out_is_another_request_to_an_idempotency_key(http: FlaskClient) -> None:
-    """SGD's own default learning rate is not that of the perceptron rule."""
-    body = {"dataset_id": sample(http, "and"), "target": "y", "network": PERCEPTRON}
-    headers = {"Idempotency-Key": "k"}
-    left_out = {**body, "training": {"optimizer": {"name": "sgd"}}}
-    job = http.post("/v1/jobs", json=left_out, headers=headers).json
-    assert job is not None
-    assert job["training"]["optimizer"]["learning_rate"] == 1.0
-    written = {**body, "training": {"optimizer": {"name": "sgd", "learning_rate": 0.1}}}
-    assert http.post("/v1/jobs", json=written, headers=headers).json["code"] == "idempotency_mismatch"  # type: ignore[index]
-    assert http.post("/v1/jobs", json=left_out, headers=headers).json == job
+    rejected = http.post(f"/v1/models/{job['model_id']}/predictions", json={"rows": [good, row]})
+    assert rejected.status_code == 422
+    assert [each["pointer"] for each in rejected.json["errors"]] == [pointer]  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""The options of training over HTTP: taken, shown resolved, kept with the model, refused by their pointer."""
+"""Options of training over HTTP: resolved, used, stored with the model, or rejected with their pointer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.service.requests import read_model, submit, upload
+
 Work = Callable[[], None]
-CSV = {"Content-Type": "text/csv"}
 
 EVERYTHING: dict[str, Any] = {
     "network": {
@@ -60,112 +61,96 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-def post(http: FlaskClient, dataset_id: str, target: Any = "species", **spec: Any) -> dict[str, Any]:
-    answer = http.post("/v1/jobs", json={"dataset_id": dataset_id, "target": target, **spec})
-    assert answer.status_code == 202, answer.json
-    return dict(answer.json or {})
-
-
-def model_of(http: FlaskClient, job: dict[str, Any]) -> dict[str, Any]:
-    done = http.get(f"/v1/jobs/{job['id']}").json
-    assert done is not None
-    assert done["status"] == "succeeded", done["error"]
-    return dict(http.get(f"/v1/models/{done['model_id']}").json or {})
-
-
-def upload(http: FlaskClient, text: str) -> str:
-    made: str = http.post("/v1/datasets", data=text, headers=CSV).json["id"]  # type: ignore[index]
-    return made
-
-
-def refused(http: FlaskClient, dataset_id: str, status: int = 422, **spec: Any) -> list[str]:
+def rejected(http: FlaskClient, dataset_id: str, status: int = 422, **spec: Any) -> list[str]:
     answer = http.post("/v1/jobs", json={"dataset_id": dataset_id, "target": "species", **spec})
     assert answer.status_code == status, answer.json
     return [each["pointer"] for each in answer.json["errors"]]  # type: ignore[index]
 
 
-def test_every_option_is_taken_and_shown_as_it_was_asked_for(http: FlaskClient, iris: str, work: Work) -> None:
-    job = post(http, iris, **EVERYTHING)
-    asked = {**EVERYTHING["training"], "loss": "cross_entropy"}
-    schedule = {**asked["schedule"], "restart_multiplier": 1}
-    assert {name: job["training"][name] for name in asked} == {**asked, "schedule": schedule}
+def test_every_option_is_in_the_resolved_spec_as_requested(http: FlaskClient, iris: str, work: Work) -> None:
+    job = submit(http, iris, **EVERYTHING)
+    requested = {**EVERYTHING["training"], "loss": "cross_entropy"}
+    schedule = {**requested["schedule"], "restart_multiplier": 1}
+    assert {name: job["training"][name] for name in requested} == {**requested, "schedule": schedule}
     assert job["network"]["hidden"] == EVERYTHING["network"]["hidden"]
     assert job["network"]["initializer"] == EVERYTHING["network"]["initializer"]
     work()
-    assert model_of(http, job)["metrics"]["loss"] > 0
+    assert read_model(http, job)["metrics"]["loss"] > 0
     epochs = http.get(f"/v1/jobs/{job['id']}/epochs").json["data"]  # type: ignore[index]
     assert [epoch["epoch"] for epoch in epochs if epoch["metrics"]] == [1, 3, 6, 8]
     assert epochs[1]["validation_metrics"] == {}
 
 
-def test_nothing_that_decides_stays_hidden_when_nothing_was_asked_for(http: FlaskClient, iris: str) -> None:
-    training = post(http, iris)["training"]
+def test_the_resolved_spec_has_every_option_that_was_left_out(http: FlaskClient, iris: str) -> None:
+    training = submit(http, iris)["training"]
     assert set(EVERYTHING["training"]) | {"validation_dataset_id", "validation_column", "sample_weight"} < set(training)
     assert (training["engine"], training["schedule"], training["weight_decay"]) == ("numba", {"name": "constant"}, 0.0)
     assert isinstance(training["metrics_every"], int)
 
 
-def test_a_model_shows_its_report_and_lists_do_not(http: FlaskClient, iris: str, work: Work) -> None:
-    job = post(http, iris, training={"epochs": 20, "seed": 1})
+def test_a_model_has_its_report_and_lists_do_not(http: FlaskClient, iris: str, work: Work) -> None:
+    job = submit(http, iris, training={"epochs": 20, "seed": 1})
     work()
-    report = model_of(http, job)["report"]
+    report = read_model(http, job)["report"]
     assert report["part"] == "validation"
     assert report.keys() >= {"confusion_matrix", "roc", "precision_recall", "calibration"}
     (listed,) = http.get("/v1/models").json["data"]  # type: ignore[index]
     assert "report" not in listed
 
 
-def test_labels_are_predicted_each_with_its_probability(http: FlaskClient, work: Work) -> None:
+def test_several_boolean_targets_are_predicted_each_with_its_probability(http: FlaskClient, work: Work) -> None:
     rows = "".join(f"{n % 8},{n % 5},{n % 8 > 3},{n % 5 > 1}\n" for n in range(80))
     dataset = upload(http, "x,z,big,late\n" + rows)
-    job = post(http, dataset, ["big", "late"], training={"epochs": 100, "seed": 0})
+    job = submit(http, dataset, ["big", "late"], training={"epochs": 100, "seed": 0})
     assert (job["task"], job["training"]["loss"]) == ("classification", "binary_cross_entropy")
     work()
-    model = model_of(http, job)
+    model = read_model(http, job)
     path = f"/v1/models/{model['id']}/predictions"
     (answer,) = http.post(path, json={"rows": [{"x": 7, "z": 0}]}).json["predictions"]  # type: ignore[index]
     assert answer["labels"] == {"big": True, "late": False}
     assert answer["probabilities"].keys() == {"big", "late"}
 
 
-def test_a_dataset_of_its_own_validates_and_stays_while_it_is_needed(http: FlaskClient, iris: str, work: Work) -> None:
+def test_a_validation_dataset_is_used_and_cannot_be_deleted_meanwhile(http: FlaskClient, iris: str, work: Work) -> None:
     other = http.post("/v1/datasets", json={"sample": "iris"}).json["id"]  # type: ignore[index]
-    job = post(http, iris, training={"epochs": 2, "validation_dataset_id": other})
+    job = submit(http, iris, training={"epochs": 2, "validation_dataset_id": other})
     assert http.delete(f"/v1/datasets/{other}").status_code == 409
     work()
-    model = model_of(http, job)
+    model = read_model(http, job)
     assert sum(map(sum, model["report"]["confusion_matrix"]["counts"])) == 150
     assert model["validation_metrics"]["loss"] == pytest.approx(model["metrics"]["loss"])  # the same rows
     assert http.delete(f"/v1/datasets/{other}").status_code == 204
 
 
-def test_a_column_splits_and_a_column_weighs(http: FlaskClient, work: Work) -> None:
+def test_columns_can_choose_the_validation_set_and_weigh_the_rows(http: FlaskClient, work: Work) -> None:
     dataset = upload(http, "x,y,part,w\n" + "".join(f"{n},{n},{'test' if n < 9 else 'train'},{n}\n" for n in range(40)))
-    job = post(http, dataset, "y", training={"epochs": 2, "validation_column": "part", "sample_weight": "w"})
+    job = submit(http, dataset, "y", training={"epochs": 2, "validation_column": "part", "sample_weight": "w"})
     assert job["features"] == ["x"]
     work()
-    assert model_of(http, job)["validation_metrics"] is not None
+    assert read_model(http, job)["validation_metrics"] is not None
 
 
-def test_a_job_goes_on_from_a_model_which_stays_while_it_is_needed(http: FlaskClient, iris: str, work: Work) -> None:
+def test_a_warm_start_continues_a_model_which_cannot_be_deleted_meanwhile(
+    http: FlaskClient, iris: str, work: Work
+) -> None:
     network = {"hidden": [{"units": 5, "activation": "relu"}]}
-    first = post(http, iris, network=network, training={"epochs": 60, "keep_optimizer_state": True, "seed": 1})
+    first = submit(http, iris, network=network, training={"epochs": 60, "keep_optimizer_state": True, "seed": 1})
     work()
-    before = model_of(http, first)
-    again = post(http, iris, training={"epochs": 2, "warm_start_model_id": before["id"], "seed": 1})
+    before = read_model(http, first)
+    again = submit(http, iris, training={"epochs": 2, "warm_start_model_id": before["id"], "seed": 1})
     assert again["network"] == before["network"]
     assert http.delete(f"/v1/models/{before['id']}").status_code == 409
     work()
     (epoch, _) = http.get(f"/v1/jobs/{again['id']}/epochs").json["data"]  # type: ignore[index]
     assert epoch["loss"] == pytest.approx(before["metrics"]["loss"], abs=0.05)
     assert http.delete(f"/v1/models/{before['id']}").status_code == 204
-    wrong = {"epochs": 2, "warm_start_model_id": model_of(http, again)["id"], "dtype": "float64"}
-    assert refused(http, iris, training=wrong) == ["/training/dtype"]
+    wrong = {"epochs": 2, "warm_start_model_id": read_model(http, again)["id"], "dtype": "float64"}
+    assert rejected(http, iris, training=wrong) == ["/training/dtype"]
 
 
-def test_what_is_not_there_is_named_by_its_pointer(http: FlaskClient, iris: str) -> None:
+def test_a_missing_reference_is_reported_with_its_pointer(http: FlaskClient, iris: str) -> None:
     for field in ("validation_dataset_id", "warm_start_model_id"):
-        assert refused(http, iris, 404, training={field: "nothing_1"}) == [f"/training/{field}"]
+        assert rejected(http, iris, 404, training={field: "nothing_1"}) == [f"/training/{field}"]
 
 
 @pytest.mark.parametrize(
@@ -194,10 +179,10 @@ def test_what_is_not_there_is_named_by_its_pointer(http: FlaskClient, iris: str)
         ({"path_every": 3}, "/training/path_every"),
     ],
 )
-def test_what_training_does_not_take_is_named(
+def test_an_invalid_training_option_is_rejected_with_its_pointer(
     http: FlaskClient, iris: str, training: dict[str, Any], pointer: str
 ) -> None:
-    assert pointer in refused(http, iris, training=training)
+    assert pointer in rejected(http, iris, training=training)
 
 
 @pytest.mark.parametrize(
@@ -211,19 +196,21 @@ def test_what_training_does_not_take_is_named(
         ({"units": 1, "normalization": "layer"}, "/network/hidden"),
     ],
 )
-def test_what_a_layer_does_not_take_is_named(http: FlaskClient, iris: str, layer: dict[str, Any], pointer: str) -> None:
-    assert pointer in refused(http, iris, network={"hidden": [{"units": 4, **layer}]})
+def test_an_invalid_layer_option_is_rejected_with_its_pointer(
+    http: FlaskClient, iris: str, layer: dict[str, Any], pointer: str
+) -> None:
+    assert pointer in rejected(http, iris, network={"hidden": [{"units": 4, **layer}]})
 
 
 @pytest.mark.parametrize("name", ["sgd", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "lbfgs"])
 @pytest.mark.parametrize("schedule", [None, {"name": "exponential", "factor": 0.9}, {"name": "reduce_on_plateau"}])
-def test_every_optimizer_trains_or_says_what_it_does_not_go_with(
+def test_every_optimizer_trains_or_rejects_the_schedule(
     http: FlaskClient, iris: str, work: Work, name: str, schedule: dict[str, Any] | None
 ) -> None:
     training = {"optimizer": {"name": name}, "schedule": schedule, "epochs": 12, "seed": 1}
     if name == "lbfgs" and schedule:
-        assert "/training/optimizer" in refused(http, iris, training=training)
+        assert "/training/optimizer" in rejected(http, iris, training=training)
         return
-    job = post(http, iris, training=training)
+    job = submit(http, iris, training=training)
     work()
-    assert model_of(http, job)["metrics"]["accuracy"] > 0.3
+    assert read_model(http, job)["metrics"]["accuracy"] > 0.3

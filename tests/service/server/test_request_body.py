@@ -1,4 +1,4 @@
-"""A body may be slow, and not slower than the lowest pace; real seconds, and a loop in a thread as under the server."""
+"""Request bodies and their minimum rate, in real time, with an event loop in a thread as in the server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SILENCE = 8.0
 def body(
     loop: asyncio.AbstractEventLoop, script: Sequence[tuple[float, bytes | None]], length: int = -1
 ) -> BufferedReader:
-    """A body whose bytes come after so many seconds each; None is a client that leaves."""
+    """A body whose chunks come after so many seconds each; None is a client that disconnects."""
     steps = iter(script)
 
     async def receive() -> dict[str, Any]:
@@ -36,7 +36,7 @@ def body(
     return BufferedReader(RequestBody(receive, loop, RATE, length))
 
 
-def test_a_body_comes_as_it_was_sent_in_whatever_pieces_it_is_read(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_body_is_read_as_it_was_sent_whatever_the_chunk_sizes(loop: asyncio.AbstractEventLoop) -> None:
     sent = [bytes([number]) * number * 100 for number in range(1, 60)]
     whole = b"".join(sent)
     assert body(loop, [(0, chunk) for chunk in sent]).read() == whole
@@ -46,14 +46,14 @@ def test_a_body_comes_as_it_was_sent_in_whatever_pieces_it_is_read(loop: asyncio
     assert body(loop, []).read(10) == b""
 
 
-def test_a_body_is_over_when_its_length_has_come(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_body_ends_when_all_of_its_length_was_received(loop: asyncio.AbstractEventLoop) -> None:
     reading = body(loop, [(0, b"abc"), (0, b"def"), (SILENCE, b"")], 6)
     began = time.monotonic()
     assert reading.read() == b"abcdef"
     assert time.monotonic() - began < SILENCE / 2
 
 
-def test_a_body_above_the_pace_may_take_its_time(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_body_above_the_minimum_rate_may_take_long(loop: asyncio.AbstractEventLoop) -> None:
     assert len(body(loop, [(0.1, b"x" * 300)] * 12).read()) == 3600
 
 
@@ -62,11 +62,11 @@ def test_a_body_above_the_pace_may_take_its_time(loop: asyncio.AbstractEventLoop
     [
         [(SILENCE, b"x")],
         [(0, b"x" * 10), (SILENCE, b"x")],
-        [(0.02, b"x")] * 1000,  # never silent, and yet slow
-        [(0, b"x" * 10_000_000), (SILENCE, b"x")],  # fast, to be waited for later
+        [(0.02, b"x")] * 1000,  # without a pause, but slow
+        [(0, b"x" * 10_000_000), (SILENCE, b"x")],  # fast at first, then silent
     ],
 )
-def test_a_body_that_falls_behind_the_pace_is_given_up(
+def test_a_body_below_the_minimum_rate_times_out(
     loop: asyncio.AbstractEventLoop, script: list[tuple[float, bytes]]
 ) -> None:
     began = time.monotonic()
@@ -75,21 +75,21 @@ def test_a_body_that_falls_behind_the_pace_is_given_up(
     assert 0.4 < time.monotonic() - began < 5
 
 
-def test_a_body_that_is_given_up_lets_go_of_its_connection(loop: asyncio.AbstractEventLoop) -> None:
-    """The server closes a connection whose body nobody has read when nothing refers to it any more."""
+def test_a_body_that_timed_out_releases_its_connection(loop: asyncio.AbstractEventLoop) -> None:
+    """The server closes a connection with an unread body when nothing refers to the body any more."""
     gc.disable()
     try:
         reading = body(loop, [(SILENCE, b"x")])
-        given_up = weakref.ref(reading.raw)
+        released = weakref.ref(reading.raw)
         with pytest.raises(errors.RequestTimeout):
             reading.read()
         del reading
-        eventually(lambda: given_up() is None)
+        eventually(lambda: released() is None)
     finally:
         gc.enable()
 
 
-def test_the_seconds_for_which_nobody_reads_are_not_the_clients(loop: asyncio.AbstractEventLoop) -> None:
+def test_pauses_between_two_reads_do_not_count_against_the_client(loop: asyncio.AbstractEventLoop) -> None:
     reading = body(loop, [(0, b"x" * 10)] * 5)
     got = b""
     while piece := reading.read(10):
@@ -98,21 +98,21 @@ def test_the_seconds_for_which_nobody_reads_are_not_the_clients(loop: asyncio.Ab
     assert len(got) == 50
 
 
-def begun(loop: asyncio.AbstractEventLoop, reading: BufferedReader) -> bool:
+def receive_small(loop: asyncio.AbstractEventLoop, reading: BufferedReader) -> bool:
     raw = reading.raw
     assert isinstance(raw, RequestBody)
     return asyncio.run_coroutine_threadsafe(raw.receive_small(), loop).result(timeout=SILENCE / 2)
 
 
 @pytest.mark.parametrize(
-    ("first", "length", "is_here"),
+    ("first", "length", "received"),
     [((0, b"abcdef"), 6, True), ((0, b"abc"), 6, False), ((SILENCE, b"abcdef"), 6, True), ((0, None), 6, False)],
 )
-def test_a_small_body_is_received_before_a_thread_reads_it(
-    loop: asyncio.AbstractEventLoop, first: tuple[float, bytes | None], length: int, is_here: bool
+def test_a_small_body_is_received_in_the_event_loop(
+    loop: asyncio.AbstractEventLoop, first: tuple[float, bytes | None], length: int, received: bool
 ) -> None:
     reading = body(loop, [first, (0, b"def")], length)
-    assert begun(loop, reading) is is_here
+    assert receive_small(loop, reading) is received
     if first == (0, None):
         with pytest.raises(errors.Malformed):
             reading.read()
@@ -124,11 +124,11 @@ def test_a_small_body_is_received_before_a_thread_reads_it(
 
 
 @pytest.mark.parametrize("length", [-1, 0, SMALL_BYTES + 1])
-def test_what_is_not_known_to_be_small_is_left_to_the_thread(loop: asyncio.AbstractEventLoop, length: int) -> None:
+def test_a_body_not_known_to_be_small_is_left_to_the_thread(loop: asyncio.AbstractEventLoop, length: int) -> None:
     reading = body(loop, [(SILENCE, b"x")], length)
-    assert begun(loop, reading) is False
+    assert receive_small(loop, reading) is False
 
 
-def test_a_body_that_breaks_off_is_not_taken_for_what_has_come(loop: asyncio.AbstractEventLoop) -> None:
+def test_an_incomplete_body_is_an_error(loop: asyncio.AbstractEventLoop) -> None:
     with pytest.raises(errors.Malformed, match="before the body was complete"):
         body(loop, [(0, b"a,b\n1,2\n"), (0, None)]).read()

@@ -1,4 +1,4 @@
-"""The bridge between ASGI and the app: what a request becomes, and what is done with a client that has gone."""
+"""The WSGI bridge: the environ of a request, and the end of a stream whose client is gone."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ SCOPE = {
 }
 
 
-@pytest.mark.parametrize("leaves", [True, False])
-def test_a_stream_ends_when_its_client_leaves_or_takes_nothing_for_long(
-    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, leaves: bool
+@pytest.mark.parametrize("disconnects", [True, False])
+def test_a_stream_ends_when_its_client_disconnects_or_stops_reading(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, disconnects: bool
 ) -> None:
     monkeypatch.setattr(wsgi_bridge, "SEND_SECONDS", 0.2)
     sent: list[dict[str, Any]] = []
@@ -45,23 +45,23 @@ def test_a_stream_ends_when_its_client_leaves_or_takes_nothing_for_long(
         return chunks()
 
     async def receive() -> dict[str, Any]:
-        await asyncio.sleep(0.2 if leaves else 100)
+        await asyncio.sleep(0.2 if disconnects else 100)
         return {"type": "http.disconnect"}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
         if len(sent) > 3:
-            await asyncio.sleep(0.01 if leaves else 100)
+            await asyncio.sleep(0.01 if disconnects else 100)
 
     made = WsgiBridge(app, 1, MinRate(1024, 10))
     asyncio.run_coroutine_threadsafe(made(SCOPE, receive, send), loop).result(timeout=10)
     assert closed.is_set()
     assert [message["type"] for message in sent[:2]] == ["http.response.start", "http.response.body"]
     assert all(message["more_body"] for message in sent[1:])
-    assert len(sent) == 4 if not leaves else len(sent) < 100
+    assert len(sent) == 4 if not disconnects else len(sent) < 100
 
 
-def test_the_environ_has_what_the_request_has_and_no_header_passes_for_another() -> None:
+def test_the_environ_has_the_request_and_no_header_is_mistaken_for_another() -> None:
     scope = {
         **SCOPE,
         "headers": [

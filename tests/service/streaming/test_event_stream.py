@@ -1,4 +1,4 @@
-"""Event streams of one job: what they share, and what they must not."""
+"""Event streams: resuming, and the batches that streams of the same job share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def queued(database: Database, tenant: str) -> Job:
-    """A new job."""
+    """Submit a job."""
     spec = {"target": ["y"], "features": ["x"], "task": "regression", "network": {}, "training": {}}
     dataset_id = a_dataset(database, tenant)
     with database.write() as session:
@@ -47,17 +47,17 @@ def queued(database: Database, tenant: str) -> Job:
 def trained(database: Database, tenant: str, epochs: int, *, seconds: float = 0.5, checkpoint: int = 0) -> JobVersion:
     """Claim the next job and write so many epochs of it that took so long; gives its version."""
     with database.write() as session:
-        # a lease that has run out: whoever comes next may take the job
-        held = claims.claim_next(session, ClaimOptions("w", -1))
-        assert held is not None
-        assert held.tenant == tenant
+        # an expired lease: the next claim may have the job
+        claim = claims.claim_next(session, ClaimOptions("w", -1))
+        assert claim is not None
+        assert claim.tenant == tenant
         rows = [{**an_epoch(n), "seconds": seconds} for n in range(1, epochs + 1)]
-        leases.write_epochs(session, held, rows, -1, 1.0, (checkpoint, b"") if checkpoint else None)
-        return JobVersion("running", held.fencing_token, epochs)
+        leases.write_epochs(session, claim, rows, -1, 1.0, (checkpoint, b"") if checkpoint else None)
+        return JobVersion("running", claim.fencing_token, epochs)
 
 
 def fetched(event_feed: EventFeed, job: Job, version: JobVersion, cursor: Cursor = START) -> bytes:
-    """All that a stream at this cursor would send now."""
+    """All events that a stream at this cursor would send now."""
     sent, more = b"", True
     while more:
         events, cursor, more, _ = event_feed.after(job.tenant, job.id, version, cursor)
@@ -74,7 +74,7 @@ def streamed(http: FlaskClient, job_id: str, last_event_id: str = "") -> str:
 # ── the stream ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
+def test_a_stream_that_resumes_within_a_batch_gets_the_rest_of_it(
     http: FlaskClient, iris: str, work: Callable[[], None]
 ) -> None:
     body = {"dataset_id": iris, "target": "species", "training": {"epochs": BATCH_EPOCHS + 20}}
@@ -93,20 +93,20 @@ def test_a_stream_that_resumes_in_the_middle_of_a_batch_gets_the_rest_of_it(
         assert rest == "retry: 1000\n\n" + "".join(f"{event}\n\n" for event in events[seen:])
 
 
-# ── what is shared ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── shared batches ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_streams_at_the_same_place_share_what_is_read(database: Database) -> None:
+def test_streams_at_the_same_cursor_share_a_batch(database: Database) -> None:
     job, event_feed = queued(database, "us"), EventFeed(database, cache_seconds=60)
     version = trained(database, job.tenant, 20)
-    with ThreadPoolExecutor(8) as crowd:
-        batches = list(crowd.map(lambda _: event_feed.after(job.tenant, job.id, version, START), range(8)))
+    with ThreadPoolExecutor(8) as pool:
+        batches = list(pool.map(lambda _: event_feed.after(job.tenant, job.id, version, START), range(8)))
     assert len({id(batch) for batch in batches}) == 1
     assert batches[0].events.count(b"event: epoch") == 20
     assert batches[0].cursor == (2, 20)
 
 
-def test_what_was_read_a_while_ago_is_read_again(database: Database) -> None:
+def test_an_old_batch_is_read_again(database: Database) -> None:
     job, event_feed = queued(database, "us"), EventFeed(database, cache_seconds=0)
     version = trained(database, job.tenant, 20)
     assert event_feed.after(job.tenant, job.id, version, START) is not event_feed.after(
@@ -114,7 +114,7 @@ def test_what_was_read_a_while_ago_is_read_again(database: Database) -> None:
     )
 
 
-def test_news_of_a_job_is_never_older_than_its_mark(database: Database) -> None:
+def test_a_batch_is_never_older_than_the_version_it_is_read_for(database: Database) -> None:
     job, event_feed, watcher = queued(database, "us"), EventFeed(database), JobWatcher(database)
     with watcher.watch(job.id):
         before = watcher.wait(job.id, None, 5)
@@ -124,7 +124,7 @@ def test_news_of_a_job_is_never_older_than_its_mark(database: Database) -> None:
     assert event_feed.after(job.tenant, job.id, running, START).cursor == (2, 20)
 
 
-def test_a_shared_batch_is_shown_to_no_other_tenant(database: Database) -> None:
+def test_a_shared_batch_is_not_visible_to_another_tenant(database: Database) -> None:
     job, event_feed = queued(database, "us"), EventFeed(database)
     version = trained(database, "us", 3)
     assert fetched(event_feed, job, version).count(b"event: epoch") == 3
@@ -133,7 +133,7 @@ def test_a_shared_batch_is_shown_to_no_other_tenant(database: Database) -> None:
             event_feed.after("them", job.id, version, START)
 
 
-def test_a_job_that_has_the_number_of_a_deleted_one_has_nothing_of_it(database: Database) -> None:
+def test_a_job_that_reuses_a_deleted_jobs_number_shares_no_events_with_it(database: Database) -> None:
     deleted, event_feed = queued(database, "us"), EventFeed(database)
     version = trained(database, "us", 3)
     assert fetched(event_feed, deleted, version)
@@ -148,7 +148,7 @@ def test_a_job_that_has_the_number_of_a_deleted_one_has_nothing_of_it(database: 
         event_feed.after("us", deleted.id, None, START)
 
 
-def test_epochs_that_a_killed_worker_leaves_are_not_shown_for_those_that_come_again(database: Database) -> None:
+def test_epochs_of_a_killed_worker_are_replaced_by_those_of_the_next(database: Database) -> None:
     job, event_feed = queued(database, "us"), EventFeed(database)
     lost = trained(database, job.tenant, 5, seconds=1.5, checkpoint=2)
     assert fetched(event_feed, job, lost).count(b'"seconds":1.5') == 5
@@ -156,12 +156,12 @@ def test_epochs_that_a_killed_worker_leaves_are_not_shown_for_those_that_come_ag
         assert rescue.rescue_expired(session, 30, 3) == [job.id]
     again = trained(database, job.tenant, 6, seconds=2.5)
     assert again.fencing_token > lost.fencing_token
-    shown = fetched(event_feed, job, again)
-    assert (shown.count(b'"seconds":1.5'), shown.count(b'"seconds":2.5')) == (2, 4)  # the checkpoint's stay
+    events = fetched(event_feed, job, again)
+    assert (events.count(b'"seconds":1.5'), events.count(b'"seconds":2.5')) == (2, 4)  # those up to the checkpoint stay
     assert fetched(event_feed, job, again, Cursor(4, 5)).count(b"event: epoch") == 1
 
 
-def test_only_so_many_batches_are_kept(database: Database) -> None:
+def test_the_number_of_cached_batches_is_limited(database: Database) -> None:
     job, event_feed = queued(database, "us"), EventFeed(database)
     version = trained(database, job.tenant, MAX_CACHED + 9)
     for epoch in range(MAX_CACHED + 9):

@@ -1,45 +1,20 @@
-"""A look inside a model over HTTP: its backpropagation, and the surface of its loss."""
+"""Traces of backpropagation over HTTP."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
-from matplotlib.image import imread
 
 from backpropd.config import Settings
-from service.schemas.inspection import Surface, Trace
+from service.schemas.inspection import Trace
+from tests.service.requests import train_model, upload
 
 Work = Callable[[], None]
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
-
-
-def model_of(http: FlaskClient, work: Work, dataset_id: str, target: Any, **spec: Any) -> str:
-    spec["training"] = {"epochs": 3, "seed": 1, **spec.get("training", {})}
-    job = http.post("/v1/jobs", json={"dataset_id": dataset_id, "target": target, **spec}).json
-    assert job is not None
-    work()
-    done = http.get(f"/v1/jobs/{job['id']}").json
-    assert done is not None
-    assert done["status"] == "succeeded", done
-    return str(done["model_id"])
-
-
-def upload(http: FlaskClient, text: str) -> str:
-    made = http.post("/v1/datasets", data=text, headers={"Content-Type": "text/csv"}).json
-    assert made is not None
-    return str(made["id"])
-
-
-@pytest.fixture
-def model(http: FlaskClient, work: Work, iris: str) -> str:
-    """A model of the species, with one hidden layer of 16."""
-    return model_of(http, work, iris, "species")
 
 
 def trace(http: FlaskClient, model_id: str, **body: Any) -> dict[str, Any]:
@@ -48,7 +23,7 @@ def trace(http: FlaskClient, model_id: str, **body: Any) -> dict[str, Any]:
     return dict(answer.json or {})
 
 
-def test_a_trace_has_every_number_under_the_contracts_names(http: FlaskClient, model: str) -> None:
+def test_a_trace_has_the_fields_of_the_contract(http: FlaskClient, model: str) -> None:
     found = trace(http, model, rows=[FLOWER, FLOWER], targets=["setosa", "virginica"])
     assert list(found) == ["loss", "input", "layers", "update"]
     assert Trace.model_validate(found).model_dump(exclude_unset=True) == found
@@ -67,7 +42,7 @@ def test_a_trace_has_every_number_under_the_contracts_names(http: FlaskClient, m
     ]  # fmt: skip
 
 
-def test_a_trace_follows_from_the_weights_that_the_service_gives_away(http: FlaskClient, model: str) -> None:
+def test_a_trace_follows_from_the_exported_weights(http: FlaskClient, model: str) -> None:
     found = trace(http, model, rows=[FLOWER, FLOWER], targets=["setosa", "virginica"], learning_rate=0.5)
     lists = http.get(f"/v1/models/{model}/weights?format=json").json or {}
     weights = {name: np.array(each) for name, each in lists.items()}
@@ -78,7 +53,7 @@ def test_a_trace_follows_from_the_weights_that_the_service_gives_away(http: Flas
     hidden, output = (layer["gradients"] for layer in found["layers"])
     at_a = (p - y) / 2
     at_h = at_a @ weights["layers.1.weight"].T
-    wanted = [
+    expected = [
         (found["loss"], -np.log(p[[0, 1], [0, 2]]).mean()),
         (output["h"], -y / p / 2),
         (output["a"], at_a),
@@ -89,15 +64,15 @@ def test_a_trace_follows_from_the_weights_that_the_service_gives_away(http: Flas
         (found["update"]["layers.1.bias"], -0.5 * at_a.sum(axis=0)),
         (found["update"]["layers.0.weight"], -0.5 * x.T @ (at_h * (1 - h**2))),
     ]
-    for shown, value in wanted:
-        np.testing.assert_allclose(shown, value, rtol=1e-9, atol=1e-12)
+    for actual, value in expected:
+        np.testing.assert_allclose(actual, value, rtol=1e-9, atol=1e-12)
     predicted = http.post(f"/v1/models/{model}/predictions", json={"rows": [FLOWER]}).json
     assert predicted is not None
     probabilities = [*predicted["predictions"][0]["probabilities"].values()]
     np.testing.assert_allclose(found["layers"][1]["h"][0], probabilities, atol=1e-6)
 
 
-def test_the_update_goes_by_the_jobs_learning_rate_unless_another_is_given(http: FlaskClient, model: str) -> None:
+def test_the_update_uses_the_jobs_learning_rate_unless_another_is_given(http: FlaskClient, model: str) -> None:
     own, given = (
         trace(http, model, rows=[FLOWER], targets=["setosa"], **rate)["update"] for rate in ({}, {"learning_rate": 1})
     )
@@ -105,7 +80,7 @@ def test_the_update_goes_by_the_jobs_learning_rate_unless_another_is_given(http:
     np.testing.assert_allclose(own["layers.0.bias"], 0.01 * np.array(given["layers.0.bias"]), atol=1e-15)
 
 
-def test_a_trace_without_targets_goes_forward_alone(http: FlaskClient, model: str) -> None:
+def test_a_trace_without_targets_is_a_forward_pass(http: FlaskClient, model: str) -> None:
     found = trace(http, model, rows=[[5.1, 3.5, 1.4, 0.2]])
     assert (found["loss"], found["update"]) == (None, None)
     assert [layer["gradients"] for layer in found["layers"]] == [None, None]
@@ -117,8 +92,10 @@ def test_a_trace_without_targets_goes_forward_alone(http: FlaskClient, model: st
 NUMBERS = "x,late,u,v\n" + "".join(f"{n},{'yes' if n % 3 else 'no'},{n * 2},{50 - n}\n" for n in range(40))
 
 
-def test_targets_come_in_their_own_unit_and_several_as_objects_or_arrays(http: FlaskClient, work: Work) -> None:
-    model = model_of(http, work, upload(http, NUMBERS), ["u", "v"])
+def test_targets_have_the_units_of_the_table_and_several_come_as_objects_or_arrays(
+    http: FlaskClient, work: Work
+) -> None:
+    model = train_model(http, work, upload(http, NUMBERS), ["u", "v"])
     row = {"x": 3, "late": "yes"}
     (value,) = http.post(f"/v1/models/{model}/predictions", json={"rows": [row]}).json["predictions"]  # type: ignore[index]
     by_name = trace(http, model, rows=[row], targets=[value["value"]])
@@ -128,16 +105,16 @@ def test_targets_come_in_their_own_unit_and_several_as_objects_or_arrays(http: F
     assert trace(http, model, rows=[row], targets=[[100, 7]])["loss"] > 0.1
 
 
-def test_a_boolean_target_is_taken_in_every_form_that_a_table_may_have(http: FlaskClient, work: Work) -> None:
-    model = model_of(http, work, upload(http, NUMBERS), "late", features=["x"])
+def test_a_boolean_target_is_accepted_in_every_form_of_a_table(http: FlaskClient, work: Work) -> None:
+    model = train_model(http, work, upload(http, NUMBERS), "late", features=["x"])
     found = [trace(http, model, rows=[[3]], targets=[target]) for target in (True, "true", "Yes", 1)]
     assert found == [found[0]] * 4
     assert found[0]["loss"] != trace(http, model, rows=[[3]], targets=[False])["loss"]
 
 
-def test_several_truths_are_traced_as_objects_or_arrays(http: FlaskClient, work: Work) -> None:
+def test_several_boolean_targets_come_as_objects_or_arrays(http: FlaskClient, work: Work) -> None:
     table = "x,a,b\n" + "".join(f"{n},{n % 2},{n % 3 == 0}\n" for n in range(40))
-    model = model_of(http, work, upload(http, table), ["a", "b"], task="classification")
+    model = train_model(http, work, upload(http, table), ["a", "b"], task="classification")
     by_name = trace(http, model, rows=[[3]], targets=[{"a": 1, "b": True}])
     assert by_name == trace(http, model, rows=[[3]], targets=[[True, 1]])
     h = np.array(by_name["layers"][-1]["h"])
@@ -146,9 +123,9 @@ def test_several_truths_are_traced_as_objects_or_arrays(http: FlaskClient, work:
     assert [each["pointer"] for each in answer.json["errors"]] == ["/targets/0/b"]  # type: ignore[index]
 
 
-def test_a_normalized_layer_shows_its_sum_too_and_nothing_is_dropped(http: FlaskClient, work: Work, iris: str) -> None:
+def test_a_normalized_layer_has_z_too_and_dropout_is_off(http: FlaskClient, work: Work, iris: str) -> None:
     network = {"hidden": [{"units": 4, "normalization": "batch", "dropout": 0.5}]}
-    model = model_of(http, work, iris, "species", network=network)
+    model = train_model(http, work, iris, "species", network=network)
     found = trace(http, model, rows=[FLOWER], targets=["setosa"])
     hidden = found["layers"][0]
     assert list(hidden) == ["name", "activation", "z", "a", "h", "gradients"]
@@ -175,7 +152,7 @@ def test_a_normalized_layer_shows_its_sum_too_and_nothing_is_dropped(http: Flask
         ({"rows": []}, "/rows", "at least 1"),
     ],
 )
-def test_what_is_wrong_with_a_trace_is_named_by_its_pointer(
+def test_an_invalid_trace_request_is_rejected_with_its_pointer(
     http: FlaskClient, model: str, body: dict[str, Any], pointer: str, detail: str
 ) -> None:
     answer = http.post(f"/v1/models/{model}/trace", json=body)
@@ -185,15 +162,15 @@ def test_what_is_wrong_with_a_trace_is_named_by_its_pointer(
     assert detail in problems[pointer]
 
 
-def test_a_target_that_is_no_number_is_named_by_its_pointer(http: FlaskClient, work: Work) -> None:
-    model = model_of(http, work, upload(http, NUMBERS), ["u", "v"])
+def test_a_target_that_is_no_number_is_rejected_with_its_pointer(http: FlaskClient, work: Work) -> None:
+    model = train_model(http, work, upload(http, NUMBERS), ["u", "v"])
     for target, pointer in (({"u": 1, "v": "much"}, "/targets/0/v"), ([None, 1], "/targets/0/0")):
         answer = http.post(f"/v1/models/{model}/trace", json={"rows": [[1, "yes"]], "targets": [target]})
         assert [each["pointer"] for each in answer.json["errors"]] == [pointer]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("kind", ["perceptron", "perceptron_network", "mcculloch_pitts"])
-def test_a_neuron_with_a_threshold_is_traced_by_its_own_rule(http: FlaskClient, work: Work, kind: str) -> None:
+def test_a_threshold_neuron_is_traced_by_its_own_rule(http: FlaskClient, work: Work, kind: str) -> None:
     table = http.post("/v1/datasets", json={"sample": "and"}).json["id"]  # type: ignore[index]
     network = {"kind": kind, **({"inhibitory": [], "threshold": 2} if kind == "mcculloch_pitts" else {})}
     job = {"dataset_id": table, "target": "y", "network": network, "training": {"seed": 1}}
@@ -213,91 +190,16 @@ def test_a_neuron_with_a_threshold_is_traced_by_its_own_rule(http: FlaskClient, 
         assert (wrong["update"][last], found["update"][last]) == ([-1], [0])
         rate = trace(http, model, rows=[[1, 1]], targets=[0], learning_rate=0.5)["update"]
         assert (rate["learning_rate"], rate[last]) == (0.5, [-0.5])
-    refused = http.post(f"/v1/models/{model}/trace", json={"rows": [[1, 2]]})
+    rejected = http.post(f"/v1/models/{model}/trace", json={"rows": [[1, 2]]})
     if kind != "perceptron":
-        assert [each["pointer"] for each in refused.json["errors"]] == ["/rows/0/1"]  # type: ignore[index]
+        assert [each["pointer"] for each in rejected.json["errors"]] == ["/rows/0/1"]  # type: ignore[index]
     surface = http.get(f"/v1/models/{model}/surface")
     assert (surface.status_code, surface.json["code"]) == (409, "conflict")  # type: ignore[index]
 
 
-def test_a_trace_of_a_large_network_is_refused_with_the_numbers(http: FlaskClient, work: Work, iris: str) -> None:
+def test_a_trace_of_a_large_network_is_rejected_with_the_limit(http: FlaskClient, work: Work, iris: str) -> None:
     network = {"hidden": [{"units": 1000}, {"units": 1000}]}
-    model = model_of(http, work, iris, "species", network=network, training={"epochs": 1})
+    model = train_model(http, work, iris, "species", network=network, training={"epochs": 1})
     answer = http.post(f"/v1/models/{model}/trace", json={"rows": [FLOWER]})
     assert answer.status_code == 422
     assert str(Settings().max_trace_numbers) in answer.json["detail"]  # type: ignore[index]
-
-
-# ── the surface ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_middle_of_a_surface_is_the_loss_of_the_model(http: FlaskClient, work: Work, iris: str) -> None:
-    model = model_of(http, work, iris, "species", training={"validation_fraction": 0})
-    found = http.get(f"/v1/models/{model}/surface?points=5&span=0.5").json
-    assert found is not None
-    assert (found["x"], found["y"]) == ([-0.5, -0.25, 0.0, 0.25, 0.5],) * 2
-    assert (found["directions"], found["rows"], found["path"], found["explained"]) == ("random", 150, None, None)
-    assert np.shape(found["loss"]) == (5, 5)
-    assert Surface.model_validate(found).model_dump(exclude_unset=True) == found
-    own = http.get(f"/v1/models/{model}").json["metrics"]["loss"]  # type: ignore[index]
-    assert found["loss"][2][2] == pytest.approx(own, rel=1e-5)
-    assert len(np.unique(found["loss"])) == 25
-
-
-def test_a_seed_gives_the_same_surface_again_and_another_seed_another(http: FlaskClient, model: str) -> None:
-    one, again, other = (http.get(f"/v1/models/{model}/surface?points=3&seed={seed}").json for seed in ("7", "7", "8"))
-    assert one == again
-    assert one != other
-
-
-def test_a_surface_is_drawn_as_a_picture(http: FlaskClient, model: str) -> None:
-    answer = http.get(f"/v1/models/{model}/surface?points=9&format=png")
-    assert (answer.status_code, answer.content_type) == (200, "image/png")
-    picture = imread(io.BytesIO(answer.data))
-    assert picture.shape[0] > 500
-    assert len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 100
-
-
-def test_a_surface_is_over_no_more_rows_than_its_cost_allows(app: Flask, http: FlaskClient, model: str) -> None:
-    world = app.extensions["backpropd"]
-    parameters, units = 5 * 16 + 17 * 3, 16 + 3
-    most = 9 * 60 * (parameters + 50 * units)
-    world.settings = world.settings.model_copy(update={"max_surface_operations": most})
-    assert http.get(f"/v1/models/{model}/surface?points=3").json["rows"] == 60  # type: ignore[index]
-    refused = http.get(f"/v1/models/{model}/surface?points=4")
-    assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/points")  # type: ignore[index]
-
-
-def test_a_surface_along_a_path_needs_a_path(http: FlaskClient, model: str) -> None:
-    answer = http.get(f"/v1/models/{model}/surface?directions=path")
-    assert (answer.status_code, answer.json["code"]) == (409, "conflict")  # type: ignore[index]
-    assert "keep_path" in answer.json["detail"]  # type: ignore[index]
-
-
-def test_a_surface_along_the_path_that_a_job_kept(http: FlaskClient, work: Work, iris: str) -> None:
-    model = model_of(http, work, iris, "species", training={"epochs": 20, "keep_path": True})
-    found = http.get(f"/v1/models/{model}/surface?directions=path&points=5").json
-    assert found is not None
-    assert found["path"]["epochs"] == [*range(21)]
-    assert (found["path"]["x"][-1], found["path"]["y"][-1]) == pytest.approx((0, 0), abs=1e-6)
-    assert 0.5 < sum(found["explained"]) <= 1
-    drawn = http.get(f"/v1/models/{model}/surface?directions=path&points=5&format=png")
-    assert (drawn.status_code, drawn.content_type) == (200, "image/png")
-
-
-def test_a_surface_needs_the_rows_that_the_model_was_trained_on(http: FlaskClient, model: str, iris: str) -> None:
-    assert http.delete(f"/v1/datasets/{iris}").status_code == 204
-    answer = http.get(f"/v1/models/{model}/surface")
-    assert (answer.status_code, answer.json["code"]) == (409, "conflict")  # type: ignore[index]
-    assert "deleted" in answer.json["detail"]  # type: ignore[index]
-
-
-@pytest.mark.parametrize(
-    ("query", "pointer"),
-    [("points=52", "/points"), ("points=2", "/points"), ("span=0", "/span"), ("span=inf", "/span"),
-     ("directions=up", "/directions"), ("format=svg", "/format"), ("seed=-1", "/seed"), ("rows=3", "/rows")],
-)  # fmt: skip
-def test_a_surface_that_cannot_be_is_refused(http: FlaskClient, model: str, query: str, pointer: str) -> None:
-    answer = http.get(f"/v1/models/{model}/surface?{query}")
-    assert answer.status_code == 422
-    assert [each["pointer"] for each in answer.json["errors"]] == [pointer]  # type: ignore[index]
