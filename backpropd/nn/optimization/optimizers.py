@@ -52,6 +52,9 @@ class Optimizer(ABC):
         `slots` (k, P), zeros at the start, belong to the caller: with theta and `t` they are all that a checkpoint
         needs. No vector is allocated.
         """
+        if theta.size <= BLOCK:
+            self.update(theta, gradient, slots, t, learning_rate)
+            return
         for some_theta, g, some_slots in blocks(theta, gradient, slots):
             self.update(some_theta, g, some_slots, t, learning_rate)
 
@@ -77,17 +80,22 @@ class SGD(Optimizer):
     def slots(self) -> int:
         return 1 if self.momentum else 0
 
+    def step(self, theta: Array, gradient: Array, slots: Array, t: int, learning_rate: float) -> None:
+        """As every optimizer's, but on whole vectors: there are no temporaries."""
+        self.update(theta, gradient, slots, t, learning_rate)
+
     def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
         g *= learning_rate
         if not self.momentum:
             theta -= g
             return
-        (v,) = slots
+        v = slots[0]
         v *= self.momentum
         v -= g
         if self.nesterov:
             theta -= g
-            theta += self.momentum * v
+            np.multiply(v, self.momentum, out=g)
+            theta += g
         else:
             theta += v
 
