@@ -162,15 +162,15 @@ def test_a_job_that_succeeds_takes_the_next_one_along(shop: Shop) -> None:
 def test_a_job_succeeds_though_the_next_one_cannot_be_claimed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = shop.post(), shop.post()
     runner = shop.runner()
-    note = fair_queue.note
+    record_turn = fair_queue.record_turn
 
-    def note_the_first(session: Session, job: Any) -> None:
-        if job.id != first:
+    def record_only_the_first(session: Session, job: Any) -> None:
+        if job.job_id != first:
             raise MemoryError
-        note(session, job)
+        record_turn(session, job)
 
     with monkeypatch.context() as patched:
-        patched.setattr(fair_queue, "note", note_the_first)
+        patched.setattr(fair_queue, "record_turn", record_only_the_first)
         assert runner.run_one()
     assert (shop.job(first).status, shop.job(second).status) == ("succeeded", "queued")
     assert (runner.run_one(), shop.job(second).status) == (True, "succeeded")
