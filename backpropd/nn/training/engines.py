@@ -13,6 +13,4 @@ ENGINES: dict[str, type[NumpyEngine | NumbaEngine]] = {"numpy": NumpyEngine, "nu
 
 def engine_for(run: FitRun) -> Engine:
     """The engine that the settings name, or the one of an optimizer that takes full batches and a line search."""
-    training = run.training
-    engine = LbfgsEngine if training.optimizer.full_batch else ENGINES[training.engine]
-    return engine(run.network, training, run.training_set, run.validation_set, run.state)
+    return LbfgsEngine(run) if run.training.optimizer.full_batch else ENGINES[run.training.engine](run)

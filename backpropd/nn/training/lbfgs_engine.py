@@ -10,15 +10,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd.nn.feedforward.network import Batch, Network
+from backpropd.nn.feedforward.network import Network
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.line_search import Point
 from backpropd.nn.optimization.regularization import weight_matrices
 from backpropd.nn.training.divergence import first_not_finite
 from backpropd.nn.training.engine import EngineResult, Outcome, Permutations
-from backpropd.nn.training.state import State
-from backpropd.nn.training.training_config import Training
+from backpropd.nn.training.epochs import FitRun
 
 
 class Interrupted(Exception):
@@ -35,20 +34,12 @@ class LbfgsEngine:
 
     steps_per_epoch = 1
 
-    def __init__(
-        self,
-        network: Network,
-        training: Training,
-        training_set: Batch,
-        validation_set: Batch | None,
-        state: State,
-    ) -> None:
-        self.network, self.regularization = network, training.regularization
-        self.optimizer = cast(LBFGS, training.optimizer)
-        self.validation_set, self.state = validation_set, state
-        double = Network(replace(network.spec, dtype="float64"))
+    def __init__(self, run: FitRun) -> None:
+        self.network, training_set, self.validation_set, training, self.state, _ = run
+        self.regularization, self.optimizer = training.regularization, cast(LBFGS, training.optimizer)
+        double = Network(replace(self.network.spec, dtype="float64"))
         self.training_set = double.batch(*training_set)
-        self.theta, self.gradient = double.layout.zeros("float64"), np.zeros(network.parameters)
+        self.theta, self.gradient = double.layout.zeros("float64"), np.zeros(double.parameters)
         self.workspace = double.workspace(self.theta, self.gradient, len(training_set.x))
         self.weights = weight_matrices(double.layout, self.theta)
         self.weight_gradients = weight_matrices(double.layout, self.gradient)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd.nn.feedforward.network import Batch, Network
+from backpropd.nn.feedforward.network import Batch
 from backpropd.nn.kernels import epochs, workspace
 from backpropd.nn.kernels.lanes import padded
 from backpropd.nn.kernels.layer_records import records
@@ -16,8 +16,7 @@ from backpropd.nn.kernels.settings_record import settings_record
 from backpropd.nn.layout import Array
 from backpropd.nn.training.divergence import first_not_finite
 from backpropd.nn.training.engine import EngineResult, Permutations
-from backpropd.nn.training.state import State
-from backpropd.nn.training.training_config import Training
+from backpropd.nn.training.epochs import FitRun
 
 MIN_VALIDATION_BATCH = 128  # rows
 
@@ -28,15 +27,9 @@ DataSet = tuple[Array, NDArray[np.int64], Array, Array]
 class NumbaEngine:
     """The fast engine: its results are those of `NumpyEngine`, except for rounding."""
 
-    def __init__(
-        self,
-        network: Network,
-        training: Training,
-        training_set: Batch,
-        validation_set: Batch | None,
-        state: State,
-    ) -> None:
+    def __init__(self, run: FitRun) -> None:
         """A batch size of all the rows or more means full batches; an epoch's last batch may be smaller."""
+        network, training_set, validation_set, training, state, _ = run
         self.network, self.state = network, state
         rows, dtype = len(training_set.x), state.theta.dtype
         batch_size = min(training.batch_size, rows)

@@ -12,32 +12,23 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd.nn.feedforward.network import Batch, Network
+from backpropd.nn.feedforward.network import Batch
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.optimization.regularization import weight_matrices
 from backpropd.nn.training.divergence import first_not_finite
 from backpropd.nn.training.engine import EngineResult, Permutations
-from backpropd.nn.training.state import State
-from backpropd.nn.training.training_config import Training
+from backpropd.nn.training.epochs import FitRun
 
 
 class NumpyEngine:
     """Mini-batch gradient descent in NumPy; it implements `Engine`."""
 
-    def __init__(
-        self,
-        network: Network,
-        training: Training,
-        training_set: Batch,
-        validation_set: Batch | None,
-        state: State,
-    ) -> None:
+    def __init__(self, run: FitRun) -> None:
         """A batch size of all the rows or more means full batches; the last batch of an epoch has the rest."""
-        rows = len(training_set.x)
-        self.network, self.regularization = network, training.regularization
-        self.optimizer = cast(Optimizer, training.optimizer)
-        self.training_set, self.validation_set, self.state = training_set, validation_set, state
+        self.network, self.training_set, self.validation_set, training, self.state, _ = run
+        self.regularization, self.optimizer = training.regularization, cast(Optimizer, training.optimizer)
+        network, state, rows = self.network, self.state, len(self.training_set.x)
         self.batch_size = min(training.batch_size, rows)
         self.steps_per_epoch = -(-rows // self.batch_size)
         self.gradient = np.zeros(network.parameters, state.theta.dtype)
@@ -46,7 +37,7 @@ class NumpyEngine:
         sizes = {self.batch_size, rows % self.batch_size or self.batch_size}
         self.workspaces = {size: network.workspace(state.theta, self.gradient, size) for size in sizes}
         self.last_workspace = self.workspaces[self.batch_size]
-        self.buffers = {size: _buffer(training_set, size) for size in sizes if size < rows}
+        self.buffers = {size: _buffer(self.training_set, size) for size in sizes if size < rows}
 
     @np.errstate(all="ignore")  # overflow is detected afterwards
     def run(self, permutations: Permutations, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
