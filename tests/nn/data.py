@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from backpropd.nn import Batch, Epoch, LayerSpec, Network, Spec, State, Training, fit
 
@@ -51,6 +53,15 @@ def run(
 ) -> tuple[list[Epoch], State]:
     state = State.start(network, training.optimizer, np.random.default_rng(seed))
     return list(fit(network, training_set, validation_set, training, state)), state
+
+
+def initialize_peer(peer: Any, network: Network, data: Batch, theta: Array) -> None:
+    """Give a model of scikit-learn our initial theta; it initializes itself, so it trains for one epoch first."""
+    with pytest.warns(ConvergenceWarning):
+        peer.set_params(warm_start=True, max_iter=1).fit(data.x, data.y.ravel())
+    views = network.layout.views(theta.copy())
+    peer.coefs_ = [view for name, view in views.items() if name.endswith("weight")]
+    peer.intercepts_ = [view for name, view in views.items() if name.endswith("bias")]
 
 
 class Countdown:

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from backpropd.nn import SGD, Adam, Batch, Network, State, Training, fit
-from tests.nn.data import Array, blobs, classifier, regressor, separator
+from tests.nn.data import Array, blobs, classifier, initialize_peer, regressor, separator
 
 EPOCHS, BATCH_SIZE, HIDDEN = 20, 16, (6, 5)
 SOLVERS = {
@@ -40,21 +40,14 @@ def losses(network: Network, data: Batch, optimizer: SGD | Adam, theta: Array) -
 
 
 def peer_losses(kind: Any, network: Network, data: Batch, settings: dict[str, Any], theta: Array) -> list[float]:
-    """The peer initializes itself, so it trains for one epoch first, and then gets our initial theta."""
     activation = network.spec.layers[0].activation
     settings = {"nesterovs_momentum": False} | settings
     peer = kind(hidden_layer_sizes=HIDDEN, activation=activation, batch_size=BATCH_SIZE, **settings)
-    peer.set_params(alpha=0.0, shuffle=False, tol=0.0, n_iter_no_change=1000)
-    peer.set_params(warm_start=True, max_iter=1, random_state=0)
-    targets = data.y.ravel()
-    with pytest.warns(ConvergenceWarning):
-        peer.fit(data.x, targets)
-    views = network.layout.views(theta.copy())
-    peer.coefs_ = [view for name, view in views.items() if name.endswith("weight")]
-    peer.intercepts_ = [view for name, view in views.items() if name.endswith("bias")]
+    peer.set_params(alpha=0.0, shuffle=False, random_state=0, tol=0.0, n_iter_no_change=1000)
+    initialize_peer(peer, network, data, theta)
     peer.loss_curve_ = []
     with pytest.warns(ConvergenceWarning):
-        peer.set_params(max_iter=EPOCHS).fit(data.x, targets)
+        peer.set_params(max_iter=EPOCHS).fit(data.x, data.y.ravel())
     return list(peer.loss_curve_)
 
 

@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from scipy.optimize import OptimizeResult, minimize
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from backpropd.errors import Diverged, Invalid
@@ -33,7 +32,7 @@ from backpropd.nn.evaluation.metrics import classification
 from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.inspection.gradient_check import gradient
 from backpropd.nn.optimization.schedules import Exponential
-from tests.nn.data import Array, Countdown, blobs, classifier, regressor, run, separator
+from tests.nn.data import Array, Countdown, blobs, classifier, initialize_peer, regressor, run, separator
 
 ROWS = 60
 TRAINING = Training(LBFGS(), 40, ROWS)
@@ -119,16 +118,9 @@ def test_every_loss_falls_with_every_iteration_and_weights_of_rows_count(output:
 
 
 def peer_loss(kind: Any, network: Network, data: Batch, theta: Array, alpha: float) -> tuple[float, int]:
-    """The peer initializes itself, so it trains for one epoch first, and then gets our initial theta."""
     peer = kind(hidden_layer_sizes=(6, 5), activation="tanh", solver="lbfgs", alpha=alpha, tol=1e-5, random_state=0)
-    peer.set_params(warm_start=True, max_iter=1)
-    targets = data.y.ravel()
-    with pytest.warns(ConvergenceWarning):
-        peer.fit(data.x, targets)
-    views = network.layout.views(theta.copy())
-    peer.coefs_ = [view for name, view in views.items() if name.endswith("weight")]
-    peer.intercepts_ = [view for name, view in views.items() if name.endswith("bias")]
-    peer.set_params(max_iter=5000, max_fun=100_000).fit(data.x, targets)
+    initialize_peer(peer, network, data, theta)
+    peer.set_params(max_iter=5000, max_fun=100_000).fit(data.x, data.y.ravel())
     return peer.loss_, peer.n_iter_
 
 
