@@ -19,8 +19,9 @@ from backpropd.nn.feedforward.losses import (
     Poisson,
     SquaredError,
 )
-from backpropd.nn.feedforward.network import Batch, LayerSpec, Network, Spec
+from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.feedforward.normalization import NormalizationKind
+from backpropd.nn.feedforward.spec import LayerSpec, Spec
 from backpropd.nn.hyperparameters import hyperparameters
 from backpropd.nn.kernels.prediction import row_predictor
 from backpropd.nn.layout import DType, Layout

@@ -1,16 +1,14 @@
-"""The feed-forward network: its `Spec`, the layout of its theta, forward and backward passes, prediction."""
+"""The feed-forward network: forward and backward passes over a flat theta, prediction and loss."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, get_args
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.activations import ACTIVATIONS
-from backpropd.nn.feedforward.initializers import INITIALIZERS, Initializer
 from backpropd.nn.feedforward.layers import (
     Layer,
     LayerGradients,
@@ -20,37 +18,11 @@ from backpropd.nn.feedforward.layers import (
     preactivation_gradient,
 )
 from backpropd.nn.feedforward.losses import LOSSES, Loss
-from backpropd.nn.feedforward.normalization import Normalization, NormalizationKind
-from backpropd.nn.layout import Array, DType, Layout
+from backpropd.nn.feedforward.normalization import Normalization
+from backpropd.nn.feedforward.spec import Spec, check, initializer_of, layout_of
+from backpropd.nn.layout import Array
 
 BLOCK_ROWS = 1024  # rows predicted at a time, so that the memory of buffers is bounded
-
-
-@dataclass(frozen=True)
-class LayerSpec:
-    """One layer: its number of units, its activation, and how its weights are initialized.
-
-    `initializer` is a name, or `{"name": ..., parameters}`. `dropout` is the probability that a value is dropped in
-    training, `normalization` None, "batch" or "layer".
-    """
-
-    units: int
-    activation: str
-    initializer: str | Mapping[str, Any] = "glorot_uniform"
-    use_bias: bool = True
-    dropout: float = 0.0
-    normalization: str | None = None
-
-
-@dataclass(frozen=True)
-class Spec:
-    """A network as data: the number of inputs, the layers (the last is the output), the loss, the dtype."""
-
-    inputs: int
-    layers: tuple[LayerSpec, ...]
-    loss: str
-    dtype: str = "float32"
-    loss_parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 class Batch(NamedTuple):
@@ -78,11 +50,11 @@ class Network:
     """
 
     def __init__(self, spec: Spec) -> None:
-        _check(spec)
+        check(spec)
         self.spec = spec
         self.loss_function: Loss = LOSSES[spec.loss](**spec.loss_parameters)
         self.outputs = spec.layers[-1].units
-        self.layout = _layout(spec)
+        self.layout = layout_of(spec)
 
     @property
     def parameters(self) -> int:
@@ -95,7 +67,7 @@ class Network:
         for name, view in self.layout.views(theta).items():
             _, index, noun = name.split(".")
             if noun == "weight":
-                view[:] = _initializer(self.spec.layers[int(index)]).draw(rng, *view.shape)
+                view[:] = initializer_of(self.spec.layers[int(index)]).draw(rng, *view.shape)
             elif noun in ("scale", "running_variance"):
                 view[:] = 1
         return theta
@@ -223,31 +195,6 @@ class Network:
         return self.evaluate(theta, self.batch(x, y, weight))[0]
 
 
-def _layout(spec: Spec) -> Layout:
-    parameters: dict[str, tuple[int, ...]] = {}
-    statistics: dict[str, tuple[int, ...]] = {}
-    fan_in = spec.inputs
-    for index, layer in enumerate(spec.layers):
-        name = f"layers.{index}"
-        parameters[f"{name}.weight"] = (fan_in, layer.units)
-        if layer.use_bias:
-            parameters[f"{name}.bias"] = (layer.units,)
-        if layer.normalization:
-            parameters |= {f"{name}.scale": (layer.units,), f"{name}.shift": (layer.units,)}
-        if layer.normalization == "batch":
-            statistics |= {f"{name}.running_mean": (layer.units,), f"{name}.running_variance": (layer.units,)}
-        fan_in = layer.units
-    return Layout(parameters, statistics)
-
-
-def _initializer(layer: LayerSpec) -> Initializer:
-    given = layer.initializer
-    parameters = {"name": given} if isinstance(given, str) else dict(given)
-    name = parameters.pop("name")
-    _check_known("initializer", name, INITIALIZERS)
-    return INITIALIZERS[name](**parameters)
-
-
 def _normalization(views: Mapping[str, Array], index: int, a: Array) -> Normalization:
     return Normalization(
         scale=views[f"layers.{index}.scale"],
@@ -292,39 +239,3 @@ def output_gradient(loss: Loss, output: Layer, gradients: LayerGradients, batch:
     else:
         loss.gradient(output.a, output.h, batch.y, batch.weight, gradients.h)
         preactivation_gradient(output, gradients)
-
-
-def _check(spec: Spec) -> None:
-    if not spec.layers:
-        raise Invalid("a network needs an output layer: give at least one layer")
-    if spec.inputs < 1 or any(layer.units < 1 for layer in spec.layers):
-        raise Invalid("inputs and units must be whole numbers of at least 1")
-    _check_known("dtype", spec.dtype, get_args(DType))
-    _check_known("loss", spec.loss, LOSSES)
-    for layer in spec.layers:
-        _check_known("activation", layer.activation, ACTIVATIONS)
-        _initializer(layer)
-        if layer.normalization is not None:
-            _check_known("normalization", layer.normalization, get_args(NormalizationKind))
-        if not 0 <= layer.dropout < 1:
-            raise Invalid(f"dropout is {layer.dropout}: it must be at least 0 and below 1")
-    _check_output(spec)
-
-
-def _check_known(noun: str, name: str, known: Collection[str]) -> None:
-    if name not in known:
-        raise Invalid(f"{noun} {name!r} is unknown: use {', '.join(known)}")
-
-
-def _check_output(spec: Spec) -> None:
-    *hidden, output = spec.layers
-    required = LOSSES[spec.loss].fused_with
-    if output.dropout or output.normalization:
-        raise Invalid("dropout and normalization belong to hidden layers: remove them from the output layer")
-    for layer in hidden:
-        if not ACTIVATIONS[layer.activation].hidden:
-            raise Invalid(f"{layer.activation} belongs to the output layer: give the hidden layers another activation")
-    if required and output.activation != required:
-        raise Invalid(f"{spec.loss} needs the output activation {required}, not {output.activation}")
-    if output.activation == "softmax" and output.units < 2:
-        raise Invalid("softmax over one output is always 1: use two outputs, or logistic")

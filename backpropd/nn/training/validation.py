@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from backpropd.errors import Invalid
-from backpropd.nn.feedforward.network import Batch, Spec
+from backpropd.nn.feedforward.network import Batch
+from backpropd.nn.feedforward.spec import Spec
 from backpropd.nn.optimization.schedules import Constant
 from backpropd.nn.training.training_config import Training
 
