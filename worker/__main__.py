@@ -1,4 +1,4 @@
-"""`python -m worker run | reap | migrate | compile | ready`: the worker, the reaper, and what is done beside them."""
+"""`python -m worker run | reap | migrate | compile | ready`: the worker, the reaper, and maintenance commands."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from backpropd.errors import BackpropdError
 
 
 def main() -> None:
-    """Run one of the programs, until it is done or is told to stop."""
+    """Run one of the programs until it ends or is stopped."""
     parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
     programs = parser.add_subparsers(dest="program", required=True)
     programs.add_parser("run", help="train queued jobs until SIGTERM")
-    programs.add_parser("migrate", help="bring the database to the newest schema")
-    programs.add_parser("compile", help="compile the kernels into this environment, so that workers start at once")
-    programs.add_parser("ready", help="end with status 0 if jobs would be trained now")
-    sweep = programs.add_parser("reap", help="take up jobs whose worker was lost, and ring for those nobody heard of")
-    sweep.add_argument("--once", action="store_true", help="sweep one time and end")
+    programs.add_parser("migrate", help="migrate the database to the newest schema")
+    programs.add_parser("compile", help="compile the kernels into this environment, so that workers start faster")
+    programs.add_parser("ready", help="exit with status 0 if jobs would be trained now")
+    reap = programs.add_parser("reap", help="requeue jobs of lost workers, and send lost wake-up messages again")
+    reap.add_argument("--once", action="store_true", help="do it once, and end")
     arguments = parser.parse_args()
-    blas.use_one_thread()  # one job, one core; NumPy has not loaded yet
+    blas.use_one_thread()  # before NumPy is imported
     try:
         settings = from_environment()
         logs.set_up(settings)

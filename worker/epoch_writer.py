@@ -1,4 +1,4 @@
-"""The epochs of a job on their way to SQL: in batches, with a checkpoint now and then."""
+"""Writes the epochs of a job to SQL in batches, with a checkpoint from time to time."""
 
 from __future__ import annotations
 
@@ -18,101 +18,99 @@ from worker.lease import Lease
 log = logging.getLogger(__name__)
 
 FIELDS = Epoch._fields[: Epoch._fields.index("stop_reason")]
-CHECKPOINT_SHARE = 0.02  # of a job's time, at most
-MOST_PENDING = 200_000  # epochs in memory while the database is away; then training waits
+MAX_CHECKPOINT_SHARE = 0.02  # of a job's time
+MAX_PENDING = 200_000  # epochs in memory while the database is unavailable; then training waits
 
 
 class EpochWriter:
-    """What a run has come to, kept here until it is written."""
+    """The epochs of a run that are not yet written."""
 
     def __init__(self, lease: Lease, run: learn.Run, settings: Settings) -> None:
         self.lease, self.run, self.settings = lease, run, settings
         self.pending: list[dict[str, Any]] = []
-        self.epoch_began = self.flushed_at = self.checkpointed_at = time.monotonic()
+        self.chunk_began = self.flushed_at = self.checkpointed_at = time.monotonic()
         self.checkpointed_epoch = run.epoch
         self.checkpoint_every = settings.checkpoint_seconds
-        self.checkpointed = lease.claim.checkpointed  # or may be: a write may have succeeded unheard
+        self.may_have_checkpoint = lease.claim.checkpointed  # a write may succeed although its answer is lost
 
     def add(self, chunk: list[Epoch]) -> None:
-        """Take epochs that have just ended, which share their time evenly, and write to SQL when it is time.
+        """Add epochs that have just ended, which share their time equally, and write if it is time.
 
-        While the database is away they are kept, as long as the lease allows: then `errors.LeaseLost` is raised.
+        While the database is unavailable they are collected; raises `errors.LeaseLost` when the lease ends.
         """
-        moment = time.monotonic()
-        seconds = (moment - self.epoch_began) / len(chunk)
+        now = time.monotonic()
+        seconds = (now - self.chunk_began) / len(chunk)
         self.pending += [dict(zip(FIELDS, epoch, strict=False), seconds=seconds) for epoch in chunk]
-        self.epoch_began = moment
-        patient = len(self.pending) >= MOST_PENDING
-        if moment - self.checkpointed_at >= self.checkpoint_every:
-            self._checkpoint(patient)
-        elif moment - self.flushed_at >= self.settings.flush_seconds:
-            self._write(None, patient)
+        self.chunk_began = now
+        repeat = len(self.pending) >= MAX_PENDING
+        if now - self.checkpointed_at >= self.checkpoint_every:
+            self._checkpoint(repeat)
+        elif now - self.flushed_at >= self.settings.flush_seconds:
+            self._write(None, repeat)
 
     def flush(self) -> None:
-        """Write the epochs that wait, in one transaction under the fence."""
-        self._write(None, patient=True)
+        """Write the pending epochs, in one transaction under the fencing token."""
+        self._write(None, repeat=True)
 
     def succeed(
-        self, reason: str, model: dict[str, Any], claimant: claims.ClaimOptions | None
+        self, stop_reason: str, model: dict[str, Any], options: claims.ClaimOptions | None
     ) -> tuple[str, claims.Claim | None]:
-        """Write the epochs that wait, the model and the job's end, and claim the next job, all in one transaction.
+        """Write the pending epochs, the model and the job's end, and claim the next job, in one transaction.
 
-        Gives what the job ended as, and the claim if there was one to make and a `claimant`. Where that transaction
-        fails, whatever it was, the job ends without another. Raises `job_endings.StopRequested`.
+        Returns the job's status and the claim, if there are `options` and a queued job. If that transaction fails, the
+        job ends in another one without a claim. Raises `job_endings.StopRequested`.
         """
-        held, kept = self.lease.claim, self.checkpointed
+        claim, checkpointed = self.lease.claim, self.may_have_checkpoint
 
-        def end(session: Session, then_for: claims.ClaimOptions | None = None) -> tuple[str, claims.Claim | None]:
-            about = held, reason, model, self.pending, self.lease.seconds
-            return job_endings.succeed(session, *about, checkpointed=kept, claim_next=then_for)
+        def end(session: Session, claim_next: claims.ClaimOptions | None = None) -> tuple[str, claims.Claim | None]:
+            result = claim, stop_reason, model, self.pending, self.lease.seconds
+            return job_endings.succeed(session, *result, checkpointed=checkpointed, claim_next=claim_next)
 
         try:
-            return self.lease.try_to_write(lambda session: end(session, claimant))
+            return self.lease.try_to_write(lambda session: end(session, options))
         except (job_endings.StopRequested, errors.LeaseLost):
             raise
         except Exception as error:
-            log.warning("%s does not take the next job along: %r", held.job_id, error)
+            log.warning("%s ends without a claim of the next job: %r", claim.job_id, error)
         return self.lease.write(end)
 
     def close(self, end: Callable[[Session], str], *, checkpoint: bool) -> str:
-        """Write the epochs that wait, a checkpoint if one is wanted, and the job's end, all in one transaction."""
-        kept = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._moved() else None
+        """Write the pending epochs, a checkpoint if requested, and the job's end, in one transaction."""
+        new = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._has_new_epochs() else None
 
         def change(session: Session) -> str:
-            self._put(session, kept)
+            self._put(session, new)
             return end(session)
 
         return self.lease.write(change)
 
-    def _moved(self) -> bool:
-        """Whether there is anything that the last checkpoint does not hold."""
+    def _has_new_epochs(self) -> bool:
         return self.run.epoch > self.checkpointed_epoch
 
-    def _checkpoint(self, patient: bool) -> None:
+    def _checkpoint(self, repeat: bool) -> None:
         began = time.monotonic()
-        if self._moved() and self._write((self.run.epoch, self.run.checkpoint()), patient):
+        if self._has_new_epochs() and self._write((self.run.epoch, self.run.checkpoint()), repeat):
             self.checkpointed_epoch = self.run.epoch
             cost = time.monotonic() - began
-            self.checkpoint_every = max(self.settings.checkpoint_seconds, cost / CHECKPOINT_SHARE)
+            self.checkpoint_every = max(self.settings.checkpoint_seconds, cost / MAX_CHECKPOINT_SHARE)
         self.checkpointed_at = time.monotonic()
 
-    def _write(self, kept: tuple[int, bytes] | None, patient: bool) -> bool:
-        """Write what waits, however often it takes if `patient`; False if it could not be written now."""
-        write = self.lease.write if patient else self.lease.try_to_write
-        self.checkpointed = self.checkpointed or kept is not None
+    def _write(self, checkpoint: tuple[int, bytes] | None, repeat: bool) -> bool:
+        """Write the pending epochs, repeatedly if `repeat`; False if the database is unavailable."""
+        write = self.lease.write if repeat else self.lease.try_to_write
+        self.may_have_checkpoint = self.may_have_checkpoint or checkpoint is not None
         self.flushed_at = time.monotonic()
         try:
-            self.lease.hear(write(lambda session: self._put(session, kept)))
-        except errors.Unavailable as away:
-            log.warning(
-                "%s: the database is away, %d epochs wait: %s", self.lease.claim.job_id, len(self.pending), away
-            )
+            self.lease.stop(write(lambda session: self._put(session, checkpoint)))
+        except errors.Unavailable as error:
+            pending, job_id = len(self.pending), self.lease.claim.job_id
+            log.warning("%s: the database is unavailable, %d epochs are pending: %s", job_id, pending, error)
             return False
         self.pending.clear()
         return True
 
-    def _put(self, session: Session, kept: tuple[int, bytes] | None) -> str | None:
-        if not self.pending and kept is None:
+    def _put(self, session: Session, checkpoint: tuple[int, bytes] | None) -> str | None:
+        if not self.pending and checkpoint is None:
             return None
-        held = self.lease.claim, self.pending, self.settings.lease_seconds, self.lease.seconds
-        return leases.write_epochs(session, *held, kept)
+        arguments = self.lease.claim, self.pending, self.settings.lease_seconds, self.lease.seconds
+        return leases.write_epochs(session, *arguments, checkpoint)

@@ -1,6 +1,6 @@
-"""Machine code before the fork: every kernel is compiled, or taken from where it was kept, in the worker's parent.
+"""Compiled kernels: the worker's parent loads or compiles all of them before it forks.
 
-A child that compiled could be killed while it writes; so children only run what is there.
+A child only runs them: it could be killed while it writes to the cache.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from backpropd.nn.kernels.compilation import disable_compilation, enable_disk_ca
 
 log = logging.getLogger(__name__)
 
-# What `python -m worker compile` made when the environment or the image was.
+# What `python -m worker compile` makes, when the environment or the image is built.
 PREBUILT = Path(sys.prefix) / "kernels"
 
 
 def prepare(data_dir: Path) -> None:
-    """Have every kernel ready, from this data folder, else from the environment, else compiled now."""
+    """Load every kernel: from the data folder, else from the environment, else by compiling it now."""
     folder = data_dir / "kernels"
     if (PREBUILT / fingerprint()).is_dir() and not (folder / fingerprint()).is_dir():
         _copy(PREBUILT / fingerprint(), folder / fingerprint())
@@ -42,17 +42,17 @@ def prebuild() -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A folder appears whole or not at all; two workers that copy at once do each other no harm."""
-    aside = target.with_name(f"{target.name}.{os.getpid()}")
-    shutil.copytree(source, aside)
+    """Copy a folder atomically; several workers may do so at the same time."""
+    temporary = target.with_name(f"{target.name}.{os.getpid()}")
+    shutil.copytree(source, temporary)
     try:
-        aside.rename(target)
+        temporary.rename(target)
     except OSError:
-        shutil.rmtree(aside)
+        shutil.rmtree(temporary)
 
 
 def compile_all() -> None:
-    """Train and predict a little of everything that has a compiled path, so that each kernel meets its types."""
+    """Train and predict one small network of each kind, so that each kernel is compiled for its types."""
     x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     y = np.array([[0.0], [0.0], [0.0], [1.0]])
     for dtype in ("float32", "float64"):
@@ -61,10 +61,10 @@ def compile_all() -> None:
         state = nn.State.start(network, training.optimizer, np.random.default_rng(0))
         list(nn.fit(network, nn.Batch(x, y), None, training, state))
         nn.row_predictor(network, state.theta)(x[:1])
-    several = nn.Batch(x, np.array([0, 1, 2, 2]))
+    multiclass = nn.Batch(x, np.array([0, 1, 2, 2]))
     for neuron, data in (
         (nn.Perceptron(2, dtype="float64"), nn.Batch(x, y)),
-        (nn.Perceptron(2, classes=3, dtype="float64"), several),
+        (nn.Perceptron(2, classes=3, dtype="float64"), multiclass),
         (nn.PerceptronNetwork(2, dtype="float64"), nn.Batch(x, y)),
     ):
         list(nn.fit_neuron(neuron, data, None, nn.start_neuron(neuron, np.random.default_rng(0)), epochs=1))

@@ -1,4 +1,4 @@
-"""The thread of a worker process that looks after its job, while it has one."""
+"""The thread of a training process that renews the lease of its job."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LOOK_SECONDS = 0.5
+TICK_SECONDS = 0.5
 
 
 class LeaseThread:
-    """Looks every half second. Its thread serves one job after the other, and ends when it finds none to look after.
+    """Calls a function every `TICK_SECONDS`. One thread serves job after job, and ends when it finds no function.
 
-    To start one for each job would take a tiny one as long as its training does.
+    To start a thread for each job would double the time of a tiny one.
     """
 
     def __init__(self) -> None:
-        self._watching = threading.Lock()
-        self._look: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+        self._tick: Callable[[], None] | None = None
         self._alive = False
 
     @contextmanager
-    def keeping(self, look: Callable[[], None]) -> Iterator[None]:
-        """Call `look` every half second while the block runs; none is under way when it is left."""
-        with self._watching:
-            self._look = look
+    def calling(self, tick: Callable[[], None]) -> Iterator[None]:
+        """Call `tick` regularly while the block runs; no call is in progress after it."""
+        with self._lock:
+            self._tick = tick
             if not self._alive:
-                threading.Thread(target=self._watch, name="keeper", daemon=True).start()
+                threading.Thread(target=self._run, name="lease", daemon=True).start()
                 self._alive = True
         try:
             yield
         finally:
-            with self._watching:
-                self._look = None
+            with self._lock:
+                self._tick = None
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         while True:
-            time.sleep(LOOK_SECONDS)
-            with self._watching:
-                self._alive = False  # for what comes after, should a look end in an error that nobody foresaw
-                if self._look is None:
+            time.sleep(TICK_SECONDS)
+            with self._lock:
+                self._alive = False  # stays so if `tick` raises: the next job then starts a new thread
+                if self._tick is None:
                     return
-                self._look()
+                self._tick()
                 self._alive = True

@@ -1,4 +1,4 @@
-"""Migrate the database that the settings name."""
+"""The command `python -m worker migrate`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCRIPTS = Path(__file__).parent.parent / "migrations"
 
 
 def run(settings: Settings) -> None:
-    """Bring the database to the newest schema; a second run finds nothing to do."""
+    """Migrate the database to the newest schema, if it is not there yet."""
     database = Database(settings.database_url)
     upgrade(database, SCRIPTS)
     database.dispose()

@@ -1,4 +1,4 @@
-"""The worker's processes: a Celery parent that wakes and minds, and prefork children that train one job at a time."""
+"""The worker's processes: a Celery parent that supervises, and prefork children that train one job at a time."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from backpropd.store.scheduling import rescue, workers
 from backpropd.store.sql.database import Database
 from worker import kernel_cache, tasks
 from worker.heartbeat_board import HeartbeatBoard
-from worker.process_identity import identity, lives
+from worker.process_identity import identity, may_run
 from worker.runner import Runner
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS = 0.25
-BURY_SECONDS = 1.0
+POLL_SECONDS = 0.25
+REAP_SECONDS = 1.0
 OPTIONS = (
     "--pool=prefork",
     "--without-gossip",
@@ -38,7 +38,7 @@ OPTIONS = (
 
 
 def run(settings: Settings) -> None:
-    """Train until SIGTERM; running jobs are checkpointed and handed back."""
+    """Train until SIGTERM; running jobs are then checkpointed and handed back."""
     kernel_cache.prepare(settings.data_dir)
     app = queue.make_app(settings)
     database = Database(settings.database_url)
@@ -46,77 +46,82 @@ def run(settings: Settings) -> None:
     name = identity(os.getpid())
     runner = Runner(name, settings, database, blobs, HeartbeatBoard(settings.workers))
     tasks.register(app, runner)
-    _mind(app, runner)
+    _connect_signals(app, runner)
     options = [*OPTIONS, f"--concurrency={settings.workers}", f"--hostname={name.replace('/', '-')}@%h"]
     app.worker_main(["worker", *options])
 
 
-def _mind(app: Celery, runner: Runner) -> None:
-    """Connect what must happen when the parent starts and stops, and when a child is born."""
-    told, parent, database = threading.Event(), os.getpid(), runner.database
+def _connect_signals(app: Celery, runner: Runner) -> None:
+    """Connect what happens when the parent starts and stops, and when a child starts."""
+    stopped, parent, database = threading.Event(), os.getpid(), runner.database
 
     @signals.worker_process_init.connect(weak=False)
-    def child_born(**_: Any) -> None:
-        database.engine.dispose(close=False)  # the parent's connections are not the child's to use
+    def child_started(**_: Any) -> None:
+        database.engine.dispose(close=False)  # the parent's connections must not be used by a child
         runner.name = identity(parent)
-        runner.board.enter(current_process().index)
+        runner.board.take_slot(current_process().index)
 
     @signals.worker_ready.connect(weak=False)
-    def ready(sender: Any, **_: Any) -> None:
-        # Celery hears of a child's death a moment before the child can be buried, and looks again after five seconds.
-        sender.hub.call_repeatedly(BURY_SECONDS, sender.pool.maintain_pool)
-        threading.Thread(target=_watch, args=(app, runner, told), name="watch", daemon=True).start()
-        for _place in range(runner.settings.workers):
-            queue.wake_up(app)  # look at once for what was queued while nobody was there
+    def parent_ready(sender: Any, **_: Any) -> None:
+        # Celery is told of a child's death a moment before it can be reaped, and tries again only after five seconds.
+        sender.hub.call_repeatedly(REAP_SECONDS, sender.pool.maintain_pool)
+        threading.Thread(target=_supervise, args=(app, runner, stopped), name="supervisor", daemon=True).start()
+        for _child in range(runner.settings.workers):
+            queue.wake_up(app)  # for jobs that were queued before
 
     @signals.worker_shutting_down.connect(weak=False)
-    def shutting_down(**_: Any) -> None:
+    def parent_stopping(**_: Any) -> None:
         runner.board.stop()
 
     @signals.worker_shutdown.connect(weak=False)
-    def shut_down(**_: Any) -> None:
-        told.set()
+    def parent_stopped(**_: Any) -> None:
+        stopped.set()
         try:
             with database.write() as session:
                 workers.remove(session, runner.name)
-        except errors.Unavailable as away:
-            log.warning("could not say goodbye: %s", away)
+        except errors.Unavailable as error:
+            log.warning("could not deregister this worker: %s", error)
 
 
-def _watch(app: Celery, runner: Runner, told: threading.Event) -> None:
-    """Say every heartbeat that this worker lives; end children that hang, and take up the jobs of those that died.
+def _supervise(app: Celery, runner: Runner, stopped: threading.Event) -> None:
+    """Send heartbeats, kill children that hang, and rescue the jobs of those that died, until `stopped`.
 
-    The parent forks anew whenever a child dies. No connection is open and no write under way at that moment: SQLite's
+    The parent forks whenever a child dies. At that moment no connection may be open and no write in progress: SQLite's
     must not be carried over a fork.
     """
-    quiet = threading.Lock()
-    os.register_at_fork(before=quiet.acquire, after_in_parent=quiet.release, after_in_child=quiet.release)
-    said_at, orphans = -math.inf, False
-    while not told.wait(WATCH_SECONDS):
-        orphans = runner.board.somebody_died() or orphans
-        for pid in runner.board.hung(runner.settings.lease_seconds):
-            log.error("the child %d gives no sign of life: it is killed", pid)
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if not orphans and time.monotonic() - said_at < runner.settings.heartbeat_seconds:
+    not_forking = threading.Lock()
+    release = not_forking.release
+    os.register_at_fork(before=not_forking.acquire, after_in_parent=release, after_in_child=release)
+    last_heartbeat, child_died = -math.inf, False
+    while not stopped.wait(POLL_SECONDS):
+        child_died = runner.board.child_died() or child_died
+        _kill_hung_children(runner)
+        if not child_died and time.monotonic() - last_heartbeat < runner.settings.heartbeat_seconds:
             continue
         try:
-            with quiet:
-                lost = _tell(runner)
-        except errors.Unavailable as away:
-            log.warning("could not tell that this worker lives: %s", away)
+            with not_forking:
+                lost = _send_heartbeat(runner)
+        except errors.Unavailable as error:
+            log.warning("could not send a heartbeat: %s", error)
             continue
-        said_at, orphans = time.monotonic(), False
+        last_heartbeat, child_died = time.monotonic(), False
         for job_id in lost:
             log.warning("%s lost its worker", job_id)
             queue.wake_up(app)
 
 
-def _tell(runner: Runner) -> list[str]:
-    """Say that this worker lives, and take up the jobs of its machine's dead. Gives their ids."""
+def _kill_hung_children(runner: Runner) -> None:
+    for pid in runner.board.hung(runner.settings.lease_seconds):
+        log.error("the child %d sends no heartbeat: it is killed", pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _send_heartbeat(runner: Runner) -> list[str]:
+    """Record that this worker is alive, and rescue the jobs of this machine's dead processes. Returns their ids."""
     try:
         with runner.database.write() as session:
             workers.record_heartbeat(session, runner.name, runner.settings.workers)
-            return rescue.rescue_dead(session, lives, runner.settings.max_losses)
+            return rescue.rescue_dead(session, may_run, runner.settings.max_losses)
     finally:
         runner.database.dispose()

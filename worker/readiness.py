@@ -1,4 +1,4 @@
-"""Whether jobs would be trained now, asked beside the database: for health checks, which have no key for the API."""
+"""Whether jobs would be trained now, checked without the API: for health checks, which have no API key."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from backpropd.store.sql.database import Database
 
 
 def check(settings: Settings) -> None:
-    """Raise `errors.Unavailable` unless the database and the broker answer and a worker was heard of lately."""
+    """Raise `errors.Unavailable` unless the database and the broker answer and a worker is alive."""
     database = Database(settings.database_url)
     try:
         with database.read() as session:
@@ -17,6 +17,6 @@ def check(settings: Settings) -> None:
     finally:
         database.dispose()
     if not count:
-        raise errors.Unavailable("no worker was heard of lately")
+        raise errors.Unavailable("no worker has sent a heartbeat lately")
     if not queue.ping(queue.make_app(settings, fail_fast=True)):
         raise errors.Unavailable("the broker does not answer")

@@ -1,4 +1,4 @@
-"""The reaper: every few seconds it takes up lost jobs, rings for unheard ones, and removes what nobody needs."""
+"""The reaper: requeues jobs of lost workers, sends lost wake-up messages again, and deletes what is not needed."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from backpropd.store import datasets
 from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import rescue
 from backpropd.store.sql.database import Database
-from worker.process_identity import lives
+from worker.process_identity import may_run
 
 log = logging.getLogger(__name__)
 
-ORPHAN_SECONDS = 1800.0  # far longer than any upload stays between its blob and its row
-TIDY_EVERY = 60  # sweeps
+ORPHAN_SECONDS = 1800.0  # far longer than an upload takes between its blob and its row
+CLEAN_UP_EVERY = 60  # runs
 FORGET_WORKERS_SECONDS = 3600.0
 
 
 def run(settings: Settings, *, once: bool = False) -> None:
-    """Sweep until SIGTERM or SIGINT. Two reapers at once do each other no harm."""
+    """Reap until SIGTERM or SIGINT. Several reapers may run at a time."""
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     database = Database(settings.database_url)
     blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
     app = queue.make_app(settings)
-    sweeps_done = 0
+    runs = 0
     while not stopped.is_set():
         try:
-            sweep(database, app, settings)
-            if sweeps_done % TIDY_EVERY == 0:
-                tidy(database, blobs, settings)
-        except errors.Unavailable as away:
-            log.warning("could not sweep: %s", away)
-        sweeps_done += 1
+            reap(database, app, settings)
+            if runs % CLEAN_UP_EVERY == 0:
+                clean_up(database, blobs, settings)
+        except errors.Unavailable as error:
+            log.warning("could not reap: %s", error)
+        runs += 1
         if once or stopped.wait(settings.sweep_seconds):
             return
 
 
-def sweep(database: Database, app: Celery, settings: Settings) -> None:
-    """Take up what was lost, then ring for jobs that wait although somebody could train them.
+def reap(database: Database, app: Celery, settings: Settings) -> None:
+    """Requeue the jobs of lost workers, then wake up an idle worker for each job that could be trained.
 
-    They do if nobody was told of them: the broker was away, or the process that should have rung is gone.
+    Such a job waits if its wake-up message was lost: the broker was unavailable, or the sender died.
     """
     with database.write() as session:
-        lost = rescue.rescue_dead(session, lives, settings.max_losses)
+        lost = rescue.rescue_dead(session, may_run, settings.max_losses)
         lost += rescue.rescue_expired(session, settings.lease_seconds, settings.max_losses)
     for job_id in lost:
         log.warning("%s lost its worker", job_id)
     with database.read() as session:
-        idle = rescue.count_startable(session, settings.lease_seconds)
-    for _place in range(idle):
+        startable = rescue.count_startable(session, settings.lease_seconds)
+    for _ in range(startable):
         if not queue.wake_up(app):
             break
 
 
-def tidy(database: Database, blobs: Blobs, settings: Settings) -> None:
-    """Forget old keys and workers, and delete blobs that no dataset names and workspaces that nobody uses."""
+def clean_up(database: Database, blobs: Blobs, settings: Settings) -> None:
+    """Delete old idempotency keys and workers, blobs without a dataset, and abandoned workspaces."""
     blobs.tidy_scratch(ORPHAN_SECONDS)
     with database.write() as session:
         rescue.delete_stale(session, settings.idempotency_seconds, FORGET_WORKERS_SECONDS)
@@ -73,4 +73,4 @@ def tidy(database: Database, blobs: Blobs, settings: Settings) -> None:
             continue
         with database.write() as session:
             if datasets.delete_blob(session, blobs, sha256):
-                log.info("deleted the blob %s, which no dataset names", sha256)
+                log.info("deleted the blob %s, which has no dataset", sha256)

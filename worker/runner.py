@@ -1,4 +1,4 @@
-"""One job on one worker: claim it, train it, write what comes, and end it."""
+"""Trains one job in one process: claims it, trains it, writes its epochs, and ends it."""
 
 from __future__ import annotations
 
@@ -25,41 +25,41 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Runner:
-    """What a worker process needs to train jobs: where they lie, and the board on which its parent sees it."""
+    """What a process needs to train jobs: its name, the stores, and the board on which its parent supervises it."""
 
     name: str
     settings: Settings
     database: Database
     blobs: Blobs
     board: HeartbeatBoard = field(default_factory=lambda: HeartbeatBoard(1))
-    keeper: LeaseThread = field(default_factory=LeaseThread)
+    thread: LeaseThread = field(default_factory=LeaseThread)
     _next: Lease | None = field(default=None, init=False)
 
     def run_one(self) -> bool:
-        """Claim the best queued job and see it to an end, or hand it back. False when there was none to claim.
+        """Claim the best queued job and train it to its end, or hand it back. False if there was none.
 
-        A job that succeeds takes the next one along in its last transaction: one commit for both.
+        The last transaction of a job that succeeds also claims the next one: one commit for both.
         """
         lease, self._next = self._next, None
         since = time.monotonic()
-        if lease is None and (claimant := self._claimant()):
+        if lease is None and (options := self._claim_options()):
             with self.database.write() as session:
-                lease = self._lease(claims.claim_next(session, claimant), since)
+                lease = self._lease(claims.claim_next(session, options), since)
         if lease is None:
             return False
         claim = lease.claim
-        with bound_contextvars(job_id=claim.job_id, tenant=claim.tenant), lease.kept(self.keeper):
+        with bound_contextvars(job_id=claim.job_id, tenant=claim.tenant), lease.renewed_by(self.thread):
             log.info("%s claimed (attempt %d)", claim.job_id, claim.attempt)
             try:
                 status = self._run(claim, lease)
-            except errors.LeaseLost as lost:
-                log.warning("%s dropped: %s", claim.job_id, lost)
+            except errors.LeaseLost as error:
+                log.warning("%s dropped: %s", claim.job_id, error)
             else:
                 log.info("%s %s", claim.job_id, status)
         return True
 
-    def _claimant(self) -> claims.ClaimOptions | None:
-        if self.board.stopping():
+    def _claim_options(self) -> claims.ClaimOptions | None:
+        if self.board.is_stopping():
             return None
         return claims.ClaimOptions(self.name, self.settings.lease_seconds, self.settings.max_running_jobs_per_tenant)
 
@@ -67,6 +67,7 @@ class Runner:
         return Lease(claim, since, self.database, self.settings, self.board) if claim else None
 
     def _run(self, claim: Claim, lease: Lease) -> str:
+        """Train, and end the job `failed` after an error. Returns its status."""
         try:
             return self._train(claim, lease)
         except (errors.LeaseLost, errors.Unavailable) as error:
@@ -77,38 +78,38 @@ class Runner:
             code = "out_of_memory"
             detail = "the worker ran out of memory: try a smaller network or fewer rows"
         except Exception as error:
-            log.exception("%s failed in a way nobody foresaw", claim.job_id)
-            code, detail = "internal_error", f"the worker met an error of its own: {error!r}"
+            log.exception("%s failed with an unexpected error", claim.job_id)
+            code, detail = "internal_error", f"the worker failed with an unexpected error: {error!r}"
         return lease.write(lambda session: job_endings.fail(session, claim, code, detail))
 
     def _train(self, claim: Claim, lease: Lease) -> str:
-        if self.board.stopping():  # it was taken along just before
-            lease.hear("hand_back")
-            return lease.write(lease.carry_out)
-        run = self._run_of(claim, lease)
+        if self.board.is_stopping():  # the job was claimed with the end of the one before
+            lease.stop("hand_back")
+            return lease.write(lease.apply_request)
+        run = self._prepare(claim, lease)
         if (max_seconds := run.spec.training.max_seconds) is not None:
-            lease.end_within(max_seconds)
-        journal = EpochWriter(lease, run, self.settings)
+            lease.limit(max_seconds)
+        writer = EpochWriter(lease, run, self.settings)
         try:
             for chunk in run.epoch_chunks():
-                journal.add(chunk)
+                writer.add(chunk)
                 if lease.request:
                     break
             if run.stop_reason is not None and lease.request not in ("cancel", "pause", "lost"):
                 model, since = run.model(), time.monotonic()
-                status, then = journal.succeed(run.stop_reason, model, self._claimant())
-                self._next = self._lease(then, since)
+                status, next_claim = writer.succeed(run.stop_reason, model, self._claim_options())
+                self._next = self._lease(next_claim, since)
                 return status
-        except job_endings.StopRequested as asked:
-            lease.hear(asked.request)
+        except job_endings.StopRequested as stop:
+            lease.stop(stop.request)
         except errors.BackpropdError:
-            journal.flush()  # what was learned before an error is kept, too
+            writer.flush()  # the epochs before the error are stored
             raise
         lease.check()
-        return journal.close(lease.carry_out, checkpoint=lease.request != "cancel")
+        return writer.close(lease.apply_request, checkpoint=lease.request != "cancel")
 
-    def _run_of(self, claim: Claim, lease: Lease) -> learn.Run:
-        """The run, its tables read."""
+    def _prepare(self, claim: Claim, lease: Lease) -> learn.Run:
+        """The job's run, with its tables in memory."""
         start = claims.ResumePoint()
         if claim.checkpointed or claim.warm_start_model_id:
             start = lease.read(lambda session: claims.resume_point(session, claim))
@@ -116,8 +117,8 @@ class Runner:
             path = files.enter_context(self.blobs.local_path(claim.dataset_sha256))
             validation = None
             if table := claim.validation:
-                other = files.enter_context(self.blobs.local_path(table.sha256))
-                validation = learn.Source.from_json(table.columns, other)
+                validation_path = files.enter_context(self.blobs.local_path(table.sha256))
+                validation = learn.Source.from_json(table.columns, validation_path)
             return learn.Run(
                 learn.spec_from_json(claim.spec),
                 learn.Source.from_json(claim.columns, path),

@@ -1,4 +1,4 @@
-"""The one Celery task: train queued jobs until none is left."""
+"""The one Celery task: train queued jobs until there is none."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from worker.runner import Runner
 
 log = logging.getLogger(__name__)
 
-AWAY_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 def register(app: Celery, runner: Runner) -> None:
-    """Give the app its task. A wake-up that finds nothing to do costs one empty claim."""
+    """Register the task. A wake-up message without a queued job costs one empty claim."""
 
     @app.task(name=TASK)
     def run_next() -> None:
-        train_until_none_is_left(runner)
+        train_until_queue_is_empty(runner)
 
 
-def train_until_none_is_left(runner: Runner) -> None:
-    """Claim and train, one job after the other; while the database is away, wait for it rather than lose the news."""
+def train_until_queue_is_empty(runner: Runner) -> None:
+    """Claim and train job after job; while the database is unavailable, wait: the wake-up message is used up."""
     more = True
-    while more:  # of a process that stops the runner claims no more, but hands back what it has
+    while more:  # in a stopping process, the runner only hands back the job it has
         try:
             more = runner.run_one()
-        except Unavailable as away:
-            log.warning("cannot claim: %s", away)
-            time.sleep(AWAY_SECONDS)
+        except Unavailable as error:
+            log.warning("cannot claim a job: %s", error)
+            time.sleep(RETRY_SECONDS)

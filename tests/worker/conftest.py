@@ -1,4 +1,4 @@
-"""A worker's world: a real, migrated SQLite, real blobs, iris in both, and jobs on it."""
+"""A migrated SQLite database and blobs with the iris dataset, and jobs on it."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from worker import lease_thread
 from worker.runner import Runner
 
 TENANT = "local"
-PATIENCE = 60.0
+TIMEOUT = 60.0  # seconds
 ENDLESS = 5_000_000  # epochs: hours
-LONG = 15_000  # epochs: a second or more, so that there is time to come between
+LONG = 15_000  # epochs: at least a second, enough time to interrupt
 
 
-class Shop:
-    """The database and the blobs that workers share, with a table in them; and what a test wants to see of them."""
+class Stores:
+    """The database and the blobs that workers share, with a dataset; and queries for tests."""
 
     def __init__(self, folder: Path) -> None:
-        nowhere = f"redis+socket://{folder}/no-redis.sock"
+        no_broker = f"redis+socket://{folder}/no-redis.sock"
         self.settings = Settings(
-            data_dir=folder, broker_url=nowhere, flush_seconds=0.02, checkpoint_seconds=0.05
+            data_dir=folder, broker_url=no_broker, flush_seconds=0.02, checkpoint_seconds=0.05
         ).with_defaults()
         migrate(self.settings)
         self.database = Database(self.settings.database_url)
@@ -77,8 +77,8 @@ class Shop:
 
     def runner(self, name: str = "first", **changes: Any) -> Runner:
         """A worker's runner."""
-        parts = {"settings": self.settings, "database": self.database, "blobs": self.blobs}
-        return Runner(name, **{**parts, **changes})
+        arguments = {"settings": self.settings, "database": self.database, "blobs": self.blobs}
+        return Runner(name, **{**arguments, **changes})
 
     def job(self, job_id: str) -> Job:
         with self.database.read() as session:
@@ -90,62 +90,62 @@ class Shop:
             return [each.status for each in jobs.transitions(session, [job])[job.number]]
 
     def reasons(self, job_id: str) -> list[str]:
-        """Why it took each of its statuses."""
+        """The reason of each of its transitions."""
         with self.database.read() as session:
             job = jobs.get(session, TENANT, job_id)
             return [each.reason for each in jobs.transitions(session, [job])[job.number]]
 
     def curve(self, job_id: str) -> list[tuple[Any, ...]]:
-        """All that the epochs say, but how long they took."""
+        """The stored epochs without their times."""
         with self.database.read() as session:
             rows = epochs.after(session, jobs.get(session, TENANT, job_id).number, 0, ENDLESS)
             names = ("epoch", "loss", "validation_loss", "metrics", "gradient_norm", "learning_rate")
             return [tuple(getattr(row, name) for name in names) for row in rows]
 
-    def sha256_of_the_model(self, job_id: str) -> str:
+    def model_sha256(self, job_id: str) -> str:
         with self.database.read() as session:
             return models.get(session, TENANT, self.job(job_id).model_id or "").sha256
 
-    def checkpointed(self, job_id: str) -> int | None:
-        """The epoch of the job's checkpoint, if it has one."""
+    def checkpoint_epoch(self, job_id: str) -> int | None:
+        """The epoch of the job's checkpoint, or None."""
         with self.database.read() as session:
             found = session.get(Checkpoint, jobs.get(session, TENANT, job_id).number)
             return None if found is None else found.epoch
 
     @contextmanager
     def training(self, runner: Runner, job_id: str) -> Iterator[None]:
-        """The runner at work in a thread; the block begins when the job's epochs come in."""
+        """Run the runner in a thread; the block begins when the job has epochs."""
         thread = threading.Thread(target=runner.run_one)
         thread.start()
         wait_until(lambda: self.job(job_id).epoch > 0 or not thread.is_alive())
         yield
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait until it is so, with patience."""
-    until = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < until, "it does not come to pass"
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds; fail after `TIMEOUT`."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not become true"
         time.sleep(0.01)
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    """A shop of its own, whose workers hear at once what is asked of their job, however fast they train."""
-    monkeypatch.setattr(lease_thread, "LOOK_SECONDS", 0.02)
-    made = Shop(tmp_path)
-    yield made
-    made.database.dispose()
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
+    """New stores, whose workers check for stop requests often."""
+    monkeypatch.setattr(lease_thread, "TICK_SECONDS", 0.02)
+    stores = Stores(tmp_path)
+    yield stores
+    stores.database.dispose()
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[tuple[Any, ...]], str]:
-    """The curve and the model's sha256 of the long job, when nothing comes between."""
-    shop = Shop(tmp_path_factory.mktemp("undisturbed"))
-    job_id = shop.post(epochs=LONG)
-    assert shop.runner().run_one()
-    found = shop.curve(job_id), shop.sha256_of_the_model(job_id)
-    shop.database.dispose()
-    return found
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[tuple[Any, ...]], str]:
+    """The curve and the model's sha256 of the long job without interruption."""
+    stores = Stores(tmp_path_factory.mktemp("uninterrupted"))
+    job_id = stores.post(epochs=LONG)
+    assert stores.runner().run_one()
+    result = stores.curve(job_id), stores.model_sha256(job_id)
+    stores.database.dispose()
+    return result
