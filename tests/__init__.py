@@ -1,6 +1,6 @@
-"""The tests: they mirror the packages; `servers.py` starts a real Redis and a real PostgreSQL.
+"""The tests mirror the packages; `servers.py` starts a real Redis and a real PostgreSQL.
 
-Several run at a time, where BLAS's threads would wait for each other: they are told so before NumPy loads.
+Tests run in parallel processes, so BLAS gets one thread, before NumPy is imported.
 """
 
 from backpropd import blas

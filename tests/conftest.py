@@ -1,4 +1,4 @@
-"""What every test may ask for: a real PostgreSQL and a real Redis, started once, and machine code that is kept."""
+"""Fixtures for all tests: a real PostgreSQL and a real Redis, and the cache of compiled kernels."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ SERVERS = {"postgres", "broker_url"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what meets a real server: the fast tests go without."""
+    """Mark the tests that use a real server, which `make test-fast` leaves out."""
     for item in items:
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-        on_postgresql = any(isinstance(each, str) and each == "postgresql" for each in parameters)
+        on_postgresql = any(isinstance(value, str) and value == "postgresql" for value in parameters)
         if on_postgresql or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("acceptance")
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server; `fresh_database` makes an empty database on it."""
+    """A PostgreSQL server's URL, for `fresh_database`."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis-compatible server's URL, as Celery takes it."""
+    """Celery's URL of a Redis-compatible server."""
     with running_redis(tmp_path_factory.mktemp("redis")) as url:
         yield url

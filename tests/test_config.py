@@ -1,4 +1,4 @@
-"""Settings come from the environment, or from files that only some may read."""
+"""Settings are read from the environment or from secret files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backpropd.config import from_environment
 from backpropd.errors import Misconfigured
 
 
-def test_a_secret_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "backpropd_database_url").write_text("postgresql+psycopg://us:secret@db/ours\n")
     monkeypatch.setenv("BACKPROPD_SECRETS_DIR", str(tmp_path))
     assert from_environment().database_url == "postgresql+psycopg://us:secret@db/ours"
@@ -21,21 +21,21 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "value"), [("MODE", "open"), ("MODE", ""), ("PORT", "eighty"), ("LOG_FORMAT", "xml"), ("MAX_ROWS", "0")]
 )
-def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_invalid_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"BACKPROPD_{name}", value)
     with pytest.raises(Misconfigured, match=f"BACKPROPD_{name}: "):
         from_environment()
 
 
-def test_what_one_key_may_do_at_a_time_is_all_for_one_user_and_a_part_for_each_of_many(
+def test_a_key_has_the_whole_capacity_in_the_mode_local_and_a_share_in_the_mode_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    alone = from_environment()
+    local = from_environment()
     monkeypatch.setenv("BACKPROPD_MODE", "keys")
-    one_of_many = from_environment()
-    assert alone.max_event_streams_per_key == alone.max_event_streams > one_of_many.max_event_streams_per_key
-    assert alone.max_bodies_per_key == alone.max_bodies > one_of_many.max_bodies_per_key
-    assert alone.max_looks_per_key == alone.max_looks > one_of_many.max_looks_per_key >= 1
-    assert alone.max_requests_per_minute > one_of_many.max_requests_per_minute > 1000
+    keys = from_environment()
+    assert local.max_event_streams_per_key == local.max_event_streams > keys.max_event_streams_per_key
+    assert local.max_bodies_per_key == local.max_bodies > keys.max_bodies_per_key
+    assert local.max_looks_per_key == local.max_looks > keys.max_looks_per_key >= 1
+    assert local.max_requests_per_minute > keys.max_requests_per_minute > 1000
     monkeypatch.setenv("BACKPROPD_MAX_REQUESTS_PER_MINUTE", "7")
     assert from_environment().max_requests_per_minute == 7

@@ -1,4 +1,4 @@
-"""Log lines: for people or as JSON, and of an error its place alone."""
+"""Log lines as text or JSON, with tracebacks but without messages of errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ set_up(Settings(log_format="%s"))
 log = logging.getLogger("some.where")
 with bound_contextvars(job_id="job_1", tenant="us"):
     log.info("%%s claimed", "job_1", extra={"attempt": 2})
-row = "".join(["secret", " ", "row"])  # not as it stands here: of what fails the log shows the line of code
+row = "".join(["secret", " ", "row"])  # assembled, since the traceback shows this line of code
 try:
     try:
         int(row)
@@ -29,27 +29,27 @@ except RuntimeError:
 """
 
 
-def lines(form: str) -> list[str]:
-    done = subprocess.run([sys.executable, "-c", PROGRAM % form], capture_output=True, text=True, check=True)
+def log_lines(log_format: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", PROGRAM % log_format], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     return done.stderr.splitlines()
 
 
-def test_lines_are_json_for_machines() -> None:
-    first, second = map(json.loads, lines("json"))
+def test_lines_are_json() -> None:
+    first, second = map(json.loads, log_lines("json"))
     assert first["event"] == "job_1 claimed"
     assert (first["level"], first["logger"], first["attempt"]) == ("info", "some.where", 2)
     assert (first["job_id"], first["tenant"]) == ("job_1", "us")
     assert "job_id" not in second
 
 
-def test_lines_are_words_for_people() -> None:
-    assert lines("people")[0] == "INFO some.where: job_1 claimed, attempt=2, job_id=job_1, tenant=us"
+def test_lines_are_text() -> None:
+    assert log_lines("people")[0] == "INFO some.where: job_1 claimed, attempt=2, job_id=job_1, tenant=us"
 
 
-@pytest.mark.parametrize("form", ["json", "people"])
-def test_of_an_error_the_log_has_its_place_and_what_it_came_from_and_not_what_was_read(form: str) -> None:
-    text = "\n".join(lines(form)[1:])
+@pytest.mark.parametrize("log_format", ["json", "people"])
+def test_an_error_is_logged_with_its_traceback_and_cause_and_without_messages(log_format: str) -> None:
+    text = "\n".join(log_lines(log_format)[1:])
     assert "it failed" in text
     assert "builtins.RuntimeError" in text
     assert "builtins.ValueError" in text

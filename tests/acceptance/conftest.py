@@ -1,4 +1,4 @@
-"""The whole stack, started as a user starts it, for tests that drive it by HTTP."""
+"""The whole stack, started as by a user, for tests over HTTP."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from embedded.demo import stack
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the stack keeps its data, in `data`."""
+    """The folder of the stack, with its data in `data`."""
     return tmp_path_factory.mktemp("stack")
 
 
 @pytest.fixture(scope="session")
 def url(folder: Path) -> Iterator[str]:
-    """The address of a running stack, with leases short enough to watch one run out."""
-    short = {"HEARTBEAT_SECONDS": "1", "LEASE_SECONDS": "8", "FENCE_SECONDS": "6", "SWEEP_SECONDS": "0.5"}
-    settings = {f"BACKPROPD_{name}": value for name, value in short.items()} | {"BACKPROPD_CHECKPOINT_SECONDS": "0.5"}
+    """The URL of a running stack, with leases short enough to watch one expire."""
+    short_leases = {"HEARTBEAT_SECONDS": "1", "LEASE_SECONDS": "8", "FENCE_SECONDS": "6", "SWEEP_SECONDS": "0.5"}
+    settings = {f"BACKPROPD_{name}": value for name, value in short_leases.items()} | {
+        "BACKPROPD_CHECKPOINT_SECONDS": "0.5"
+    }
     with stack(folder, settings) as address:
         yield address
 

@@ -1,4 +1,4 @@
-"""The API's own server, met by clients that want to do harm: the others are answered all the while."""
+"""The API's server against hostile clients: other clients are still answered."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from worker.migrate import run as migrate
 
 pytestmark = pytest.mark.acceptance
 
-A_CARD = "4111111111111111"  # a number that no log may hold
-FEW = {
+CARD_NUMBER = "4111111111111111"  # must not appear in logs
+LOW_LIMITS = {
     "THREADS": "12",
     "MAX_BODIES": "6",
     "MAX_BODIES_PER_KEY": "3",
@@ -39,7 +39,7 @@ CSV = b"Content-Type: text/csv\r\n"
 
 @dataclass
 class Server:
-    """A running API in the mode `keys`, its log, and two keys of two tenants."""
+    """A running API in the mode `keys`, its log, and the API keys of two tenants."""
 
     port: int
     log: Running
@@ -51,31 +51,31 @@ class Server:
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=10)
 
     @contextmanager
-    def sends(self, raw: bytes) -> Iterator[socket.socket]:
-        """A connection on which this was sent."""
+    def send(self, raw: bytes) -> Iterator[socket.socket]:
+        """A connection on which these bytes were sent."""
         with closing(socket.create_connection(("127.0.0.1", self.port), timeout=10)) as connection:
             connection.sendall(raw)
             yield connection
 
     def post(self, *headers: bytes, body: bytes = b"", path: bytes = b"/v1/datasets") -> bytes:
-        """The bytes of a request with the first key."""
+        """The bytes of a POST with the first key."""
         own = [b"Host: localhost\r\n", b"Authorization: Bearer %s\r\n" % self.key.encode(), *headers]
         return b"POST %s HTTP/1.1\r\n%s\r\n%s" % (path, b"".join(own), body)
 
     def answer(self, raw: bytes) -> bytes:
-        """All that comes back until the server closes, or stays silent."""
-        got = b""
-        with self.sends(raw) as connection:
+        """The response, until the server closes the connection or is silent for a second."""
+        received = b""
+        with self.send(raw) as connection:
             try:
                 while chunk := connection.recv(65536):
-                    got += chunk
+                    received += chunk
                     connection.settimeout(1)
             except (TimeoutError, ConnectionResetError):
                 pass
-        return got
+        return received
 
 
-def somebody_listens(port: int) -> bool:
+def is_listening(port: int) -> bool:
     with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
         return True
     return False
@@ -91,17 +91,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         texts = [keys.create(session, tenant, None, ["write"], None)[1] for tenant in ("us", "them")]
     database.dispose()
     own = {"BACKPROPD_MODE": "keys", "BACKPROPD_PORT": str(port), "BACKPROPD_DATA_DIR": str(folder)}
-    environment = {**os.environ, **own, **{f"BACKPROPD_{name}": value for name, value in FEW.items()}}
+    environment = {**os.environ, **own, **{f"BACKPROPD_{name}": value for name, value in LOW_LIMITS.items()}}
     command = [sys.executable, "-m", "service"]
     with running(command, Path(__file__).parents[2], environment) as log:
-        eventually(lambda: somebody_listens(port))
+        eventually(lambda: is_listening(port))
         yield Server(port, log, *texts)
         assert log.stop() == 0
 
 
 @pytest.fixture(autouse=True)
-def still_there(server: Server) -> Iterator[None]:
-    """Whatever was sent, the next one is served."""
+def still_serving(server: Server) -> Iterator[None]:
+    """After each test, the other tenant is served."""
     yield
     with server.http(server.other) as http:
         assert http.get("/healthz").status_code == 200
@@ -128,7 +128,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
         (CHUNKED + b"Content-Length: 5\r\n", b"0\r\n\r\n"),
     ],
 )
-def test_what_two_servers_could_read_differently_is_refused_and_the_connection_ends(
+def test_ambiguous_requests_are_rejected_and_the_connection_is_closed(
     server: Server, headers: bytes, body: bytes
 ) -> None:
     smuggled = b"GET /v1/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -147,25 +147,25 @@ def test_what_two_servers_could_read_differently_is_refused_and_the_connection_e
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b""),
     ],
 )
-def test_what_is_absurdly_long_or_no_request_is_refused(server: Server, raw: bytes, status: bytes) -> None:
+def test_oversized_and_malformed_requests_are_rejected(server: Server, raw: bytes, status: bytes) -> None:
     assert server.answer(raw).removeprefix(b"HTTP/1.1 ").startswith(status)
 
 
-def test_who_has_no_key_is_told_before_any_of_the_body_is_read(server: Server) -> None:
+def test_a_missing_key_is_rejected_before_the_body_is_read(server: Server) -> None:
     raw = b"POST /v1/datasets HTTP/1.1\r\nHost: localhost\r\n" + CSV + b"Content-Length: 1000000000\r\n\r\na,b\n"
     answer = server.answer(raw)
     assert answer.startswith(b"HTTP/1.1 401 ")
     assert b"granian" not in answer.lower()
 
 
-def test_a_crowd_of_slow_clients_holds_up_nobody_else(server: Server) -> None:
+def test_many_slow_clients_do_not_block_another_tenant(server: Server) -> None:
     slow = server.post(CSV, b"Content-Length: 100000\r\n", body=b"a,b\n")
-    with ExitStack() as crowd:
+    with ExitStack() as connections:
         for _ in range(30):
-            crowd.enter_context(server.sends(slow))
+            connections.enter_context(server.send(slow))
         for _ in range(100):
-            crowd.enter_context(server.sends(b"GET /v1/jobs HTTP/1.1\r\nHost: local"))
-        last = crowd.enter_context(server.sends(slow))
+            connections.enter_context(server.send(b"GET /v1/jobs HTTP/1.1\r\nHost: local"))
+        last = connections.enter_context(server.send(slow))
         assert last.recv(100).startswith(b"HTTP/1.1 429 ")
         with server.http(server.other) as http:
             for _ in range(5):
@@ -176,18 +176,18 @@ def test_a_crowd_of_slow_clients_holds_up_nobody_else(server: Server) -> None:
 
 
 def upload(server: Server) -> int:
-    """The status that a body gets which has to be waited for."""
+    """The status of an upload whose body is received in chunks."""
     with server.http(server.key) as http:
         content = iter([b"a,b\n", b"1,2\n"])
         return http.post("/v1/datasets", content=content, headers={"Content-Type": "text/csv"}).status_code
 
 
 def read_answer(connection: socket.socket) -> bytes:
-    """All that comes until the server closes the connection, which it must."""
-    got = b""
+    """The response, until the server closes the connection."""
+    received = b""
     while chunk := connection.recv(65536):
-        got += chunk
-    return got
+        received += chunk
+    return received
 
 
 FORM = b"Content-Type: multipart/form-data; boundary=edge\r\n"
@@ -201,23 +201,25 @@ FORM_BEGINS = b'--edge\r\nContent-Disposition: form-data; name="file"; filename=
         (JSON + b"Content-Length: 100000\r\n", b""),
         (FORM + b"Content-Length: 1000\r\n", FORM_BEGINS),
         (CSV + CHUNKED, b"4\r\na,b\n\r\n"),
-        (CSV + CHUNKED, b"4;x="),  # what a chunk may have beside it is never a body
+        (CSV + CHUNKED, b"4;x="),  # a chunk extension is not a body
     ],
 )
-def test_a_body_that_does_not_come_gives_its_place_back_while_its_client_stays(
+def test_a_stalled_body_frees_its_slot_while_its_client_stays_connected(
     server: Server, headers: bytes, begins: bytes
 ) -> None:
-    with ExitStack() as crowd:
-        silent = [crowd.enter_context(server.sends(server.post(headers, body=begins))) for _ in range(3)]
+    with ExitStack() as connections:
+        silent = [connections.enter_context(server.send(server.post(headers, body=begins))) for _ in range(3)]
         with server.http(server.key) as http:
             eventually(lambda: upload(server) == 429)
-            assert http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201  # what is here needs no place
+            assert (
+                http.post("/v1/datasets", json={"sample": "iris"}).status_code == 201
+            )  # a body that has arrived needs no slot
             for connection in silent:
-                assert_given_up(connection)
+                assert_timed_out(connection)
             assert upload(server) == 201
 
 
-def assert_given_up(connection: socket.socket) -> None:
+def assert_timed_out(connection: socket.socket) -> None:
     answer = read_answer(connection)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"application/problem+json" in answer
@@ -225,54 +227,56 @@ def assert_given_up(connection: socket.socket) -> None:
     assert b'"code":"request_timeout"' in answer
 
 
-def test_small_bodies_that_do_not_come_take_no_place_however_many(server: Server) -> None:
-    with ExitStack() as crowd:
-        silent = [crowd.enter_context(server.sends(server.post(JSON, b"Content-Length: 1000\r\n"))) for _ in range(30)]
+def test_stalled_small_bodies_take_no_slots(server: Server) -> None:
+    with ExitStack() as connections:
+        silent = [
+            connections.enter_context(server.send(server.post(JSON, b"Content-Length: 1000\r\n"))) for _ in range(30)
+        ]
         with server.http(server.key) as http:
             assert {http.post("/v1/datasets", json={"sample": "iris"}).status_code for _ in range(5)} == {201}
         for connection in silent:
-            assert_given_up(connection)
+            assert_timed_out(connection)
 
 
-def test_a_body_that_trickles_is_given_up_and_one_that_is_only_slow_is_taken(server: Server) -> None:
-    trickling = server.sends(server.post(CSV, b"Content-Length: 100000\r\n", body=b"a,b\n"))
+def test_a_body_that_trickles_times_out_and_one_that_is_slow_is_accepted(server: Server) -> None:
+    trickling = server.send(server.post(CSV, b"Content-Length: 100000\r\n", body=b"a,b\n"))
     lines = [b"%d,2\n" % number * 150 for number in range(10)]
     length = b"Content-Length: %d\r\n" % (4 + sum(map(len, lines)))
-    with trickling as trickle, server.sends(server.post(CSV, length, body=b"a,b\n")) as slow:
+    with trickling as trickle, server.send(server.post(CSV, length, body=b"a,b\n")) as slow:
         for line in lines:  # five seconds of 1200 bytes each
             time.sleep(0.5)
             slow.sendall(line)
             with suppress(OSError):
                 trickle.sendall(b"1")
         assert slow.recv(100).startswith(b"HTTP/1.1 201 ")
-        with suppress(ConnectionResetError):  # a byte came after the answer
+        with suppress(ConnectionResetError):  # the client sent a byte after the response
             assert trickle.recv(100).startswith(b"HTTP/1.1 408 ")
     eventually(lambda: any('"status": 408' in line for line in list(server.log.lines)))
 
 
-def test_an_upload_without_a_length_that_breaks_off_is_not_taken_for_what_came(server: Server) -> None:
+def test_a_chunked_upload_that_breaks_off_creates_no_dataset(server: Server) -> None:
     with server.http(server.key) as http:
         before = len(http.get("/v1/datasets?limit=100").json()["data"])
-        refused = sum('"status": 400' in line for line in list(server.log.lines))
-        with server.sends(server.post(CSV, CHUNKED, body=b"8\r\na,b\n1,2\n\r\n")):
+        rejected = sum('"status": 400' in line for line in list(server.log.lines))
+        with server.send(server.post(CSV, CHUNKED, body=b"8\r\na,b\n1,2\n\r\n")):
             pass
-        eventually(lambda: sum('"status": 400' in line for line in list(server.log.lines)) > refused)
+        eventually(lambda: sum('"status": 400' in line for line in list(server.log.lines)) > rejected)
         assert len(http.get("/v1/datasets?limit=100").json()["data"]) == before
 
 
-def test_a_stream_whose_client_does_not_read_is_not_heaped_up_in_memory(tmp_path: Path) -> None:
+def test_a_response_that_its_client_does_not_read_is_not_buffered(tmp_path: Path) -> None:
     app = tmp_path / "endless.py"
     app.write_text(ENDLESS)
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "PORT": str(port)}
     with running([sys.executable, str(app)], tmp_path, environment) as log:
-        eventually(lambda: somebody_listens(port))
+        eventually(lambda: is_listening(port))
         with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             connection.recv(10)
             time.sleep(1)
-        taken = log.wait_for("chunks were taken").split()[0]
-        assert int(taken) < 1000
+        sent = log.wait_for("chunks were sent").split()[0]
+        assert int(sent) < 1000
         log.stop()
 
 
@@ -285,12 +289,12 @@ from service.server.wsgi_bridge import WsgiBridge
 
 def app(environ, start):
     def chunks():
-        taken = 0
+        sent = 0
         try:
-            for taken in range(10_000):
+            for sent in range(10_000):
                 yield b"x" * 100_000
         finally:
-            print(taken, "chunks were taken", flush=True)
+            print(sent, "chunks were sent", flush=True)
     start("200 OK", [("Content-Type", "text/plain")])
     return chunks()
 
@@ -300,22 +304,22 @@ if __name__ == "__main__":
 """
 
 
-def test_what_a_client_left_half_way_is_not_kept(server: Server) -> None:
+def test_an_incomplete_upload_creates_no_dataset(server: Server) -> None:
     with server.http(server.key) as http:
         before = len(http.get("/v1/datasets?limit=100").json()["data"])
-        with server.sends(server.post(CSV, b"Content-Length: 1000\r\n", body=b"a,b\n1,2\n")):
+        with server.send(server.post(CSV, b"Content-Length: 1000\r\n", body=b"a,b\n1,2\n")):
             pass
-        with server.sends(server.post(JSON, b"Content-Length: 1000\r\n", body=b'{"sample": "iris"}')):
+        with server.send(server.post(JSON, b"Content-Length: 1000\r\n", body=b'{"sample": "iris"}')):
             pass
         eventually(lambda: sum('"status": 400' in line for line in list(server.log.lines)) >= 2)
         assert len(http.get("/v1/datasets?limit=100").json()["data"]) == before
 
 
-def test_the_log_tells_of_each_request_and_holds_no_key_and_no_row(server: Server) -> None:
+def test_the_log_has_each_request_and_no_key_and_no_row(server: Server) -> None:
     with server.http(server.key) as http:
-        broken = f"a,b\n{A_CARD},2\n{A_CARD},3,4\n"
+        broken = f"a,b\n{CARD_NUMBER},2\n{CARD_NUMBER},3,4\n"
         assert http.post("/v1/datasets", content=broken, headers={"Content-Type": "text/csv"}).status_code == 422
-        http.get(f"/v1/datasets?cursor={A_CARD}", headers={"X-Request-ID": "mine"})
+        http.get(f"/v1/datasets?cursor={CARD_NUMBER}", headers={"X-Request-ID": "mine"})
         http.get("/v1/jobs", headers={"Authorization": f"Bearer {server.key}x"})
     eventually(lambda: '"mine"' in server.log.output)
     lines = [json.loads(line) for line in list(server.log.lines)]
@@ -323,4 +327,4 @@ def test_the_log_tells_of_each_request_and_holds_no_key_and_no_row(server: Serve
     mine = next(line for line in lines if line.get("request_id") == "mine")
     assert (mine["tenant"], mine["route"], mine["status"]) == ("us", "/v1/datasets", 422)
     secrets = [key.rpartition("_")[2] for key in (server.key, server.other)]
-    assert not [secret for secret in (*secrets, A_CARD) if secret in server.log.output]
+    assert not [secret for secret in (*secrets, CARD_NUMBER) if secret in server.log.output]

@@ -1,4 +1,4 @@
-"""The whole stack where everybody needs a key: it starts without one, and serves those who have one."""
+"""The whole stack in the mode `keys`: it starts without a key, and serves clients with one."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ pytestmark = pytest.mark.acceptance
 
 
 def make_key(folder: Path, tenant: str, scopes: str) -> str:
-    """A key, as an operator makes one beside the database."""
+    """Create a key with the admin command."""
     command = [sys.executable, "-m", "service", "keys", "create", "--tenant", tenant, "--scopes", scopes]
     environment = {**os.environ, "BACKPROPD_DATA_DIR": str(folder / "data")}
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_two_tenants_train_side_by_side_and_nobody_without_a_key(tmp_path: Path) -> None:
+def test_two_tenants_train_at_the_same_time_and_no_client_without_a_key(tmp_path: Path) -> None:
     with stack(tmp_path, {"BACKPROPD_MODE": "keys", "BACKPROPD_WORKERS": "1"}) as url:
         jobs = {}
         for tenant in ("us", "them"):
             with Client(url, make_key(tmp_path, tenant, "write")) as client:
                 job = client.jobs.create(client.datasets.sample("iris")["id"], "species", training={"epochs": 5})
                 jobs[tenant] = client.jobs.wait(job["id"])["id"]
-        with Client(url) as stranger, pytest.raises(ServiceError) as raised:
-            stranger.jobs.get(jobs["us"])
+        with Client(url) as keyless, pytest.raises(ServiceError) as raised:
+            keyless.jobs.get(jobs["us"])
         assert raised.value.status == 401
         with Client(url, make_key(tmp_path, "us", "read")) as reader:
             assert reader.jobs.get(jobs["us"])["status"] == "succeeded"

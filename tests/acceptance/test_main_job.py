@@ -19,45 +19,45 @@ SAMPLES = Path(__file__).parent.parent.parent / "backpropd" / "tabular" / "sampl
 
 
 def train(client: Client, table: str, target: str, **spec: Any) -> tuple[Job, list[Epoch]]:
-    """Upload a shipped table, train on it, watch every epoch."""
+    """Upload a sample, train on it, and follow every epoch."""
     dataset = client.datasets.upload(SAMPLES / f"{table}.csv")
     job = client.jobs.create(dataset["id"], target, **spec)
-    seen: list[Epoch] = []
-    return client.jobs.wait(job["id"], on_epoch=seen.append, timeout=200), seen
+    epochs: list[Epoch] = []
+    return client.jobs.wait(job["id"], on_epoch=epochs.append, timeout=200), epochs
 
 
 @pytest.mark.parametrize(
-    ("table", "target", "units", "epochs", "least"),
+    ("table", "target", "units", "epochs", "min_accuracy"),
     [
         ("iris", "species", 8, 100, 0.93),
         ("breast_cancer", "diagnosis", 16, 50, 0.95),
         ("digits", "digit", 64, 40, 0.95),
     ],
 )
-def test_a_table_is_learned_and_watched_and_its_model_predicts(
-    client: Client, table: str, target: str, units: int, epochs: int, least: float
+def test_a_table_is_learned_and_its_model_predicts(
+    client: Client, table: str, target: str, units: int, epochs: int, min_accuracy: float
 ) -> None:
-    done, seen = train(
+    done, followed = train(
         client,
         table,
         target,
         network={"hidden": [{"units": units, "activation": "tanh"}]},
         training={"epochs": epochs, "seed": 1},
     )
-    assert [epoch["epoch"] for epoch in seen] == list(range(1, epochs + 1))
-    assert seen == list(client.jobs.epochs(done["id"]))
+    assert [epoch["epoch"] for epoch in followed] == list(range(1, epochs + 1))
+    assert followed == list(client.jobs.epochs(done["id"]))
     model = client.models.get(done["model_id"] or "")
     assert model["validation_metrics"] is not None
-    assert model["validation_metrics"]["accuracy"] >= least
+    assert model["validation_metrics"]["accuracy"] >= min_accuracy
     with (SAMPLES / f"{table}.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    answers = client.models.predict(model["id"], rows)
-    right = sum(answer["label"] == row[target] for answer, row in zip(answers, rows, strict=True))
-    assert right / len(rows) >= least
-    assert all(abs(sum(answer["probabilities"].values()) - 1) < 1e-6 for answer in answers)
+    predictions = client.models.predict(model["id"], rows)
+    correct = sum(each["label"] == row[target] for each, row in zip(predictions, rows, strict=True))
+    assert correct / len(rows) >= min_accuracy
+    assert all(abs(sum(each["probabilities"].values()) - 1) < 1e-6 for each in predictions)
 
 
-def test_diabetes_is_predicted_a_fifth_better_than_by_the_mean(client: Client) -> None:
+def test_the_error_on_diabetes_is_a_fifth_below_that_of_the_mean(client: Client) -> None:
     done, _ = train(
         client,
         "diabetes",
@@ -87,12 +87,12 @@ def xor_accuracy(client: Client, hidden: list[dict[str, Any]]) -> float:
     return client.models.get(client.jobs.wait(job["id"])["model_id"] or "")["metrics"]["accuracy"]
 
 
-def test_a_hidden_layer_learns_xor_and_without_one_no_line_separates_it(client: Client) -> None:
+def test_xor_is_learned_with_a_hidden_layer_and_not_without(client: Client) -> None:
     assert xor_accuracy(client, [{"units": 4, "activation": "tanh"}]) == 1.0
     assert xor_accuracy(client, []) <= 0.75
 
 
-def test_a_loss_that_explodes_fails_the_job_and_says_how_to_mend_it(client: Client) -> None:
+def test_a_diverging_loss_fails_the_job_with_how_to_fix_it(client: Client) -> None:
     dataset = client.datasets.sample("diabetes")
     training = {"optimizer": {"name": "sgd", "learning_rate": 1e6}, "epochs": 50, "seed": 1}
     job = client.jobs.create(
@@ -104,7 +104,7 @@ def test_a_loss_that_explodes_fails_the_job_and_says_how_to_mend_it(client: Clie
     assert client.jobs.get(job["id"])["model_id"] is None
 
 
-def test_a_target_that_is_no_column_is_answered_with_the_columns(client: Client) -> None:
+def test_an_unknown_target_is_rejected_with_the_columns(client: Client) -> None:
     dataset = client.datasets.sample("iris")
     with pytest.raises(ServiceError, match="sepal_length, sepal_width") as caught:
         client.jobs.create(dataset["id"], "specie")
@@ -112,7 +112,7 @@ def test_a_target_that_is_no_column_is_answered_with_the_columns(client: Client)
     assert caught.value.problems[0].pointer == "/target"
 
 
-def test_the_reference_and_its_page_are_served(url: str) -> None:
+def test_the_api_reference_is_served(url: str) -> None:
     assert httpx.get(f"{url}/openapi.json").json()["openapi"].startswith("3.1")
     page = httpx.get(f"{url}/docs").text
     assert "http" not in page.replace("http-equiv", "")
@@ -130,6 +130,6 @@ def test_the_command_trains_and_predicts(url: str, tmp_path: Path) -> None:
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert sum(row["prediction"] == row["cultivar"] for row in rows) / len(rows) > 0.95
-    refused = subprocess.run([*command, "jobs", "show", "job_0"], check=False, capture_output=True, text=True)
-    assert refused.returncode == 3
-    assert "there is no job" in refused.stderr
+    rejected = subprocess.run([*command, "jobs", "show", "job_0"], check=False, capture_output=True, text=True)
+    assert rejected.returncode == 3
+    assert "there is no job" in rejected.stderr

@@ -1,4 +1,4 @@
-"""A worker that dies, a job that is cancelled, a stack that is stopped: nothing is lost."""
+"""A killed worker, a cancelled job, a stopped stack: nothing is lost."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ LONG: dict[str, Any] = {
 def start(client: Client, **training: Any) -> Job:
     dataset = client.datasets.sample("digits")
     job = client.jobs.create(dataset["id"], "digit", network=LONG["network"], training={**LONG["training"], **training})
-    until = time.monotonic() + 30
+    deadline = time.monotonic() + 30
     while client.jobs.get(job["id"])["progress"]["epoch"] < 5:
-        assert time.monotonic() < until, "the job does not start"
+        assert time.monotonic() < deadline, "the job does not start"
         time.sleep(0.05)
     return job
 
 
 def kill_children_of_the_worker(data: Path) -> int:
-    """Kill -9 every process that trains; gives their number."""
+    """`kill -9` every training process; returns their number."""
     root = psutil.Process(json.loads((data / "stack.json").read_text())["pid"])
-    trainers = [
+    children = [
         process
         for process in root.children(recursive=True)
         if process.cmdline()[-2:] == ["worker", "run"] and process.parent().cmdline()[-2:] == ["worker", "run"]
     ]
-    for process in trainers:
+    for process in children:
         os.kill(process.pid, signal.SIGKILL)
-    return len(trainers)
+    return len(children)
 
 
 def curve(client: Client, job: Job) -> list[tuple[int, float]]:
@@ -54,17 +54,15 @@ def sha256(client: Client, job: Job) -> str:
     return client.models.get(client.jobs.get(job["id"])["model_id"] or "")["sha256"]
 
 
-def test_a_killed_workers_job_is_taken_up_again_and_ends_as_if_nothing_had_happened(
-    client: Client, folder: Path
-) -> None:
-    undisturbed = start(client)
-    client.jobs.wait(undisturbed["id"], timeout=200)
-    disturbed = start(client)
+def test_the_job_of_a_killed_worker_is_requeued_and_has_the_uninterrupted_result(client: Client, folder: Path) -> None:
+    uninterrupted = start(client)
+    client.jobs.wait(uninterrupted["id"], timeout=200)
+    interrupted = start(client)
     assert kill_children_of_the_worker(folder / "data") >= 1
-    done = client.jobs.wait(disturbed["id"], timeout=200)
+    done = client.jobs.wait(interrupted["id"], timeout=200)
     assert done["attempts"] >= 2
-    assert curve(client, disturbed) == curve(client, undisturbed)
-    assert sha256(client, disturbed) == sha256(client, undisturbed)
+    assert curve(client, interrupted) == curve(client, uninterrupted)
+    assert sha256(client, interrupted) == sha256(client, uninterrupted)
 
 
 def test_a_running_job_is_cancelled_within_seconds(client: Client) -> None:
@@ -74,22 +72,22 @@ def test_a_running_job_is_cancelled_within_seconds(client: Client) -> None:
     assert (done["status"], done["stop_reason"], done["model_id"]) == ("cancelled", "cancelled", None)
 
 
-def test_a_paused_job_goes_on_bit_for_bit(client: Client) -> None:
-    undisturbed = start(client, seed=9)
-    client.jobs.wait(undisturbed["id"], timeout=200)
+def test_a_paused_job_continues_bit_for_bit(client: Client) -> None:
+    uninterrupted = start(client, seed=9)
+    client.jobs.wait(uninterrupted["id"], timeout=200)
     job = start(client, seed=9)
     client.jobs.pause(job["id"])
-    until = time.monotonic() + 10
+    deadline = time.monotonic() + 10
     while client.jobs.get(job["id"])["status"] != "paused":
-        assert time.monotonic() < until, "the job is not paused"
+        assert time.monotonic() < deadline, "the job is not paused"
         time.sleep(0.05)
     client.jobs.resume(job["id"])
     client.jobs.wait(job["id"], timeout=200)
-    assert curve(client, job) == curve(client, undisturbed)
-    assert sha256(client, job) == sha256(client, undisturbed)
+    assert curve(client, job) == curve(client, uninterrupted)
+    assert sha256(client, job) == sha256(client, uninterrupted)
 
 
-def test_a_stopped_stack_hands_its_job_back_and_the_next_one_finishes_it(tmp_path: Path) -> None:
+def test_a_stopped_stack_hands_its_job_back_and_the_next_stack_finishes_it(tmp_path: Path) -> None:
     with stack(tmp_path) as url, Client(url) as client:
         job = start(client, epochs=4000)
         processes = psutil.Process(json.loads((tmp_path / "data" / "stack.json").read_text())["pid"]).children(True)
@@ -100,7 +98,7 @@ def test_a_stopped_stack_hands_its_job_back_and_the_next_one_finishes_it(tmp_pat
     assert "handed back: its worker is shutting down" in [each["reason"] for each in done["transitions"]]
 
 
-def test_two_stacks_live_side_by_side(client: Client, tmp_path: Path) -> None:
+def test_two_stacks_run_at_the_same_time(client: Client, tmp_path: Path) -> None:
     with stack(tmp_path) as url, Client(url) as other:
         other.datasets.sample("iris", name="only here")
         assert "only here" in [dataset["name"] for dataset in other.datasets.list()]

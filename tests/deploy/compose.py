@@ -1,4 +1,4 @@
-"""The compose file as Docker Compose reads it: its YAML, with the variables put in."""
+"""The compose file as Docker Compose reads it, with its variables substituted."""
 
 import re
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?::(?P<sign>[-?])(?
 
 
 class Missing(Exception):
-    """Compose refuses to start: a variable that it demands is not there."""
+    """A required variable is missing: Compose would not start."""
 
 
 def read(variables: Mapping[str, str]) -> dict[str, Any]:
-    """The services by name, their environment as it reaches the container."""
+    """The services by name, with the environment of their containers."""
     services = _interpolate(yaml.safe_load(FILE.read_text()), variables)["services"]
     for service in services.values():
         service["environment"] = _environment(service.get("environment", {}), variables)
@@ -29,7 +29,7 @@ def read(variables: Mapping[str, str]) -> dict[str, Any]:
 
 def _interpolate(value: Any, variables: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: _put_in(match, variables), value)
+        return _VARIABLE.sub(lambda match: _substitute(match, variables), value)
     if isinstance(value, list):
         return [_interpolate(item, variables) for item in value]
     if isinstance(value, dict):
@@ -37,7 +37,7 @@ def _interpolate(value: Any, variables: Mapping[str, str]) -> Any:
     return value
 
 
-def _put_in(match: re.Match[str], variables: Mapping[str, str]) -> str:
+def _substitute(match: re.Match[str], variables: Mapping[str, str]) -> str:
     if match["dollar"]:
         return "$"
     assert not match["odd"], f"compose does not understand {match.group()!r}"
@@ -48,6 +48,6 @@ def _put_in(match: re.Match[str], variables: Mapping[str, str]) -> str:
 
 
 def _environment(declared: Mapping[str, Any], variables: Mapping[str, str]) -> dict[str, str]:
-    """A name without a value takes that of the variable, and is left out where there is none."""
+    """A name without a value has that of the variable, and is left out if there is none."""
     passed = {name: variables.get(name) if value is None else str(value) for name, value in declared.items()}
     return {name: value for name, value in passed.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The compose file and the image: their schema, their linter, and what they promise about secrets and health."""
+"""The compose file and the image: schema, linter, secrets, health checks and permissions."""
 
 import re
 import subprocess
@@ -11,8 +11,8 @@ import pytest
 from tests.deploy.compose import FILE, ROOT, Missing, read
 
 SECRETS = {"POSTGRES_PASSWORD": "p@ss/w:rd#?%", "REDIS_PASSWORD": "s3cret-enough"}
-OURS = ("migrate", "api", "worker", "reaper")
-ALL = (*OURS, "postgres", "redis")
+OWN = ("migrate", "api", "worker", "reaper")
+ALL = (*OWN, "postgres", "redis")
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,11 @@ def lint(*command: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_compose_file_keeps_to_the_compose_specification() -> None:
+def test_the_compose_file_follows_the_compose_specification() -> None:
     lint("check-jsonschema", "--builtin-schema", "vendor.compose-spec", FILE.name)
 
 
-def test_the_linter_has_nothing_to_say_about_the_dockerfile() -> None:
+def test_the_dockerfile_passes_its_linter() -> None:
     lint("hadolint", "Dockerfile")
 
 
@@ -39,7 +39,7 @@ def test_there_is_a_service_for_each_program_and_each_server(services: dict[str,
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_compose_refuses_to_start_without_a_password_and_names_the_variable(name: str) -> None:
+def test_compose_does_not_start_without_a_password_and_names_the_variable(name: str) -> None:
     without = {other: value for other, value in SECRETS.items() if other != name}
     for variables in (without, without | {name: ""}):
         with pytest.raises(Missing, match=f"{name} is missing a value: set {name}"):
@@ -52,50 +52,50 @@ def test_no_password_has_a_default() -> None:
     assert {sign for _, sign in uses} == {":?"}
 
 
-def test_the_api_is_published_on_the_loopback_alone_and_nothing_else_is_published(services: dict[str, Any]) -> None:
+def test_only_the_api_is_published_and_only_on_the_loopback(services: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
     assert published == {"api": ["127.0.0.1:8000:8000"]}
 
 
-def test_the_published_port_is_chosen_with_the_setting_that_chooses_it_elsewhere() -> None:
+def test_the_published_port_is_that_of_the_setting() -> None:
     assert read({**SECRETS, "BACKPROPD_PORT": "8001"})["api"]["ports"] == ["127.0.0.1:8001:8000"]
 
 
-def test_our_programs_wait_for_the_migration_to_have_succeeded(services: dict[str, Any]) -> None:
+def test_programs_start_after_the_migration_has_succeeded(services: dict[str, Any]) -> None:
     for name in ("api", "worker", "reaper"):
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert services["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
 
 
-def test_every_service_that_stays_has_a_health_check(services: dict[str, Any]) -> None:
+def test_every_long_running_service_has_a_health_check(services: dict[str, Any]) -> None:
     checked = {name for name, service in services.items() if service["healthcheck"].get("test")}
     assert checked == set(ALL) - {"migrate"}
 
 
-def test_the_number_of_workers_is_passed_on_when_it_is_chosen_and_left_to_its_default_when_not(
+def test_the_number_of_workers_is_passed_on_if_it_is_set(
     services: dict[str, Any],
 ) -> None:
     assert "BACKPROPD_WORKERS" not in services["worker"]["environment"]
     assert read({**SECRETS, "BACKPROPD_WORKERS": "3"})["worker"]["environment"]["BACKPROPD_WORKERS"] == "3"
 
 
-def test_the_api_and_the_workers_share_the_folder_of_the_blobs(services: dict[str, Any]) -> None:
-    for name in OURS:
+def test_all_programs_share_the_data_folder(services: dict[str, Any]) -> None:
+    for name in OWN:
         assert services[name]["volumes"] == ["data:/data"]
         assert services[name]["environment"]["BACKPROPD_DATA_DIR"] == "/data"
 
 
-def test_no_program_of_the_compose_file_runs_as_root(services: dict[str, Any]) -> None:
+def test_no_service_runs_as_root(services: dict[str, Any]) -> None:
     assert {name: services[name]["user"] for name in ("postgres", "redis")} == {
         "postgres": "postgres",
         "redis": "valkey",
     }
     assert re.search(r"^USER 10001:10001$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert all("user" not in services[name] for name in OURS)
+    assert all("user" not in services[name] for name in OWN)
 
 
-def test_our_programs_can_write_nothing_but_their_data_and_gain_no_rights(services: dict[str, Any]) -> None:
-    for name in (*OURS, "redis"):
+def test_programs_can_write_only_their_data_and_gain_no_privileges(services: dict[str, Any]) -> None:
+    for name in (*OWN, "redis"):
         assert services[name]["read_only"] is True
         assert services[name]["tmpfs"] == ["/tmp"]
     for name in ALL:
@@ -103,6 +103,6 @@ def test_our_programs_can_write_nothing_but_their_data_and_gain_no_rights(servic
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_everybody_needs_a_key(services: dict[str, Any]) -> None:
-    assert {services[name]["environment"]["BACKPROPD_MODE"] for name in OURS} == {"keys"}
+def test_every_client_needs_a_key(services: dict[str, Any]) -> None:
+    assert {services[name]["environment"]["BACKPROPD_MODE"] for name in OWN} == {"keys"}
     assert "BACKPROPD_MODE=keys" in (ROOT / "Dockerfile").read_text()

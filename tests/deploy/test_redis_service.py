@@ -1,4 +1,4 @@
-"""The redis service of the compose file: its own command, run here."""
+"""The redis service of the compose file: its command, run without a container."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from tests.servers import free_port
 
 @contextmanager
 def service(folder: Path, password: str, port: int) -> Iterator[subprocess.Popen[str]]:
-    """The command of the service; what differs is the folder of its data, and its port."""
+    """Run the service's command with another data folder and port."""
     redis_service = read({"POSTGRES_PASSWORD": "any", "REDIS_PASSWORD": password})["redis"]
     shell, flag, script = redis_service["command"]
     script = script.replace("dir /data", f"dir {folder}\nbind 127.0.0.1\nport {port}")
@@ -41,7 +41,7 @@ def service(folder: Path, password: str, port: int) -> Iterator[subprocess.Popen
 
 
 def client_of(port: int, password: str | None = None) -> Redis:
-    """A client that tries once."""
+    """A client without retries."""
     return Redis(port=port, password=password, retry=Retry(NoBackoff(), 0))
 
 
@@ -59,22 +59,22 @@ def wait_for(client: Redis, process: subprocess.Popen[str]) -> None:
     pytest.fail("redis does not answer")
 
 
-def test_it_takes_its_password_keeps_its_file_and_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+def test_it_requires_its_password_writes_its_file_and_ends_at_sigterm(tmp_path: Path) -> None:
     port = free_port()
     with service(tmp_path, "Aa0._~-", port) as process:
         with client_of(port, password="Aa0._~-") as client:
             wait_for(client, process)
             client.set("key", "value")
-        with client_of(port) as stranger, pytest.raises(AuthenticationError):
-            stranger.ping()
+        with client_of(port) as other, pytest.raises(AuthenticationError):
+            other.ping()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
     assert list(tmp_path.glob("appendonlydir/*.aof"))
 
 
 @pytest.mark.parametrize("password", ["p@ss", "a/b", 'a"b', "a b", "ä", "a%20"])
-def test_it_refuses_a_password_that_could_not_stand_in_a_url_and_says_so(tmp_path: Path, password: str) -> None:
+def test_it_rejects_a_password_that_would_have_to_be_escaped_in_a_url(tmp_path: Path, password: str) -> None:
     with service(tmp_path, password, free_port()) as process:
-        _, complaint = process.communicate(timeout=20)
+        _, message = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert complaint.startswith("REDIS_PASSWORD may have letters, digits")
+    assert message.startswith("REDIS_PASSWORD may have letters, digits")

@@ -1,4 +1,4 @@
-"""What the compose file starts, started here without containers: a job posted to it succeeds."""
+"""The services of the compose file, started without containers: a job posted to them succeeds."""
 
 import os
 import signal
@@ -17,32 +17,34 @@ from sqlalchemy import make_url
 from tests.deploy.compose import ROOT, read
 from tests.servers import free_port, fresh_database, running_postgres, running_redis
 
-PATIENCE = 90.0
-# The first with every letter that would be an accident in a URL, the second with every letter that is allowed.
+TIMEOUT = 90.0  # seconds
+# The first has characters that a URL would have to escape, the second all kinds that are allowed.
 POSTGRES_PASSWORD = "p@ss/w:rd#?% $1"
 REDIS_PASSWORD = "Aa0._~-"
 
 
 class Deployment:
-    """The services of the compose file as plain processes: their very commands and environments, with the names that
-    only containers know (other services' hosts, the volume, the interpreter) put into those of this machine."""
+    """The services of the compose file as processes, with their commands and environments.
 
-    def __init__(self, url: str, services: Mapping[str, Any], here: Mapping[str, str], logs: Path) -> None:
+    `local` replaces what exists only in containers: hosts of other services, ports and the volume.
+    """
+
+    def __init__(self, url: str, services: Mapping[str, Any], local: Mapping[str, str], logs: Path) -> None:
         self.url = url
         self._services = services
-        self._here = here
+        self._replacements = local
         self._logs = logs
         self._path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     def run(self, name: str, *command: str) -> str:
-        """Run a service's command, or another in its place, to its end; gives the last line that it wrote."""
+        """Run a service's command, or another one, to its end; returns the last line of its output."""
         process = self._start(name, list(command) or self._services[name]["command"])
-        assert process.wait(timeout=PATIENCE) == 0, self._log(name)
+        assert process.wait(timeout=TIMEOUT) == 0, self._log(name)
         return (self._logs / f"{name}.log").read_text().strip().rpartition("\n")[2]
 
     @contextmanager
     def running(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a service until it is asked to stop; it ends by itself, within its grace time, with status 0."""
+        """Run a service while the block runs; at SIGTERM it must end within its grace time, with status 0."""
         process = self._start(name, self._services[name]["command"])
         try:
             yield process
@@ -54,12 +56,12 @@ class Deployment:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def becomes_healthy(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def wait_until_healthy(self, name: str, process: subprocess.Popen[bytes]) -> None:
         """Repeat the service's own health check until it succeeds."""
         kind, *check = self._services[name]["healthcheck"]["test"]
         assert kind == "CMD"
-        deadline = time.monotonic() + PATIENCE
-        while self._start(name, check, log=f"{name}-health").wait(timeout=PATIENCE) != 0:
+        deadline = time.monotonic() + TIMEOUT
+        while self._start(name, check, log=f"{name}-health").wait(timeout=TIMEOUT) != 0:
             assert process.poll() is None, self._log(name)
             assert time.monotonic() < deadline, self._log(f"{name}-health") + self._log(name)
             time.sleep(0.2)
@@ -78,8 +80,8 @@ class Deployment:
             )
 
     def _local(self, text: str) -> str:
-        for theirs, ours in self._here.items():
-            text = text.replace(theirs, ours)
+        for container, local in self._replacements.items():
+            text = text.replace(container, local)
         return text
 
     def _log(self, name: str) -> str:
@@ -100,7 +102,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     ):
         database = make_url(fresh_database(postgres, "backpropd"))
         port = str(free_port())
-        here = {
+        local = {
             "8000": port,
             "0.0.0.0": "127.0.0.1",
             "//api:": "//127.0.0.1:",
@@ -108,7 +110,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
             "@redis:6379/": f"@127.0.0.1:{make_url(redis).port}/",
             "/data": str(tmp_path / "data"),
         }
-        yield Deployment(f"http://127.0.0.1:{port}", read(variables), here, tmp_path)
+        yield Deployment(f"http://127.0.0.1:{port}", read(variables), local, tmp_path)
 
 
 @pytest.mark.acceptance
@@ -119,17 +121,17 @@ def test_a_job_posted_to_the_services_of_the_compose_file_succeeds(deployment: D
     with ExitStack() as stack:
         for name in ("api", "worker", "reaper"):
             process = stack.enter_context(deployment.running(name))
-            deployment.becomes_healthy(name, process)
+            deployment.wait_until_healthy(name, process)
         assert httpx.get(f"{deployment.url}/v1/jobs").status_code == 401
         with httpx.Client(base_url=deployment.url, headers={"Authorization": f"Bearer {key}"}, timeout=70) as api:
             assert train_iris(api)["status"] == "succeeded"
 
 
 def train_iris(api: httpx.Client) -> dict[str, Any]:
-    """Post a small job, and wait until it is over."""
+    """Post a small job, and wait until it has ended."""
     dataset = api.post("/v1/datasets", json={"sample": "iris"}).raise_for_status().json()
     training = {"epochs": 20, "seed": 0}
     request = {"dataset_id": dataset["id"], "target": "species", "training": training}
     job = api.post("/v1/jobs", json=request).raise_for_status().json()
-    over: dict[str, Any] = api.get(f"/v1/jobs/{job['id']}", params={"wait": 60}).raise_for_status().json()
-    return over
+    ended: dict[str, Any] = api.get(f"/v1/jobs/{job['id']}", params={"wait": 60}).raise_for_status().json()
+    return ended

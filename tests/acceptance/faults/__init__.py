@@ -1,1 +1,1 @@
-"""The service under attack: real processes, databases, brokers and signals, and what must hold all the same."""
+"""Fault injection: real processes, databases, brokers and signals, and the invariants that must hold."""

@@ -1,4 +1,4 @@
-"""Everything at once, at random: `python -m tests.acceptance.faults.chaos --seconds 600 --seed 1`, or `make chaos`."""
+"""All faults at random: `python -m tests.acceptance.faults.chaos --seconds 600 --seed 1`, or `make chaos`."""
 
 from __future__ import annotations
 
@@ -19,175 +19,175 @@ from backpropd.nn.kernels.compilation import enable_disk_cache
 from backpropd.queue import QUEUE
 from backpropd.store.sql.schema import Dataset, Job
 from backpropd.store.status import TERMINAL, Status
-from tests.acceptance.faults import kinds, truth
-from tests.acceptance.faults.cluster import PARTS, Cluster, cluster, eventually
+from tests.acceptance.faults import invariants, job_kinds
+from tests.acceptance.faults.cluster import PROGRAMS, Cluster, eventually, running_cluster
 from tests.servers import Postgres
 from worker.kernel_cache import PREBUILT
 
-UNFINISHED = 6  # jobs that are kept waiting or running while it goes on
+UNFINISHED = 6  # jobs that are queued or running at any time
 WORKERS = ("worker-1", "worker-2")
 
 
-class Seen(NamedTuple):
-    """A job as it was looked at before."""
+class Observed(NamedTuple):
+    """A job's state when it was last checked."""
 
     token: int
     status: str
 
 
 class Chaos:
-    """Hurts a cluster at random while it posts jobs to it, and watches what may never happen."""
+    """Injects random faults into a cluster while it posts jobs, and checks what may never happen."""
 
-    def __init__(self, here: Cluster, chance: random.Random, server: Postgres | None) -> None:
-        self.here, self.chance, self.server = here, chance, server
-        self.here.datasets  # noqa: B018  # they are made before anything breaks
-        self.posted: dict[str, str] = {}  # job by Idempotency-Key
-        self.cancelled: set[str] = set()  # whose cancel was acknowledged
-        self.seen: dict[str, Seen] = {}
-        self.done: Counter[str] = Counter()
+    def __init__(self, cluster: Cluster, random_: random.Random, server: Postgres | None) -> None:
+        self.cluster, self.random, self.server = cluster, random_, server
+        self.cluster.datasets  # noqa: B018  # created before the first fault
+        self.posted: dict[str, str] = {}  # job id by Idempotency-Key
+        self.cancelled: set[str] = set()  # jobs whose cancel was acknowledged
+        self.observed: dict[str, Observed] = {}
+        self.injected: Counter[str] = Counter()
         faults = [
             self.kill_child, self.kill_worker, self.kill_api, self.kill_reaper, self.freeze_worker, self.stop_worker,
-            self.lose_redis, self.kill_redis, self.freeze_redis, self.fill_disk, self.sweep_twice, self.wake_wrongly,
-            self.pause_and_resume, self.pause_and_resume, self.cancel,
+            self.flush_redis, self.kill_redis, self.freeze_redis, self.fill_disk, self.run_two_reapers,
+            self.send_malformed_message, self.pause_and_resume, self.pause_and_resume, self.cancel,
         ]  # fmt: skip
         self.faults: list[Callable[[], None]] = faults
         if server:
             self.faults += [self.cut_connections, self.restart_database]
 
     def run(self, seconds: float) -> None:
-        """Go on for so long."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        """Inject faults for so many seconds."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             self.post()
-            fault = self.chance.choice(self.faults)
-            self.done[fault.__name__.replace("_", " ")] += 1
+            fault = self.random.choice(self.faults)
+            self.injected[fault.__name__.replace("_", " ")] += 1
             fault()
-            self.here.start(*PARTS)
+            self.cluster.start(*PROGRAMS)
             self.wait(0.1, 1.0)
-            self.look()
+            self.check_progress()
 
     def settle(self) -> list[str]:
-        """Mend everything, let every job end, and give their ids."""
-        self.here.mend()
+        """Repair the cluster and wait until every job has ended; returns their ids."""
+        self.cluster.repair()
         for key, job_id in list(self.posted.items()):
             if not job_id:
                 self.repeat(key)
         job_ids = list(self.posted.values())
         for job_id in job_ids:
-            eventually(lambda job_id=job_id: self.ask(job_id, "resume") in (202, 409), self.here.logs)  # type: ignore[misc]
-        self.here.over(job_ids)
-        self.look()
+            eventually(lambda job_id=job_id: self.request(job_id, "resume") in (202, 409), self.cluster.logs)  # type: ignore[misc]
+        self.cluster.wait_until_ended(job_ids)
+        self.check_progress()
         return job_ids
 
-    def wait(self, least: float, most: float) -> None:
-        time.sleep(self.chance.uniform(least, most))
+    def wait(self, shortest: float, longest: float) -> None:
+        time.sleep(self.random.uniform(shortest, longest))
 
     # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def post(self) -> None:
-        """Keep the queue filled; a post that got no answer is repeated with its key until it does."""
+        """Post jobs until `UNFINISHED` are unfinished; a post without a response is repeated with its key."""
         for key, job_id in list(self.posted.items()):
             if not job_id:
                 self.repeat(key)
-        for job_id in self.unfinished():
-            if self.seen_status(job_id) == Status.PAUSED:  # the API was away when it should have been resumed
-                self.ask(job_id, "resume")
-        for _ in range(UNFINISHED - len(self.unfinished())):
-            kind, times = self.chance.choice(sorted(kinds.KINDS)), self.chance.choice([1, 2, 4])
+        for job_id in self.unfinished_jobs():
+            if self.last_status(job_id) == Status.PAUSED:  # the API was unavailable for its resume
+                self.request(job_id, "resume")
+        for _ in range(UNFINISHED - len(self.unfinished_jobs())):
+            kind, times = self.random.choice(sorted(job_kinds.KINDS)), self.random.choice([1, 2, 4])
             self.repeat(f"{len(self.posted)}/{kind}/{times}")
 
     def repeat(self, key: str) -> None:
         _, kind, times = key.split("/")
-        body = kinds.request(kind, self.here.datasets, int(times))
-        answer = self.here.answer("/v1/jobs", "POST", json=body, headers={"Idempotency-Key": key})
-        assert answer.status_code in (202, 503, 599), answer.text
-        self.posted[key] = answer.json()["id"] if answer.status_code == 202 else ""
+        body = job_kinds.request(kind, self.cluster.datasets, int(times))
+        response = self.cluster.request("/v1/jobs", "POST", json=body, headers={"Idempotency-Key": key})
+        assert response.status_code in (202, 503, 599), response.text
+        self.posted[key] = response.json()["id"] if response.status_code == 202 else ""
 
-    def ask(self, job_id: str, verb: str) -> int:
-        code = self.here.answer(f"/v1/jobs/{job_id}/{verb}", "POST").status_code
+    def request(self, job_id: str, action: str) -> int:
+        code = self.cluster.request(f"/v1/jobs/{job_id}/{action}", "POST").status_code
         assert code in (202, 409, 503, 599), code
         return code
 
-    def some_job(self) -> str:
-        """A job that is probably not over yet."""
-        return self.chance.choice(self.unfinished() or [""])
+    def unfinished_job(self) -> str:
+        """A job that has probably not ended."""
+        return self.random.choice(self.unfinished_jobs() or [""])
 
-    def unfinished(self) -> list[str]:
-        return [job_id for job_id in self.posted.values() if job_id and self.seen_status(job_id) not in TERMINAL]
+    def unfinished_jobs(self) -> list[str]:
+        return [job_id for job_id in self.posted.values() if job_id and self.last_status(job_id) not in TERMINAL]
 
-    def seen_status(self, job_id: str) -> str:
-        return self.seen[job_id].status if job_id in self.seen else Status.QUEUED
+    def last_status(self, job_id: str) -> str:
+        return self.observed[job_id].status if job_id in self.observed else Status.QUEUED
 
-    def look(self) -> None:
-        """A token never falls, and what is over stays as it is."""
-        with self.here.database.read() as session:
+    def check_progress(self) -> None:
+        """Fencing tokens never decrease, and ended jobs do not change."""
+        with self.cluster.database.read() as session:
             for job_id, token, status in session.execute(select(Job.id, Job.fencing_token, Job.status)):
-                before = self.seen.get(job_id, Seen(0, Status.QUEUED))
+                before = self.observed.get(job_id, Observed(0, Status.QUEUED))
                 assert token >= before.token, job_id
                 assert before.status not in TERMINAL or (token, status) == before, job_id
-                self.seen[job_id] = Seen(token, status)
+                self.observed[job_id] = Observed(token, status)
 
     # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def kill_child(self) -> None:
-        for child in self.here.children(self.chance.choice(WORKERS)):
+        for child in self.cluster.children(self.random.choice(WORKERS)):
             child.kill()
 
     def kill_worker(self) -> None:
-        self.here.kill(self.chance.choice(WORKERS))
+        self.cluster.kill(self.random.choice(WORKERS))
 
     def kill_api(self) -> None:
-        self.here.kill("api")
+        self.cluster.kill("api")
 
     def kill_reaper(self) -> None:
-        self.here.kill("reaper")
+        self.cluster.kill("reaper")
 
     def stop_worker(self) -> None:
-        status = self.here.stop(self.chance.choice(WORKERS))
-        assert status in (0, -signal.SIGTERM), status  # the latter before it has begun to listen
+        status = self.cluster.stop(self.random.choice(WORKERS))
+        assert status in (0, -signal.SIGTERM), status  # the latter before its signal handler is installed
 
     def freeze_worker(self) -> None:
-        worker = self.chance.choice(WORKERS)
-        self.here.freeze(worker)
-        self.wait(0.1, 1.5 * self.here.settings.lease_seconds)
-        self.here.thaw(worker)
+        worker = self.random.choice(WORKERS)
+        self.cluster.freeze(worker)
+        self.wait(0.1, 1.5 * self.cluster.settings.lease_seconds)
+        self.cluster.thaw(worker)
 
-    def lose_redis(self) -> None:
-        with self.here.redis.client() as client:
+    def flush_redis(self) -> None:
+        with self.cluster.redis.client() as client:
             client.flushall()
 
     def kill_redis(self) -> None:
-        self.here.redis.kill()
+        self.cluster.redis.kill()
         self.wait(0, 3)
-        self.here.redis.start()
+        self.cluster.redis.start()
 
     def freeze_redis(self) -> None:
-        self.here.redis.freeze()
+        self.cluster.redis.freeze()
         self.wait(0.1, 4)
-        self.here.redis.thaw()
+        self.cluster.redis.thaw()
 
     def fill_disk(self) -> None:
-        with self.here.no_room():
+        with self.cluster.full_disk():
             self.wait(0.1, 3)
 
-    def sweep_twice(self) -> None:
-        self.here.start("reaper-2")
+    def run_two_reapers(self) -> None:
+        self.cluster.start("reaper-2")
         self.wait(0.5, 3)
-        self.here.kill("reaper-2")
+        self.cluster.kill("reaper-2")
 
-    def wake_wrongly(self) -> None:
-        with self.here.redis.client() as client:
-            client.lpush(QUEUE, self.chance.choice([b"", b"[]", b"{}", b"\xff", b'{"headers": {}, "properties": {}}']))
+    def send_malformed_message(self) -> None:
+        with self.cluster.redis.client() as client:
+            client.lpush(QUEUE, self.random.choice([b"", b"[]", b"{}", b"\xff", b'{"headers": {}, "properties": {}}']))
 
     def pause_and_resume(self) -> None:
-        if job_id := self.some_job():
-            self.ask(job_id, "pause")
+        if job_id := self.unfinished_job():
+            self.request(job_id, "pause")
             self.wait(0, 1)
-            self.ask(job_id, "resume")
+            self.request(job_id, "resume")
 
     def cancel(self) -> None:
-        job_id = self.some_job()
-        if job_id and self.ask(job_id, "cancel") == 202:
+        job_id = self.unfinished_job()
+        if job_id and self.request(job_id, "cancel") == 202:
             self.cancelled.add(job_id)
 
     def cut_connections(self) -> None:
@@ -198,65 +198,61 @@ class Chaos:
 
     def restart_database(self) -> None:
         assert self.server
-        self.chance.choice([self.server.stop, self.server.crash])()
+        self.random.choice([self.server.stop, self.server.crash])()
         self.wait(0, 3)
         self.server.start()
 
 
 def check(chaos: Chaos, job_ids: list[str]) -> Counter[str]:
-    """What must hold when it is over; how the jobs ended."""
-    here = chaos.here
-    ends = Counter(here.statuses(job_ids))
-    with here.database.read() as session:
+    """Check what must hold at the end; returns the number of jobs by final status."""
+    cluster = chaos.cluster
+    with cluster.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Job)) == len(job_ids) == len(set(job_ids))
         failed = session.execute(select(Job.id, Job.error_code, Job.error_detail).where(Job.status == "failed")).all()
-        named = set(session.scalars(select(Dataset.sha256)))
+        referenced = set(session.scalars(select(Dataset.sha256)))
     assert not failed, failed
-    assert {
-        id for id, end in zip(job_ids, here.statuses(job_ids), strict=True) if end == "cancelled"
-    } >= chaos.cancelled
-    truth.assert_sound(here.database, here.settings)
-    succeeded = [id for id, end in zip(job_ids, here.statuses(job_ids), strict=True) if end == "succeeded"]
-    truth.assert_undisturbed(here.database, here.settings, succeeded)
-    blobs = {path.name for path in (here.settings.data_dir / "blobs").rglob("*") if path.is_file()}
-    assert blobs == named
-    everybody = here.everybody()
-    assert [here.stop(name) for name in PARTS] == [0] * len(PARTS)
-    assert not [process for process in everybody if process.is_running()]
-    return ends
+    statuses = dict(zip(job_ids, cluster.statuses(job_ids), strict=True))
+    assert {id for id, status in statuses.items() if status == "cancelled"} >= chaos.cancelled
+    invariants.assert_consistent(cluster.database, cluster.settings)
+    succeeded = [id for id, status in statuses.items() if status == "succeeded"]
+    invariants.assert_uninterrupted(cluster.database, cluster.settings, succeeded)
+    blobs = {path.name for path in (cluster.settings.data_dir / "blobs").rglob("*") if path.is_file()}
+    assert blobs == referenced
+    processes = cluster.all_processes()
+    assert [cluster.stop(name) for name in PROGRAMS] == [0] * len(PROGRAMS)
+    assert not [process for process in processes if process.is_running()]
+    return Counter(statuses.values())
 
 
 def run(folder: Path, seconds: float, seed: int, kind: str) -> str:
-    """Chaos for so long on this kind of database, then the checks; what there was, in words."""
-    with ExitStack() as open_:
+    """Inject faults for so many seconds on a kind of database, then check; returns a summary."""
+    with ExitStack() as stack:
         server = None
         if kind == "postgresql":
-            server = Postgres(folder / "postgres", durable=True)
-            open_.callback(server.close)
-            server.start()
-        chaos = Chaos(open_.enter_context(cluster(folder, postgres=server)), random.Random(seed), server)
+            server = stack.enter_context(Postgres(folder / "postgres", durable=True))
+        chaos = Chaos(stack.enter_context(running_cluster(folder, postgres=server)), random.Random(seed), server)
         chaos.run(seconds)
         job_ids = chaos.settle()
         ends = check(chaos, job_ids)
-        tokens = sum(seen.token for seen in chaos.seen.values())
-        with chaos.here.database.read() as session:
+        tokens = sum(job.token for job in chaos.observed.values())
+        with chaos.cluster.database.read() as session:
             attempts = session.scalar(select(func.sum(Job.attempts)))
-    faults = ", ".join(f"{name} {count}" for name, count in sorted(chaos.done.items()))
+    faults = ", ".join(f"{name} {count}" for name, count in sorted(chaos.injected.items()))
     jobs = ", ".join(f"{count} {status}" for status, count in sorted(ends.items()))
     return (
-        f"{kind}, seed {seed}, {seconds:.0f} s: {sum(chaos.done.values())} faults ({faults}); "
-        f"{len(job_ids)} jobs: {jobs}, in {attempts} attempts, tokens {tokens} in all; everything held"
+        f"{kind}, seed {seed}, {seconds:.0f} s: {sum(chaos.injected.values())} faults ({faults}); "
+        f"{len(job_ids)} jobs: {jobs}, in {attempts} attempts, fencing tokens {tokens} in total; all checks passed"
     )
 
 
 def main() -> None:
-    """Chaos, as the command line asks for it."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--database", choices=["sqlite", "postgresql"], nargs="+", default=["sqlite", "postgresql"])
     arguments = parser.parse_args()
-    enable_disk_cache(PREBUILT)  # the very code that the workers run
+    enable_disk_cache(PREBUILT)  # the code that the workers run
     for kind in arguments.database:
         print(f"{kind}: seed {arguments.seed}", flush=True)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

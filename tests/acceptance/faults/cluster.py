@@ -1,4 +1,4 @@
-"""The programs of the service as processes that a test may hurt, on a database and a Redis that it may hurt, too."""
+"""The programs of the service as processes, with a database and a Redis, into which tests inject faults."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from backpropd.store import job_versions, jobs
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Job, Worker
 from backpropd.store.status import TERMINAL
-from tests.acceptance.faults import kinds
+from tests.acceptance.faults import job_kinds
 from tests.servers import Postgres, Redis, free_port
 from worker.migrate import run as migrate
 
 ROOT = Path(__file__).parent.parent.parent.parent
-PATIENCE = 90.0
+TIMEOUT = 90.0  # seconds
 COMMANDS = {
     "api": ["-m", "service"],
     "worker": ["-m", "worker", "run"],
     "reaper": ["-m", "worker", "reap"],
 }
-TABLES = {wanted["table"] for wanted in kinds.KINDS.values()}
-PARTS = ("api", "worker-1", "worker-2", "reaper")
+TABLES = {kind["table"] for kind in job_kinds.KINDS.values()}
+PROGRAMS = ("api", "worker-1", "worker-2", "reaper")
 
-# Leases short enough to watch them run out, and patience with a job whose workers are killed on purpose.
-SHORT: dict[str, Any] = {
+# Leases short enough to watch them expire, and a limit that no job reaches whose workers are killed on purpose.
+SHORT_LEASES: dict[str, Any] = {
     "heartbeat_seconds": 0.5,
     "lease_seconds": 4.0,
     "fence_seconds": 3.0,
@@ -50,116 +50,121 @@ SHORT: dict[str, Any] = {
 
 
 class Cluster:
-    """An API, two workers of one process each and a reaper: each is started, hurt and ended by its name."""
+    """An API, two workers of one process each, and a reaper: programs that are controlled by their names."""
 
     def __init__(self, folder: Path, database_url: str = "", **settings: Any) -> None:
         self.folder = folder
         self.redis = Redis(folder / "redis", tcp=True)
         self.redis.start()
-        given = {**SHORT, "data_dir": folder / "data", "port": free_port(), "database_url": database_url, **settings}
+        given = {
+            **SHORT_LEASES,
+            "data_dir": folder / "data",
+            "port": free_port(),
+            "database_url": database_url,
+            **settings,
+        }
         self.settings = Settings(broker_url=self.redis.url, **given).with_defaults()
-        fresh = httpx.Limits(max_connections=None, max_keepalive_connections=0)  # the API may have been killed since
+        no_reuse = httpx.Limits(max_connections=None, max_keepalive_connections=0)  # the API may be killed in between
         self._http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.settings.port}", timeout=30, limits=fresh, verify=False
+            base_url=f"http://127.0.0.1:{self.settings.port}", timeout=30, limits=no_reuse, verify=False
         )
         self.database = Database(self.settings.database_url)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         migrate(self.settings)
 
-    # ── its jobs ─────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def post(self, *kinds_: str, times: int = 1, **changes: Any) -> list[str]:
-        """The ids of new jobs, one of each of these kinds, with so many times the kind's epochs."""
-        return [self.made("/v1/jobs", {**kinds.request(kind, self.datasets, times), **changes}) for kind in kinds_]
+    def post(self, *kinds: str, times: int = 1, **changes: Any) -> list[str]:
+        """Post a job of each of these kinds, with `times` the kind's epochs; returns their ids."""
+        return [self.create("/v1/jobs", {**job_kinds.request(kind, self.datasets, times), **changes}) for kind in kinds]
 
     @cached_property
     def datasets(self) -> dict[str, str]:
-        """The id of a dataset for each table that the kinds of jobs are about."""
-        return {table: self.made("/v1/datasets", {"sample": table}) for table in sorted(TABLES)}
+        """The id of a dataset for each table that the kinds of jobs use."""
+        return {table: self.create("/v1/datasets", {"sample": table}) for table in sorted(TABLES)}
 
-    def made(self, path: str, body: dict[str, Any]) -> str:
-        """Post it, and give the id of what was made."""
-        answer = self.answer(path, "POST", json=body)
+    def create(self, path: str, body: dict[str, Any]) -> str:
+        """Post a body; returns the id of the new resource."""
+        answer = self.request(path, "POST", json=body)
         assert answer.status_code in (201, 202), answer.text
         return str(answer.json()["id"])
 
     def job(self, job_id: str) -> Job:
-        """The job as the database has it."""
+        """The job's row."""
         with self.database.read() as session:
             return session.scalars(select(Job).where(Job.id == job_id)).one()
 
     def reasons(self, job_id: str) -> list[str]:
-        """Why the job took each of its statuses."""
+        """The reason of each of the job's transitions."""
         job = self.job(job_id)
         with self.database.read() as session:
             return [each.reason for each in jobs.transitions(session, [job])[job.number]]
 
     def statuses(self, job_ids: Sequence[str]) -> list[str]:
-        """Where these jobs are."""
         with self.database.read_connection() as connection:
             found = {job_id: version.status for job_id, version in job_versions.read(connection, job_ids).items()}
         return [found[job_id] for job_id in job_ids]
 
     def cancel_all(self) -> None:
-        """Leave no job that a later test would have to wait for."""
+        """Cancel all unfinished jobs, for the next test."""
         with self.database.write() as session:
             for job in session.scalars(select(Job).where(Job.status.not_in(TERMINAL))):
                 jobs.cancel(session, job.tenant, job.id)
 
-    def over(self, job_ids: Sequence[str]) -> None:
-        """Wait until these jobs are over."""
+    def wait_until_ended(self, job_ids: Sequence[str]) -> None:
+        """Wait until these jobs have ended."""
         eventually(lambda: all(status in TERMINAL for status in self.statuses(job_ids)), self.logs)
 
-    def running(self, job_id: str, epochs: int = 1) -> None:
-        """Wait until a worker has trained this job for some epochs, or it is over."""
+    def wait_until_running(self, job_id: str, epochs: int = 1) -> None:
+        """Wait until this job has `epochs`, or has ended."""
         eventually(lambda: self.job(job_id).epoch >= epochs or self.job(job_id).status in TERMINAL, self.logs)
 
-    # ── its parts ────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── programs ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self, *names: str, **environment: str) -> None:
-        """Start those of these parts that are not there: `api`, `reaper`, `worker-1` and so on."""
+        """Start those of these programs that do not run: `api`, `reaper`, `worker-1` and so on."""
         for name in names:
-            if not self.runs(name):
+            if not self.is_running(name):
                 self.processes[name] = self._start(name, environment)
 
-    def mend(self) -> None:
-        """Have every part there and going, and nothing to do."""
-        for name in PARTS:
+    def repair(self) -> None:
+        """Have all programs run, and wait until they are ready."""
+        for name in PROGRAMS:
             self.thaw(name)
-        self.start(*PARTS)
-        self.ready()
+        self.start(*PROGRAMS)
+        self.wait_until_ready()
 
-    def ready(self) -> None:
-        """Wait until the API finds all that it needs, and every worker has said that it lives."""
-        eventually(lambda: self.answer("/readyz").status_code == 200 and self.all_workers_live(), self.logs)
+    def wait_until_ready(self) -> None:
+        """Wait until the API is ready and all workers are registered."""
+        eventually(lambda: self.request("/readyz").status_code == 200 and self.all_workers_are_registered(), self.logs)
 
-    def answers(self) -> None:
+    def wait_until_alive(self) -> None:
         """Wait until the API answers."""
-        eventually(lambda: self.answer("/healthz").status_code == 200, self.logs)
+        eventually(lambda: self.request("/healthz").status_code == 200, self.logs)
 
-    def all_workers_live(self) -> bool:
-        """Whether every worker that was started has said so in the database."""
+    def all_workers_are_registered(self) -> bool:
+        """Whether every worker that was started is in the database."""
         with self.database.read() as session:
-            said = {name.rpartition("/")[2] for name in session.scalars(select(Worker.name))}
-        return said >= {str(process.pid) for name, process in self.processes.items() if "worker" in name}
+            registered = {name.rpartition("/")[2] for name in session.scalars(select(Worker.name))}
+        return registered >= {str(process.pid) for name, process in self.processes.items() if "worker" in name}
 
-    def answer(self, path: str, method: str = "GET", **request: Any) -> httpx.Response:
-        """What the API says, or a 599 if nobody is there."""
+    def request(self, path: str, method: str = "GET", **request: Any) -> httpx.Response:
+        """The API's response, or a 599 if there is none."""
         try:
             return self._http.request(method, path, **request)
         except httpx.TransportError:
             return httpx.Response(599)
 
     def send(self, name: str, number: signal.Signals) -> None:
-        """A signal to a part's main process."""
+        """Send a signal to a program's main process."""
         self.processes[name].send_signal(number)
 
     def freeze(self, name: str) -> None:
-        """Hold a part and all its processes still, as a machine that is suspended."""
+        """Stop a program and its children with SIGSTOP, as if its machine was suspended."""
         os.killpg(self.processes[name].pid, signal.SIGSTOP)
 
     def freeze_between_writes(self, name: str) -> None:
-        """As `freeze`, at a moment when the part does not write: SQLite's lock would be held still with it."""
+        """As `freeze`, while the program does not hold SQLite's write lock, which would block all others."""
         self.freeze(name)
         while not self._can_write():
             self.thaw(name)
@@ -167,10 +172,10 @@ class Cluster:
             self.freeze(name)
 
     def _can_write(self) -> bool:
-        """Whether SQLite's lock is free soon.
+        """Whether SQLite's write lock is free within half a second.
 
-        Asked with a connection of our own: another SQLite in this process would take the locks of this one away,
-        for the system drops all that a process has on a file when it closes it once.
+        Uses the engine's SQLite library: when a second library in this process closes the file, the system drops all
+        locks that the process has on it.
         """
         connection = self.database.engine.raw_connection()
         try:
@@ -182,43 +187,43 @@ class Cluster:
         else:
             return True
         finally:
-            connection.close()  # and what it began is rolled back
+            connection.close()  # which rolls back
 
     def thaw(self, name: str) -> None:
-        """Let a part go on; none that is held still is no error."""
-        if self.runs(name):
+        """Continue a frozen program."""
+        if self.is_running(name):
             os.killpg(self.processes[name].pid, signal.SIGCONT)
 
     def kill(self, name: str) -> None:
-        """`kill -9` of a part and whatever it has started, as when its machine dies."""
+        """`kill -9` of a program and its children, as if its machine died."""
         with suppress(ProcessLookupError):
             os.killpg(self.processes[name].pid, signal.SIGKILL)
         self.processes[name].wait()
 
     def stop(self, name: str) -> int:
-        """Ask a part to end, and wait; its status."""
+        """Send SIGTERM to a program and wait for its end; returns the exit status."""
         self.send(name, signal.SIGTERM)
-        return self.processes[name].wait(PATIENCE)
+        return self.processes[name].wait(TIMEOUT)
 
-    def holder(self, job_id: str) -> str:
-        """The worker that holds a running job."""
+    def worker_of(self, job_id: str) -> str:
+        """The name of the worker that holds a job's lease."""
         parent = int((self.job(job_id).worker or "//").split("/")[1])
         (found,) = [name for name, process in self.processes.items() if process.pid == parent]
         return found
 
-    def runs(self, name: str) -> bool:
-        """Whether a part's main process is there."""
+    def is_running(self, name: str) -> bool:
+        """Whether a program's main process runs."""
         return name in self.processes and self.processes[name].poll() is None
 
     def children(self, name: str) -> list[psutil.Process]:
-        """The processes of a worker that train."""
+        """The training processes of a worker."""
         try:
             return psutil.Process(self.processes[name].pid).children()
         except psutil.NoSuchProcess:
             return []
 
-    def everybody(self) -> list[psutil.Process]:
-        """Every process of every part."""
+    def all_processes(self) -> list[psutil.Process]:
+        """All processes of all programs."""
         found = []
         for process in self.processes.values():
             with suppress(psutil.NoSuchProcess):
@@ -227,8 +232,8 @@ class Cluster:
         return found
 
     @contextmanager
-    def no_room(self) -> Iterator[None]:
-        """No process of the cluster can make any file longer: their disk is full, as far as they can tell."""
+    def full_disk(self) -> Iterator[None]:
+        """Let no process of the cluster extend a file, as if its disk were full."""
         self._limit_files(1)
         try:
             yield
@@ -236,12 +241,12 @@ class Cluster:
             self._limit_files(resource.RLIM_INFINITY)
 
     def _limit_files(self, size: int) -> None:
-        for process in self.everybody():
+        for process in self.all_processes():
             with suppress(ProcessLookupError):
                 resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def close(self) -> None:
-        """End everything, the hard way if it must be."""
+        """Kill all programs and stop the servers."""
         for name in list(self.processes):
             self.kill(name)
         self._http.close()
@@ -249,7 +254,7 @@ class Cluster:
         self.database.dispose()
 
     def logs(self) -> str:
-        """The last lines of every part."""
+        """The last lines of every program's log."""
         return "\n".join(f"── {log.stem}\n{log.read_text()[-3000:]}" for log in sorted(self.folder.glob("*.log")))
 
     def _start(self, name: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -268,26 +273,28 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, *parts: str, postgres: Postgres | None = None, **settings: Any) -> Iterator[Cluster]:
-    """A cluster with these parts started, all of them if none is named; its logs are shown if the test fails."""
+def running_cluster(
+    folder: Path, *programs: str, postgres: Postgres | None = None, **settings: Any
+) -> Iterator[Cluster]:
+    """A cluster with these programs (by default, all) started; its logs are printed if the block raises."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = Cluster(folder, postgres.url if postgres else "", **settings)
+    cluster = Cluster(folder, postgres.url if postgres else "", **settings)
     try:
-        made.start(*(parts or PARTS))
-        if not parts:
-            made.ready()
-        yield made
+        cluster.start(*(programs or PROGRAMS))
+        if not programs:
+            cluster.wait_until_ready()
+        yield cluster
     except BaseException:
-        print(made.logs())
+        print(cluster.logs())
         raise
     finally:
-        made.close()
+        cluster.close()
 
 
-def eventually(true: Callable[[], bool], story: Callable[[], str] = str, patience: float = PATIENCE) -> None:
-    """Wait until it is so; fail with the `story` when that takes too long."""
-    until = time.monotonic() + patience
-    while not true():
-        if time.monotonic() > until:
-            raise AssertionError(f"it does not come to pass in {patience:.0f} s\n{story()}")
+def eventually(condition: Callable[[], bool], logs: Callable[[], str] = str, timeout: float = TIMEOUT) -> None:
+    """Wait until the condition holds; fail with the logs after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"the condition did not become true within {timeout:.0f} s\n{logs()}")
         time.sleep(0.02)

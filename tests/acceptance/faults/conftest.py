@@ -1,4 +1,4 @@
-"""Clusters that tests hurt, on SQLite and on PostgreSQL; whatever a test broke is whole again before the next one."""
+"""Clusters on SQLite and on PostgreSQL, repaired before each test."""
 
 from __future__ import annotations
 
@@ -6,49 +6,47 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.faults.cluster import Cluster, cluster
+from tests.acceptance.faults.cluster import Cluster, running_cluster
 from tests.servers import Postgres
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """A PostgreSQL that tests may stop."""
-    made = Postgres(tmp_path_factory.mktemp("postgres"), durable=True)
-    made.start()
-    yield made
-    made.close()
+    with Postgres(tmp_path_factory.mktemp("postgres"), durable=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as made:
-        yield made
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")
 def on_postgres(tmp_path_factory: pytest.TempPathFactory, server: Postgres) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster"), postgres=server) as made:
-        yield made
+    with running_cluster(tmp_path_factory.mktemp("cluster"), postgres=server) as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def here(on_sqlite: Cluster) -> Iterator[Cluster]:
-    """A whole cluster on SQLite."""
-    yield from _whole(on_sqlite)
+def cluster(on_sqlite: Cluster) -> Iterator[Cluster]:
+    """A repaired cluster on SQLite."""
+    yield from _repaired(on_sqlite)
 
 
 @pytest.fixture
-def grown(on_postgres: Cluster) -> Iterator[Cluster]:
-    """A whole cluster on PostgreSQL, which is `server`."""
-    yield from _whole(on_postgres)
+def postgres_cluster(on_postgres: Cluster) -> Iterator[Cluster]:
+    """A repaired cluster on the PostgreSQL `server`."""
+    yield from _repaired(on_postgres)
 
 
-def _whole(made: Cluster) -> Iterator[Cluster]:
-    made.mend()
+def _repaired(cluster: Cluster) -> Iterator[Cluster]:
+    cluster.repair()
     try:
-        yield made
+        yield cluster
     except BaseException:
-        print(made.logs())
+        print(cluster.logs())
         raise
     finally:
-        made.cancel_all()
+        cluster.cancel_all()

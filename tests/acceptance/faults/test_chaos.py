@@ -1,4 +1,4 @@
-"""A short mix of every fault at random; `make chaos` goes on for as long as one likes."""
+"""A short run of all faults at random; `make chaos` makes longer ones."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ pytestmark = pytest.mark.acceptance
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_whatever_is_done_to_it_every_job_ends_once_as_if_nothing_had_happened(tmp_path: Path, kind: str) -> None:
+def test_with_random_faults_every_job_ends_once_with_the_uninterrupted_result(tmp_path: Path, kind: str) -> None:
     print(run(tmp_path, seconds=12, seed=1, kind=kind))

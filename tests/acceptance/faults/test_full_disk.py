@@ -1,4 +1,4 @@
-"""A disk that is full: nothing can be written any more, and when there is room again nothing was lost."""
+"""A full disk: nothing can be written, and when there is space again nothing is lost."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ import time
 
 import pytest
 
-from tests.acceptance.faults import truth
+from tests.acceptance.faults import invariants
 from tests.acceptance.faults.cluster import Cluster, eventually
 
 pytestmark = [
     pytest.mark.acceptance,
-    pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux takes a running process's room from it"),
+    pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can limit the files of a running process"),
 ]
 
 
 @pytest.mark.parametrize("seconds", [1.0, 6.0])
-def test_a_full_disk_loses_nothing(here: Cluster, seconds: float) -> None:
-    job_ids = here.post("adam", "dropout", times=3)
+def test_a_full_disk_loses_nothing(cluster: Cluster, seconds: float) -> None:
+    job_ids = cluster.post("adam", "dropout", times=3)
     for job_id in job_ids:
-        here.running(job_id, 20)
-    with here.no_room():
+        cluster.wait_until_running(job_id, 20)
+    with cluster.full_disk():
         time.sleep(seconds)
-        refused = [here.answer("/v1/datasets", "POST", json={"sample": "iris"}) for _ in range(3)]
-        refused.append(here.answer("/v1/jobs", "POST", json={"dataset_id": here.datasets["iris"], "target": "species"}))
-        readable = here.answer(f"/v1/jobs/{job_ids[0]}").status_code
-    assert [(answer.status_code, "Retry-After" in answer.headers) for answer in refused] == [(503, True)] * 4
+        rejected = [cluster.request("/v1/datasets", "POST", json={"sample": "iris"}) for _ in range(3)]
+        rejected.append(
+            cluster.request("/v1/jobs", "POST", json={"dataset_id": cluster.datasets["iris"], "target": "species"})
+        )
+        readable = cluster.request(f"/v1/jobs/{job_ids[0]}").status_code
+    assert [(answer.status_code, "Retry-After" in answer.headers) for answer in rejected] == [(503, True)] * 4
     assert readable == 200
-    here.over(job_ids)
-    truth.assert_undisturbed(here.database, here.settings, job_ids)
-    truth.assert_sound(here.database, here.settings)
-    eventually(lambda: here.answer("/readyz").status_code == 200, here.logs)
+    cluster.wait_until_ended(job_ids)
+    invariants.assert_uninterrupted(cluster.database, cluster.settings, job_ids)
+    invariants.assert_consistent(cluster.database, cluster.settings)
+    eventually(lambda: cluster.request("/readyz").status_code == 200, cluster.logs)

@@ -1,4 +1,4 @@
-"""A job that kills whoever takes it, one that does not end, one that cannot fit: each has an end that says why."""
+"""A job that kills its workers, one that does not end, one that does not fit: each fails with the reason."""
 
 from __future__ import annotations
 
@@ -8,56 +8,60 @@ from typing import Any
 import pytest
 
 from backpropd.store.status import Status
-from tests.acceptance.faults import kinds, truth
-from tests.acceptance.faults.cluster import Cluster, cluster, eventually
+from tests.acceptance.faults import invariants, job_kinds
+from tests.acceptance.faults.cluster import Cluster, eventually, running_cluster
 
 pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster that gives up on a job after three lost workers, and after three seconds."""
-    strict: dict[str, Any] = {"max_losses": 3, "checkpoint_seconds": 60.0, "max_job_seconds": 3.0}
-    with cluster(tmp_path_factory.mktemp("strict"), "api", "worker-1", "reaper", **strict) as made:
-        made.ready()
-        yield made
+def strict_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster that fails a job after three lost workers, and after three seconds."""
+    limits: dict[str, Any] = {"max_losses": 3, "checkpoint_seconds": 60.0, "max_job_seconds": 3.0}
+    with running_cluster(tmp_path_factory.mktemp("strict"), "api", "worker-1", "reaper", **limits) as cluster:
+        cluster.wait_until_ready()
+        yield cluster
 
 
-def test_a_job_that_kills_its_worker_three_times_fails_and_another_is_not_hurt(strict: Cluster) -> None:
-    (poison,) = strict.post("adam", times=1000)
+def test_a_job_that_kills_its_worker_three_times_fails_and_another_succeeds(strict_cluster: Cluster) -> None:
+    (poison,) = strict_cluster.post("adam", times=1000)
     for attempt in (1, 2, 3):
-        eventually(lambda attempt=attempt: strict.job(poison).attempts == attempt, strict.logs)  # type: ignore[misc]
-        for child in strict.children("worker-1"):
+        eventually(lambda attempt=attempt: strict_cluster.job(poison).attempts == attempt, strict_cluster.logs)  # type: ignore[misc]
+        for child in strict_cluster.children("worker-1"):
             child.kill()
-        eventually(lambda: strict.job(poison).status != Status.RUNNING, strict.logs)
-    (sound,) = strict.post("perceptron")
-    strict.over([poison, sound])
-    shown = strict.answer(f"/v1/jobs/{poison}").json()
+        eventually(lambda: strict_cluster.job(poison).status != Status.RUNNING, strict_cluster.logs)
+    (other,) = strict_cluster.post("perceptron")
+    strict_cluster.wait_until_ended([poison, other])
+    shown = strict_cluster.request(f"/v1/jobs/{poison}").json()
     assert (shown["status"], shown["stop_reason"], shown["error"]["code"]) == ("failed", "error", "worker_lost")
     assert "lost its worker 3 times" in shown["error"]["detail"]
-    assert strict.statuses([sound]) == ["succeeded"]
-    truth.assert_sound(strict.database, strict.settings)
+    assert strict_cluster.statuses([other]) == ["succeeded"]
+    invariants.assert_consistent(strict_cluster.database, strict_cluster.settings)
 
 
-def test_a_job_past_the_services_deadline_fails_with_its_epochs(strict: Cluster) -> None:
-    (job_id,) = strict.post("adam", times=1000)
-    strict.over([job_id])
-    shown = strict.answer(f"/v1/jobs/{job_id}").json()
+def test_a_job_that_exceeds_the_maximum_time_fails_with_its_epochs(strict_cluster: Cluster) -> None:
+    (job_id,) = strict_cluster.post("adam", times=1000)
+    strict_cluster.wait_until_ended([job_id])
+    shown = strict_cluster.request(f"/v1/jobs/{job_id}").json()
     assert (shown["status"], shown["error"]["code"]) == ("failed", "deadline_exceeded")
     assert shown["progress"]["epoch"] > 0
-    truth.assert_sound(strict.database, strict.settings)
+    invariants.assert_consistent(strict_cluster.database, strict_cluster.settings)
 
 
-def test_max_seconds_is_a_regular_stop_with_a_model(strict: Cluster) -> None:
-    body = kinds.request("sgd", strict.datasets, 1000)
-    job_id = strict.made("/v1/jobs", {**body, "training": {**body["training"], "max_seconds": 0.5}})
-    strict.over([job_id])
-    job = strict.job(job_id)
+def test_a_job_stopped_by_max_seconds_succeeds_with_a_model(strict_cluster: Cluster) -> None:
+    body = job_kinds.request("sgd", strict_cluster.datasets, 1000)
+    job_id = strict_cluster.create("/v1/jobs", {**body, "training": {**body["training"], "max_seconds": 0.5}})
+    strict_cluster.wait_until_ended([job_id])
+    job = strict_cluster.job(job_id)
     assert (job.status, job.stop_reason, job.model_id is not None) == ("succeeded", "max_seconds", True)
 
 
-def test_what_cannot_fit_is_refused_with_the_numbers(strict: Cluster) -> None:
-    body = {"dataset_id": strict.datasets["digits"], "target": "digit", "network": {"hidden": [{"units": 200_000}] * 2}}
-    answer = strict.answer("/v1/jobs", "POST", json=body)
+def test_a_network_that_does_not_fit_into_memory_is_rejected_with_the_numbers(strict_cluster: Cluster) -> None:
+    body = {
+        "dataset_id": strict_cluster.datasets["digits"],
+        "target": "digit",
+        "network": {"hidden": [{"units": 200_000}] * 2},
+    }
+    answer = strict_cluster.request("/v1/jobs", "POST", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "too_large_for_memory")
-    assert str(strict.settings.worker_memory_bytes) in answer.json()["detail"]
+    assert str(strict_cluster.settings.worker_memory_bytes) in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""PostgreSQL goes away and comes back: the API says so, workers train on in memory, and nothing is lost or doubled."""
+"""PostgreSQL is interrupted: the API answers 503, workers keep epochs in memory, and nothing is lost or duplicated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.faults import truth
+from tests.acceptance.faults import invariants
 from tests.acceptance.faults.cluster import Cluster, eventually
 from tests.servers import Postgres
 
@@ -30,43 +30,43 @@ def crash(server: Postgres, _: Cluster) -> None:
     server.start()
 
 
-def stay_away_beyond_the_lease(server: Postgres, here: Cluster) -> None:
+def stop_longer_than_the_lease(server: Postgres, cluster: Cluster) -> None:
     server.stop()
-    time.sleep(here.settings.lease_seconds + 1)
+    time.sleep(cluster.settings.lease_seconds + 1)
     server.start()
 
 
-@pytest.mark.parametrize("hurt", [cut, restart, crash, stay_away_beyond_the_lease])
-def test_jobs_outlive_their_database(
-    grown: Cluster, server: Postgres, hurt: Callable[[Postgres, Cluster], None]
+@pytest.mark.parametrize("fault", [cut, restart, crash, stop_longer_than_the_lease])
+def test_jobs_survive_faults_of_their_database(
+    postgres_cluster: Cluster, server: Postgres, fault: Callable[[Postgres, Cluster], None]
 ) -> None:
-    job_ids = grown.post("adam", "dropout", times=4)
-    grown.running(job_ids[0], 50)
-    hurt(server, grown)
-    grown.over(job_ids)
-    truth.assert_undisturbed(grown.database, grown.settings, job_ids)
-    truth.assert_sound(grown.database, grown.settings)
+    job_ids = postgres_cluster.post("adam", "dropout", times=4)
+    postgres_cluster.wait_until_running(job_ids[0], 50)
+    fault(server, postgres_cluster)
+    postgres_cluster.wait_until_ended(job_ids)
+    invariants.assert_uninterrupted(postgres_cluster.database, postgres_cluster.settings, job_ids)
+    invariants.assert_consistent(postgres_cluster.database, postgres_cluster.settings)
 
 
-def test_without_its_database_the_api_answers_503_and_says_when_to_come_again(grown: Cluster, server: Postgres) -> None:
-    (job_id,) = grown.post("perceptron")
-    grown.over([job_id])
+def test_without_its_database_the_api_answers_503_with_retry_after(postgres_cluster: Cluster, server: Postgres) -> None:
+    (job_id,) = postgres_cluster.post("perceptron")
+    postgres_cluster.wait_until_ended([job_id])
     server.stop()
     try:
-        job = {"dataset_id": grown.datasets["iris"], "target": "species"}
+        job = {"dataset_id": postgres_cluster.datasets["iris"], "target": "species"}
         answers = [
-            grown.answer(f"/v1/jobs/{job_id}"),
-            grown.answer("/v1/jobs", "POST", json=job),
-            grown.answer(f"/v1/jobs/{job_id}/cancel", "POST"),
-            grown.answer("/v1/datasets", "POST", json={"sample": "iris"}),
-            grown.answer(f"/v1/jobs/{job_id}/events"),
-            grown.answer("/readyz"),
+            postgres_cluster.request(f"/v1/jobs/{job_id}"),
+            postgres_cluster.request("/v1/jobs", "POST", json=job),
+            postgres_cluster.request(f"/v1/jobs/{job_id}/cancel", "POST"),
+            postgres_cluster.request("/v1/datasets", "POST", json={"sample": "iris"}),
+            postgres_cluster.request(f"/v1/jobs/{job_id}/events"),
+            postgres_cluster.request("/readyz"),
         ]
-        alive = grown.answer("/healthz").status_code
+        alive = postgres_cluster.request("/healthz").status_code
     finally:
         server.start()
     assert [(answer.status_code, "Retry-After" in answer.headers) for answer in answers] == [(503, True)] * 6
     assert {answer.json()["code"] for answer in answers[:5]} == {"unavailable"}
     assert not answers[5].json()["database"]["ready"]
     assert alive == 200
-    eventually(lambda: grown.answer(f"/v1/jobs/{job_id}").status_code == 200, grown.logs)
+    eventually(lambda: postgres_cluster.request(f"/v1/jobs/{job_id}").status_code == 200, postgres_cluster.logs)

@@ -1,4 +1,4 @@
-"""Redis loses everything, dies, stays away, or is there and does not answer: jobs are taken and end, each once."""
+"""Redis loses its data, is killed, stays down or does not answer: jobs are accepted and each ends once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from backpropd.queue import QUEUE, TASK
-from tests.acceptance.faults import truth
+from tests.acceptance.faults import invariants
 from tests.acceptance.faults.cluster import Cluster, eventually
 from tests.servers import Redis
 
@@ -28,47 +28,47 @@ def kill_and_restart(redis: Redis) -> None:
     redis.start()
 
 
-def post(here: Cluster, count: int) -> list[str]:
-    return [job_id for _ in range(count) for job_id in here.post("perceptron")]
+def post(cluster: Cluster, count: int) -> list[str]:
+    return [job_id for _ in range(count) for job_id in cluster.post("perceptron")]
 
 
-@pytest.mark.parametrize("hurt", [flush, kill_and_restart])
-def test_a_redis_that_loses_everything_loses_no_job(here: Cluster, hurt: Callable[[Redis], None]) -> None:
-    running = here.post("adam", "sgd", times=3)
+@pytest.mark.parametrize("fault", [flush, kill_and_restart])
+def test_no_job_is_lost_when_redis_loses_its_data(cluster: Cluster, fault: Callable[[Redis], None]) -> None:
+    running = cluster.post("adam", "sgd", times=3)
     for job_id in running:
-        here.running(job_id)
-    queued = post(here, QUEUED)
-    hurt(here.redis)
-    queued += post(here, 5)
-    here.over([*running, *queued])
-    assert set(here.statuses([*running, *queued])) == {"succeeded"}
-    assert {here.job(job_id).attempts for job_id in queued} == {1}
-    truth.assert_undisturbed(here.database, here.settings, running)
-    truth.assert_sound(here.database, here.settings)
+        cluster.wait_until_running(job_id)
+    queued = post(cluster, QUEUED)
+    fault(cluster.redis)
+    queued += post(cluster, 5)
+    cluster.wait_until_ended([*running, *queued])
+    assert set(cluster.statuses([*running, *queued])) == {"succeeded"}
+    assert {cluster.job(job_id).attempts for job_id in queued} == {1}
+    invariants.assert_uninterrupted(cluster.database, cluster.settings, running)
+    invariants.assert_consistent(cluster.database, cluster.settings)
 
 
-@pytest.mark.parametrize("gone", ["away", "silent"])
-def test_while_redis_is_gone_jobs_are_taken_and_readyz_says_what_is_missing(here: Cluster, gone: str) -> None:
-    (running,) = here.post("adam", times=3)
-    here.running(running)
-    here.redis.kill() if gone == "away" else here.redis.freeze()
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+def test_without_redis_jobs_are_accepted_and_readyz_says_what_is_missing(cluster: Cluster, fault: str) -> None:
+    (running,) = cluster.post("adam", times=3)
+    cluster.wait_until_running(running)
+    cluster.redis.kill() if fault == "killed" else cluster.redis.freeze()
     times, queued = [], []
     for _ in range(5):
         began = time.monotonic()
-        queued += post(here, 1)
+        queued += post(cluster, 1)
         times.append(time.monotonic() - began)
-    readiness = here.answer("/readyz")
-    here.over([running])  # nobody needs the broker to go on
+    readiness = cluster.request("/readyz")
+    cluster.wait_until_ended([running])  # a running job does not need the broker
     time.sleep(3)
-    here.redis.start() if gone == "away" else here.redis.thaw()
-    here.over(queued)
+    cluster.redis.start() if fault == "killed" else cluster.redis.thaw()
+    cluster.wait_until_ended(queued)
     assert max(times) < 3
     assert (readiness.status_code, readiness.json()["broker"]["ready"]) == (503, False)
     assert readiness.json()["database"]["ready"]
     assert "Retry-After" in readiness.headers
-    assert set(here.statuses([running, *queued])) == {"succeeded"}
-    assert {here.job(job_id).attempts for job_id in queued} == {1}
-    truth.assert_undisturbed(here.database, here.settings, [running])
+    assert set(cluster.statuses([running, *queued])) == {"succeeded"}
+    assert {cluster.job(job_id).attempts for job_id in queued} == {1}
+    invariants.assert_uninterrupted(cluster.database, cluster.settings, [running])
 
 
 @pytest.mark.parametrize(
@@ -84,15 +84,15 @@ def test_while_redis_is_gone_jobs_are_taken_and_readyz_says_what_is_missing(here
         ).encode(),
     ],
 )
-def test_a_malformed_wake_up_harms_nobody(here: Cluster, message: bytes) -> None:
-    before = [here.processes[name].pid for name in ("worker-1", "worker-2")]
-    with here.redis.client() as client:
+def test_a_malformed_wake_up_message_is_ignored(cluster: Cluster, message: bytes) -> None:
+    before = [cluster.processes[name].pid for name in ("worker-1", "worker-2")]
+    with cluster.redis.client() as client:
         for _ in range(4):
             client.lpush(QUEUE, message)
-        eventually(lambda: client.llen(QUEUE) == 0, here.logs)
-    job_ids = post(here, 2)
-    here.over(job_ids)
-    assert set(here.statuses(job_ids)) == {"succeeded"}
-    assert [here.processes[name].pid for name in ("worker-1", "worker-2")] == before
-    assert here.runs("worker-1")
-    assert here.runs("worker-2")
+        eventually(lambda: client.llen(QUEUE) == 0, cluster.logs)
+    job_ids = post(cluster, 2)
+    cluster.wait_until_ended(job_ids)
+    assert set(cluster.statuses(job_ids)) == {"succeeded"}
+    assert [cluster.processes[name].pid for name in ("worker-1", "worker-2")] == before
+    assert cluster.is_running("worker-1")
+    assert cluster.is_running("worker-2")

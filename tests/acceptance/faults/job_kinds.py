@@ -1,4 +1,4 @@
-"""Jobs of many kinds, each of half a second or so: every optimizer, and whatever else a checkpoint has to remember."""
+"""Jobs of many kinds, each of about half a second: every optimizer, and everything else that a checkpoint contains."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def _kind(
     target: str = "digit",
     network: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    wanted = network or {"hidden": SMALL if hidden is None else hidden}
-    training = {"seed": 7, **training} if "hidden" in wanted else training
-    return {"table": table, "target": target, "network": wanted, "training": training}
+    network = network or {"hidden": SMALL if hidden is None else hidden}
+    training = {"seed": 7, **training} if "hidden" in network else training
+    return {"table": table, "target": target, "network": network, "training": training}
 
 
 def _optimizer(name: str, epochs: int = 500, **options: Any) -> dict[str, Any]:
@@ -68,8 +68,8 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def request(kind: str, dataset_ids: Mapping[str, str], times: int = 1) -> dict[str, Any]:
-    """The body of `POST /v1/jobs` for a job of this kind, named after it, with so many times its epochs."""
-    wanted = KINDS[kind]
-    body = {name: wanted[name] for name in ("target", "network", "training")}
+    """The body of `POST /v1/jobs` for a job of this kind, named after it, with `times` its epochs."""
+    spec = KINDS[kind]
+    body = {name: spec[name] for name in ("target", "network", "training")}
     body["training"] = {**body["training"], "epochs": times * body["training"]["epochs"]}
-    return {"dataset_id": dataset_ids[wanted["table"]], "name": kind, **body}
+    return {"dataset_id": dataset_ids[spec["table"]], "name": kind, **body}

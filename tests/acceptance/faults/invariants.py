@@ -1,4 +1,4 @@
-"""What must be true of the database when the dust has settled, whatever was done to the processes."""
+"""What must hold in the database when all jobs have ended, whatever happened to the processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CURVE = ("epoch", "loss", "validation_loss", "metrics", "validation_metrics", "g
 
 
 class Result(NamedTuple):
-    """What a job came to: its curve, its model's weights, and why it stopped."""
+    """A job's curve, the hash of its weights, and why it stopped."""
 
     curve: list[dict[str, Any]]
     sha256: str
@@ -33,7 +33,7 @@ class Result(NamedTuple):
 
 
 def result(database: Database, job_id: str) -> Result:
-    """What the database says that a succeeded job came to."""
+    """The stored result of a succeeded job."""
     with database.read() as session:
         job = session.scalars(select(Job).where(Job.id == job_id)).one()
         rows = session.scalars(select(Epoch).where(Epoch.job_number == job.number).order_by(Epoch.epoch))
@@ -42,8 +42,8 @@ def result(database: Database, job_id: str) -> Result:
         return Result(curve, sha256, job.stop_reason or "")
 
 
-def undisturbed(database: Database, settings: Settings, job_id: str) -> Result:
-    """What the same spec comes to in this process, where nobody touches it."""
+def uninterrupted(database: Database, settings: Settings, job_id: str) -> Result:
+    """The result of the same spec, trained in this process without a fault."""
     with database.read() as session:
         job = session.scalars(select(Job).where(Job.id == job_id)).one()
         table = session.scalars(select(Dataset).where(Dataset.id == job.dataset_id)).one()
@@ -53,7 +53,7 @@ def undisturbed(database: Database, settings: Settings, job_id: str) -> Result:
 
 
 @cache
-@threadpool_limits.wrap(limits=1)  # as a worker: a product's last bits depend on how many threads share it
+@threadpool_limits.wrap(limits=1)  # as in a worker: the last bits of a product depend on the number of threads
 def _trained(spec: str, columns: str, path: Path) -> Result:
     source = learn.Source.from_json(json.loads(columns), path)
     run = learn.Run(learn.spec_from_json(json.loads(spec)), source, None, np.zeros(1, np.int8))
@@ -61,23 +61,23 @@ def _trained(spec: str, columns: str, path: Path) -> Result:
     return Result(curve, run.model()["sha256"], run.stop_reason or "")
 
 
-def assert_undisturbed(database: Database, settings: Settings, job_ids: Sequence[str]) -> None:
-    """Every one of these jobs succeeded, and came bit for bit to what it would have come to in peace."""
+def assert_uninterrupted(database: Database, settings: Settings, job_ids: Sequence[str]) -> None:
+    """Each of these jobs has, bit for bit, the result that it would have without a fault."""
     for job_id in job_ids:
-        found, wanted = result(database, job_id), undisturbed(database, settings, job_id)
-        assert [row["epoch"] for row in found.curve] == list(range(1, len(wanted.curve) + 1)), job_id
-        different = [both for both in zip(found.curve, wanted.curve, strict=True) if both[0] != both[1]]
+        found, expected = result(database, job_id), uninterrupted(database, settings, job_id)
+        assert [row["epoch"] for row in found.curve] == list(range(1, len(expected.curve) + 1)), job_id
+        different = [pair for pair in zip(found.curve, expected.curve, strict=True) if pair[0] != pair[1]]
         assert not different, f"{job_id} differs in {len(different)} epochs, first in {different[0]}"
-        assert found == wanted, job_id
+        assert found == expected, job_id
 
 
-def assert_sound(database: Database, settings: Settings) -> None:
-    """No job has two ends or a step that the table of moves does not have; nothing is left of what is over; the
-    epochs of every job are contiguous, every dataset has its blob, and the database is whole."""
+def assert_consistent(database: Database, settings: Settings) -> None:
+    """Jobs made only allowed transitions and ended at most once; ended jobs have no lease and no checkpoint; epochs are
+    contiguous; every dataset has its blob; and the database is not corrupt."""
     with database.read() as session:
         for job in session.scalars(select(Job)):
             steps = [each.status for each in jobs.transitions(session, [job])[job.number]]
-            assert_moves(job.id, steps)
+            assert_allowed_transitions(job.id, steps)
             assert steps[-1] == job.status, job.id
             models = session.scalars(select(Model.id).where(Model.job_id == job.id)).all()
             assert models == ([job.model_id] if job.status == Status.SUCCEEDED else []), job.id
@@ -98,8 +98,8 @@ def assert_sound(database: Database, settings: Settings) -> None:
             assert session.execute(text("PRAGMA foreign_key_check")).all() == []
 
 
-def assert_moves(job_id: str, steps: Sequence[str]) -> None:
-    """A job begins queued, goes only where it may, and has one end at most, which is its last step."""
+def assert_allowed_transitions(job_id: str, steps: Sequence[str]) -> None:
+    """A job begins queued and makes only allowed transitions, of which none leaves a final status."""
     assert steps[0] == Status.QUEUED, job_id
     for before, after in pairwise(steps):
         assert Status(after) in ALLOWED_TRANSITIONS[Status(before)], f"{job_id}: {before} -> {after}"
