@@ -1,15 +1,15 @@
-# The image of the deployed programs. The API, the worker, the reaper and the migration are four commands of it.
+# The image of the deployed programs: the API, the worker, the reaper and the migration are its commands.
 
 FROM python:3.13-slim AS build
 COPY locks/ /locks/
-# The first lock holds uv alone, which installs the second one; it stays behind in this stage.
+# The first lock contains only uv, which installs the second; it is not copied to the final image.
 RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r /locks/bootstrap.txt \
     && python -m venv --without-pip /venv \
     && uv pip sync --no-cache --compile-bytecode --python /venv/bin/python --require-hashes /locks/service.txt
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY backpropd/ backpropd/
-# The programs ask for the version of the package, so it is installed; what builds it is locked and hashed as well.
+# The package is installed since the programs read its version; its build requirements are locked and hashed too.
 RUN uv build --no-cache --wheel --build-constraints /locks/dev.txt --require-hashes --out-dir /wheel . \
     && uv pip install --no-cache --no-deps --compile-bytecode --python /venv/bin/python /wheel/*.whl
 
@@ -22,7 +22,7 @@ WORKDIR /app
 COPY service/ service/
 COPY worker/ worker/
 COPY migrations/ migrations/
-# Machine code for the CPU that builds; a worker on another one compiles its own into its data folder.
+# Kernels compiled for the CPU of the build; a worker on another CPU compiles its own into its data folder.
 RUN ["/venv/bin/python", "-m", "worker", "compile"]
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -31,7 +31,7 @@ ENV PATH=/venv/bin:$PATH \
     BACKPROPD_HOST=0.0.0.0 \
     BACKPROPD_PORT=8000 \
     BACKPROPD_DATA_DIR=/data
-# By number, so that Kubernetes can see that it is not root.
+# By number, so that Kubernetes can verify that it is not root.
 USER 10001:10001
 VOLUME /data
 EXPOSE 8000

@@ -1,14 +1,14 @@
-# Every command of the project. `make help` lists them.
+# All commands of the project. `make help` lists them.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One more than the cores of a small machine: many tests wait for processes.
+# One more process than a small machine has cores: many tests wait for other processes.
 PARALLEL := --numprocesses 3 --dist loadfile
 PEERS := .venv-peers
 FUZZ := .venv-fuzz
-# Where it is set, as in many containers, every process compiles all that it imports anew: seconds for each of them.
+# Many containers set it: then every process compiles all modules that it imports, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -26,52 +26,53 @@ $(READY): locks/bootstrap.txt locks/dev.txt pyproject.toml
 	$(BIN)/python -m worker compile
 	@touch $@
 
-setup: $(READY) ## make the virtual environment from the locked, hashed dependencies
+setup: $(READY) ## create the virtual environment from the locked, hashed dependencies
 
 run: $(READY) ## start the embedded stack in the foreground, until Ctrl-C
 	$(BIN)/python -m embedded
 
-demo: $(READY) ## start the stack in a folder of its own, train on a real data set over HTTP, predict, stop
+demo: $(READY) ## start the stack in a temporary folder, train on a real data set over HTTP, predict, stop
 	$(BIN)/python -m embedded.demo
 
 test: $(READY) ## run the whole test suite, with its own Redis and PostgreSQL
 	$(BIN)/pytest $(PARALLEL)
 
-test-fast: $(READY) ## run the tests that start no stack
+test-fast: $(READY) ## run the tests that start no servers
 	$(BIN)/pytest $(PARALLEL) -m "not acceptance"
 
-check: $(READY) ## formatter, linter, strict types, import floors
+check: $(READY) ## formatter, linter, strict types, import layers, module lengths
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/module_length.py
 
-fuzz-api: $(READY) ## try a running stack with thousands of good and bad requests, for some minutes
+fuzz-api: $(READY) ## send thousands of valid and invalid requests to a running stack, for some minutes
 	$(BIN)/python -m tests.service.fuzzing
 
-audit: $(READY) ## look the locked dependencies up among known holes; needs an advisory service (see SECURITY.md)
+audit: $(READY) ## check the locked dependencies for known vulnerabilities; needs an advisory service (see SECURITY.md)
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r locks/service.txt
 
-key: $(READY) ## make an admin's key for a stack on this machine: make key, or make key TENANT=name
+key: $(READY) ## create an admin key for a stack on this machine: make key, or make key TENANT=name
 	@$(BIN)/python -m worker migrate
 	@$(BIN)/python -m service keys create --tenant $(or $(TENANT),local)
 
-format: $(READY) ## format the code, and mend what the linter can
+format: $(READY) ## format the code, and fix what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# PyTorch's wheel without CUDA: where the index has only the other, name one that has it in PIP_EXTRA_INDEX_URL.
-# A peer that cannot be installed is left out, and shown as missing.
+# PyTorch's wheel without CUDA: if the index lacks it, set PIP_EXTRA_INDEX_URL to one that has it.
+# A peer that cannot be installed is left out and reported as missing.
 $(PEERS)/.ready: locks/peers.txt
 	$(PYTHON) -m venv --clear $(PEERS)
 	@for without in none torch jax 'torch|jax'; do \
-		awk -v without="^($$without)" '/^[^ ]/ { keep = $$0 !~ without } keep' $< > $(PEERS)/wanted.txt; \
+		awk -v without="^($$without)" '/^[^ ]/ { keep = $$0 !~ without } keep' $< > $(PEERS)/available.txt; \
 		$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
-			-r $(PEERS)/wanted.txt && break || echo "not all of them can be installed: trying with less"; \
+			-r $(PEERS)/available.txt && break || echo "some peers cannot be installed: trying with fewer"; \
 	done
 	@touch $@
 
-bench: $(READY) $(PEERS)/.ready ## measure everything beside its peers, and write docs/performance.md
+bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, and write docs/performance.md
 	$(BIN)/python -m bench.machine
 	$(BIN)/python -m bench.steps
 	$(BIN)/python -m bench.inference
@@ -87,22 +88,22 @@ bench: $(READY) $(PEERS)/.ready ## measure everything beside its peers, and writ
 
 SECONDS := 60
 SEED := $(shell date +%s)
-chaos: $(READY) ## every fault at random over many jobs, then the proof that none was lost: make chaos SECONDS=600 SEED=1
+chaos: $(READY) ## inject random faults into many jobs, then check that none was lost: make chaos SECONDS=600 SEED=1
 	$(BIN)/python -m tests.acceptance.faults.chaos --seconds $(SECONDS) --seed $(SEED)
 
-# Atheris has no wheel for every Python and system: an environment of its own.
+# A separate environment: Atheris does not have a wheel for every Python and system.
 $(FUZZ)/.ready: locks/fuzz.txt
 	$(PYTHON) -m venv --clear $(FUZZ)
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/fuzz.txt
 	@touch $@
 
-fuzz: $(FUZZ)/.ready ## look for bytes that the reader of tables does not foresee, guided by coverage: make fuzz SECONDS=600
+fuzz: $(FUZZ)/.ready ## fuzz the table reader, guided by coverage: make fuzz SECONDS=600
 	$(FUZZ)/bin/python -m tests.tabular.fuzzing -max_total_time=$(SECONDS)
 
-picture: $(READY) ## draw the README's learning curve anew
+picture: $(READY) ## draw the README's learning curve
 	$(BIN)/python -m bench.curve
 
-lock: $(READY) ## resolve the dependencies anew and lock them
+lock: $(READY) ## resolve and lock the dependencies
 	$(BIN)/uv pip compile $(LOCK) --extra service --extra embedded pyproject.toml -o locks/service.txt
 	$(BIN)/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -o locks/dev.txt
 	$(BIN)/uv pip compile $(LOCK) --group peers -o locks/peers.txt

@@ -1,4 +1,4 @@
-"""One thread for BLAS: it reads these variables once, when NumPy loads."""
+"""One thread for BLAS, which reads these variables once, when NumPy is imported."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ ONE_THREAD = dict.fromkeys(
 
 
 def use_one_thread() -> None:
-    """Have this process and its children compute on one thread, unless their environment says how many."""
+    """Have BLAS use one thread in this process and its children, unless their environment sets a number."""
     for name, one in ONE_THREAD.items():
         os.environ.setdefault(name, one)

@@ -1,4 +1,4 @@
-"""Text that a spreadsheet would run as a formula, made harmless wherever a CSV file is written for people."""
+"""Escapes text that a spreadsheet would run as a formula, for CSV files."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 STARTS = ("=", "+", "-", "@", "\t", "\r")
-NUMBER = re.compile(r"[+-]?[\d.,]*\d[.,]?([eE][+-]?\d+)?", re.ASCII)  # with a comma, too: it runs nothing
+NUMBER = re.compile(r"[+-]?[\d.,]*\d[.,]?([eE][+-]?\d+)?", re.ASCII)  # a comma is allowed: it is harmless
 
 
 def harmless(cell: Any) -> Any:
-    """The cell with an apostrophe before it if it is text that begins as a formula does; numbers stay as they are."""
+    """The cell, after an apostrophe if it is text that begins like a formula; numbers are unchanged."""
     if isinstance(cell, str) and cell.startswith(STARTS) and not NUMBER.fullmatch(cell):
         return "'" + cell
     return cell
 
 
 def harmless_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose names and cells are harmless."""
+    """The row with harmless names and cells."""
     return {harmless(name): harmless(cell) for name, cell in row.items()}

@@ -1,7 +1,7 @@
-"""Log lines for people or as JSON, each with its request, job and tenant where there are any.
+"""Log lines as text or JSON, with the request, job and tenant that they belong to.
 
-They hold no key and no row of data: of an error that nobody foresaw they have the type and the place, not its text,
-which may quote what was being read.
+They contain no API key and no row of data: an unexpected error is logged with its type and traceback, but without its
+message, which may quote data.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from backpropd.config import Settings
 
 
 def set_up(settings: Settings) -> None:
-    """Have every line of this process, whoever logs it, written to standard error in the form that is set."""
-    about: list[Processor] = [
+    """Write all log lines of this process, of all libraries, to standard error in the configured format."""
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(_place),
+        structlog.processors.ExceptionRenderer(_traceback),
     ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=about,
+        foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(settings)],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -36,23 +36,23 @@ def set_up(settings: Settings) -> None:
 
 
 def _renderer(settings: Settings) -> Processor:
-    return structlog.processors.JSONRenderer() if settings.log_format == "json" else _for_people
+    return structlog.processors.JSONRenderer() if settings.log_format == "json" else _as_text
 
 
-def _for_people(_logger: object, _name: str, event: EventDict) -> str:
-    """`INFO worker.runner: the words, job_id=…`, and below it the place of an error."""
-    del event["timestamp"]  # whoever collects lines for people adds their time
+def _as_text(_logger: object, _name: str, event: EventDict) -> str:
+    """`INFO worker.runner: the message, job_id=…`, followed by a traceback if there is one."""
+    del event["timestamp"]  # systemd, Docker and the like add the time
     head = f"{event.pop('level').upper()} {event.pop('logger')}: {event.pop('event')}"
-    place = event.pop("exception", None)
+    trace = event.pop("exception", None)
     line = ", ".join([head, *(f"{name}={value}" for name, value in sorted(event.items()))])
-    return f"{line}\n{place}" if place else line
+    return f"{line}\n{trace}" if trace else line
 
 
-def _place(exc_info: ExcInfo) -> str:
-    """An error's type and where it came from, and what it came from in turn, without the texts."""
+def _traceback(exc_info: ExcInfo) -> str:
+    """The types and tracebacks of an error and of its causes, without their messages."""
     lines = []
-    left: BaseException | None = exc_info[1]
-    while left is not None:
-        lines += [f"{type(left).__module__}.{type(left).__qualname__}", *traceback.format_tb(left.__traceback__)]
-        left = left.__cause__ or left.__context__
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        lines += [f"{type(error).__module__}.{type(error).__qualname__}", *traceback.format_tb(error.__traceback__)]
+        error = error.__cause__ or error.__context__
     return "\n".join(line.rstrip() for line in lines)
