@@ -18,7 +18,7 @@ import pytest
 from backpropd.config import Settings
 from backpropd.store import keys
 from backpropd.store.sql.database import Database
-from tests.embedded.running import Running, eventually, running
+from tests.embedded.running import Running, eventually, is_listening, running
 from tests.servers import free_port
 from worker.migrate import run as migrate
 
@@ -73,12 +73,6 @@ class Server:
             except (TimeoutError, ConnectionResetError):
                 pass
         return received
-
-
-def is_listening(port: int) -> bool:
-    with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-        return True
-    return False
 
 
 @pytest.fixture(scope="module")
@@ -262,46 +256,6 @@ def test_a_chunked_upload_that_breaks_off_creates_no_dataset(server: Server) -> 
             pass
         eventually(lambda: sum('"status": 400' in line for line in list(server.log.lines)) > rejected)
         assert len(http.get("/v1/datasets?limit=100").json()["data"]) == before
-
-
-def test_a_response_that_its_client_does_not_read_is_not_buffered(tmp_path: Path) -> None:
-    app = tmp_path / "endless.py"
-    app.write_text(ENDLESS)
-    port = free_port()
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "PORT": str(port)}
-    with running([sys.executable, str(app)], tmp_path, environment) as log:
-        eventually(lambda: is_listening(port))
-        with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            connection.recv(10)
-            time.sleep(1)
-        sent = log.wait_for("chunks were sent").split()[0]
-        assert int(sent) < 1000
-        log.stop()
-
-
-ENDLESS = """
-import os
-from granian import Granian
-from granian.constants import Interfaces
-from service.server.request_body import MinRate
-from service.server.wsgi_bridge import WsgiBridge
-
-def app(environ, start):
-    def chunks():
-        sent = 0
-        try:
-            for sent in range(10_000):
-                yield b"x" * 100_000
-        finally:
-            print(sent, "chunks were sent", flush=True)
-    start("200 OK", [("Content-Type", "text/plain")])
-    return chunks()
-
-bridge = WsgiBridge(app, 2, MinRate(1024, 10))
-if __name__ == "__main__":
-    Granian("endless:bridge", interface=Interfaces.ASGINL, port=int(os.environ["PORT"]), websockets=False).serve()
-"""
 
 
 def test_an_incomplete_upload_creates_no_dataset(server: Server) -> None:

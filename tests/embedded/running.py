@@ -1,11 +1,12 @@
 """A program under test as a process: its output, signals to it, and the processes it leaves."""
 
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from embedded.guard import is_running
@@ -79,6 +80,13 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "this never came true"
         time.sleep(0.02)
+
+
+def is_listening(port: int) -> bool:
+    """Whether a server of the loopback accepts connections at this port."""
+    with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def read_lines(folder: Path, file: str) -> list[str]:
