@@ -1,0 +1,152 @@
+"""A job that is stopped: cancelled, paused, handed back, out of turn or out of time; it continues bit for bit."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from backpropd.store import jobs
+from tests.worker.conftest import ENDLESS, LONG, TENANT, Stores, wait_until
+from tests.worker.faulty_stores import BlobsWithCallback
+from worker.heartbeat_board import HeartbeatBoard
+from worker.tasks import train_until_queue_is_empty
+
+
+def test_a_running_job_that_is_cancelled_ends_cancelled_without_a_model(stores: Stores) -> None:
+    job_id = stores.post(epochs=ENDLESS)
+    with stores.training(stores.runner(), job_id), stores.database.write() as session:
+        jobs.cancel(session, TENANT, job_id)
+    job = stores.job(job_id)
+    assert (job.status, job.stop_reason, job.model_id, job.error_code) == ("cancelled", "cancelled", None, None)
+    assert [row[0] for row in stores.curve(job_id)] == list(range(1, job.epoch + 1))
+    assert stores.checkpoint_epoch(job_id) is None
+
+
+def test_an_acknowledged_cancel_wins_over_the_end_of_training(stores: Stores) -> None:
+    job_id = stores.post(epochs=1)
+
+    def cancel() -> None:
+        with stores.database.write() as session:
+            jobs.cancel(session, TENANT, job_id)
+
+    stores.runner(blobs=BlobsWithCallback(stores, cancel)).run_one()
+    assert (stores.job(job_id).status, stores.job(job_id).model_id) == ("cancelled", None)
+
+
+def test_a_paused_job_has_a_checkpoint_and_continues_bit_for_bit(
+    stores: Stores, uninterrupted: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    job_id = stores.post(epochs=LONG)
+    with stores.training(stores.runner(), job_id), stores.database.write() as session:
+        jobs.pause(session, TENANT, job_id)
+    paused = stores.job(job_id)
+    assert (paused.status, 0 < paused.epoch < LONG) == ("paused", True)
+    assert stores.checkpoint_epoch(job_id) == paused.epoch == len(stores.curve(job_id))
+    assert not stores.runner().run_one()
+    with stores.database.write() as session:
+        jobs.resume(session, TENANT, job_id)
+    assert stores.runner("second").run_one()
+    assert stores.statuses(job_id) == ["queued", "running", "paused", "queued", "running", "succeeded"]
+    assert (stores.curve(job_id), stores.model_sha256(job_id)) == uninterrupted
+
+
+def test_a_job_paused_in_its_last_epoch_ends_at_once_when_resumed(stores: Stores) -> None:
+    job_id = stores.post(epochs=3)
+
+    def pause() -> None:
+        with stores.database.write() as session:
+            jobs.pause(session, TENANT, job_id)
+
+    stores.runner(blobs=BlobsWithCallback(stores, pause)).run_one()
+    assert stores.job(job_id).status == "paused"
+    with stores.database.write() as session:
+        jobs.resume(session, TENANT, job_id)
+    assert stores.runner().run_one()
+    assert stores.job(job_id).status == "succeeded"
+    assert [row[0] for row in stores.curve(job_id)] == [1, 2, 3]
+
+
+def test_a_stopping_process_hands_its_job_back_and_another_continues_bit_for_bit(
+    stores: Stores, uninterrupted: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    job_id = stores.post(epochs=LONG)
+    stopping = stores.runner(board=HeartbeatBoard(1))
+    with stores.training(stopping, job_id):
+        stopping.board.stop()
+    job = stores.job(job_id)
+    assert (job.status, job.crashes, 0 < job.epoch < LONG) == ("queued", 0, True)
+    assert stores.checkpoint_epoch(job_id) == job.epoch
+    assert not stopping.run_one()
+    assert stores.runner("second").run_one()
+    assert stores.statuses(job_id) == ["queued", "running", "queued", "running", "succeeded"]
+    assert (stores.curve(job_id), stores.model_sha256(job_id)) == uninterrupted
+
+
+def test_a_stopping_process_hands_back_the_job_claimed_with_the_end_of_the_last(
+    stores: Stores, uninterrupted: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    stores.post()
+    job_id = stores.post(epochs=LONG)
+    stopping = stores.runner(board=HeartbeatBoard(1))
+    assert stopping.run_one()
+    stopping.board.stop()
+    train_until_queue_is_empty(stopping)
+    assert (stores.job(job_id).status, stores.job(job_id).crashes) == ("queued", 0)
+    assert stores.runner("second").run_one()
+    assert (stores.curve(job_id), stores.model_sha256(job_id)) == uninterrupted
+
+
+def test_a_job_whose_turn_is_over_yields_to_waiting_jobs_and_continues_bit_for_bit(
+    stores: Stores, uninterrupted: tuple[list[tuple[Any, ...]], str]
+) -> None:
+    long = stores.post(epochs=LONG)
+    no_turn = stores.settings.model_copy(update={"turn_seconds": 0.0})
+    short: list[str] = []
+    assert stores.runner(
+        settings=no_turn, blobs=BlobsWithCallback(stores, lambda: short.append(stores.post()))
+    ).run_one()
+    assert (stores.job(long).status, 0 < stores.job(long).epoch < LONG) == ("queued", True)
+    runner = stores.runner()
+    assert runner.run_one()
+    assert (stores.job(short[0]).status, stores.job(long).status) == ("succeeded", "running")
+    assert runner.run_one()
+    assert "its turn is over, and other jobs wait" in stores.reasons(long)
+    assert (stores.curve(long), stores.model_sha256(long)) == uninterrupted
+
+
+def test_a_job_whose_turn_is_over_does_not_yield_to_jobs_of_lower_priority(stores: Stores) -> None:
+    long = stores.post(epochs=ENDLESS)
+    runner = stores.runner(settings=stores.settings.model_copy(update={"turn_seconds": 0.0}))
+    with stores.training(runner, long):
+        stores.post(priority=-1)
+        time.sleep(1.5)
+        assert stores.job(long).status == "running"
+        with stores.database.write() as session:
+            jobs.cancel(session, TENANT, long)
+
+
+@pytest.mark.parametrize("request_", ["cancel", "pause"])
+def test_a_job_that_reads_its_table_stops_within_seconds(stores: Stores, request_: str) -> None:
+    job_id = stores.post()
+    stopped: list[bool] = []
+
+    def request_and_keep_reading() -> None:
+        with stores.database.write() as session:
+            getattr(jobs, request_)(session, TENANT, job_id)
+        wait_until(lambda: stores.job(job_id).status in ("cancelled", "paused"))
+        stopped.append(True)
+
+    assert stores.runner(blobs=BlobsWithCallback(stores, request_and_keep_reading)).run_one()
+    assert stopped
+    assert stores.job(job_id).status == {"cancel": "cancelled", "pause": "paused"}[request_]
+
+
+def test_a_job_that_exceeds_the_maximum_time_fails(stores: Stores) -> None:
+    job_id = stores.post(epochs=ENDLESS)
+    strict = stores.settings.model_copy(update={"max_job_seconds": 0.5})
+    assert stores.runner(settings=strict).run_one()
+    job = stores.job(job_id)
+    assert (job.status, job.error_code) == ("failed", "deadline_exceeded")
+    assert [row[0] for row in stores.curve(job_id)] == list(range(1, job.epoch + 1))
