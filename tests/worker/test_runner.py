@@ -47,15 +47,15 @@ def test_a_job_succeeds_although_the_next_one_cannot_be_claimed(
 ) -> None:
     first, second = stores.post(), stores.post()
     runner = stores.runner()
-    note = fair_queue.note
+    record_turn = fair_queue.record_turn
 
-    def note_first_only(session: Session, job: Any) -> None:
+    def record_first_only(session: Session, job: Any) -> None:
         if job.id != first:
             raise MemoryError
-        note(session, job)
+        record_turn(session, job)
 
     with monkeypatch.context() as patched:
-        patched.setattr(fair_queue, "note", note_first_only)
+        patched.setattr(fair_queue, "record_turn", record_first_only)
         assert runner.run_one()
     assert (stores.job(first).status, stores.job(second).status) == ("succeeded", "queued")
     assert (runner.run_one(), stores.job(second).status) == (True, "succeeded")
