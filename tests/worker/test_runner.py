@@ -50,7 +50,7 @@ def test_a_job_succeeds_although_the_next_one_cannot_be_claimed(
     record_turn = fair_queue.record_turn
 
     def record_first_only(session: Session, job: Any) -> None:
-        if job.id != first:
+        if job.job_id != first:
             raise MemoryError
         record_turn(session, job)
 
