@@ -1,4 +1,4 @@
-"""C = A B for flat arrays, in the loops of GotoBLAS, compiled: at the sizes of networks quicker than a call of BLAS.
+"""C = A B for flat arrays, in the loops of GotoBLAS, compiled; for narrow batches faster than BLAS.
 
 `python -m bench.products` compares it with BLAS and with plain loops.
 """
@@ -36,7 +36,14 @@ def gemm(
         depth = min(KC, k - pc)
         for jc in range(0, n, NC):
             columns = min(NC, n - jc)
-            panel = _panel_of_b(b, n, k, pc, jc, depth, columns, b_transposed, packed)
+            b_data, panel_stride, b_row_stride = b[pc * n + jc :], 1, n
+            if b_transposed:
+                pack_b_transposed(b[jc * k + pc :], k, depth, columns, packed)
+                b_data, panel_stride, b_row_stride = packed, depth, nr
+            elif k * n > PACK_B_ABOVE:
+                pack_b(b_data, n, depth, columns, packed)
+                b_data, panel_stride, b_row_stride = packed, depth, nr
+            panel = BPanel(b_data, panel_stride, b_row_stride)
             packed_rows = m // MC * MC if a_transposed and columns >= PACK_A_FROM * nr else 0
             ic = 0
             while ic < m:
@@ -48,20 +55,6 @@ def gemm(
                 target = CBlock(c, ic * n + jc, n, rows, columns, pc == 0 and not accumulate)
                 _macro_kernel(block, panel, target, depth)
                 ic += rows
-
-
-@kernel_function
-def _panel_of_b(
-    b: Any, n: int, k: int, pc: int, jc: int, depth: int, columns: int, transposed: bool, packed: Any
-) -> BPanel:
-    """The panel (depth, columns) of B from row pc and column jc on: packed, or in place if B is small."""
-    if transposed:
-        pack_b_transposed(b[jc * k + pc :], k, depth, columns, packed)
-        return BPanel(packed, depth, VECTORS * vector_width(b))
-    if k * n > PACK_B_ABOVE:
-        pack_b(b[pc * n + jc :], n, depth, columns, packed)
-        return BPanel(packed, depth, VECTORS * vector_width(b))
-    return BPanel(b[pc * n + jc :], 1, n)
 
 
 @kernel_function
