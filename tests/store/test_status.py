@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from backpropd.store.scheduling import queries
 from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,3 +31,8 @@ def test_every_test_that_the_page_names_exists() -> None:
     for name in named:
         path = ROOT / name if "/" in name else ROOT / "tests" / "acceptance" / "faults" / name
         assert path.exists(), name
+
+
+def test_the_statements_of_the_work_queue_name_only_statuses_that_exist() -> None:
+    named = re.findall(r"status = '(\w+)'", " ".join(queries.FILE.sections.values()))
+    assert {"queued", "running", "succeeded"} <= set(named) <= set(Status)
