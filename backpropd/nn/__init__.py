@@ -25,11 +25,10 @@ from backpropd.nn.feedforward.spec import LayerSpec, Spec
 from backpropd.nn.hyperparameters import hyperparameters
 from backpropd.nn.kernels.prediction import row_predictor
 from backpropd.nn.layout import DType, Layout
+from backpropd.nn.neurons.fit_neuron import Neuron, fit_neuron, restore_neuron, start_neuron
 from backpropd.nn.neurons.mcculloch_pitts import McCullochPitts
 from backpropd.nn.neurons.perceptron import Perceptron
 from backpropd.nn.neurons.perceptron_network import PerceptronNetwork
-from backpropd.nn.neurons.step_units import Trace
-from backpropd.nn.neurons.training import NEURONS, Neuron, fit_neuron, restore_neuron, start_neuron
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
 from backpropd.nn.optimization.regularization import Regularization
@@ -44,7 +43,6 @@ __all__ = [
     "INITIALIZERS",
     "LBFGS",
     "LOSSES",
-    "NEURONS",
     "OPTIMIZERS",
     "SCHEDULES",
     "SGD",
@@ -76,7 +74,6 @@ __all__ = [
     "SquaredError",
     "State",
     "Task",
-    "Trace",
     "Training",
     "fit",
     "fit_in_chunks",

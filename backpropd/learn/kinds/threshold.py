@@ -12,7 +12,7 @@ import numpy as np
 from backpropd import errors, nn
 from backpropd.learn.kinds.kind import Array, FitInputs, Metrics, ResolvedNetwork, ResolvedSpec, ResolvedTraining
 from backpropd.nn.inspection.trace import ModelTrace, trace_neuron
-from backpropd.nn.neurons.perceptron_network import LARGEST_INPUTS
+from backpropd.nn.neurons.perceptron_network import MAX_INPUTS
 from backpropd.tabular import ColumnInfo, TargetEncoder
 
 DTYPE = "float64"
@@ -105,10 +105,10 @@ class PerceptronNetwork(ThresholdNetwork):
 
     @classmethod
     def resolve(cls, requested: Mapping[str, Any], features: Sequence[str], target: ColumnInfo) -> ThresholdNetwork:
-        if len(features) > LARGEST_INPUTS:
+        if len(features) > MAX_INPUTS:
             raise errors.Invalid(
                 f"{len(features)} inputs would need 2^{len(features)} hidden perceptrons: a {cls.kind} has at most "
-                f"{LARGEST_INPUTS} inputs; name fewer features",
+                f"{MAX_INPUTS} inputs; name fewer features",
                 pointer="/features",
             )
         return cls(2 ** len(features))

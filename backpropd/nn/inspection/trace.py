@@ -19,8 +19,8 @@ from backpropd.nn.feedforward.losses import Loss
 from backpropd.nn.feedforward.network import Batch, Network, Workspace, output_gradient
 from backpropd.nn.feedforward.normalization import Normalization
 from backpropd.nn.layout import Array
-from backpropd.nn.neurons.step_units import rows_of
-from backpropd.nn.neurons.training import Neuron
+from backpropd.nn.neurons.fit_neuron import Neuron
+from backpropd.nn.neurons.step_units import checked_rows
 
 Gradients = dict[str, Array | None]
 
@@ -73,7 +73,7 @@ def trace(network: Network, theta: Array, x: Array, y: Array | None, learning_ra
     rows and without penalties. Raises `Invalid` for shapes that do not fit the network.
     """
     network = _in_prediction(network)
-    x = rows_of(x, network.spec.inputs, "float64")
+    x = checked_rows(x, network.spec.inputs, "float64")
     gradient = np.zeros(network.parameters)
     workspace = network.workspace(theta.astype(np.float64), gradient, len(x))
     layers = _forward(workspace.layers, x)

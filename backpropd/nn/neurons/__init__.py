@@ -1,4 +1,4 @@
-"""The neurons with a threshold: McCulloch-Pitts neuron, perceptron, layered network of perceptrons.
+"""The threshold neurons: McCulloch-Pitts neuron, perceptron, network of perceptrons; their formulas and training.
 
-Their formulas and their training. Networks with a gradient are in `feedforward`.
+Networks that are trained by gradients are in `feedforward` and `training`.
 """

@@ -9,8 +9,8 @@ import numpy as np
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Batch
 from backpropd.nn.layout import Array, Layout
-from backpropd.nn.neurons.step_units import Interrupt, Trace, boolean_rows, boolean_targets, step
-from backpropd.nn.neurons.truth_table_search import Family, Neuron, represent
+from backpropd.nn.neurons.step_units import Interrupt, LayerValues, boolean_rows, boolean_targets, step
+from backpropd.nn.neurons.truth_table_search import SearchSpace, ThresholdGate, represent
 
 LARGEST_THRESHOLD = 2**24  # whole numbers up to this one are exact in float32
 
@@ -19,14 +19,14 @@ LARGEST_THRESHOLD = 2**24  # whole numbers up to this one are exact in float32
 class McCullochPitts:
     """A neuron over `inputs` booleans: the aggregate g(x) is the sum of the excitatory inputs that are active.
 
-    It answers f(g) = 1 where g >= `threshold`, else 0; and 0 wherever an inhibitory input is active, whatever g is:
+    It answers f(g) = 1 where g >= `threshold`, else 0; and 0 wherever an inhibitory input is active, for any g:
     absolute inhibition, as in McCulloch and Pitts (1943). `inhibitory` has the indices of the inhibitory inputs;
     where it or `threshold` is None, training searches it. `names` (x1, x2, ... by default) are for messages.
 
     In theta an excitatory weight is 1, an inhibitory one -inputs, and the bias -threshold. Since g is less than
     `inputs` if any input is inhibitory, the veto and the threshold are then one step: x·w + bias >= 0.
 
-    Raises `Invalid` for a neuron that cannot mean anything.
+    Raises `Invalid` for parameters out of range.
     """
 
     inputs: int
@@ -36,7 +36,7 @@ class McCullochPitts:
     names: tuple[str, ...] = ()
 
     outputs = 1
-    learning_rate = 0.0  # it is set, not learned
+    learning_rate = 0.0  # nothing is learned
     iterative = False
 
     def __post_init__(self) -> None:
@@ -51,27 +51,27 @@ class McCullochPitts:
 
     @property
     def layout(self) -> Layout:
-        """Where the weights and the threshold lie in theta (inputs + 1,)."""
+        """The positions of the weights and the threshold in theta (inputs + 1,)."""
         return Layout({"layers.0.weight": (self.inputs, 1), "layers.0.bias": (1,)})
 
     def initialize(self, rng: np.random.Generator) -> Array:
-        """The theta (inputs + 1,) of the neuron as it is set; zeros where a part of it is searched."""
-        del rng  # nothing here is drawn
+        """The theta (inputs + 1,) of the given neuron; zeros if `inhibitory` or `threshold` is searched."""
+        del rng  # nothing is random
         if self.inhibitory is None or self.threshold is None:
             return self.layout.zeros(self.dtype)
-        return self._theta(Neuron(self._mask(self.inhibitory), self.threshold))
+        return self._theta(ThresholdGate(self._mask(self.inhibitory), self.threshold))
 
     def decode(self, theta: Array) -> tuple[tuple[int, ...], int]:
-        """The indices of the inhibitory inputs and the threshold that are written in theta."""
+        """The indices of the inhibitory inputs, and the threshold, from theta."""
         weight, bias = theta[:-1], theta[-1]
         return tuple(np.flatnonzero(weight < 0).tolist()), int(-bias)
 
     def g(self, theta: Array, x: Array) -> Array:
-        """The aggregate (n,) of rows x (n, inputs): how many excitatory inputs are active in each."""
+        """The aggregate (n,) of rows x (n, inputs): the number of active excitatory inputs in each."""
         aggregate: Array = boolean_rows(x, self.inputs) @ (theta[:-1] > 0).astype(np.intp)
         return aggregate
 
-    def forward(self, theta: Array, x: Array) -> list[Trace]:
+    def forward(self, theta: Array, x: Array) -> list[LayerValues]:
         """For rows x (n, inputs) of 0 and 1: a = x·w + bias (n, 1), and the answer h, its step.
 
         Without a veto a is g - threshold; every active inhibitory input lowers it by `inputs`. Raises `Invalid` for
@@ -79,7 +79,7 @@ class McCullochPitts:
         """
         weight, bias = self.layout.views(theta).values()
         a = boolean_rows(x, self.inputs).astype(theta.dtype) @ weight + bias
-        return [Trace(a, step(a))]
+        return [LayerValues(a, step(a))]
 
     def predict(self, theta: Array, x: Array) -> Array:
         """The answers (n, 1), 0 or 1, for rows x (n, inputs) of 0 and 1. Raises `Invalid` for other values."""
@@ -90,13 +90,13 @@ class McCullochPitts:
         return Batch(boolean_rows(x, self.inputs), boolean_targets(y, len(x)))
 
     def mistakes(self, theta: Array, batch: Batch) -> int:
-        """How many rows are answered wrongly."""
+        """The number of rows answered wrongly."""
         return int(np.count_nonzero(self.predict(theta, batch.x)[:, 0] != batch.y))
 
     def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
-        """Write the neuron into theta: as it is set, or as the search finds it. False if it was interrupted before.
+        """Write the neuron into theta, as given or as the search finds it. False if it was interrupted before.
 
-        Raises `NotRepresentable` if a part is searched and no neuron answers every row rightly.
+        Raises `NotRepresentable` if the search finds no neuron that answers every row correctly.
         """
         if interrupt[0]:
             return False
@@ -105,12 +105,12 @@ class McCullochPitts:
             return True
         mask = None if self.inhibitory is None else self._mask(self.inhibitory)
         names = self.names or [f"x{index + 1}" for index in range(self.inputs)]
-        theta[:] = self._theta(represent(batch.x, batch.y, Family(mask, self.threshold), names))
+        theta[:] = self._theta(represent(batch.x, batch.y, SearchSpace(mask, self.threshold), names))
         return True
 
     def _mask(self, inhibitory: tuple[int, ...]) -> Array:
         return np.isin(np.arange(self.inputs), inhibitory)
 
-    def _theta(self, neuron: Neuron) -> Array:
-        weight = np.where(neuron.inhibitory, -self.inputs, 1)
-        return np.append(weight, -neuron.threshold).astype(self.dtype)
+    def _theta(self, gate: ThresholdGate) -> Array:
+        weight = np.where(gate.inhibitory, -self.inputs, 1)
+        return np.append(weight, -gate.threshold).astype(self.dtype)

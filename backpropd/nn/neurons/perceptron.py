@@ -15,29 +15,29 @@ from backpropd.nn.layout import Array, Layout
 from backpropd.nn.neurons.step_units import (
     BLOCK_ROWS,
     Interrupt,
-    Trace,
+    LayerValues,
     boolean_targets,
-    learn_in_fresh_order,
-    rows_of,
+    checked_rows,
+    learn_in_random_order,
     step,
 )
 
 
 @dataclass(frozen=True)
 class Perceptron:
-    """One perceptron for two classes, one a class for more; a = x·w + b over real inputs.
+    """One perceptron for two classes, one per class for more; a = x·w + b over real inputs.
 
-    The one fires, and so answers the second class, where a >= 0. Of several the one with the largest a fires, the
-    first of them in a tie (Duda and Hart 1973, Kesler's construction; Crammer and Singer 2003).
+    A single perceptron fires, which answers the second class, where a >= 0. Of several, the one with the largest a
+    fires, the first in a tie (Duda and Hart 1973, Kesler's construction; Crammer and Singer 2003).
 
-    For each row, in a fresh order every epoch, theta moves only if the answer is wrong: w += learning_rate * x (y - h)
-    and b += learning_rate * (y - h), where y and h are 0 or 1, of one perceptron or of each: x is added to the right
-    class and subtracted from the one that was answered. If a plane (or one a class) separates the rows, the number of
-    mistakes is bounded and the rule comes to an end (Novikoff 1962); if none does it never would (Minsky and
+    For each row, in a new random order every epoch, theta changes only if the answer is wrong: w += learning_rate * x
+    (y - h) and b += learning_rate * (y - h), where y and h are 0 or 1, of each perceptron: x is added to the weights of
+    the correct class and subtracted from those of the answered one. If a plane (or one per class) separates the rows,
+    the number of mistakes is bounded and the rule converges (Novikoff 1962); otherwise it never does (Minsky and
     Papert 1969).
 
     `engine` is "numba" for the compiled loop over rows, "numpy" for its readable reference: the same bytes. Raises
-    `Invalid` for a perceptron that cannot mean anything.
+    `Invalid` for parameters out of range.
     """
 
     inputs: int
@@ -56,27 +56,27 @@ class Perceptron:
 
     @property
     def outputs(self) -> int:
-        """How many perceptrons there are."""
+        """The number of perceptrons."""
         return 1 if self.classes == 2 else self.classes
 
     @property
     def layout(self) -> Layout:
-        """Where the weights and biases lie in theta ((inputs + 1) * outputs,)."""
+        """The positions of the weights and biases in theta ((inputs + 1) * outputs,)."""
         return Layout({"layers.0.weight": (self.inputs, self.outputs), "layers.0.bias": (self.outputs,)})
 
     def initialize(self, rng: np.random.Generator) -> Array:
-        """A theta of zeros, ((inputs + 1) * outputs,): the rule needs no random start."""
+        """A theta of zeros, ((inputs + 1) * outputs,): the rule needs no random initialization."""
         del rng
         return self.layout.zeros(self.dtype)
 
     @np.errstate(all="ignore")
-    def forward(self, theta: Array, x: Array) -> list[Trace]:
+    def forward(self, theta: Array, x: Array) -> list[LayerValues]:
         """For rows x (n, inputs): the pre-activations a (n, outputs), and h, 1 for the perceptron that fires.
 
         Raises `Invalid` if x has another shape.
         """
-        a = preactivation(rows_of(x, self.inputs, self.dtype), *self.layout.views(theta).values())
-        return [Trace(a, fire(a))]
+        a = preactivation(checked_rows(x, self.inputs, self.dtype), *self.layout.views(theta).values())
+        return [LayerValues(a, fire(a))]
 
     def predict(self, theta: Array, x: Array) -> Array:
         """The answers h (n, outputs): 0 or 1 for two classes, a single 1 in each row for more."""
@@ -88,7 +88,7 @@ class Perceptron:
 
         Raises `Invalid` where shapes do not fit, there are no rows, a class is out of range, or an x is not finite.
         """
-        rows = rows_of(x, self.inputs, self.dtype)
+        rows = checked_rows(x, self.inputs, self.dtype)
         if not np.isfinite(rows).all():
             raise Invalid(f"x holds numbers that are not finite in {self.dtype}: scale the inputs, or leave them out")
         if self.outputs == 1:
@@ -102,17 +102,17 @@ class Perceptron:
         return Batch(rows, y.astype(np.intp))
 
     def mistakes(self, theta: Array, batch: Batch) -> int:
-        """How many rows are answered wrongly."""
+        """The number of rows answered wrongly."""
         h = self.predict(theta, batch.x)
         answered = h[:, 0] if self.outputs == 1 else h.argmax(axis=1)
         return int(np.count_nonzero(answered != batch.y))
 
     def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
-        """One epoch of the perceptron rule, in place; False if it was interrupted, with theta half way."""
+        """One epoch of the perceptron rule, in place; False if it was interrupted in the middle."""
         learn_rows = learn_rows_numba if self.engine == "numba" else learn_rows_numpy
         weight, bias = self.layout.views(theta).values()
         rate = theta.dtype.type(self.learning_rate)
-        return learn_in_fresh_order(
+        return learn_in_random_order(
             lambda order: learn_rows(batch.x, batch.y, order, weight, bias, rate), len(batch.x), rng, interrupt
         )
 
@@ -120,8 +120,8 @@ class Perceptron:
 def preactivation(x: Array, weight: Array, bias: Array) -> Array:
     """a = x·w + b (n, outputs), summed input by input.
 
-    Every row's sum is rounded in the same order, here and in the compiled loop, whatever rows are beside it (a
-    product by BLAS promises neither), so that a row that is learned is answered rightly ever after.
+    Every row's sum is rounded in the same order, here and in the compiled loop, whatever the other rows are. BLAS
+    guarantees neither. So a row that is learned correctly is also predicted correctly.
     """
     a = np.empty((len(x), len(bias)), weight.dtype)
     for start in range(0, len(x), BLOCK_ROWS):
@@ -145,7 +145,7 @@ def learn_rows_numpy(x: Array, y: Array, order: Array, weight: Array, bias: Arra
     for i in order:
         h = fire(preactivation(x[i : i + 1], weight, bias))[0]
         target = y[i : i + 1] if len(bias) == 1 else np.arange(len(bias)) == y[i]
-        change = rate * (target - h).astype(weight.dtype)  # 0 for every perceptron that is right
+        change = rate * (target - h).astype(weight.dtype)  # 0 for every correct perceptron
         weight += np.outer(x[i], change)
         bias += change
 

@@ -14,14 +14,14 @@ from backpropd.nn.layout import Array, Layout
 from backpropd.nn.neurons.step_units import (
     BLOCK_ROWS,
     Interrupt,
-    Trace,
+    LayerValues,
     boolean_rows,
     boolean_targets,
-    learn_in_fresh_order,
+    learn_in_random_order,
     step,
 )
 
-LARGEST_INPUTS = 12  # 4096 hidden perceptrons; each input more doubles them
+MAX_INPUTS = 12  # 4096 hidden perceptrons; each further input doubles them
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class PerceptronNetwork:
     Inputs 0 and 1 are coded -1 and +1. The weights of hidden perceptron k are the binary digits of k (the first input
     the highest), coded the same way, and its bias is -inputs: it fires where x·w - inputs >= 0, which is for the one
     row that equals its weights. This layer is fixed. The output perceptron fires where h·w + b >= 0, and w and b are
-    learned by the perceptron rule (Rosenblatt 1958); b is the lecture's threshold w_0 with its sign turned. Every row
-    has a hidden perceptron, and so a weight, of its own: whatever the function, w separates its rows, and the rule
-    comes to an end (Novikoff 1962). A row that was not in training is answered by b alone.
+    learned by the perceptron rule (Rosenblatt 1958); b is the negative of the textbook threshold w_0. Every row
+    has its own hidden perceptron, and so its own weight: for any function, w separates the rows, and the rule
+    converges (Novikoff 1962). A row that was not in training is answered by b alone.
 
-    Raises `Invalid` for a network that cannot mean anything, or has more than 12 inputs.
+    Raises `Invalid` for parameters out of range, such as more than 12 inputs.
     """
 
     inputs: int
@@ -46,22 +46,22 @@ class PerceptronNetwork:
     iterative = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.inputs <= LARGEST_INPUTS:
+        if not 1 <= self.inputs <= MAX_INPUTS:
             raise Invalid(
                 f"a network of perceptrons has one hidden perceptron for each of the 2^inputs rows: "
-                f"give it 1 to {LARGEST_INPUTS} inputs, not {self.inputs}"
+                f"give it 1 to {MAX_INPUTS} inputs, not {self.inputs}"
             )
         if not 0 < self.learning_rate < math.inf or self.dtype not in ("float32", "float64"):
             raise Invalid("a learning_rate is a finite number above 0, and the dtype float32 or float64")
 
     @property
     def hidden(self) -> int:
-        """How many hidden perceptrons there are."""
+        """The number of hidden perceptrons."""
         return 1 << self.inputs
 
     @property
     def layout(self) -> Layout:
-        """Where the weights and biases of both layers lie in theta."""
+        """The positions of the weights and biases of both layers in theta."""
         return Layout(
             {
                 "layers.0.weight": (self.inputs, self.hidden),
@@ -81,7 +81,7 @@ class PerceptronNetwork:
         views["layers.0.bias"][:] = -self.inputs
         return theta
 
-    def forward(self, theta: Array, x: Array) -> list[Trace]:
+    def forward(self, theta: Array, x: Array) -> list[LayerValues]:
         """For rows x (n, inputs) of 0 and 1: a and h of the hidden layer (n, 2^inputs), and of the output (n, 1).
 
         Raises `Invalid` for other values than 0 and 1.
@@ -91,7 +91,7 @@ class PerceptronNetwork:
         hidden = coded @ hidden_weight + hidden_bias
         h = step(hidden)
         a = h @ weight + bias
-        return [Trace(hidden, h), Trace(a, step(a))]
+        return [LayerValues(hidden, h), LayerValues(a, step(a))]
 
     def predict(self, theta: Array, x: Array) -> Array:
         """The answers (n, 1), 0 or 1, for rows x (n, inputs) of 0 and 1, a block of rows at a time."""
@@ -110,15 +110,15 @@ class PerceptronNetwork:
         return Batch(units, boolean_targets(y, len(x)).astype(np.intp))
 
     def mistakes(self, theta: Array, batch: Batch) -> int:
-        """How many rows are answered wrongly."""
+        """The number of rows answered wrongly."""
         *_, weight, bias = self.layout.views(theta).values()
         return int(np.count_nonzero((weight[batch.x, 0] + bias >= 0) != batch.y))
 
     def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
-        """One epoch of the perceptron rule for the output, in place; False if it was interrupted, half way."""
+        """One epoch of the perceptron rule for the output, in place; False if it was interrupted in the middle."""
         *_, weight, bias = self.layout.views(theta).values()
         rate = theta.dtype.type(self.learning_rate)
-        return learn_in_fresh_order(
+        return learn_in_random_order(
             lambda order: learn_units(batch.x, batch.y, order, weight[:, 0], bias, rate), len(batch.x), rng, interrupt
         )
 

@@ -1,4 +1,4 @@
-"""What the neurons with a threshold share: the step, what a layer leaves to look at, and rows that are checked."""
+"""What the threshold neurons share: the step activation, the values of a layer, checked rows, and the row order."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from backpropd.errors import Invalid
 from backpropd.nn.layout import Array
 
-BLOCK_ROWS = 1024  # as many rows between two looks at the interrupt, or in one buffer of activations
+BLOCK_ROWS = 1024  # between two checks of the interrupt, or in one buffer of activations
 
 Interrupt = NDArray[np.int8]
 
 
-class Trace(NamedTuple):
-    """What one layer made of n rows: pre-activations a and activations h, both (n, units)."""
+class LayerValues(NamedTuple):
+    """One layer's pre-activations a and activations h for n rows, both (n, units)."""
 
     a: Array
     h: Array
@@ -28,20 +28,20 @@ def step(a: Array) -> Array:
     return (a >= 0).astype(a.dtype)
 
 
-def rows_of(x: Array, inputs: int, dtype: str) -> Array:
-    """The rows x (n, inputs) in `dtype`, each in one piece. Raises `Invalid` if they have another shape."""
+def checked_rows(x: Array, inputs: int, dtype: str) -> Array:
+    """The rows x (n, inputs) in `dtype`, contiguous. Raises `Invalid` if they have another shape."""
     if x.ndim != 2 or x.shape[1] != inputs:
         raise Invalid(f"x has the shape {x.shape}: this neuron takes (rows, {inputs})")
     return np.ascontiguousarray(x, dtype)
 
 
 def boolean_rows(x: Array, inputs: int) -> Array:
-    """Rows x (n, inputs) of 0 and 1 as booleans. Raises `Invalid` if they are anything else."""
-    return _boolean(rows_of(x, inputs, x.dtype.name), "inputs")
+    """Rows x (n, inputs) of 0 and 1 as booleans. Raises `Invalid` for other values."""
+    return _boolean(checked_rows(x, inputs, x.dtype.name), "inputs")
 
 
 def boolean_targets(y: Array, n: int) -> Array:
-    """Targets (n, 1) of 0 and 1 for one output, as booleans (n,). Raises `Invalid` if they are anything else."""
+    """Targets (n, 1) of 0 and 1 for one output, as booleans (n,). Raises `Invalid` for other values."""
     if y.shape != (n, 1) or n == 0:
         raise Invalid(
             f"y has the shape {y.shape} for {n} rows: give a 0 or 1 for each, (rows, 1), and one row at least"
@@ -56,10 +56,10 @@ def _boolean(x: Array, noun: str) -> Array:
     return x.astype(np.bool_)
 
 
-def learn_in_fresh_order(
+def learn_in_random_order(
     learn: Callable[[NDArray[np.intp]], None], n: int, rng: np.random.Generator, interrupt: Interrupt
 ) -> bool:
-    """Show `learn` the indices of all n rows, block after block of a fresh order; False if it was interrupted."""
+    """Call `learn` with the indices of all n rows, block by block of a new permutation; False if interrupted."""
     order = rng.permutation(n)
     for start in range(0, n, BLOCK_ROWS):
         if interrupt[0]:

@@ -1,4 +1,4 @@
-"""The search for a McCulloch-Pitts neuron that represents a table of 0 and 1, or the rows that rule every one out.
+"""The search for a McCulloch-Pitts neuron that represents a truth table, or for rows that no neuron can represent.
 
 A neuron that no active input vetoes sums all the active inputs of a row, for they are all excitatory. So it
 answers 1 exactly where no inhibitory input is active and at least `threshold` inputs are: which inputs are
@@ -17,20 +17,20 @@ import numpy as np
 
 from backpropd.errors import NotRepresentable
 from backpropd.nn.layout import Array
-from backpropd.nn.neurons.perceptron_network import LARGEST_INPUTS
+from backpropd.nn.neurons.perceptron_network import MAX_INPUTS
 
-SHOWN = 20  # a message names as many rows of a conflict, and inputs of a row, at most
+MAX_LISTED = 20  # rows of a conflict, and inputs of a row, in a message
 
 
-class Family(NamedTuple):
-    """Neurons to choose from: which inputs are inhibitory (inputs,), and the threshold; None is searched."""
+class SearchSpace(NamedTuple):
+    """The neurons to search: which inputs are inhibitory (inputs,), and the threshold; None is searched."""
 
     inhibitory: Array | None
     threshold: int | None
 
 
-class Neuron(NamedTuple):
-    """One McCulloch-Pitts neuron over as many inputs as `inhibitory` (inputs,) has."""
+class ThresholdGate(NamedTuple):
+    """One McCulloch-Pitts neuron: whether each input is inhibitory (inputs,), and the threshold."""
 
     inhibitory: Array
     threshold: int
@@ -42,33 +42,33 @@ class Neuron(NamedTuple):
         return answers
 
 
-def represent(x: Array, y: Array, family: Family, names: Sequence[str]) -> Neuron:
-    """The neuron of the family that answers each of the rows x (n, inputs) with its target y (n,).
+def represent(x: Array, y: Array, space: SearchSpace, names: Sequence[str]) -> ThresholdGate:
+    """The neuron in the search space that answers each of the rows x (n, inputs) with its target y (n,).
 
     Of several it is the one with the highest threshold (but 0 where the target is always 1) and, for that, no
     inhibitory input that could as well be excitatory. Exact, in time linear in the rows; `names` (inputs,) are for
     the message. Raises `NotRepresentable`, with rows that cannot be satisfied together, if there is none.
     """
-    neuron = strictest(x, y, family)
+    neuron = strictest(x, y, space)
     if (neuron.answers(x) != y).any():
-        raise _refusal(x, y, family, conflict(x, y, family), names)
-    if family.threshold is None and y.all():
+        raise _error(x, y, space, conflict(x, y, space), names)
+    if space.threshold is None and y.all():
         neuron = neuron._replace(threshold=0)
-    return neuron if family.inhibitory is not None else _relaxed(x[~y], neuron)
+    return neuron if space.inhibitory is not None else _relaxed(x[~y], neuron)
 
 
-def strictest(x: Array, y: Array, family: Family) -> Neuron:
-    """The neuron that is silent most often, of those in the family that the rows of target 1 allow."""
-    inhibitory, threshold = family
+def strictest(x: Array, y: Array, space: SearchSpace) -> ThresholdGate:
+    """The neuron that answers 0 most often, of those in the search space that the rows of target 1 allow."""
+    inhibitory, threshold = space
     firing = x[y]
     if inhibitory is None:
         inhibitory = ~np.logical_or.reduce(firing, axis=0)
     if threshold is None:
         threshold = int(firing.sum(axis=1).min(initial=x.shape[1] + 1))
-    return Neuron(inhibitory, threshold)
+    return ThresholdGate(inhibitory, threshold)
 
 
-def _relaxed(silent: Array, neuron: Neuron) -> Neuron:
+def _relaxed(silent: Array, neuron: ThresholdGate) -> ThresholdGate:
     """The neuron with every inhibitory input made excitatory, one after another, that no row needs as its veto."""
     inhibitory = neuron.inhibitory.copy()
     reaching = silent[silent.sum(axis=1) >= neuron.threshold]
@@ -80,27 +80,27 @@ def _relaxed(silent: Array, neuron: Neuron) -> Neuron:
     return neuron._replace(inhibitory=inhibitory)
 
 
-# ── why there is none ────────────────────────────────────────────────────────────────────────────────────────────
+# ── the reason for a failed search ───────────────────────────────────────────────────────────────────────────────────
 
 
-def conflict(x: Array, y: Array, family: Family) -> list[int]:
-    """Indices of rows that no neuron of the family satisfies together, none of which can be left out.
+def conflict(x: Array, y: Array, space: SearchSpace) -> list[int]:
+    """A minimal set of rows, by index, that no neuron in the search space answers correctly.
 
-    The table must be one that the family does not represent. Two equal rows with different targets come first; then
-    a row of target 1 that the family rules out by itself; then the row of target 0 with the fewest active inputs
-    that cannot be silenced, together with rows of target 1 that say why.
+    The table must be one that no neuron in the space represents. Two equal rows with different targets come
+    first; then a row of target 1 that no neuron in the space answers correctly; then the row of target 0 with the
+    fewest active inputs that always fires, together with the rows of target 1 that cause it.
     """
-    rows = _contradiction(x, y) or _suspects(x, y, family)
+    rows = _contradiction(x, y) or _suspects(x, y, space)
     for candidate in rows.copy():
         rest = [row for row in rows if row != candidate]
-        if _wrong(x[rest], y[rest], family).any():
+        if _wrong(x[rest], y[rest], space).any():
             rows = rest
     return rows
 
 
-def _wrong(x: Array, y: Array, family: Family) -> Array:
-    """Where (n,) the strictest neuron is wrong: nowhere, or the family does not represent the rows."""
-    wrong: Array = strictest(x, y, family).answers(x) != y
+def _wrong(x: Array, y: Array, space: SearchSpace) -> Array:
+    """The rows (n,) where the strictest neuron is wrong; if there are any, no neuron represents the table."""
+    wrong: Array = strictest(x, y, space).answers(x) != y
     return wrong
 
 
@@ -113,73 +113,73 @@ def _contradiction(x: Array, y: Array) -> list[int]:
     return list(next(pairs, ()))
 
 
-def _suspects(x: Array, y: Array, family: Family) -> list[int]:
-    """Rows that cannot be satisfied together, some of which may not be needed for that."""
-    wrong = np.flatnonzero(_wrong(x, y, family))
+def _suspects(x: Array, y: Array, space: SearchSpace) -> list[int]:
+    """Rows that no neuron answers correctly together; some may be redundant."""
+    wrong = np.flatnonzero(_wrong(x, y, space))
     if y[wrong].any():
         return [int(wrong[y[wrong]][0])]
     row = int(wrong[x[wrong].sum(axis=1).argmin()])
-    return [row, *_reasons(x, y, family, row)]
+    return [row, *_reasons(x, y, space, row)]
 
 
-def _reasons(x: Array, y: Array, family: Family, row: int) -> list[int]:
-    """Rows of target 1 because of which `row`, of target 0, is neither vetoed nor below the threshold.
+def _reasons(x: Array, y: Array, space: SearchSpace, row: int) -> list[int]:
+    """The rows of target 1 that keep `row`, of target 0, from being vetoed or below the threshold.
 
     Together they have each of its active inputs (a greedy cover), and the last has the fewest inputs active.
     """
     firing = np.flatnonzero(y)
-    uncovered = x[row] if family.inhibitory is None else np.zeros_like(x[row])
+    uncovered = x[row] if space.inhibitory is None else np.zeros_like(x[row])
     reasons = []
     while uncovered.any():
         covered = (x[firing] & uncovered).sum(axis=1)
         reasons.append(int(firing[covered.argmax()]))
         uncovered = uncovered & ~x[reasons[-1]]
-    if family.threshold is None:
+    if space.threshold is None:
         reasons.append(int(firing[x[firing].sum(axis=1).argmin()]))
     return list(dict.fromkeys(reasons))
 
 
-def _refusal(x: Array, y: Array, family: Family, rows: Sequence[int], names: Sequence[str]) -> NotRepresentable:
-    told = [f"{_named(x[row], names)} -> {int(y[row])}" for row in rows[:SHOWN]]
-    listed = "; ".join(told) + (f"; and {len(rows) - SHOWN} more rows" if len(rows) > SHOWN else "")
+def _error(x: Array, y: Array, space: SearchSpace, rows: Sequence[int], names: Sequence[str]) -> NotRepresentable:
+    shown = [f"{_named(x[row], names)} -> {int(y[row])}" for row in rows[:MAX_LISTED]]
+    listed = "; ".join(shown) + (f"; and {len(rows) - MAX_LISTED} more rows" if len(rows) > MAX_LISTED else "")
     if len(rows) == 2 and (x[rows[0]] == x[rows[1]]).all():
         detail = f"the same inputs have different targets: {listed}. Correct one of these rows, or leave one out"
     else:
-        reason = _why_silent(x, family, rows[0]) if y[rows[0]] else _why_firing(x, y, family, rows)
+        reason = _why_silent(x, space, rows[0]) if y[rows[0]] else _why_firing(x, y, space, rows)
         detail = (
-            f"no single McCulloch-Pitts neuron of the kind asked for answers {listed}. {reason}. "
-            f"A perceptron_network represents every boolean function of up to {LARGEST_INPUTS} inputs: choose it, "
+            f"no single McCulloch-Pitts neuron of the requested kind answers {listed}. {reason}. "
+            f"A perceptron_network represents every boolean function of up to {MAX_INPUTS} inputs: choose it, "
             "or change these rows"
         )
     return NotRepresentable(detail, rows=rows)
 
 
 def _named(row: Array, names: Sequence[str]) -> str:
-    """The row as `x1=0, x2=1`; of more inputs than SHOWN, only those that are active."""
-    if len(row) <= SHOWN:
+    """The row as `x1=0, x2=1`; of more inputs than MAX_LISTED, only those that are active."""
+    if len(row) <= MAX_LISTED:
         return ", ".join(f"{name}={int(value)}" for name, value in zip(names, row, strict=True))
     active = [f"{names[index]}=1" for index in np.flatnonzero(row).tolist()]
-    more = [f"{len(active) - SHOWN} more inputs=1"] if len(active) > SHOWN else []
-    return ", ".join([*active[:SHOWN], *more, "all others=0"])
+    more = [f"{len(active) - MAX_LISTED} more inputs=1"] if len(active) > MAX_LISTED else []
+    return ", ".join([*active[:MAX_LISTED], *more, "all others=0"])
 
 
-def _why_silent(x: Array, family: Family, row: int) -> str:
-    """Why every neuron of the family is silent for a row of target 1: it needs no other row to say so."""
-    if family.inhibitory is not None and (x[row] & family.inhibitory).any():
+def _why_silent(x: Array, space: SearchSpace, row: int) -> str:
+    """Why every neuron in the search space answers 0 for this row of target 1."""
+    if space.inhibitory is not None and (x[row] & space.inhibitory).any():
         return "An input that is set inhibitory is active in this row of target 1, and vetoes it"
-    return f"This row of target 1 has {x[row].sum()} inputs active: fewer than the threshold, {family.threshold}"
+    return f"This row of target 1 has {x[row].sum()} inputs active: fewer than the threshold, {space.threshold}"
 
 
-def _why_firing(x: Array, y: Array, family: Family, rows: Sequence[int]) -> str:
-    """Why the row of target 0 among `rows` fires as soon as the others do."""
+def _why_firing(x: Array, y: Array, space: SearchSpace, rows: Sequence[int]) -> str:
+    """Why every neuron that fires for the other rows fires for the row of target 0 as well."""
     row = next(row for row in rows if not y[row])
-    if family.inhibitory is not None:
+    if space.inhibitory is not None:
         veto = "No inhibitory input is active in the row of target 0"
     elif x[row].any():
         veto = "No input can veto the row of target 0: each that is active in it is active in a row of target 1 too"
     else:
         veto = "No input can veto the row of target 0: none is active in it"
-    if family.threshold is not None:
-        return f"{veto}. Its sum, {x[row].sum()}, reaches the threshold, {family.threshold}"
-    least = min(int(x[other].sum()) for other in rows if y[other])
-    return f"{veto}. Its sum, {x[row].sum()}, reaches any threshold that a row of target 1 reaches with {least}"
+    if space.threshold is not None:
+        return f"{veto}. Its sum, {x[row].sum()}, reaches the threshold, {space.threshold}"
+    lowest = min(int(x[other].sum()) for other in rows if y[other])
+    return f"{veto}. Its sum, {x[row].sum()}, reaches any threshold that a row of target 1 reaches with {lowest}"

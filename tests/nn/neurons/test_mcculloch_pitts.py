@@ -1,4 +1,4 @@
-"""The McCulloch-Pitts neuron: what it answers, and that the search for one is exact and explains why there is none."""
+"""The McCulloch-Pitts neuron: its answers, and an exact search that explains why it finds none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backpropd.errors import Invalid, JobFailed, NotRepresentable
 from backpropd.nn import Batch, Epoch, McCullochPitts, State, fit_neuron, start_neuron
-from backpropd.nn.neurons.truth_table_search import Family, conflict, represent
+from backpropd.nn.neurons.truth_table_search import SearchSpace, conflict, represent
 from tests.nn.data import XOR, XOR_TARGETS, Array
 
 
@@ -23,14 +23,14 @@ def table(inputs: int) -> Array:
 
 
 def by_hand(row: Sequence[int], inhibitory: Sequence[int], threshold: int) -> int:
-    """The neuron as the lecture defines it: a veto, else f(g) with g the sum over the excitatory inputs."""
+    """The neuron as the textbook defines it: a veto, else f(g) with g the sum over the excitatory inputs."""
     if any(row[index] for index in inhibitory):
         return 0
     return int(sum(value for index, value in enumerate(row) if index not in inhibitory) >= threshold)
 
 
 def neurons(inputs: int) -> list[tuple[tuple[int, ...], int]]:
-    """Every neuron there is, up to a threshold that is never reached."""
+    """Every neuron, up to a threshold that is never reached."""
     subsets = [subset for size in range(inputs + 1) for subset in itertools.combinations(range(inputs), size)]
     return [(inhibitory, threshold) for inhibitory in subsets for threshold in range(inputs + 2)]
 
@@ -52,7 +52,7 @@ def refusal(neuron: McCullochPitts, x: Array, y: Sequence[int] | Array) -> NotRe
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("inputs", [1, 2, 3, 4])
-def test_every_neuron_answers_as_the_lecture_defines_it_and_is_read_back_from_theta(inputs: int, dtype: str) -> None:
+def test_every_neuron_answers_as_the_textbook_defines_it_and_is_read_back_from_theta(inputs: int, dtype: str) -> None:
     x = table(inputs)
     for inhibitory, threshold in neurons(inputs):
         neuron = McCullochPitts(inputs, inhibitory, threshold, dtype)
@@ -66,7 +66,7 @@ def test_every_neuron_answers_as_the_lecture_defines_it_and_is_read_back_from_th
         np.testing.assert_array_equal(neuron.g(theta, x), x[:, excitatory].sum(axis=1))
 
 
-def test_a_trace_has_the_aggregate_less_the_threshold_and_every_veto_weighs_more_than_all_excitement() -> None:
+def test_the_preactivation_is_the_aggregate_minus_the_threshold_and_every_veto_outweighs_all_excitation() -> None:
     neuron = McCullochPitts(3, (2,), 1)
     (trace,) = neuron.forward(neuron.initialize(np.random.default_rng(0)), table(3))
     assert trace.a.ravel().tolist() == [-1, -4, 0, -3, 0, -3, 1, -2]
@@ -80,7 +80,7 @@ def test_theta_has_a_weight_for_every_input_and_the_threshold_as_its_bias() -> N
     assert views["layers.0.bias"].tolist() == [-2]
 
 
-def test_a_neuron_set_by_hand_may_answer_wrongly_and_its_one_epoch_says_how_often() -> None:
+def test_a_neuron_set_by_hand_has_one_epoch_that_counts_its_mistakes() -> None:
     epoch, state = fit_table(McCullochPitts(2, (), 1), XOR, XOR_TARGETS)  # an OR
     assert (epoch.epoch, epoch.loss, epoch.metrics, epoch.stop_reason) == (1, 0.25, {"mistakes": 1.0}, "epochs")
     assert state.theta.tolist() == [1, 1, -1]
@@ -92,7 +92,7 @@ def test_a_neuron_set_by_hand_may_answer_wrongly_and_its_one_epoch_says_how_ofte
 
 
 def families(inputs: int) -> list[McCullochPitts]:
-    """What can be searched: both, the threshold for every choice of inhibitory inputs, and the other way round."""
+    """The search spaces: both parameters, or one of them for every value of the other."""
     subsets = {inhibitory for inhibitory, _ in neurons(inputs)}
     return [
         McCullochPitts(inputs, None, None),
@@ -102,7 +102,7 @@ def families(inputs: int) -> list[McCullochPitts]:
 
 
 def answers_of(family: McCullochPitts, x: Array) -> Array:
-    """What every neuron of the family answers, by its definition: (neurons, rows)."""
+    """The answers of every neuron in the search space, by definition: (neurons, rows)."""
     members = [
         (inhibitory, threshold)
         for inhibitory, threshold in neurons(family.inputs)
@@ -112,7 +112,7 @@ def answers_of(family: McCullochPitts, x: Array) -> Array:
 
 
 def check(family: McCullochPitts, x: Array, y: Array, answers: Array) -> bool:
-    """Whether the table is represented; the search must say so too, or name rows that are a minimal reason."""
+    """Whether a neuron represents the table; asserts that the search agrees, or names a minimal set of rows."""
     if (answers == y).all(axis=1).any():
         epoch, state = fit_table(family, x, y)
         inhibitory, threshold = family.decode(state.theta)
@@ -175,7 +175,7 @@ def test_the_search_is_exact_over_rows_that_repeat_and_contradict_each_other(dat
     ],
     ids=["and", "or", "x1 and not x2", "nor", "not x1", "never", "always"],
 )
-def test_the_neuron_that_is_found_is_the_one_of_the_blackboard(
+def test_the_neuron_that_is_found_is_the_one_of_the_textbook(
     y: list[int], inhibitory: tuple[int, ...], threshold: int
 ) -> None:
     neuron = McCullochPitts(2, None, None)
@@ -183,7 +183,7 @@ def test_the_neuron_that_is_found_is_the_one_of_the_blackboard(
     assert neuron.decode(state.theta) == (inhibitory, threshold)
 
 
-def test_no_input_is_inhibitory_without_need_and_a_constant_target_needs_no_full_table() -> None:
+def test_no_input_is_inhibitory_without_need() -> None:
     neuron = McCullochPitts(3, None, None)
     _, state = fit_table(neuron, np.array([[1, 1, 0], [0, 1, 1], [1, 0, 1]]), [1, 0, 0])
     assert neuron.decode(state.theta) == ((2,), 2)
@@ -194,7 +194,7 @@ def test_no_input_is_inhibitory_without_need_and_a_constant_target_needs_no_full
 # ── why there is none ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_xor_is_refused_with_the_three_rows_that_rule_out_every_neuron() -> None:
+def test_xor_is_rejected_with_the_three_rows_that_rule_out_every_neuron() -> None:
     error = refusal(McCullochPitts(2, None, None), XOR, XOR_TARGETS)
     assert isinstance(error, JobFailed)
     assert error.code == "not_representable"
@@ -204,7 +204,7 @@ def test_xor_is_refused_with_the_three_rows_that_rule_out_every_neuron() -> None
     assert "x1=0, x2=0" not in error.detail
 
 
-def test_rows_that_contradict_each_other_are_named_and_so_is_the_way_out() -> None:
+def test_the_error_names_contradictory_rows_and_a_solution() -> None:
     x = np.array([[0, 0], [0, 1], [1, 1], [0, 1]])
     error = refusal(McCullochPitts(2, None, None, names=("rain", "wind")), x, [0, 1, 1, 0])
     assert error.rows == (3, 1)
@@ -212,14 +212,14 @@ def test_rows_that_contradict_each_other_are_named_and_so_is_the_way_out() -> No
         assert part in error.detail
 
 
-def test_a_contradiction_is_told_before_a_conflict_of_other_rows() -> None:
+def test_a_contradiction_is_reported_before_other_conflicts() -> None:
     x = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [1, 1, 0]])  # 100 cannot be silent if 110 and 001 fire
     assert refusal(McCullochPitts(3, None, None), x[:3], [0, 1, 1]).rows == (0, 1, 2)
     assert refusal(McCullochPitts(3, None, None), x, [0, 1, 1, 0]).rows == (3, 1)
 
 
 @pytest.mark.parametrize(
-    ("neuron", "x", "y", "told"),
+    ("neuron", "x", "y", "message"),
     [
         (McCullochPitts(2, (1,), None), [[0, 1]], [1], "set inhibitory"),
         (McCullochPitts(2, None, 2), [[0, 1]], [1], "fewer than the threshold, 2"),
@@ -228,8 +228,10 @@ def test_a_contradiction_is_told_before_a_conflict_of_other_rows() -> None:
     ],
     ids=["vetoed", "below the threshold", "no veto", "no input"],
 )
-def test_what_is_set_by_hand_is_named_as_the_reason(neuron: McCullochPitts, x: Array, y: Array, told: str) -> None:
-    assert told in refusal(neuron, np.array(x), y).detail
+def test_the_error_names_a_given_threshold_or_inhibitory_input_as_the_reason(
+    neuron: McCullochPitts, x: Array, y: Array, message: str
+) -> None:
+    assert message in refusal(neuron, np.array(x), y).detail
 
 
 def test_the_message_stays_short_for_many_inputs_and_many_rows() -> None:
@@ -249,10 +251,10 @@ def test_the_search_is_quick_over_many_rows_of_many_inputs() -> None:
     y = ~(x & hidden).any(axis=1) & (x.sum(axis=1) >= 8)
     names = [f"x{index}" for index in range(20)]
     start = time.perf_counter()
-    neuron = represent(x, y, Family(None, None), names)
+    neuron = represent(x, y, SearchSpace(None, None), names)
     broken = y.copy()
     broken[np.flatnonzero(y)[0]] = False
-    assert conflict(x, broken, Family(None, None))
+    assert conflict(x, broken, SearchSpace(None, None))
     assert time.perf_counter() - start < 5
     assert (neuron.inhibitory.tolist(), neuron.threshold) == (hidden.tolist(), 8)
 
@@ -261,7 +263,7 @@ def test_the_search_is_quick_over_many_rows_of_many_inputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "told"),
+    ("x", "y", "message"),
     [
         ([[0.5, 1]], [[1]], "inputs hold 0.5"),
         ([[np.nan, 1]], [[1]], "inputs hold nan"),
@@ -271,19 +273,19 @@ def test_the_search_is_quick_over_many_rows_of_many_inputs() -> None:
         (np.empty((0, 2)), np.empty((0, 1)), "one row at least"),
     ],
 )
-def test_rows_and_targets_other_than_0_and_1_are_refused(x: Array, y: Array, told: str) -> None:
+def test_rows_and_targets_other_than_0_and_1_are_rejected(x: Array, y: Array, message: str) -> None:
     neuron = McCullochPitts(2, None, None)
     state = start_neuron(neuron, np.random.default_rng(0))
     with pytest.raises(Invalid) as caught:
         list(fit_neuron(neuron, Batch(np.array(x), np.array(y)), None, state))
-    assert told in caught.value.detail
+    assert message in caught.value.detail
 
 
 @pytest.mark.parametrize(
     ("inhibitory", "threshold", "names"),
     [((2,), 1, ()), ((-1,), 1, ()), ((), -1, ()), ((), 2**25, ()), ((), 1, ("a",))],
 )
-def test_a_neuron_that_cannot_mean_anything_is_refused(
+def test_parameters_out_of_range_are_rejected(
     inhibitory: tuple[int, ...], threshold: int, names: tuple[str, ...]
 ) -> None:
     with pytest.raises(Invalid):

@@ -32,7 +32,7 @@ def separable(rows: int, inputs: int, *, margin: float, seed: int = 0) -> Batch:
 
 
 @pytest.mark.parametrize("engine", ["numba", "numpy"])
-def test_a_row_that_is_answered_wrongly_is_added_or_subtracted_and_any_other_changes_nothing(engine: str) -> None:
+def test_only_a_row_that_is_answered_wrongly_changes_theta(engine: str) -> None:
     perceptron = Perceptron(2, learning_rate=0.5, dtype="float64", engine=engine)  # type: ignore[arg-type]
     row = np.array([[3.0, -2.0]])
     for start, target, expected in [
@@ -48,7 +48,7 @@ def test_a_row_that_is_answered_wrongly_is_added_or_subtracted_and_any_other_cha
 
 
 @pytest.mark.parametrize("engine", ["numba", "numpy"])
-def test_of_several_classes_the_right_one_gains_the_row_and_the_answered_one_loses_it(engine: str) -> None:
+def test_the_row_is_added_to_the_correct_class_and_subtracted_from_the_answered_one(engine: str) -> None:
     perceptron = Perceptron(2, 3, dtype="float64", engine=engine)  # type: ignore[arg-type]
     theta = np.zeros(9)
     batch = perceptron.batch(np.array([[3.0, -2.0]]), np.array([2]))
@@ -77,7 +77,7 @@ def test_the_compiled_loop_gives_the_same_bytes_as_the_readable_one(inputs: int,
     assert state.theta.dtype == dtype
 
 
-def test_rows_come_in_a_fresh_order_every_epoch_and_each_once() -> None:
+def test_each_epoch_has_every_row_once_in_a_new_order() -> None:
     orders = []
 
     class Watched(np.random.Generator):
@@ -92,7 +92,7 @@ def test_rows_come_in_a_fresh_order_every_epoch_and_each_once() -> None:
     assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
 
 
-def test_another_theta_may_be_told_to_start_from() -> None:
+def test_training_may_start_from_another_theta() -> None:
     perceptron = Perceptron(2)
     state = start_neuron(perceptron, np.random.default_rng(0))
     state.theta[:] = [1, 1, -1.5]  # an AND already
@@ -106,7 +106,7 @@ def test_another_theta_may_be_told_to_start_from() -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("seed", range(3))
-def test_separable_rows_are_learned_within_novikoffs_bound_and_all_answered_rightly(seed: int, dtype: str) -> None:
+def test_separable_rows_are_learned_within_novikoffs_bound_and_all_answered_correctly(seed: int, dtype: str) -> None:
     margin = 0.1
     data = separable(400, 5, margin=margin, seed=seed)
     perceptron = Perceptron(5, dtype=dtype)
@@ -132,7 +132,7 @@ def test_several_classes_are_learned_where_planes_separate_them(classes: int) ->
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("seed", range(20))
-def test_rows_so_near_the_plane_that_sums_are_rounded_are_answered_rightly_once_it_has_converged(
+def test_rows_so_near_the_plane_that_sums_are_rounded_are_answered_correctly_once_it_has_converged(
     seed: int, dtype: str
 ) -> None:
     # Tenths are not exact in binary: pre-activations that are 0 on paper fall on either side, by the order of the sum.
@@ -147,7 +147,7 @@ def test_rows_so_near_the_plane_that_sums_are_rounded_are_answered_rightly_once_
         assert perceptron.predict(state.theta, x[row : row + 1])[0, 0] == y[row, 0]
 
 
-def test_the_figures_are_those_of_theta_at_the_end_of_each_epoch() -> None:
+def test_the_metrics_are_those_of_theta_at_the_end_of_each_epoch() -> None:
     perceptron = Perceptron(2, 3)
     data, held_out = blobs(60), blobs(30, seed=1)
     state = start_neuron(perceptron, np.random.default_rng(0))
@@ -166,7 +166,7 @@ def test_the_figures_are_those_of_theta_at_the_end_of_each_epoch() -> None:
 # ── the pocket ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_where_no_plane_separates_the_rows_theta_becomes_the_best_that_an_epoch_ended_with() -> None:
+def test_without_a_separating_plane_theta_becomes_the_best_of_all_epochs() -> None:
     perceptron, data = Perceptron(2, 3), blobs(60)
     epochs, state = train(perceptron, data.x, data.y, epochs=30)
     losses = [epoch.loss for epoch in epochs]
@@ -190,7 +190,7 @@ def test_xor_never_converges_for_no_line_separates_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "x", "y", "told"),
+    ("classes", "x", "y", "message"),
     [
         (2, [[1.0, np.nan]], [[1]], "not finite"),
         (2, [[1.0, 1e300]], [[1]], "not finite in float32"),
@@ -203,10 +203,10 @@ def test_xor_never_converges_for_no_line_separates_it() -> None:
         (3, np.empty((0, 2)), np.empty(0, int), "one row at least"),
     ],
 )
-def test_rows_and_targets_that_do_not_fit_are_refused(classes: int, x: Array, y: Array, told: str) -> None:
+def test_rows_and_targets_that_do_not_fit_are_rejected(classes: int, x: Array, y: Array, message: str) -> None:
     with pytest.raises(Invalid) as caught:
         train(Perceptron(2, classes), np.array(x), np.array(y))
-    assert told in caught.value.detail
+    assert message in caught.value.detail
 
 
 @pytest.mark.parametrize(
@@ -214,12 +214,12 @@ def test_rows_and_targets_that_do_not_fit_are_refused(classes: int, x: Array, y:
     [{"inputs": 0}, {"classes": 1}, {"learning_rate": 0.0}, {"learning_rate": np.inf}, {"dtype": "float16"}],
     ids=str,
 )
-def test_settings_that_cannot_mean_anything_are_refused(settings: dict[str, object]) -> None:
+def test_parameters_out_of_range_are_rejected(settings: dict[str, object]) -> None:
     with pytest.raises(Invalid):
         Perceptron(**{"inputs": 2} | settings)  # type: ignore[arg-type]
 
 
-def test_a_theta_that_stops_being_finite_is_divergence_and_the_state_is_that_of_the_epoch_before() -> None:
+def test_a_theta_that_is_not_finite_is_divergence_and_restores_the_epoch_before() -> None:
     perceptron = Perceptron(1, learning_rate=1e38)
     state = start_neuron(perceptron, np.random.default_rng(0))
     with pytest.raises(Diverged, match="Lower the learning_rate"):

@@ -51,7 +51,7 @@ def test_exactly_one_hidden_perceptron_fires_for_each_row_and_it_is_the_one_with
     assert output.a.shape == output.h.shape == (2**inputs, 1)
 
 
-def test_the_layers_are_those_of_the_blackboard() -> None:
+def test_the_layers_are_those_of_the_textbook() -> None:
     network = PerceptronNetwork(2)
     views = network.layout.views(network.initialize(np.random.default_rng(0)))
     assert views["layers.0.weight"].tolist() == [[-1, -1, 1, 1], [-1, 1, -1, 1]]
@@ -81,7 +81,7 @@ def test_the_output_learns_exactly_as_a_perceptron_over_the_hidden_activations_d
     np.testing.assert_array_equal(state.theta[-17:], reference.theta)
 
 
-def test_rows_that_contradict_each_other_run_their_epochs_and_leave_the_best_in_theta() -> None:
+def test_contradictory_rows_use_all_epochs_and_leave_the_best_theta() -> None:
     network = PerceptronNetwork(2)
     x, y = np.vstack([XOR, XOR[:1], XOR[:1]]), np.vstack([XOR_TARGETS, [[1]], [[1]]])
     epochs, state = train(network, x, y, epochs=40)
@@ -101,16 +101,16 @@ def test_predictions_of_more_rows_than_a_block_are_those_of_each_row() -> None:
 
 
 @pytest.mark.parametrize("inputs", [0, 13])
-def test_too_many_inputs_are_refused_and_so_are_none(inputs: int) -> None:
+def test_no_inputs_and_too_many_are_rejected(inputs: int) -> None:
     with pytest.raises(Invalid, match="1 to 12 inputs"):
         PerceptronNetwork(inputs)
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "told"),
+    ("x", "y", "message"),
     [([[-1, 1]], [[1]], "inputs hold -1"), ([[0, 1]], [[0.5]], "targets hold 0.5"), ([[0]], [[1]], "takes (rows, 2)")],
 )
-def test_values_other_than_0_and_1_are_refused(x: Array, y: Array, told: str) -> None:
+def test_values_other_than_0_and_1_are_rejected(x: Array, y: Array, message: str) -> None:
     with pytest.raises(Invalid) as caught:
         train(PerceptronNetwork(2), np.array(x), np.array(y))
-    assert told in caught.value.detail
+    assert message in caught.value.detail

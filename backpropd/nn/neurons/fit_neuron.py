@@ -1,4 +1,4 @@
-"""The neurons with a threshold, by name, and `fit_neuron`, which trains any of them as `fit` trains a network."""
+"""`fit_neuron` trains any threshold neuron, as `fit` trains a feed-forward network."""
 
 from __future__ import annotations
 
@@ -10,25 +10,16 @@ import numpy as np
 from backpropd.errors import Diverged, Invalid
 from backpropd.nn.feedforward.network import Batch
 from backpropd.nn.layout import Array, Layout
-from backpropd.nn.neurons.mcculloch_pitts import McCullochPitts
-from backpropd.nn.neurons.perceptron import Perceptron
-from backpropd.nn.neurons.perceptron_network import PerceptronNetwork
-from backpropd.nn.neurons.step_units import Interrupt, Trace
+from backpropd.nn.neurons.step_units import Interrupt, LayerValues
 from backpropd.nn.training.epochs import Epoch
 from backpropd.nn.training.state import State
 
-NEURONS = {
-    "mcculloch_pitts": McCullochPitts,
-    "perceptron": Perceptron,
-    "perceptron_network": PerceptronNetwork,
-}
-
 
 class Neuron(Protocol):
-    """What the three kinds have in common. They hold no parameters: theta is handed in.
+    """A threshold neuron. It has no parameters of its own: theta is passed in.
 
-    A `batch` made of rows and targets is what `learn` and `mistakes` take. `learn` is one pass over it, or all there
-    is to learn if the kind is not `iterative`; it changes theta in place, and says whether it got to the end.
+    `batch` prepares rows and targets for `learn` and `mistakes`. `learn` is one pass over them, or the only one if the
+    neuron is not `iterative`; it changes theta in place, and returns False if it was interrupted.
     """
 
     @property
@@ -44,7 +35,7 @@ class Neuron(Protocol):
     @property
     def layout(self) -> Layout: ...
     def initialize(self, rng: np.random.Generator) -> Array: ...
-    def forward(self, theta: Array, x: Array) -> list[Trace]: ...
+    def forward(self, theta: Array, x: Array) -> list[LayerValues]: ...
     def predict(self, theta: Array, x: Array) -> Array: ...
     def batch(self, x: Array, y: Array) -> Batch: ...
     def mistakes(self, theta: Array, batch: Batch) -> int: ...
@@ -52,7 +43,7 @@ class Neuron(Protocol):
 
 
 def start_neuron(neuron: Neuron, rng: np.random.Generator) -> State:
-    """A run that has not begun; `rng` later draws the order of the rows. Another theta may be written into it."""
+    """The state before the first epoch; `rng` later draws the order of the rows."""
     theta = neuron.initialize(rng)
     return State(theta, np.zeros((0, theta.size), theta.dtype), rng)
 
@@ -71,15 +62,15 @@ def fit_neuron(
     epochs: int = 100,
     interrupt: Interrupt | None = None,
 ) -> Iterator[Epoch]:
-    """Train until an epoch ends without a mistake, or the epochs are over, epoch after epoch.
+    """Train epoch by epoch, until an epoch ends without a mistake or after `epochs`.
 
-    Every figure is that of theta at the epoch's end, over the whole set, not of the answers given on the way: `loss`
+    Loss and metrics are those of theta at the end of the epoch over the whole set, not of the answers during it: `loss`
     is the share of rows answered wrongly, `metrics["mistakes"]` their number, and likewise for the validation set.
-    So "converged" says that theta answers every training row rightly. The best theta at an epoch's end, the first of
-    equals, is kept in the pocket (Gallant 1990) as the state's `best_theta`; if the epochs run out before, theta
-    becomes that one, and the figures of the last epoch stay those of its own. A McCulloch-Pitts neuron has one epoch.
+    So "converged" means that theta answers every training row correctly. The state's `best_theta` is the best theta at
+    the end of an epoch, the first of equals: the pocket (Gallant 1990). After the last epoch theta becomes the pocket,
+    while that epoch reports its own theta. A McCulloch-Pitts neuron has one epoch.
 
-    `state` and `interrupt` are as for `fit`: whenever the caller has control the state is that of the last epoch
+    `state` and `interrupt` are as for `fit`: between two epochs the state is that of the last one
     yielded, from which a checkpoint resumes bit for bit; an interrupt ends the generator within a block of rows.
 
     Raises `NotRepresentable` for a table that no McCulloch-Pitts neuron represents, `Diverged` if theta stops being
@@ -94,7 +85,7 @@ def fit_neuron(
         mark = state.snapshot()
         try:
             learned = neuron.learn(state.theta, training_set, state.rng, interrupt)
-            epoch = _close(neuron, training_set, validation_set, state, epochs) if learned else None
+            epoch = _end_epoch(neuron, training_set, validation_set, state, epochs) if learned else None
         except BaseException:
             state.restore_snapshot(mark)
             raise
@@ -104,14 +95,14 @@ def fit_neuron(
         yield epoch
 
 
-def _close(neuron: Neuron, training_set: Batch, validation_set: Batch | None, state: State, epochs: int) -> Epoch:
-    """Count the epoch's mistakes, keep the pocket, and decide whether the epoch is the last."""
+def _end_epoch(neuron: Neuron, training_set: Batch, validation_set: Batch | None, state: State, epochs: int) -> Epoch:
+    """Count the mistakes of an epoch, update the pocket, and decide whether the epoch is the last."""
     state.epoch += 1
-    _refuse_divergence(neuron, state)
-    loss, metrics = _figures(neuron, state.theta, training_set)
+    _check_finite(neuron, state)
+    loss, metrics = _measure(neuron, state.theta, training_set)
     validation_loss, validation_metrics = None, None
     if validation_set:
-        validation_loss, validation_metrics = _figures(neuron, state.theta, validation_set)
+        validation_loss, validation_metrics = _measure(neuron, state.theta, validation_set)
     state.loss = loss
     state.record_loss(loss, min_delta=0.0, keep_theta=True)
     if loss == 0:
@@ -124,12 +115,12 @@ def _close(neuron: Neuron, training_set: Batch, validation_set: Batch | None, st
     )
 
 
-def _figures(neuron: Neuron, theta: Array, batch: Batch) -> tuple[float, dict[str, float]]:
+def _measure(neuron: Neuron, theta: Array, batch: Batch) -> tuple[float, dict[str, float]]:
     mistakes = neuron.mistakes(theta, batch)
     return mistakes / len(batch.y), {"mistakes": float(mistakes)}
 
 
-def _refuse_divergence(neuron: Neuron, state: State) -> None:
+def _check_finite(neuron: Neuron, state: State) -> None:
     if not np.isfinite(state.theta).all():
         raise Diverged(
             f"theta stopped being finite in epoch {state.epoch}: the learning_rate, {neuron.learning_rate:g}, or the "

@@ -1,4 +1,4 @@
-"""What the three kinds of neuron promise as `fit` does: checkpoints, interrupts, and the state after an exception."""
+"""Checkpoints, interrupts and exceptions of the training of every threshold neuron."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from backpropd.errors import Invalid, NotRepresentable
 from backpropd.nn import (
-    NEURONS,
     Batch,
     Epoch,
     McCullochPitts,
@@ -21,7 +20,7 @@ from backpropd.nn import (
     restore_neuron,
     start_neuron,
 )
-from backpropd.nn.neurons.step_units import learn_in_fresh_order
+from backpropd.nn.neurons.step_units import learn_in_random_order
 from tests.nn.data import XOR, XOR_TARGETS, blobs
 
 ROWS = np.random.default_rng(5).integers(0, 2, (2500, 4))  # three blocks an epoch
@@ -63,7 +62,7 @@ def test_a_run_resumed_from_any_epoch_equals_the_uninterrupted_one_bit_for_bit(n
 
 
 class After:
-    """An interrupt that comes after so many blocks of rows, as another thread would set it."""
+    """An interrupt after a number of blocks of rows, as another thread would set it."""
 
     def __init__(self, blocks: int) -> None:
         self.left = blocks
@@ -75,9 +74,7 @@ class After:
 
 @pytest.mark.parametrize("blocks", [0, 1, 2, 3, 4, 8])
 @each_run
-def test_an_interrupt_ends_the_run_at_the_last_whole_epoch_from_which_it_goes_on(
-    neuron: Neuron, data: Batch, blocks: int
-) -> None:
+def test_an_interrupted_run_continues_from_its_last_whole_epoch(neuron: Neuron, data: Batch, blocks: int) -> None:
     expected, uninterrupted = run(neuron, data)
     state = start_neuron(neuron, np.random.default_rng(0))
     seen = [checkpoint(state)]
@@ -127,10 +124,10 @@ def test_a_table_that_no_neuron_represents_leaves_the_state_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 1023, 1024, 1025, 2500])
-def test_every_row_is_shown_once_an_epoch_however_many_blocks_there_are(rows: int) -> None:
+def test_an_epoch_learns_every_row_once_in_any_number_of_blocks(rows: int) -> None:
     shown: list[int] = []
     rng, interrupt = np.random.default_rng(0), np.zeros(1, np.int8)
-    assert learn_in_fresh_order(lambda order: shown.extend(order.tolist()), rows, rng, interrupt)
+    assert learn_in_random_order(lambda order: shown.extend(order.tolist()), rows, rng, interrupt)
     assert sorted(shown) == list(range(rows))
 
 
@@ -142,7 +139,7 @@ def test_the_same_seed_gives_the_same_bytes(neuron: Neuron, data: Batch) -> None
 
 
 @each_run
-def test_converged_is_said_of_the_last_epoch_alone_and_means_that_every_row_is_answered_rightly(
+def test_only_the_last_epoch_may_converge_and_only_if_every_row_is_answered_correctly(
     neuron: Neuron, data: Batch
 ) -> None:
     epochs, state = run(neuron, data)
@@ -161,18 +158,13 @@ def test_training_and_predicting_leave_the_rows_and_targets_as_they_were(neuron:
     np.testing.assert_array_equal(data.y, copies.y)
 
 
-def test_the_kinds_have_names() -> None:
-    assert list(NEURONS) == ["mcculloch_pitts", "perceptron", "perceptron_network"]
-    assert {type(neuron) for neuron, _ in RUNS.values()} == set(NEURONS.values())
-
-
-def test_a_checkpoint_of_something_else_is_refused() -> None:
+def test_a_checkpoint_of_another_neuron_is_rejected() -> None:
     state = start_neuron(Perceptron(2), np.random.default_rng(0))
     for other in (Perceptron(3), Perceptron(2, dtype="float64"), PerceptronNetwork(2)):
         with pytest.raises(Invalid, match="does not fit"):
             restore_neuron(other, state.arrays(), state.meta())
 
 
-def test_no_epochs_are_refused() -> None:
+def test_zero_epochs_are_rejected() -> None:
     with pytest.raises(Invalid, match="from 1 up"):
         list(fit_neuron(*RUNS["neuron by hand"], None, start_neuron(*RUNS["neuron by hand"][:1], None), epochs=0))
