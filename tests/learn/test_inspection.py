@@ -1,4 +1,4 @@
-"""A look inside a model without a service: in which numbers it is traced, and the surface with its path."""
+"""Traces and loss surfaces of a model, without the service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def learned(learner: Learner, target: str, **changes: Any) -> tuple[Model, bytes
     return Model.load(made["encoders"], made["weights"]), made["path"]
 
 
-def look(model: Model, learner: Learner, path: bytes | None, **changes: Any) -> dict[str, Any]:
+def surface_of(model: Model, learner: Learner, path: bytes | None, **changes: Any) -> dict[str, Any]:
     query: dict[str, Any] = {"points": 5, "span": 1.0, "directions": "random", "seed": 0, "max_operations": 10**10}
     return loss_surface(model, learner.path, path, **{**query, **changes})
 
@@ -40,7 +40,7 @@ def test_rows_and_targets_are_encoded_in_float64_whatever_the_model_was_trained_
     assert found["loss"] == pytest.approx((layer["h"][0][0] - target) ** 2, rel=1e-12)
 
 
-def test_an_optimizer_without_a_learning_rate_lends_none(tmp_path: Path) -> None:
+def test_a_trace_has_a_default_learning_rate_for_an_optimizer_without_one(tmp_path: Path) -> None:
     model, _ = learned(Learner(tmp_path, sample="iris"), "species")
     spec = replace(model.spec, training=replace(model.spec.training, optimizer=nn.LBFGS()))
     assert (
@@ -58,7 +58,7 @@ def test_numbers_that_are_not_finite_become_none() -> None:
 def test_the_path_ends_at_the_model_and_is_inside_the_grid(tmp_path: Path) -> None:
     learner = Learner(tmp_path, sample="iris")
     model, path = learned(learner, "species")
-    found = look(model, learner, path, directions="path")
+    found = surface_of(model, learner, path, directions="path")
     assert found["path"]["epochs"] == list(range(31))
     for name in ("x", "y"):
         along = found["path"][name]
@@ -72,7 +72,7 @@ def test_the_path_ends_at_the_model_and_is_inside_the_grid(tmp_path: Path) -> No
 def test_the_path_is_projected_on_random_directions_too(tmp_path: Path) -> None:
     learner = Learner(tmp_path, sample="iris")
     model, path = learned(learner, "species")
-    found = look(model, learner, path)
+    found = surface_of(model, learner, path)
     assert (len(found["path"]["x"]), found["explained"], found["x"][-1]) == (31, None, 1.0)
 
 
@@ -80,25 +80,25 @@ def test_a_surface_is_over_a_sample_of_a_long_table(tmp_path: Path) -> None:
     text = "x,y\n" + "".join(f"{n % 83},{'' if n % 5 == 0 else n % 7}\n" for n in range(5000))
     learner = Learner(tmp_path, text)
     model, _ = learned(learner, "y", task="regression", epochs=2)
-    one, again, other = (look(model, learner, None, points=3, seed=seed) for seed in (1, 1, 2))
+    one, again, other = (surface_of(model, learner, None, points=3, seed=seed) for seed in (1, 1, 2))
     assert one["rows"] == 2000
     assert one == again
     assert one["loss"][1][1] != other["loss"][1][1]
     few = Learner(tmp_path, text[: text.index("\n", 400) + 1])
     model, _ = learned(few, "y", task="regression", epochs=2)
-    assert look(model, few, None)["rows"] < few.info.rows
+    assert surface_of(model, few, None)["rows"] < few.info.rows
 
 
 def test_far_from_the_model_a_loss_that_is_not_finite_is_none(tmp_path: Path) -> None:
     learner = Learner(tmp_path, "x,y\n" + "".join(f"{n / 7},{n / 3}\n" for n in range(40)))
     model, _ = learned(learner, "y", hidden=[{"units": 8, "activation": "relu", "initializer": "auto"}] * 3)
-    found = look(model, learner, None, span=1e13, points=3)
+    found = surface_of(model, learner, None, span=1e13, points=3)
     assert found["loss"][0][0] is None
     assert found["loss"][1][1] is not None
 
 
-def test_a_neuron_with_a_threshold_has_no_surface(tmp_path: Path) -> None:
+def test_a_threshold_neuron_has_no_loss_surface(tmp_path: Path) -> None:
     learner = Learner(tmp_path, sample="iris")
     made = learner.trained(learner.neuron_plan("species", "perceptron"))
     with pytest.raises(errors.Conflict, match="steps"):
-        look(Model.load(made["encoders"], made["weights"]), learner, None)
+        surface_of(Model.load(made["encoders"], made["weights"]), learner, None)

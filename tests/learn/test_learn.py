@@ -1,4 +1,4 @@
-"""From a spec and a table to a model: choices, refusals, runs that go on bit for bit, predictions."""
+"""From a request and a table to a model: choices, rejections, runs that resume bit for bit, predictions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_auto_becomes_documented_choices(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_work_is_refused_by_its_pointer(
+def test_what_cannot_work_is_rejected_with_its_pointer(
     tmp_path: Path, target: str, changes: dict[str, Any], kind: type[errors.Invalid], pointer: str
 ) -> None:
     with pytest.raises(kind) as caught:
@@ -72,7 +72,7 @@ def test_what_cannot_work_is_refused_by_its_pointer(
     assert [problem.pointer for problem in caught.value.problems] == [pointer]
 
 
-def test_the_cost_counts_the_very_parameters(tmp_path: Path) -> None:
+def test_the_cost_counts_the_parameters_of_the_model(tmp_path: Path) -> None:
     learner = Learner(tmp_path, sample="iris")
     plan = learner.plan("species")
     assert plan.cost["parameters"] == learner.trained(plan)["parameters"] == 5 * 8 + 9 * 3
@@ -87,16 +87,16 @@ def test_the_cost_counts_the_very_parameters(tmp_path: Path) -> None:
         {"batch_size": "full"},
     ],
 )
-def test_a_run_from_a_checkpoint_equals_the_undisturbed_one_bit_for_bit(
+def test_a_run_resumed_from_a_checkpoint_equals_the_uninterrupted_one_bit_for_bit(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     learner = Learner(tmp_path, sample="wine")
     plan = learner.plan("cultivar", **changes)
     whole = learner.run(plan)
     epochs = list(whole.epochs())
-    broken = learner.run(plan)
-    first = list(itertools.islice(broken.epochs(), 7))
-    resumed = learner.run(plan, broken.checkpoint())
+    interrupted = learner.run(plan)
+    first = list(itertools.islice(interrupted.epochs(), 7))
+    resumed = learner.run(plan, interrupted.checkpoint())
     assert first + list(resumed.epochs()) == epochs
     assert resumed.model() == whole.model()
 
@@ -109,7 +109,7 @@ def test_a_run_from_a_checkpoint_equals_the_undisturbed_one_bit_for_bit(
         {"early_stopping": {"monitor": "validation_loss", "patience": 50, "min_delta": 0.0, "restore_best": True}},
     ],
 )
-def test_a_model_has_the_same_figures_whether_its_last_epoch_is_remembered_or_not(
+def test_a_model_has_the_same_metrics_before_and_after_a_resume_at_its_end(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     learner = Learner(tmp_path, sample="wine")
@@ -118,11 +118,11 @@ def test_a_model_has_the_same_figures_whether_its_last_epoch_is_remembered_or_no
     (*_, (*_, last)) = run.epoch_chunks()
     made = run.model()
     assert made == learner.run(plan, run.checkpoint()).model()
-    kept = {name: made["metrics"][name] for name in last.metrics}
-    assert (kept == last.metrics) == ("early_stopping" not in changes)
+    metrics = {name: made["metrics"][name] for name in last.metrics}
+    assert (metrics == last.metrics) == ("early_stopping" not in changes)
 
 
-def test_predictions_after_loading_are_those_before(tmp_path: Path) -> None:
+def test_a_loaded_model_predicts_every_target_by_name(tmp_path: Path) -> None:
     learner = Learner(tmp_path, MIXED)
     made = learner.trained(learner.plan(["y", "number"], task="regression", features=["c", "late"]))
     model = Model.load(made["encoders"], made["weights"])
@@ -160,9 +160,7 @@ def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("target", "activation"), [("y", "relu"), ("y", "tanh"), ("c", "relu")])
-def test_a_number_far_from_all_others_is_answered_finitely(
-    tmp_path: Path, dtype: str, target: str, activation: str
-) -> None:
+def test_predictions_for_an_outlier_are_finite(tmp_path: Path, dtype: str, target: str, activation: str) -> None:
     learner = Learner(tmp_path, text=MIXED)
     hidden = [{"units": 8, "activation": activation, "initializer": "auto"}] * 2
     trained = learner.trained(learner.plan(target, features=["number", "late"], hidden=hidden, dtype=dtype))
