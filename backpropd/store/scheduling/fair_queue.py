@@ -42,7 +42,7 @@ def record_turn(session: Session, job: Row[Any]) -> None:
     """Record that the tenant of a claimed job, a row of `claimed_job`, had its turn: the first of it begins a round."""
     had_turn = job.tenant_round >= job.current_round
     # A new tenant is in round 0, where no other is ahead of it. A tenant that is alone in the current round stays
-    # there: another round would change nobody's order.
+    # there: another round would not change the order.
     if not (had_turn and job.tenants_in_current_round == 1 and job.current_round):
         turn = {"tenant": job.tenant, "round": job.current_round + had_turn}
         statements.run(session, queries.RECORD_TURN, turn)

@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _POSTGRESQL_CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 # Each database's clocks, in microseconds. On PostgreSQL both are the server's, the same for every worker. SQLite's
-# users are all on one machine: `steady` is its monotonic clock, which nobody can set (`Database` registers a function).
+# users are all on one machine: `steady` is its monotonic clock, which cannot be set (`Database` registers a function).
 CLOCKS = {
     "sqlite": {"now": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000", "steady": "steady()"},
     "postgresql": {"now": _POSTGRESQL_CLOCK, "steady": _POSTGRESQL_CLOCK},
