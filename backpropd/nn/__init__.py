@@ -1,5 +1,8 @@
 """The mathematics: feed-forward networks trained by backpropagation and gradient descent, in readable NumPy.
 
+Formulas, training and what inspects it are here, with a compiled twin in `kernels`. Files, tables and settings are not:
+everything is an argument.
+
 network = Network(Spec(2, (LayerSpec(4, "tanh"), LayerSpec(1, "logistic")), "binary_cross_entropy"))
 training = Training(Adam(learning_rate=0.05), epochs=200, batch_size=4)
 state = State.start(network, training.optimizer, np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""Optimizers: a step worked on paper, and no memory of their own."""
+"""Optimizers compared with calculations by hand, and their use of memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regularization: worked on paper, its gradient against finite differences, and no vector of its own."""
+"""Regularization compared with calculations by hand and finite differences, and its use of memory."""
 
 from __future__ import annotations
 

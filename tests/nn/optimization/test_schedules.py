@@ -1,4 +1,4 @@
-"""Schedules against PyTorch's, and what is theirs alone."""
+"""Schedules compared with PyTorch, and cases that PyTorch does not have."""
 
 from __future__ import annotations
 
