@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backpropd.store import datasets
-from backpropd.store.scheduling import claims, submission
+from backpropd.store import datasets, epochs
+from backpropd.store.scheduling import claims, leases, submission
 from backpropd.store.scheduling.claims import Claim, ClaimOptions
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
@@ -21,19 +21,9 @@ SCRIPTS = Path(__file__).parent.parent.parent / "migrations"
 TENANT = "local"
 JOB: dict[str, Any] = {"epochs": 10, "name": None, "spec": {}, "meta": {}}
 MODEL: dict[str, Any] = {
-    "task": "regression",
-    "network": {},
-    "features": ["x"],
-    "target": ["y"],
-    "classes": None,
-    "parameters": 2,
-    "metrics": {},
-    "validation_metrics": None,
-    "encoders": {},
-    "weights": b"w",
-    "size": 1,
-    "sha256": "00",
-}
+    "task": "regression", "network": {}, "features": ["x"], "target": ["y"], "classes": None, "parameters": 2,
+    "metrics": {}, "validation_metrics": None, "encoders": {}, "weights": b"w", "size": 1, "sha256": "00",
+}  # fmt: skip
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -48,42 +38,53 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database.dispose()
 
 
+def write(database: Database, action: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """The result of `action(session, …)` in a transaction of its own."""
+    with database.write() as session:
+        return action(session, *arguments, **options)
+
+
+def read(database: Database, action: Callable[..., Any], *arguments: Any) -> Any:
+    with database.read() as session:
+        return action(session, *arguments)
+
+
 def a_dataset(database: Database, tenant: str = TENANT) -> str:
     """The id of a new dataset."""
-    with database.write() as session:
-        fields = {"name": "d", "format": "csv", "rows": 3, "size": 9, "sha256": "00", "columns": []}
-        return datasets.create(session, tenant, **fields).id
+    fields = {"name": "d", "format": "csv", "rows": 3, "size": 9, "sha256": "00", "columns": []}
+    return write(database, datasets.create, tenant, **fields).id
 
 
 def a_job(database: Database, *, priority: int = 0, dataset_id: str | None = None, tenant: str = TENANT) -> Job:
     """A new queued job."""
     dataset_id = dataset_id or a_dataset(database)
-    with database.write() as session:
-        return submission.submit(session, tenant, dataset_id=dataset_id, priority=priority, **JOB).job
+    return write(database, submission.submit, tenant, dataset_id=dataset_id, priority=priority, **JOB).job
 
 
-def claim_next(database: Database, lease_seconds: float = 30.0) -> Claim | None:
-    """The claim of the next queued job, if there is one."""
-    with database.write() as session:
-        return claims.claim_next(session, ClaimOptions("w1", lease_seconds))
+def claim_next(database: Database, max_running: int = 100) -> Any:
+    """The claim of the next queued job, or None; no tenant runs more than `max_running` jobs."""
+    return write(database, claims.claim_next, ClaimOptions("w1", 30.0, max_running))
 
 
-def claimed(database: Database) -> Claim:
-    """The claim of the next queued job."""
-    claim = claim_next(database)
-    assert claim is not None
-    return claim
+def a_claimed_job(database: Database) -> tuple[Job, Claim]:
+    """A new job as it was in the queue, and the claim of it."""
+    return a_job(database), claim_next(database)
+
+
+def write_epochs(
+    database: Database, claim: Claim, numbers: Iterable[int], checkpoint: tuple[int, bytes] | None = None
+) -> None:
+    """Write epochs and perhaps a checkpoint as the worker that has the claim."""
+    rows = [an_epoch(number) for number in numbers]
+    write(database, leases.write_epochs, claim, rows, 30, 1.0, checkpoint)
+
+
+def epochs_of(database: Database, job: Job) -> list[int]:
+    """The numbers of the stored epochs."""
+    return [row.epoch for row in read(database, epochs.after, job.number, 0, 10)]
 
 
 def an_epoch(number: int, loss: float = 1.0) -> dict[str, object]:
     """An epoch as a worker writes it."""
-    return {
-        "epoch": number,
-        "loss": loss,
-        "validation_loss": None,
-        "metrics": {"accuracy": 0.5},
-        "validation_metrics": None,
-        "gradient_norm": 0.1,
-        "learning_rate": 0.01,
-        "seconds": 0.001,
-    }
+    numbers = {"epoch": number, "loss": loss, "gradient_norm": 0.1, "learning_rate": 0.01, "seconds": 0.001}
+    return {**numbers, "metrics": {"accuracy": 0.5}, "validation_loss": None, "validation_metrics": None}

@@ -10,12 +10,12 @@ from types import ModuleType
 import pytest
 
 from backpropd import errors
-from backpropd.store import datasets, jobs, models
+from backpropd.store import datasets, models
 from backpropd.store.scheduling import claims, job_endings, submission
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Model
-from tests.store.conftest import JOB, MODEL, TENANT, a_dataset, a_job, claimed
+from tests.store.conftest import JOB, MODEL, TENANT, a_dataset, claim_next, read, write
 
 
 def add_model(database: Database) -> str:
@@ -26,33 +26,24 @@ def add_model(database: Database) -> str:
     return "model_1"
 
 
-def test_a_dataset_can_be_deleted_when_its_job_has_finished(database: Database) -> None:
-    job = a_job(database)
-    with pytest.raises(errors.Conflict), database.write() as session:
-        datasets.delete(session, TENANT, job.dataset_id)
-    with database.write() as session:
-        jobs.cancel(session, TENANT, job.id)
-        datasets.delete(session, TENANT, job.dataset_id)
-
-
-def test_the_validation_dataset_and_the_model_to_start_from_stay_until_the_job_has_finished(database: Database) -> None:
+def test_the_datasets_and_the_model_to_start_from_stay_until_the_job_has_finished(database: Database) -> None:
     first, other, model_id = a_dataset(database), a_dataset(database), add_model(database)
     with database.write() as session:
         needs = {"validation_dataset_id": other, "warm_start_model_id": model_id}
         job = submission.submit(session, TENANT, dataset_id=first, **JOB, **needs).job
         with pytest.raises(errors.NotFound, match="no model 'model_2'"):
             submission.submit(session, TENANT, dataset_id=first, **JOB, warm_start_model_id="model_2")
-    for delete, id in ((datasets.delete, other), (models.delete, model_id)):
-        with pytest.raises(errors.Conflict), database.read() as session:
-            delete(session, TENANT, id)
-    claim = claimed(database)
+    needed = [(datasets.delete, first), (datasets.delete, other), (models.delete, model_id)]
+    for delete, id in needed:
+        with pytest.raises(errors.Conflict):
+            write(database, delete, TENANT, id)
+    claim = claim_next(database)
     assert claim.validation == claims.DatasetSource("00", [])
-    with database.read() as session:
-        assert claims.resume_point(session, claim).warm_start == claims.WarmStart({"spec": {}}, b"w", b"state")
-    with database.write() as session:
-        job_endings.fail(session, claim, "code", "detail")
-        datasets.delete(session, TENANT, other)
-        models.delete(session, TENANT, model_id)
+    warm_start = claims.WarmStart({"spec": {}}, b"w", b"state")
+    assert read(database, claims.resume_point, claim).warm_start == warm_start
+    write(database, job_endings.fail, claim, "code", "detail")
+    for delete, id in needed:
+        write(database, delete, TENANT, id)
     assert job.validation_dataset_id == other
 
 
@@ -72,6 +63,6 @@ def test_a_deletion_waits_for_a_concurrent_submission_and_then_fails(database: D
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(submit)
         assert locked.wait(10)
-        with pytest.raises(errors.Conflict), database.write() as session:
-            kind.delete(session, TENANT, needed)
+        with pytest.raises(errors.Conflict):
+            write(database, kind.delete, TENANT, needed)
         assert job.result()

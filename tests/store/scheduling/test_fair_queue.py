@@ -1,17 +1,18 @@
-"""The order of the queue: priority, then tenants in rounds, then age; and the estimates of positions and starts."""
+"""The queue: priority, then tenants in rounds, then age; its limits, its estimates, and the workers that are alive."""
 
 from __future__ import annotations
 
 import pytest
 from sqlalchemy import select, update
 
+from backpropd import errors
 from backpropd.store import jobs
-from backpropd.store.scheduling import claims, fair_queue, workers
+from backpropd.store.scheduling import claims, fair_queue, submission, workers
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Job
-from tests.store.conftest import TENANT, a_dataset, a_job, claim_next, claimed
+from tests.store.conftest import JOB, TENANT, a_dataset, a_job, claim_next, read, write
 
 
 def submit_for(database: Database, tenants: str, priority: int = 0) -> dict[str, str]:
@@ -80,14 +81,12 @@ def test_the_start_is_estimated_from_living_workers_and_finished_jobs(database: 
         with database.read() as session:
             position, starts_at = fair_queue.estimate(session, jobs.get(session, TENANT, job_id), 30)
             time = session.scalar(select(now()))
-            assert time is not None
             return position, None if starts_at is None else round((starts_at - time).total_seconds())
 
     assert estimate(first) == (1, None)  # there is no worker
-    with database.write() as session:
-        workers.record_heartbeat(session, "w", 1)
+    write(database, workers.record_heartbeat, "w", 1)
     assert (estimate(first), estimate(second)) == ((1, 0), (2, None))  # no job has finished
-    claimed(database)
+    claim_next(database)
     ended = {"training_seconds": 20.0, "status": "succeeded", "finished_at": now()}
     with database.write() as session:
         session.execute(update(Job).where(Job.id == first).values(**ended))
@@ -99,7 +98,6 @@ def test_the_next_tenant_is_served_while_the_first_ones_jobs_are_locked(database
     names = submit_for(database, "ab")
     with database.write() as session, database.write() as other:
         claim = claims.claim_next(session, ClaimOptions("w", 30))
-        assert claim is not None
         assert names[claim.job_id] == "a1"
         assert claim_order(database, names, 1) == ["b2"]
         assert claims.claim_next(other, ClaimOptions("w", 30)) is None
@@ -107,9 +105,45 @@ def test_the_next_tenant_is_served_while_the_first_ones_jobs_are_locked(database
 
 def test_a_tenant_runs_at_most_its_limit_of_jobs(database: Database) -> None:
     names = submit_for(database, "aaab")
-    order = []
-    for _ in range(4):
-        with database.write() as session:
-            claim = claims.claim_next(session, ClaimOptions("w", 30, max_running=2))
-            order.append(names[claim.job_id] if claim else None)
-    assert order == ["a1", "b4", "a2", None]
+    found = [claim_next(database, max_running=2) for _ in range(4)]
+    assert [names[claim.job_id] if claim else None for claim in found] == ["a1", "b4", "a2", None]
+
+
+def test_a_new_job_gets_the_estimate_that_is_read_later(database: Database) -> None:
+    submit_for(database, "aaabbc")
+    submit_for(database, "b", priority=1)
+    dataset_id = a_dataset(database, "b")
+    write(database, workers.record_heartbeat, "w", 9)
+    with database.write() as session:
+        new = submission.submit(session, "b", dataset_id=dataset_id, **JOB)
+        later = fair_queue.estimate(session, new.job, 30)
+    assert [(each.position, each.starts_at is None) for each in (new.estimate, later)] == [(8, False)] * 2
+
+
+def test_the_queue_is_limited_for_each_tenant_and_in_total(database: Database) -> None:
+    submit_for(database, "aaab")
+    dataset_ids = {tenant: a_dataset(database, tenant) for tenant in "abc"}
+
+    def refusal(tenant: str, per_tenant: int, total: int) -> str | None:
+        """Why one more job is rejected; one that is accepted is rolled back."""
+        limits = submission.QueueLimits(per_tenant, total)
+        try:
+            with database.write() as session:
+                submission.submit(session, tenant, dataset_id=dataset_ids[tenant], limits=limits, **JOB)
+                raise LookupError("roll back")
+        except errors.QueueFull as full:
+            return full.detail.split(" are")[0]
+        except LookupError:
+            return None
+
+    assert [refusal("a", 3, 9), refusal("a", 4, 9), refusal("b", 2, 9)] == ["3 jobs of yours", None, None]
+    assert [refusal("c", 1, 4), refusal("c", 1, 5)] == ["4 jobs of all tenants together", None]
+
+
+def test_a_worker_is_alive_until_its_heartbeat_is_too_old_or_it_is_removed(database: Database) -> None:
+    for slots in (3, 4):
+        write(database, workers.record_heartbeat, "w", slots)
+    assert read(database, workers.alive, 10) == (1, 4)
+    assert read(database, workers.alive, -10) == (0, 0)
+    write(database, workers.remove, "w")
+    assert read(database, workers.alive, 10) == (0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Checkpoint, Epoch, Job, Model
 from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
 from tests.migrated import sqlite
-from tests.store.conftest import MODEL, TENANT, a_dataset, a_job, an_epoch
+from tests.store.conftest import MODEL, TENANT, a_dataset, a_job, an_epoch, write
 
 LEASE_SECONDS, MAX_CRASHES, MAX_JOBS = 30.0, 3, 4
 
@@ -30,7 +31,7 @@ LEASE_SECONDS, MAX_CRASHES, MAX_JOBS = 30.0, 3, 4
 class Protocol(RuleBasedStateMachine):
     """Workers that claim, write, stall, return and die; clients with requests; reapers; a clock that jumps.
 
-    The workers have no clock of their own, so only the fencing token separates a stale worker from the job.
+    The workers have no clock, so only the fencing token separates a stale worker from the job.
     """
 
     claimed = Bundle("claimed")
@@ -51,8 +52,6 @@ class Protocol(RuleBasedStateMachine):
         self.database.dispose()
         self.folder.cleanup()
 
-    # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────
-
     @rule(priority=st.integers(-1, 1))
     def submit(self, priority: int) -> None:
         if len(self.jobs) < MAX_JOBS:
@@ -60,9 +59,7 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(target=claimed)
     def claim(self) -> Any:
-        with self.database.write() as session:
-            claim = claims.claim_next(session, self._options())
-        return self._newer(claim)
+        return self._newer(write(self.database, claims.claim_next, self._options()))
 
     @rule(claim=claimed, count=st.integers(0, 3), checkpoint=st.booleans())
     def train(self, claim: Claim | None, count: int, checkpoint: bool) -> None:
@@ -107,16 +104,11 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(choice=st.integers(0, MAX_JOBS - 1), verb=st.sampled_from([jobs.cancel, jobs.pause, jobs.resume]))
     def request(self, choice: int, verb: Callable[[Session, str, str], Job]) -> None:
-        if choice >= len(self.jobs):
-            return
-        job_id = self.jobs[choice]
-        try:
-            with self.database.write() as session:
-                verb(session, TENANT, job_id)
-        except errors.Conflict:
-            return
-        if verb is jobs.cancel:
-            self.cancelled.add(job_id)
+        for job_id in self.jobs[choice : choice + 1]:  # no job while there are fewer
+            with suppress(errors.Conflict):
+                write(self.database, verb, TENANT, job_id)
+                if verb is jobs.cancel:
+                    self.cancelled.add(job_id)
 
     @rule(seconds=st.sampled_from([1, 20, 31, 3600, -3600]))
     def pass_time(self, seconds: int) -> None:
@@ -128,8 +120,6 @@ class Protocol(RuleBasedStateMachine):
             with self.database.write() as session:
                 rescue.rescue_dead(session, lambda name: name not in self.dead, MAX_CRASHES)
                 rescue.rescue_expired(session, LEASE_SECONDS, MAX_CRASHES)
-
-    # ── invariants ───────────────────────────────────────────────────────────────────────────────────────────────
 
     @invariant()
     def every_job_is_consistent(self) -> None:
@@ -159,8 +149,6 @@ class Protocol(RuleBasedStateMachine):
         assert (job.lease_expires_at is not None) == (job.status == Status.RUNNING)
         assert job.crashes < MAX_CRASHES or job.status == Status.FAILED
 
-    # ── helpers ──────────────────────────────────────────────────────────────────────────────────────────────────
-
     def _options(self) -> ClaimOptions:
         return ClaimOptions(f"worker {self.now}", LEASE_SECONDS)
 
@@ -176,8 +164,7 @@ class Protocol(RuleBasedStateMachine):
             job = self._job(session, claim.job_id)
             leased = job.status == Status.RUNNING and job.fencing_token == claim.fencing_token
         try:
-            with self.database.write() as session:
-                result = change(session, claim)
+            result = write(self.database, change, claim)
         except errors.LeaseLost:
             assert not leased
         except job_endings.StopRequested:

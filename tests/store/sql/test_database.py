@@ -41,8 +41,6 @@ def test_wal_is_used_only_where_sqlite_resets_it_safely(version: tuple[int, int,
 
 def test_connections_that_the_server_has_closed_are_replaced(postgres: str) -> None:
     database, other = Database(fresh_database(postgres)), Database(postgres)
-    for each in (database, other):
-        each.ping()
     pid = text("SELECT pg_backend_pid()")
     with database.read() as one, database.read() as two:
         closed = [one.scalar(pid), two.scalar(pid)]

@@ -15,14 +15,13 @@ from backpropd.store import jobs, models
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Base, Model
-from tests.store.conftest import SCRIPTS, TENANT, a_job, claimed
+from tests.store.conftest import SCRIPTS, TENANT, a_claimed_job, a_job, read
 
 
 def test_a_second_migration_changes_nothing(database: Database) -> None:
     job = a_job(database)
     upgrade(database, SCRIPTS)
-    with database.read() as session:
-        assert jobs.get(session, TENANT, job.id).status == "queued"
+    assert read(database, jobs.get, TENANT, job.id).status == "queued"
 
 
 def test_the_migrations_create_the_tables_that_the_code_declares(database: Database) -> None:
@@ -44,13 +43,11 @@ def at_revision(database: Database, revision: str) -> Iterator[Connection]:
 
 
 def test_a_job_of_revision_5_has_one_submission(database: Database) -> None:
-    job = a_job(database)
-    claimed(database)
+    job, _ = a_claimed_job(database)
     with at_revision(database, "0005") as connection:
         listed = connection.execute(text("SELECT status, reason FROM transitions ORDER BY number")).all()
     assert [status for status, _ in listed] == ["queued", "running"]
-    with database.read() as session:
-        steps = jobs.transitions(session, [job])[job.number]
+    steps = read(database, jobs.transitions, [job])[job.number]
     assert [(step.status, step.reason) for step in steps] == listed
 
 
@@ -63,6 +60,5 @@ def test_a_model_of_revision_1_has_no_report(database: Database) -> None:
     with at_revision(database, "0001") as connection:
         columns, parameters = ", ".join(fields), ", ".join(f":{name}" for name in fields)
         connection.execute(text(f"INSERT INTO models ({columns}) VALUES ({parameters})"), fields)
-    with database.read() as session:
-        model = models.get(session, TENANT, "model_1", Model.weights, Model.report, Model.training_state)
-        assert (model.weights, model.report, model.training_state) == (b"w", None, None)
+    model = read(database, models.get, TENANT, "model_1", Model.weights, Model.report, Model.training_state)
+    assert (model.weights, model.report, model.training_state) == (b"w", None, None)
