@@ -13,15 +13,7 @@ h = network.predict(state.theta, x)
 
 from backpropd.nn.feedforward.activations import ACTIVATIONS, Task
 from backpropd.nn.feedforward.initializers import INITIALIZERS
-from backpropd.nn.feedforward.losses import (
-    LOSSES,
-    AbsoluteError,
-    BinaryCrossEntropy,
-    CrossEntropy,
-    Huber,
-    Poisson,
-    SquaredError,
-)
+from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.feedforward.normalization import NormalizationKind
 from backpropd.nn.feedforward.spec import LayerSpec, Spec
@@ -40,49 +32,3 @@ from backpropd.nn.training.epochs import Epoch
 from backpropd.nn.training.state import State
 from backpropd.nn.training.train import fit, fit_in_chunks
 from backpropd.nn.training.training_config import EarlyStopping, Training
-
-__all__ = [
-    "ACTIVATIONS",
-    "INITIALIZERS",
-    "LBFGS",
-    "LOSSES",
-    "OPTIMIZERS",
-    "SCHEDULES",
-    "SGD",
-    "AbsoluteError",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Batch",
-    "BinaryCrossEntropy",
-    "CrossEntropy",
-    "DType",
-    "EarlyStopping",
-    "Epoch",
-    "Huber",
-    "LayerSpec",
-    "Layout",
-    "McCullochPitts",
-    "Nadam",
-    "Network",
-    "Neuron",
-    "NormalizationKind",
-    "Perceptron",
-    "PerceptronNetwork",
-    "Poisson",
-    "RMSprop",
-    "Regularization",
-    "Spec",
-    "SquaredError",
-    "State",
-    "Task",
-    "Training",
-    "fit",
-    "fit_in_chunks",
-    "fit_neuron",
-    "hyperparameters",
-    "restore_neuron",
-    "row_predictor",
-    "start_neuron",
-]

@@ -38,6 +38,7 @@ class LBFGS:
     slots_dtype: ClassVar[str] = "float64"
     name: ClassVar[str] = "lbfgs"
     default_weight_decay: ClassVar[float] = 0.0
+    learning_rate: ClassVar[float] = 1.0  # the share of -H g tried first (Nocedal and Wright 2006, section 7.2)
     history: Annotated[int, Ge(1), Le(100)] = 10
     max_line_search: Annotated[int, Ge(1), Le(1000)] = 20
     gradient_tolerance: Tolerance = 1e-5
@@ -49,11 +50,6 @@ class LBFGS:
             raise Invalid("lbfgs: history and max_line_search are whole numbers from 1 up")
         if min(self.gradient_tolerance, self.loss_tolerance) < 0:
             raise Invalid("lbfgs: its tolerances are not negative")
-
-    @property
-    def learning_rate(self) -> float:
-        """The share of -H g that a line search tries first, once there is a history (Nocedal and Wright 2006, 7.2)."""
-        return 1.0
 
     @property
     def slots(self) -> int:

@@ -33,12 +33,14 @@ class Optimizer(ABC):
     """An optimizer with its hyper-parameters. `learning_rate` is the base rate: a schedule may change it by step.
 
     `full_batch`: every step takes all rows. `default_weight_decay`: the decoupled decay where a request gives none.
+    `has_temporaries`: the formula allocates arrays, so it is applied block by block.
     """
 
     name: ClassVar[str]
     full_batch: ClassVar[Literal[False]] = False
     slots_dtype: ClassVar[None] = None
     default_weight_decay: ClassVar[float] = 0.0
+    has_temporaries: ClassVar[bool] = True
     learning_rate: Positive
 
     @property
@@ -52,15 +54,13 @@ class Optimizer(ABC):
         `slots` (k, P), zeros at the start, belong to the caller: with theta and `t` they are all that a checkpoint
         needs. No vector is allocated.
         """
-        if theta.size <= BLOCK:
-            self.update(theta, gradient, slots, t, learning_rate)
-            return
-        for some_theta, g, some_slots in blocks(theta, gradient, slots):
+        whole = theta.size <= BLOCK or not self.has_temporaries
+        for some_theta, g, some_slots in [(theta, gradient, slots)] if whole else blocks(theta, gradient, slots):
             self.update(some_theta, g, some_slots, t, learning_rate)
 
     @abstractmethod
     def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
-        """The formula, for a block of the parameters; it may overwrite `g`."""
+        """The formula, for all parameters or a block of them; it may overwrite `g`."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class SGD(Optimizer):
     """
 
     name = "sgd"
+    has_temporaries = False
     learning_rate: Positive = 0.1
     momentum: Fraction = 0.0
     nesterov: bool = False
@@ -79,10 +80,6 @@ class SGD(Optimizer):
     @property
     def slots(self) -> int:
         return 1 if self.momentum else 0
-
-    def step(self, theta: Array, gradient: Array, slots: Array, t: int, learning_rate: float) -> None:
-        """As every optimizer's, but on whole vectors: there are no temporaries."""
-        self.update(theta, gradient, slots, t, learning_rate)
 
     def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
         g *= learning_rate
@@ -108,13 +105,10 @@ class Adagrad(Optimizer):
     """
 
     name = "adagrad"
+    slots = 1
     learning_rate: Positive = 0.01
     initial_accumulator: NonNegative = 0.0
     epsilon: Epsilon = 1e-10
-
-    @property
-    def slots(self) -> int:
-        return 1
 
     def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
         (s,) = slots
@@ -161,13 +155,10 @@ class Adadelta(Optimizer):
     """
 
     name = "adadelta"
+    slots = 2
     learning_rate: Positive = 1.0
     rho: Fraction = 0.9
     epsilon: Epsilon = 1e-6
-
-    @property
-    def slots(self) -> int:
-        return 2
 
     def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
         s, u = slots
@@ -189,6 +180,7 @@ class Adam(Optimizer):
     """
 
     name = "adam"
+    has_temporaries = False
     learning_rate: Positive = 0.01
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
@@ -201,14 +193,21 @@ class Adam(Optimizer):
 
     def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
         m, v = slots[:2]
-        m[:] = self.beta1 * (m - g) + g  # = β₁ m + (1 - β₁) g
-        v[:] = self.beta2 * v + (1 - self.beta2) * g**2
+        m -= g
+        m *= self.beta1
+        m += g  # m ← β₁ (m - g) + g = β₁ m + (1 - β₁) g
+        g *= g
+        g *= 1 - self.beta2
+        v *= self.beta2
+        v += g  # v ← β₂ v + (1 - β₂) g²
         if self.amsgrad:
             v = np.maximum(slots[2], v, out=slots[2])
-        sqrt_v_hat = np.sqrt(v) / math.sqrt(1 - self.beta2**t)
-        g[:] = m / (sqrt_v_hat + self.epsilon)
-        g *= learning_rate / (1 - self.beta1**t)  # η m̂ = η m / (1 - β₁ᵗ)
-        theta -= g
+        np.sqrt(v, out=g)
+        g /= math.sqrt(1 - self.beta2**t)  # √v̂
+        g += self.epsilon
+        np.divide(m, g, out=g)
+        g *= learning_rate / (1 - self.beta1**t)
+        theta -= g  # theta ← theta - η m̂ / (√v̂ + ε)
 
 
 @dataclass(frozen=True)
@@ -228,15 +227,12 @@ class Nadam(Optimizer):
     """
 
     name = "nadam"
+    slots = 2
     learning_rate: Positive = 0.01
     beta1: Fraction = 0.9
     beta2: Fraction = 0.999
     epsilon: Epsilon = 1e-8
     momentum_decay: Fraction = 0.004
-
-    @property
-    def slots(self) -> int:
-        return 2
 
     def update(self, theta: Array, g: Array, slots: Array, t: int, learning_rate: float) -> None:
         product, mu, mu_next = self.mu_product(t), self.mu(t), self.mu(t + 1)
@@ -254,22 +250,18 @@ class Nadam(Optimizer):
         """μ_t."""
         return self.beta1 * (1 - 0.5 * math.pow(0.96, t * self.momentum_decay))
 
+    @lru_cache(maxsize=1)  # noqa: B019 - every block of a step needs it
     def mu_product(self, t: int) -> float:
         """μ_1 μ_2 … μ_t, from t alone, so that a checkpoint needs no product; zero once 1 - it rounds to 1.
 
         By default that is after 55 factors, because the first ones are near one half.
         """
-        return _mu_product(self, t)
-
-
-@lru_cache(maxsize=1)  # every block of a step needs it
-def _mu_product(nadam: Nadam, t: int) -> float:
-    product = 1.0
-    for s in range(1, t + 1):
-        product *= nadam.mu(s)
-        if product < 2**-54:
-            return 0.0
-    return product
+        product = 1.0
+        for s in range(1, t + 1):
+            product *= self.mu(s)
+            if product < 2**-54:
+                return 0.0
+        return product
 
 
 OPTIMIZERS: dict[str, type[Any]] = {

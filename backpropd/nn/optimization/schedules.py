@@ -47,7 +47,11 @@ class Schedule(ABC):
             np.divide(steps, self.warmup_epochs * steps_per_epoch, out)
         else:
             self.factors(epoch - self.warmup_epochs, steps_per_epoch, epochs - self.warmup_epochs, out)
-        out *= base
+        out *= self.reduced(base, memory)
+
+    def reduced(self, base: float, memory: Memory | None) -> float:
+        """The base rate, lowered as the losses so far require."""
+        return base
 
     @abstractmethod
     def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
@@ -171,12 +175,9 @@ class ReduceOnPlateau(Constant):
         if memory["wait"] >= self.patience:
             memory.update(factor=memory["factor"] * self.factor, wait=0)
 
-    def rates(
-        self, base: float, epoch: int, steps_per_epoch: int, epochs: int, out: Array, memory: Memory | None = None
-    ) -> None:
+    def reduced(self, base: float, memory: Memory | None) -> float:
         factor = memory["factor"] if memory else 1.0
-        reduced = max(base * factor, min(base, self.minimum_rate))
-        super().rates(reduced, epoch, steps_per_epoch, epochs, out)
+        return max(base * factor, min(base, self.minimum_rate))
 
 
 def _steps(epoch: int, steps_per_epoch: int) -> Array:
