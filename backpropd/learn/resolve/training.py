@@ -16,7 +16,7 @@ from backpropd.learn.resolve.columns import labels_of
 from backpropd.learn.resolve.plan import Limits
 from backpropd.learn.resolve.split import Split
 from backpropd.nn.feedforward.losses import Loss
-from backpropd.nn.training.validation import check_full_batch
+from backpropd.nn.training.training_config import check_full_batch
 from backpropd.tabular import ColumnInfo
 from backpropd.tabular.table import class_label
 

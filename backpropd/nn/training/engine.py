@@ -1,13 +1,18 @@
-"""`Engine`: the interface of what runs epochs of training, in NumPy or in compiled code."""
+"""`Engine`: the interface of what runs epochs of training; `NumpyEpochs`: the loop of those that use NumPy."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backpropd.nn.feedforward.network import Workspace
 from backpropd.nn.layout import Array
+from backpropd.nn.optimization.regularization import weight_matrices
+from backpropd.nn.training.divergence import first_not_finite
+from backpropd.nn.training.epochs import FitRun
 
 Permutations = NDArray[np.intp]
 """For each epoch the order in which it takes the rows (epochs, rows)."""
@@ -41,3 +46,50 @@ class Engine(Protocol):
         If it ends early, interrupted between two batches or diverged, theta and slots are those of the last complete
         epoch.
         """
+
+
+class NumpyEpochs(ABC):
+    """Runs epochs in NumPy; it implements `Engine`. A subclass sets `workspace`, that of the last pass."""
+
+    steps_per_epoch: int
+    workspace: Workspace
+
+    def __init__(self, run: FitRun, theta: Array) -> None:
+        """`theta` (size,) is what the passes read: that of the state, or a copy in another dtype."""
+        self.network, self.training_set, self.validation_set, training, self.state, _ = run
+        self.regularization, self.theta = training.regularization, theta
+        self.gradient = np.zeros(self.network.parameters, theta.dtype)
+        self.weights = weight_matrices(self.network.layout, theta)
+        self.weight_gradients = weight_matrices(self.network.layout, self.gradient)
+
+    @np.errstate(all="ignore")  # overflow is detected afterwards
+    def run(self, permutations: Permutations, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
+        """See `Engine`."""
+        state, stats = self.state, np.full((len(permutations), 3), np.nan)
+        for epoch, permutation in enumerate(permutations):
+            saved = state.theta.copy(), state.slots.copy()
+            first_step = state.steps + epoch * self.steps_per_epoch + 1
+            outcome = self._run_epoch(permutation, rates[epoch], stats[epoch], first_step, interrupt)
+            if outcome in ("complete", "converged") and not self._validate(stats[epoch]):
+                outcome = "diverged"
+            if outcome == "converged":
+                return EngineResult(stats[: epoch + 1], outcome)
+            if outcome != "complete":
+                values = [(each.a, each.h) for each in self.workspace.layers]
+                layer = first_not_finite(self.network.layout, self.theta, values) if outcome == "diverged" else None
+                state.theta[:], state.slots[:] = saved
+                return EngineResult(stats[:epoch], outcome, layer)
+        return EngineResult(stats, "complete")
+
+    @abstractmethod
+    def _run_epoch(
+        self, permutation: NDArray[np.intp], rates: Array, stats: Array, first_step: int, interrupt: NDArray[np.int8]
+    ) -> Outcome:
+        """Run one epoch, and fill the first two of its `stats` (3,)."""
+
+    def _validate(self, stats: Array) -> bool:
+        """Measure the validation loss; False if it, another of `stats` (3,), or theta is not finite."""
+        if self.validation_set:
+            stats[2] = self.network.evaluate(self.state.theta, self.validation_set)[0]
+        measured = stats if self.validation_set else stats[:2]
+        return bool(np.isfinite(measured).all() and np.isfinite(self.state.theta).all())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -17,14 +18,13 @@ from backpropd.nn.optimization.optimizers import Optimizer
 
 StopReason = Literal["epochs", "early_stopping", "converged", "target_loss", "max_seconds"]
 
-CHANGED_IN_PLACE = {"stored_as": "array", "in_place": True}
-REPLACED = {"stored_as": "array", "in_place": False}
-GENERATOR = {"stored_as": "generator"}
+IN_PLACE = ("theta", "slots")  # engines hold views of these arrays
+ARRAYS = (*IN_PLACE, "best_theta", "path")
 
 
 @dataclass
 class State:
-    """The state after `epoch` epochs. A field's metadata say how it is stored: as an array, or by default as JSON.
+    """The state after `epoch` epochs. All fields but `ARRAYS` are stored as JSON.
 
     `theta` (size,) are the parameters and running statistics of the layers, `slots` (k, P) the optimizer's vectors
     after `steps` steps. `loss` and `gradient_norm` are those of the last epoch. `best_loss`, `best_epoch`, `best_theta`
@@ -33,20 +33,20 @@ class State:
     uses the bit generator PCG64, as `numpy.random.default_rng` makes it.
     """
 
-    theta: Array = field(metadata=CHANGED_IN_PLACE)
-    slots: Array = field(metadata=CHANGED_IN_PLACE)
-    rng: np.random.Generator = field(metadata=GENERATOR)
+    theta: Array
+    slots: Array
+    rng: np.random.Generator
     steps: int = 0
     epoch: int = 0
     loss: float | None = None
     gradient_norm: float | None = None
     best_loss: float | None = None
     best_epoch: int | None = None
-    best_theta: Array | None = field(default=None, metadata=REPLACED)
+    best_theta: Array | None = None
     wait: int = 0
     memory: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
-    path: Array | None = field(default=None, metadata=REPLACED)
+    path: Array | None = None
     path_epochs: list[int] = field(default_factory=list)
     stop_reason: StopReason | None = None
 
@@ -83,27 +83,24 @@ class State:
 
     def arrays(self) -> dict[str, Array]:
         """Copies of the arrays by name: theta, slots, and the others that are not None."""
-        arrays = {name: getattr(self, name) for name in ARRAYS}
-        return {name: array.copy() for name, array in arrays.items() if array is not None}
+        return {name: value.copy() for name, value in vars(self).items() if name in ARRAYS and value is not None}
 
     def meta(self) -> dict[str, Any]:
         """The other fields, for JSON. The generator's state is JSON in a string: its integers have 128 bits."""
-        values = {name: getattr(self, name) for name in JSON_FIELDS}
-        copies = {name: value.copy() for name, value in values.items() if name in MUTABLE}
-        return {**values, **copies, "rng": json.dumps(self.rng.bit_generator.state)}
+        values = {name: copy(value) for name, value in vars(self).items() if name not in (*ARRAYS, "rng")}
+        return {**values, "rng": json.dumps(self.rng.bit_generator.state)}
 
     def snapshot(self) -> dict[str, Any]:
         """The state as it is now, for `restore_snapshot`: copies of all that `fit` changes in place."""
-        copies = {name: getattr(self, name).copy() for name in MUTABLE}
+        copies = {name: copy(getattr(self, name)) for name in (*IN_PLACE, "memory", "path_epochs")}
         return {**vars(self), **copies, "rng": self.rng.bit_generator.state}
 
     def restore_snapshot(self, snapshot: dict[str, Any]) -> None:
-        """Undo all changes since `snapshot`; theta and slots stay the same objects, for engines hold views of them."""
-        replaced = dict(snapshot)
+        """Undo all changes since `snapshot`; the generator and the arrays changed in place stay the same objects."""
         for name in IN_PLACE:
-            getattr(self, name)[:] = replaced.pop(name)
-        self.rng.bit_generator.state = replaced.pop("rng")
-        vars(self).update(replaced)
+            getattr(self, name)[:] = snapshot[name]
+        self.rng.bit_generator.state = snapshot["rng"]
+        vars(self).update({name: value for name, value in snapshot.items() if name not in (*IN_PLACE, "rng")})
 
     def begin(self, memory: dict[str, float], *, record_path: bool) -> None:
         """Set up the schedule's memory and the path before the first epoch."""
@@ -125,13 +122,6 @@ class State:
             self.best_loss, self.best_epoch = loss, self.epoch
             if keep_theta:
                 self.best_theta = self.theta.copy()
-
-
-STORED_AS = {each.name: each.metadata.get("stored_as", "json") for each in fields(State)}
-ARRAYS = [name for name, stored_as in STORED_AS.items() if stored_as == "array"]
-JSON_FIELDS = [name for name, stored_as in STORED_AS.items() if stored_as == "json"]
-IN_PLACE = [each.name for each in fields(State) if each.metadata.get("in_place")]
-MUTABLE = [*IN_PLACE, *(each.name for each in fields(State) if each.default_factory is not MISSING)]
 
 
 def _zero_slots(network: Network, optimizer: Optimizer | LBFGS) -> Array:

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.training.chunks import max_chunk_epochs, next_chunk, rewind_generator
 from backpropd.nn.training.divergence import diverged
-from backpropd.nn.training.engines import engine_for
+from backpropd.nn.training.engine import Engine
 from backpropd.nn.training.epochs import Epoch, FitRun, Metrics, finish_epoch, record_epochs
+from backpropd.nn.training.lbfgs_engine import LbfgsEngine
+from backpropd.nn.training.numba_engine import NumbaEngine
+from backpropd.nn.training.numpy_engine import NumpyEngine
 from backpropd.nn.training.state import State
-from backpropd.nn.training.training_config import Training
-from backpropd.nn.training.validation import check_training
+from backpropd.nn.training.training_config import Training, check_training
 
 Clock = Callable[[], float]
+ENGINES: dict[str, Callable[[FitRun], Engine]] = {"numpy": NumpyEngine, "numba": NumbaEngine}
 
 
 def fit(
@@ -66,7 +69,8 @@ def fit_in_chunks(
     interrupt = np.zeros(1, np.int8) if interrupt is None else interrupt
     validation_set = network.batch(*validation_set) if validation_set else None
     run = FitRun(network, network.batch(*training_set), validation_set, training, state, metrics)
-    engine, max_epochs = engine_for(run), max_epochs or max_chunk_epochs(len(training_set.x))
+    engine = LbfgsEngine(run) if training.optimizer.full_batch else ENGINES[training.engine](run)
+    max_epochs = max_epochs or max_chunk_epochs(len(training_set.x))
     if state.epoch == 0:
         state.begin(training.schedule.start(), record_path=training.path_every is not None)
     while state.stop_reason is None:
