@@ -73,8 +73,11 @@ def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
         },
         training={"epochs": 3, "batch_size": 256, "seed": 0, "engine": engine},
     )
-    plan = learn.resolve(request, learn.TableDescription.from_json(column_descriptions(), rows), LIMITS)
-    run = learn.Run(plan.spec, learn.Source.from_json(column_descriptions(), path), None, np.zeros(1, np.int8))
+    table = learn.TableDescription(learn.columns_from_json(column_descriptions()), rows)
+    plan = learn.resolve(request, learn.Context(table, LIMITS))
+    run = learn.Run(
+        plan.spec, learn.Source(learn.columns_from_json(column_descriptions()), path), None, np.zeros(1, np.int8)
+    )
     for _ in run.epoch_chunks():
         run.checkpoint()
     run.model()

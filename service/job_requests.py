@@ -28,8 +28,8 @@ def plan(request: JobRequest, *, is_dry_run: bool) -> learn.Plan:
     settings, cache = services().settings, services().dataset_cache
     dataset = (cache.read if is_dry_run else cache.get)(tenant(), request.dataset_id)
     limits = learn.Limits(settings.max_epochs, settings.max_parameters, settings.worker_memory_bytes)
-    table = learn.TableDescription.from_json(dataset.columns, dataset.rows)
-    return learn.resolve(request.to_learn(), table, limits, **_referenced(request.training))
+    table = learn.TableDescription(learn.columns_from_json(dataset.columns), dataset.rows)
+    return learn.resolve(request.to_learn(), learn.Context(table, limits, **_referenced(request.training)))
 
 
 def _referenced(training: Training) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def _referenced(training: Training) -> dict[str, Any]:
     if dataset_id := training.validation_dataset_id:
         with _pointer("/training/validation_dataset_id"):
             dataset = services().dataset_cache.read(tenant(), dataset_id)
-        found["validation_table"] = learn.TableDescription.from_json(dataset.columns, dataset.rows)
+        found["validation_table"] = learn.TableDescription(learn.columns_from_json(dataset.columns), dataset.rows)
     if model_id := training.warm_start_model_id:
         with services().database.read() as session, _pointer("/training/warm_start_model_id"):
             found["warm_start"] = models.get(session, tenant(), model_id).encoders

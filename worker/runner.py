@@ -118,10 +118,10 @@ class Runner:
             validation = None
             if table := claim.validation:
                 validation_path = files.enter_context(self.blobs.local_path(table.sha256))
-                validation = learn.Source.from_json(table.columns, validation_path)
+                validation = learn.Source(learn.columns_from_json(table.columns), validation_path)
             return learn.Run(
                 learn.spec_from_json(claim.spec),
-                learn.Source.from_json(claim.columns, path),
+                learn.Source(learn.columns_from_json(claim.columns), path),
                 start.checkpoint,
                 lease.interrupt,
                 validation=validation,

@@ -11,11 +11,12 @@ from backpropd.learn.kinds.kind import ResolvedSpec
 from backpropd.learn.kinds.registry import resolve, spec_from_json
 from backpropd.learn.model import Model
 from backpropd.learn.request import JobRequest, TrainingRequest
-from backpropd.learn.resolve.plan import Limits, Plan
+from backpropd.learn.resolve.plan import Context, Limits, Plan
 from backpropd.learn.run import Run, WarmStart
-from backpropd.learn.tables import Source, TableDescription
+from backpropd.learn.tables import Source, TableDescription, columns_from_json
 
 __all__ = [
+    "Context",
     "JobRequest",
     "Limits",
     "Model",
@@ -26,6 +27,7 @@ __all__ = [
     "TableDescription",
     "TrainingRequest",
     "WarmStart",
+    "columns_from_json",
     "loss_surface",
     "resolve",
     "response_curve",

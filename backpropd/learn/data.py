@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd import errors, tabular
-from backpropd.learn.kinds.kind import Array, ResolvedSpec
+from backpropd.learn.kinds.kind import ResolvedSpec
 from backpropd.learn.tables import Source, is_boolean
 from backpropd.nn import Batch
+from backpropd.nn.layout import Array
 from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
 
 Indices = NDArray[np.intp]
@@ -48,28 +49,33 @@ def prepare(
     Raises `errors.Invalid` and its subclasses for what only the values can tell.
     """
     table = _open(spec, source)
-    rows = table.complete_rows(spec.target)
-    targets = table.take(rows, spec.target)
-    known = encoders.target if encoders else _class_encoder(spec, source, targets)
-    codes = None if known is None or known.labels is None else known.encode(targets)
-    training, held_out = _split(spec, table, rows, rng, codes)
-    target = known or _scaling_encoder(spec, source, targets, training)
-    y = encode_target(spec, target, targets)
-    column_weight = _column_weight(spec, table, rows)
-    sets = [rows[training], rows[held_out]]
-    ys = [y[training], y[held_out]]
-    weights = [
-        _scaled_weight(spec, _with_class_weight(spec, column_weight, target, codes, training), training),
-        _scaled_weight(spec, column_weight, held_out) if len(held_out) else None,
-    ]
-    del targets, codes, y, column_weight, rows, training, held_out  # the largest arrays come next
-    features = encoders.features if encoders else _fit_features(spec, source, table, sets[0])
-    xs = features.transform_subsets(table, sets)
+    target, rows, ys, weights = _targets(spec, source, table, rng, encoders.target if encoders else None)
+    features = encoders.features if encoders else _fit_features(spec, source, table, rows[0])
+    xs = features.transform_subsets(table, rows)
     training_set, validation_set = (Batch(*each) for each in zip(xs, ys, weights, strict=True))
     fitted = Encoders(features, target)
     if validation is not None:
         return Data(fitted, training_set, _validation_table(spec, validation, fitted))
     return Data(fitted, training_set, validation_set if len(validation_set.x) else None)
+
+
+def _targets(
+    spec: ResolvedSpec, source: Source, table: Table, rng: np.random.Generator, known: TargetEncoder | None
+) -> tuple[TargetEncoder, list[Indices], list[Array], list[Array | None]]:
+    """The encoder of the targets, and for both sets the rows of the table, the encoded targets, and the weights."""
+    rows = table.complete_rows(spec.target)
+    targets = table.take(rows, spec.target)
+    known = known or _class_encoder(spec, source, targets)
+    codes = None if known is None or known.labels is None else known.encode(targets)
+    training, held_out = _split(spec, table, rows, rng, codes)
+    target = known or _scaling_encoder(spec, source, targets, training)
+    y = encode_target(spec, target, targets)
+    weight = _column_weight(spec, table, rows)
+    weights = [
+        _scaled_weight(spec, _with_class_weight(spec, weight, target, codes, training), training),
+        _scaled_weight(spec, weight, held_out) if len(held_out) else None,
+    ]
+    return target, [rows[training], rows[held_out]], [y[training], y[held_out]], weights
 
 
 def encode_target(spec: ResolvedSpec, target: TargetEncoder, table: Table) -> Array:
@@ -92,7 +98,11 @@ def _open(spec: ResolvedSpec, source: Source) -> Table:
 def _fit_features(spec: ResolvedSpec, source: Source, table: Table, rows: Indices) -> FeatureEncoder:
     infos = [source.columns[name] for name in spec.features]
     encoder = FeatureEncoder.fit(table, infos, rows, np.dtype(spec.training.dtype))
-    return encoder if spec.scales_booleans else encoder.without_scaling(info.name for info in infos if is_boolean(info))
+    return (
+        encoder
+        if spec.network.scales_booleans
+        else encoder.without_scaling(info.name for info in infos if is_boolean(info))
+    )
 
 
 def _validation_table(spec: ResolvedSpec, source: Source, encoders: Encoders) -> Batch:
@@ -114,7 +124,7 @@ def _class_encoder(spec: ResolvedSpec, source: Source, targets: Table) -> Target
     if spec.task != "classification" or spec.is_multi_label:
         return None
     info = source.columns[spec.target[0]]
-    if spec.takes_booleans:
+    if spec.network.takes_booleans:
         return TargetEncoder([info.name], ["false", "true"] if info.kind == "boolean" else ["0", "1"], [], [])
     return TargetEncoder.fit_classes(targets, info)
 

@@ -12,10 +12,11 @@ from safetensors.numpy import load, save
 from backpropd import errors
 from backpropd.errors import Problem, pointer
 from backpropd.learn import data
-from backpropd.learn.kinds.kind import Array, ResolvedSpec, TrainableNetwork
+from backpropd.learn.kinds.kind import ResolvedSpec, TrainableNetwork
 from backpropd.learn.kinds.registry import spec_from_json
 from backpropd.nn import Layout
 from backpropd.nn.evaluation.metrics import normalized_rows
+from backpropd.nn.layout import Array
 from backpropd.tabular import FeatureEncoder, Table, TargetEncoder, table_from_json_rows
 
 
@@ -78,7 +79,7 @@ class Model:
     def encode(self, rows: Sequence[Any]) -> Array:
         """Raw rows as inputs (n, width). Raises `errors.Invalid` with a pointer for every cell that is wrong."""
         table = table_from_json_rows(rows, self.encoder.infos, self.columns)
-        if self.spec.takes_booleans:
+        if self.spec.network.takes_booleans:
             self._check_booleans(table, rows)
         return self.encoder.transform(table)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backpropd import nn
-from backpropd.learn.named_json import from_named
+from backpropd.learn.json_fields import JsonFields, algorithm
 from backpropd.nn.feedforward.losses import Loss
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import Optimizer
@@ -37,12 +37,12 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRequest(TrainingOptions):
+class TrainingRequest(TrainingOptions, JsonFields):
     """The requested training. None stands for "to be decided", as does "auto"; a loss of None is decided too."""
 
-    loss: Loss | None = None
-    optimizer: Optimizer | LBFGS = field(default_factory=nn.Adam)
-    schedule: Schedule = field(default_factory=Constant)
+    loss: Loss | None = field(default=None, metadata=algorithm(nn.LOSSES))
+    optimizer: Optimizer | LBFGS = field(default_factory=nn.Adam, metadata=algorithm(nn.OPTIMIZERS))
+    schedule: Schedule = field(default_factory=Constant, metadata=algorithm(nn.SCHEDULES))
     weight_decay: float | None = None
     epochs: int = 100
     batch_size: int | str | None = None
@@ -52,17 +52,6 @@ class TrainingRequest(TrainingOptions):
     seed: int | None = None
     dtype: str = "float32"
     engine: str = "auto"
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TrainingRequest:
-        """From the fields that were given, or from all of them."""
-        fields = dict(data)
-        if "loss" in fields:
-            fields["loss"] = None if fields["loss"] == "auto" else from_named(nn.LOSSES, fields["loss"])
-        if "optimizer" in fields:
-            fields["optimizer"] = from_named(nn.OPTIMIZERS, fields["optimizer"])
-        fields["schedule"] = from_named(nn.SCHEDULES, fields.get("schedule") or Constant.name)
-        return cls(**fields)
 
 
 @dataclass(frozen=True, kw_only=True)

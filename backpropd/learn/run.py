@@ -15,9 +15,9 @@ from backpropd import errors, nn
 from backpropd.learn import data
 from backpropd.learn.checkpoint import pack, unpack
 from backpropd.learn.data import Encoders
+from backpropd.learn.json_fields import from_named, to_named
 from backpropd.learn.kinds.kind import FitInputs, ResolvedSpec
 from backpropd.learn.model import Model
-from backpropd.learn.named_json import from_named, to_named
 from backpropd.learn.tables import Source
 
 
@@ -92,13 +92,9 @@ class Run:
         """Why training has ended, or None before."""
         return self.state.stop_reason
 
-    def epochs(self) -> Iterator[nn.Epoch]:
-        """Train on from the state, epoch by epoch. Raises `errors.JobFailed` and its subclasses."""
-        return self.network.epochs(self._inputs)
-
-    def epoch_chunks(self) -> Iterator[list[nn.Epoch]]:
-        """The same epochs, several at a time where nothing is to be done between them."""
-        for chunk in self.network.epoch_chunks(self._inputs):
+    def epoch_chunks(self, max_epochs: int | None = None) -> Iterator[list[nn.Epoch]]:
+        """Train on from the state; a chunk has at most `max_epochs`. Raises `errors.JobFailed` and its subclasses."""
+        for chunk in self.network.epoch_chunks(self._inputs, max_epochs):
             self._last = chunk[-1]
             yield chunk
 
@@ -113,7 +109,7 @@ class Run:
         weights, spec = model.weights(), self.spec
         return {
             "task": spec.task,
-            "network": self.network.describe(self.state.theta),
+            "network": spec.network.describe(self.state.theta, spec.features),
             "features": spec.features,
             "target": spec.target,
             "classes": model.classes,

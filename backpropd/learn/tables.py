@@ -1,41 +1,34 @@
-"""Tables as `learn` sees them: described by their columns, and stored in files."""
+"""Tables as `learn` takes them: described by their columns, and stored in files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from backpropd.tabular import ColumnInfo
 
+Columns: TypeAlias = Mapping[str, ColumnInfo]
+"""The columns of a table by name, in their order."""
+
+
+def columns_from_json(columns: Sequence[Mapping[str, Any]]) -> Columns:
+    """From the columns as the store has them."""
+    return {column["name"]: ColumnInfo.from_json(column) for column in columns}
+
 
 class TableDescription(NamedTuple):
-    """The columns of a table by name, and its number of rows: all that resolving a request needs."""
+    """The columns of a table, and its number of rows: all that resolving a request needs."""
 
-    columns: Mapping[str, ColumnInfo]
+    columns: Columns
     rows: int
-
-    @classmethod
-    def from_json(cls, columns: Sequence[Mapping[str, Any]], rows: int) -> TableDescription:
-        """From the columns as the store has them."""
-        return cls(columns_by_name(columns), rows)
 
 
 class Source(NamedTuple):
-    """A stored table: its columns by name, and its Parquet file."""
+    """A stored table: its columns, and its Parquet file."""
 
-    columns: Mapping[str, ColumnInfo]
+    columns: Columns
     path: Path
-
-    @classmethod
-    def from_json(cls, columns: Sequence[Mapping[str, Any]], path: Path) -> Source:
-        """From the columns as the store has them."""
-        return cls(columns_by_name(columns), path)
-
-
-def columns_by_name(columns: Sequence[Mapping[str, Any]]) -> dict[str, ColumnInfo]:
-    """The columns that the store describes, in their order."""
-    return {column["name"]: ColumnInfo.from_json(column) for column in columns}
 
 
 def is_boolean(info: ColumnInfo) -> bool:

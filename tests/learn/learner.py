@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from backpropd.learn import JobRequest, Limits, Plan, Run, Source, TableDescription, WarmStart, resolve
+from backpropd.learn import Context, JobRequest, Limits, Plan, Run, Source, TableDescription, WarmStart, resolve
 from backpropd.nn import Epoch
 from backpropd.tabular import ingest, write_sample
 
@@ -39,7 +40,7 @@ class Learner:
         else:
             source.write_text(text or "")
         self.info = ingest(source, self.path)
-        self.table = TableDescription.from_json([column.to_json() for column in self.info.columns], self.info.rows)
+        self.table = TableDescription({column.name: column for column in self.info.columns}, self.info.rows)
         self.source = Source(self.table.columns, self.path)
         self.interrupt = np.zeros(1, np.int8)
 
@@ -67,12 +68,13 @@ class Learner:
             training={**TRAINING, **changes},
         )
         other, encoders = validation and validation.table, model and model["encoders"]
-        return resolve(request, self.table, limits, validation_table=other, warm_start=encoders)
+        return resolve(request, Context(self.table, limits, other, encoders))
 
     def neuron_plan(self, target: str, kind: str, limits: Limits = LIMITS, **training: Any) -> Plan:
         """A resolved job for a threshold neuron, with the fields of training that are given."""
         network = {"kind": kind, **({"inhibitory": "search", "threshold": "search"} if "mcc" in kind else {})}
-        return resolve(JobRequest.from_json(target=target, network=network, training=training), self.table, limits)
+        request = JobRequest.from_json(target=target, network=network, training=training)
+        return resolve(request, Context(self.table, limits))
 
     def run(
         self, plan: Plan, checkpoint: bytes | None = None, warm_start: dict[str, Any] | None = None, **others: Any
@@ -88,8 +90,14 @@ class Learner:
     def followed(self, plan: Plan, **others: Any) -> tuple[list[Epoch], dict[str, Any]]:
         """The epochs of a plan, and the model that it ends with."""
         run = self.run(plan, **others)
-        epochs = list(run.epochs())
+        epochs = list(epochs_of(run))
         return epochs, run.model()
+
+
+def epochs_of(run: Run) -> Iterator[Epoch]:
+    """Train on, epoch by epoch."""
+    for chunk in run.epoch_chunks(max_epochs=1):
+        yield from chunk
 
 
 def weights_of(model: dict[str, Any]) -> dict[str, NDArray[Any]]:

@@ -12,7 +12,7 @@ import pytest
 from backpropd import errors
 from backpropd.learn import Limits, Model
 from backpropd.tabular import ColumnInfo, preview_rows
-from tests.learn.learner import Learner
+from tests.learn.learner import Learner, epochs_of
 
 MIXED = "words,number,constant,empty,y,c,late\n" + "".join(
     f"w{n} {n},{n},1,,{n * 1.5},{'ab'[n % 2]},{'' if n < 3 else n % 5}\n" for n in range(40)
@@ -93,11 +93,11 @@ def test_a_run_resumed_from_a_checkpoint_equals_the_uninterrupted_one_bit_for_bi
     learner = Learner(tmp_path, sample="wine")
     plan = learner.plan("cultivar", **changes)
     whole = learner.run(plan)
-    epochs = list(whole.epochs())
+    epochs = list(epochs_of(whole))
     interrupted = learner.run(plan)
-    first = list(itertools.islice(interrupted.epochs(), 7))
+    first = list(itertools.islice(epochs_of(interrupted), 7))
     resumed = learner.run(plan, interrupted.checkpoint())
-    assert first + list(resumed.epochs()) == epochs
+    assert first + list(epochs_of(resumed)) == epochs
     assert resumed.model() == whole.model()
 
 

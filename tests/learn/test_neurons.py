@@ -12,7 +12,7 @@ from backpropd import errors
 from backpropd.learn import Limits, Model
 from backpropd.learn.resolve.plan import Plan
 from backpropd.tabular import preview_rows
-from tests.learn.learner import LIMITS, Learner
+from tests.learn.learner import LIMITS, Learner, epochs_of
 
 TARGETS = {"iris": "species", "xor": "y", "nor": "y"}
 
@@ -44,10 +44,10 @@ def test_a_run_resumed_from_a_checkpoint_equals_the_uninterrupted_one_bit_for_bi
     learner = SampleLearner(tmp_path, sample)
     plan = learner.neuron(kind, seed=4, epochs=20)
     whole, interrupted = learner.run(plan), learner.run(plan)
-    epochs = list(whole.epochs())
-    first = list(itertools.islice(interrupted.epochs(), done))
+    epochs = list(epochs_of(whole))
+    first = list(itertools.islice(epochs_of(interrupted), done))
     resumed = learner.run(plan, interrupted.checkpoint())
-    assert first + list(resumed.epochs()) == epochs
+    assert first + list(epochs_of(resumed)) == epochs
     assert (resumed.epoch, resumed.stop_reason) == (whole.epoch, whole.stop_reason)
     assert resumed.model() == whole.model()
 
@@ -64,17 +64,17 @@ def test_the_seed_alone_determines_the_model(tmp_path: Path) -> None:
 def test_an_interrupted_run_stops_and_continues_later(tmp_path: Path) -> None:
     learner = SampleLearner(tmp_path, "iris")
     run = learner.run(learner.neuron("perceptron", seed=1, epochs=9))
-    for epoch in run.epochs():
+    for epoch in epochs_of(run):
         learner.interrupt[0] = epoch.epoch == 4
     assert (run.epoch, run.stop_reason) == (4, None)
     learner.interrupt[0] = 0
-    assert [epoch.epoch for epoch in run.epochs()] == [5, 6, 7, 8, 9]
+    assert [epoch.epoch for epoch in epochs_of(run)] == [5, 6, 7, 8, 9]
 
 
 def test_epoch_chunks_are_the_epochs_one_by_one(tmp_path: Path) -> None:
     learner = SampleLearner(tmp_path, "iris")
     plan = learner.neuron("perceptron", seed=1, epochs=5)
-    assert list(learner.run(plan).epoch_chunks()) == [[epoch] for epoch in learner.run(plan).epochs()]
+    assert list(learner.run(plan).epoch_chunks()) == [[epoch] for epoch in epochs_of(learner.run(plan))]
 
 
 @pytest.mark.parametrize(("sample", "kind"), [("iris", "perceptron"), ("nor", "mcculloch_pitts")])

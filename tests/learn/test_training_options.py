@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from backpropd.learn.checkpoint import unpack
-from tests.learn.learner import Learner, weights_of
+from tests.learn.learner import Learner, epochs_of, weights_of
 
 SGD = {"name": "sgd", "learning_rate": 0.1}
 
@@ -73,7 +73,7 @@ def test_a_clipped_gradient_bounds_the_step(iris: Learner, clipped: str) -> None
     plan = iris.plan("species", optimizer=SGD, batch_size="full", epochs=1, **{clipped: 1e-3})
     run = iris.run(plan)
     before = run.state.theta.copy()
-    list(run.epochs())
+    list(epochs_of(run))
     moved = np.abs(run.state.theta - before)
     size = np.linalg.norm(moved) if clipped == "gradient_clip_norm" else moved.max()
     assert size == pytest.approx(0.1 * 1e-3, rel=1e-2)
@@ -173,7 +173,7 @@ def test_epoch_chunks_are_the_epochs_several_at_a_time(iris: Learner) -> None:
     plan = iris.plan("species", engine="numba", metrics_every=10, epochs=25)
     chunks = list(iris.run(plan).epoch_chunks())
     assert len(chunks) < 10
-    assert [epoch for chunk in chunks for epoch in chunk] == list(iris.run(plan).epochs())
+    assert [epoch for chunk in chunks for epoch in chunk] == list(epochs_of(iris.run(plan)))
 
 
 def test_the_path_ends_at_the_model_and_has_at_most_about_200_snapshots(iris: Learner) -> None:

@@ -69,8 +69,9 @@ class Stores:
             **training,
         }
         request = learn.JobRequest.from_json(target=target, network={**network, "hidden": hidden}, training=settings)
-        table = learn.TableDescription.from_json(self.columns, self.info.rows)
-        spec = learn.resolve(request, table, learn.Limits(ENDLESS, 1_000_000, 100_000_000)).spec.to_json()
+        table = learn.TableDescription(learn.columns_from_json(self.columns), self.info.rows)
+        context = learn.Context(table, learn.Limits(ENDLESS, 1_000_000, 100_000_000))
+        spec = learn.resolve(request, context).spec.to_json()
         about: dict[str, Any] = {"name": None, "priority": priority, "meta": {}, "spec": spec, "epochs": epochs}
         with self.database.write() as session:
             return submission.submit(session, TENANT, dataset_id=self.dataset_id, **about).job.id

@@ -10,9 +10,9 @@ import numpy as np
 from backpropd import errors, nn
 from backpropd.learn.checkpoint import unpack
 from backpropd.learn.inspection.nested_lists import nested_lists
-from backpropd.learn.kinds.kind import Array
 from backpropd.learn.model import Model
 from backpropd.nn.inspection.loss_surface import Plane, axes, losses, path_plane, random_plane
+from backpropd.nn.layout import Array
 from backpropd.tabular import Table
 
 MAX_ROWS = 2000

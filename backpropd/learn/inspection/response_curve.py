@@ -54,11 +54,8 @@ def _feature(model: Model, feature: str | None) -> ColumnInfo:
     return infos[feature]
 
 
-# ── the grid ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _grid(model: Model, info: ColumnInfo, points: int, start: float | None, stop: float | None) -> list[Any]:
-    if info.kind == "number" and not model.spec.takes_booleans:
+    if info.kind == "number" and not model.spec.network.takes_booleans:
         return _numbers(model, info, points, start, stop)
     values = sorted(_encoder(model, info)["levels"]) if info.kind == "category" else [0, 1]
     for name, end in (("from", start), ("to", stop)):
@@ -98,9 +95,6 @@ def _encoder(model: Model, info: ColumnInfo) -> Mapping[str, Any]:
     return encoder
 
 
-# ── the held values ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _held(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
     others = {info.name: info for info in model.encoder.infos if info is not varied}
     for name in hold:
@@ -130,9 +124,6 @@ def _held_error(error: errors.Invalid, model: Model) -> errors.Invalid:
     details = {int(each.pointer.split("/")[3]): each.detail for each in error.problems}  # by the feature's index
     problems = [Problem(pointer("hold", model.encoder.infos[index].name), detail) for index, detail in details.items()]
     return error.from_problems(problems)
-
-
-# ── the outputs ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _outputs(predictions: Sequence[Mapping[str, Any]], target: Sequence[str]) -> list[dict[str, Any]]:

@@ -11,9 +11,9 @@ import numpy as np
 from backpropd import errors, nn
 from backpropd.errors import Problem, pointer
 from backpropd.learn.inspection.nested_lists import nested_lists
-from backpropd.learn.kinds.kind import Array
 from backpropd.learn.model import Model
 from backpropd.nn.inspection.trace import LayerTrace, ModelTrace
+from backpropd.nn.layout import Array
 from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, table_from_json_rows
 from backpropd.tabular.table import CategoricalColumn
 
@@ -66,9 +66,6 @@ def _check_size(layout: nn.Layout, rows: int, max_numbers: int) -> None:
         )
 
 
-# ── the targets ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
     """The targets as typed columns, none of them missing."""
     if len(targets) != rows:
@@ -119,9 +116,6 @@ def _target_pointer(pointer: str, bare: bool) -> str:
     """The pointer to a target, from that to its cell in rows: a `bare` target is a value, not a row of one cell."""
     _, _, row, *cell = pointer.split("/")
     return "/".join(["", "targets", row, *([] if bare else cell)])
-
-
-# ── the answer ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _to_json(tracing: ModelTrace, x: Array, activations: Sequence[str], learning_rate: float) -> dict[str, Any]:

@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from backpropd import nn
-from backpropd.learn.kinds.kind import Array, FitInputs, Metrics, ResolvedNetwork, ResolvedSpec, ResolvedTraining
-from backpropd.learn.named_json import from_named, to_named, to_shortest
+from backpropd.learn.json_fields import algorithm, to_shortest
+from backpropd.learn.kinds.kind import FitInputs, ResolvedNetwork, ResolvedSpec, ResolvedTraining, TrainableNetwork
 from backpropd.nn.evaluation import metrics, report
 from backpropd.nn.feedforward.losses import Loss
 from backpropd.nn.inspection.trace import ModelTrace
 from backpropd.nn.inspection.trace import trace as trace_network
+from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.optimization.schedules import Constant, Schedule
+from backpropd.nn.training.epochs import Metrics
 from backpropd.tabular import TargetEncoder
 
 MAX_SNAPSHOTS = 200
 
 
-@dataclass(frozen=True)
+def _layers(data: Sequence[Mapping[str, Any]]) -> list[nn.LayerSpec]:
+    return [nn.LayerSpec(**layer) for layer in data]
+
+
+def _early_stopping(data: Mapping[str, Any]) -> nn.EarlyStopping:
+    return nn.EarlyStopping(**data)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FeedforwardNetwork(ResolvedNetwork):
     """Hidden layers and the output layer. `initializer` is the requested default of the layers' own."""
 
-    kind: ClassVar[str] = "feedforward"
-    hidden: list[nn.LayerSpec]
+    kind: str = "feedforward"
+    hidden: list[nn.LayerSpec] = field(metadata={"parse": _layers})
     output_activation: str
     outputs: int
     initializer: str | Mapping[str, Any]
     output_initializer: str | Mapping[str, Any]
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> FeedforwardNetwork:
-        """From JSON. Layers of older rows lack fields: `nn.LayerSpec` has their defaults."""
-        return super().from_json({**data, "hidden": [nn.LayerSpec(**layer) for layer in data["hidden"]]})
 
     @property
     def layers(self) -> tuple[nn.LayerSpec, ...]:
@@ -50,38 +55,21 @@ class FeedforwardNetwork(ResolvedNetwork):
 class FeedforwardTraining(ResolvedTraining):
     """Training by gradient descent. Fields with a default are those that older rows may lack."""
 
-    loss: Loss
-    optimizer: Optimizer | LBFGS
-    schedule: Schedule = field(default_factory=Constant)
+    loss: Loss = field(metadata=algorithm(nn.LOSSES))
+    optimizer: Optimizer | LBFGS = field(metadata=algorithm(nn.OPTIMIZERS))
+    schedule: Schedule = field(default_factory=Constant, metadata=algorithm(nn.SCHEDULES))
     weight_decay: float = 0.0
     batch_size: int | str
-    early_stopping: nn.EarlyStopping | None
+    early_stopping: nn.EarlyStopping | None = field(default=None, metadata={"parse": _early_stopping})
     metrics_every: int = 1
     engine: str
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> FeedforwardTraining:
-        """From JSON."""
-        stopping = data["early_stopping"]
-        parsed = {
-            "loss": from_named(nn.LOSSES, data["loss"]),
-            "optimizer": from_named(nn.OPTIMIZERS, data["optimizer"]),
-            "schedule": from_named(nn.SCHEDULES, data.get("schedule", Constant.name)),
-            "early_stopping": nn.EarlyStopping(**stopping) if stopping else None,
-        }
-        return super().from_json({**data, **parsed})
-
     def to_json(self) -> dict[str, Any]:
         """Every field. A loss without parameters is its name; label smoothing and warmup are fields of their own."""
-        loss, schedule = to_named(self.loss), to_named(self.schedule)
-        del schedule["warmup_epochs"]
-        loss.pop("label_smoothing", None)
-        return {
-            **super().to_json(),
-            "loss": to_shortest(loss),
-            "optimizer": to_named(self.optimizer),
-            "schedule": schedule,
-        }
+        data = super().to_json()
+        del data["schedule"]["warmup_epochs"]
+        data["loss"].pop("label_smoothing", None)
+        return {**data, "loss": to_shortest(data["loss"])}
 
     @property
     def path_every(self) -> int | None:
@@ -112,8 +100,10 @@ class FeedforwardTraining(ResolvedTraining):
         )
 
 
-class TrainableFeedforward:
-    """A feed-forward network and how it is trained: a `TrainableNetwork`."""
+class TrainableFeedforward(TrainableNetwork):
+    """A feed-forward network and how it is trained."""
+
+    differentiable: nn.Network
 
     def __init__(self, spec: FeedforwardSpec, width: int) -> None:
         self.spec, self.differentiable = spec, nn.Network(spec.network_spec(width))
@@ -126,18 +116,18 @@ class TrainableFeedforward:
     def restore(self, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> nn.State:
         return nn.State.restore(self.differentiable, self.spec.training.optimizer, arrays, meta)
 
-    def epochs(self, inputs: FitInputs) -> Iterator[nn.Epoch]:
-        return nn.fit(*self._arguments(inputs), **self._options(inputs))
-
-    def epoch_chunks(self, inputs: FitInputs) -> Iterator[list[nn.Epoch]]:
-        return nn.fit_in_chunks(*self._arguments(inputs), **self._options(inputs))
-
-    def _arguments(self, inputs: FitInputs) -> tuple[nn.Network, nn.Batch, nn.Batch | None, nn.Training, nn.State]:
-        config = self.spec.training.config(len(inputs.training_set.x))
-        return self.differentiable, inputs.training_set, inputs.validation_set, config, inputs.state
-
-    def _options(self, inputs: FitInputs) -> dict[str, Any]:
-        return {"metrics": inputs.metrics, "interrupt": inputs.interrupt, "clock": inputs.clock}
+    def epoch_chunks(self, inputs: FitInputs, max_epochs: int | None) -> Iterator[list[nn.Epoch]]:
+        return nn.fit_in_chunks(
+            self.differentiable,
+            inputs.training_set,
+            inputs.validation_set,
+            self.spec.training.config(len(inputs.training_set.x)),
+            inputs.state,
+            metrics=inputs.metrics,
+            interrupt=inputs.interrupt,
+            clock=inputs.clock,
+            max_epochs=max_epochs,
+        )
 
     def evaluate(self, theta: Array, batch: nn.Batch) -> tuple[float, Array]:
         return self.differentiable.evaluate(theta, self.differentiable.batch(*batch))
@@ -148,24 +138,13 @@ class TrainableFeedforward:
     def trace(self, theta: Array, x: Array, y: Array | None, learning_rate: float) -> ModelTrace:
         return trace_network(self.differentiable, theta, x, y, learning_rate)
 
-    def describe(self, theta: Array) -> dict[str, Any]:
-        return self.spec.network.to_json()
-
 
 @dataclass(frozen=True)
 class FeedforwardSpec(ResolvedSpec):
     """A feed-forward network and its training by gradient descent."""
 
-    network: FeedforwardNetwork
-    training: FeedforwardTraining
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> FeedforwardSpec:
-        network, training = (
-            FeedforwardNetwork.from_json(data["network"]),
-            FeedforwardTraining.from_json(data["training"]),
-        )
-        return cls(data["target"], data["features"], data["task"], network, training)
+    network: FeedforwardNetwork = field(metadata={"parse": FeedforwardNetwork.from_json})
+    training: FeedforwardTraining = field(metadata={"parse": FeedforwardTraining.from_json})
 
     @property
     def takes_class_indices(self) -> bool:

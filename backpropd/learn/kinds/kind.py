@@ -4,47 +4,36 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backpropd import nn
+from backpropd.learn.json_fields import JsonFields
 from backpropd.learn.request import TrainingOptions
 from backpropd.nn.inspection.trace import ModelTrace
+from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import Optimizer
+from backpropd.nn.training.epochs import Metrics
 from backpropd.tabular import TargetEncoder
-
-Array = NDArray[Any]
-Metrics = Callable[[Array, Array], dict[str, float]]
-Part = TypeVar("Part", bound="JsonFields")
-
-
-class JsonFields:
-    """A dataclass whose fields are those of its JSON. A field that older rows lack has a default."""
-
-    @classmethod
-    def from_json(cls: type[Part], data: Mapping[str, Any]) -> Part:
-        """From JSON; names that are no fields are ignored."""
-        return cls(**{each.name: data[each.name] for each in fields(cls) if each.name in data})  # type: ignore[arg-type]
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field, as JSON."""
-        fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload]
-        return fields
 
 
 class ResolvedNetwork(JsonFields):
     """The architecture, a dataclass. `kind` is its name in requests, `outputs` the number of its outputs."""
 
-    kind: ClassVar[str]
+    kind: str
     outputs: int
+    takes_booleans: ClassVar[bool] = False
+    """Whether inputs and target are 0 and 1, or false and true, alone."""
+    scales_booleans: ClassVar[bool] = True
+    """Whether columns of 0 and 1 are standardized, as other numbers are."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The kind and every field."""
-        return {"kind": self.kind, **super().to_json()}
+    def describe(self, theta: Array, features: Sequence[str]) -> dict[str, Any]:
+        """The trained network, for the model record."""
+        return self.to_json()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,73 +63,55 @@ class FitInputs(NamedTuple):
     clock: Callable[[], float]
 
 
-class TrainableNetwork(Protocol):
-    """A network of one kind over encoded rows. It has no parameters of its own: theta is passed in."""
+class TrainableNetwork(ABC):
+    """A network of one kind over encoded rows. It has no parameters of its own: theta is passed in.
 
-    @property
-    def layout(self) -> nn.Layout: ...
+    `parameters` is the number of those that are learned, `activations` has the name of each layer's. `differentiable`
+    is the network whose loss has a gradient; None for threshold neurons.
+    """
 
-    @property
-    def parameters(self) -> int:
-        """The number of parameters that are learned."""
+    layout: nn.Layout
+    parameters: int
+    activations: list[str]
+    differentiable: nn.Network | None = None
 
-    @property
-    def activations(self) -> list[str]:
-        """The activation of each layer, by its name."""
-
-    @property
-    def differentiable(self) -> nn.Network | None:
-        """The network whose loss has a slope; None for one that answers by steps."""
-
+    @abstractmethod
     def start(self, rng: np.random.Generator) -> nn.State:
         """The state before the first epoch."""
 
+    @abstractmethod
     def restore(self, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> nn.State:
         """The state of a checkpoint. Raises `errors.Invalid` if it belongs to another network."""
 
-    def epochs(self, inputs: FitInputs) -> Iterator[nn.Epoch]:
-        """Train on from the state, epoch by epoch. Raises `errors.JobFailed` and subclasses such as `Diverged`."""
+    @abstractmethod
+    def epoch_chunks(self, inputs: FitInputs, max_epochs: int | None) -> Iterator[list[nn.Epoch]]:
+        """Train on from the state; a chunk has at most `max_epochs`.
 
-    def epoch_chunks(self, inputs: FitInputs) -> Iterator[list[nn.Epoch]]:
-        """The same epochs, several at a time where nothing is to be done between them."""
+        Raises `errors.JobFailed` and subclasses such as `Diverged`.
+        """
 
+    @abstractmethod
     def evaluate(self, theta: Array, batch: nn.Batch) -> tuple[float, Array]:
         """The loss over a batch, and the outputs (n, outputs)."""
 
+    @abstractmethod
     def predict(self, theta: Array, x: Array) -> Array:
         """The outputs (n, outputs) for encoded rows x (n, inputs)."""
 
+    @abstractmethod
     def trace(self, theta: Array, x: Array, y: Array | None, learning_rate: float) -> ModelTrace:
         """Every number of one forward and one backward pass."""
 
-    def describe(self, theta: Array) -> dict[str, Any]:
-        """The trained network, for the model record."""
-
 
 @dataclass(frozen=True)
-class ResolvedSpec(ABC):
+class ResolvedSpec(JsonFields, ABC):
     """A job with every choice made: what is stored with the job and the model, and shown by the API."""
 
-    target: Sequence[str]
-    features: Sequence[str]
+    target: list[str]
+    features: list[str]
     task: str
     network: ResolvedNetwork
     training: ResolvedTraining
-
-    @classmethod
-    @abstractmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ResolvedSpec:
-        """From a stored spec of this kind, of this version or an older one."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is stored and shown."""
-        return {
-            "target": self.target,
-            "features": self.features,
-            "task": self.task,
-            "network": self.network.to_json(),
-            "training": self.training.to_json(),
-        }
 
     @property
     def is_multi_label(self) -> bool:
@@ -150,16 +121,6 @@ class ResolvedSpec(ABC):
     def classes(self, target: TargetEncoder) -> list[str] | None:
         """The labels in the order of the probabilities; None for regression."""
         return list(self.target) if self.is_multi_label else target.labels
-
-    @property
-    def takes_booleans(self) -> bool:
-        """Whether inputs and target are 0 and 1, or false and true, alone."""
-        return False
-
-    @property
-    def scales_booleans(self) -> bool:
-        """Whether columns of 0 and 1 are standardized, as other numbers are."""
-        return True
 
     @property
     @abstractmethod

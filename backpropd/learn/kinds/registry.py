@@ -11,9 +11,8 @@ from backpropd.learn.kinds.kind import ResolvedSpec
 from backpropd.learn.kinds.threshold import NETWORKS, ThresholdSpec
 from backpropd.learn.request import JobRequest
 from backpropd.learn.resolve.feedforward import resolve_feedforward
-from backpropd.learn.resolve.plan import Context, Limits, Plan
+from backpropd.learn.resolve.plan import Context, Plan
 from backpropd.learn.resolve.threshold import resolve_threshold
-from backpropd.learn.tables import TableDescription
 
 
 class NetworkKind(NamedTuple):
@@ -34,21 +33,11 @@ def spec_from_json(data: Mapping[str, Any]) -> ResolvedSpec:
     return KINDS[data["network"]["kind"]].spec.from_json(data)
 
 
-def resolve(
-    request: JobRequest,
-    table: TableDescription,
-    limits: Limits,
-    *,
-    validation_table: TableDescription | None = None,
-    warm_start: Mapping[str, Any] | None = None,
-) -> Plan:
-    """The resolved spec of a request for a job on a table, and its cost.
-
-    `validation_table` is the dataset that `training.validation_dataset_id` names, `warm_start` the stored encoders of
-    the model that `training.warm_start_model_id` names.
+def resolve(request: JobRequest, context: Context) -> Plan:
+    """The resolved spec of a request, and its cost.
 
     Raises `errors.Invalid` and its subclasses, each with the pointer of what is wrong in the request.
     """
-    if table.rows == 0:
+    if context.table.rows == 0:
         raise errors.EmptyDataset("the dataset has no rows: upload one that has", pointer="/dataset_id")
-    return KINDS[request.network["kind"]].resolve(request, Context(table, limits, validation_table, warm_start))
+    return KINDS[request.network["kind"]].resolve(request, context)

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from backpropd import errors, nn
-from backpropd.learn.kinds.kind import Array, FitInputs, Metrics, ResolvedNetwork, ResolvedSpec, ResolvedTraining
+from backpropd.learn.json_fields import algorithm
+from backpropd.learn.kinds.kind import FitInputs, ResolvedNetwork, ResolvedSpec, ResolvedTraining, TrainableNetwork
 from backpropd.nn.inspection.trace import ModelTrace, trace_neuron
+from backpropd.nn.layout import Array
 from backpropd.nn.neurons.perceptron_network import MAX_INPUTS
+from backpropd.nn.training.epochs import Metrics
 from backpropd.tabular import ColumnInfo, TargetEncoder
 
 DTYPE = "float64"
 SEARCH = "search"
+DEFAULT_RATE = 1.0
+"""The learning rate of the perceptron rule."""
 
 
 class ThresholdNetwork(ResolvedNetwork):
     """One kind of threshold neuron."""
 
     takes_booleans: ClassVar[bool] = True
-    """Whether inputs and target are 0 and 1, or false and true, alone."""
+    scales_booleans: ClassVar[bool] = False
     iterative: ClassVar[bool] = True
     """Whether it is learned epoch by epoch, instead of set or found in one."""
 
@@ -33,19 +38,15 @@ class ThresholdNetwork(ResolvedNetwork):
         """From the network of a request. Raises `errors.Invalid` and its subclasses."""
 
     @abstractmethod
-    def neuron(self, width: int, features: Sequence[str], optimizer: nn.SGD | None) -> nn.Neuron:
+    def neuron(self, width: int, features: Sequence[str], learning_rate: float) -> nn.Neuron:
         """The neuron over `width` encoded inputs."""
 
-    def describe(self, theta: Array, features: Sequence[str]) -> dict[str, Any]:
-        """The trained network, for the model record."""
-        return self.to_json()
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class McCullochPittsNetwork(ThresholdNetwork):
     """The inhibitory inputs by name, and the threshold; each may be left to the search."""
 
-    kind: ClassVar[str] = "mcculloch_pitts"
+    kind: str = "mcculloch_pitts"
     iterative: ClassVar[bool] = False
     inhibitory: Sequence[str] | str
     threshold: int | str
@@ -61,16 +62,16 @@ class McCullochPittsNetwork(ThresholdNetwork):
                 raise errors.UnknownColumn(detail, pointer=pointer)
             if inhibitory.index(name) != index:
                 raise errors.Invalid(f"{name!r} is listed twice: name it once", pointer=pointer)
-        return cls(inhibitory, requested["threshold"])
+        return cls(inhibitory=inhibitory, threshold=requested["threshold"])
 
-    def neuron(self, width: int, features: Sequence[str], optimizer: nn.SGD | None) -> nn.McCullochPitts:
+    def neuron(self, width: int, features: Sequence[str], learning_rate: float) -> nn.McCullochPitts:
         inhibitory = None if self.inhibitory == SEARCH else tuple(features.index(name) for name in self.inhibitory)
         threshold = self.threshold if isinstance(self.threshold, int) else None
         return nn.McCullochPitts(len(features), inhibitory, threshold, DTYPE, tuple(features))
 
     def describe(self, theta: Array, features: Sequence[str]) -> dict[str, Any]:
         """With what was found in place of "search"."""
-        found, threshold = self.neuron(len(features), features, None).decode(theta)
+        found, threshold = self.neuron(len(features), features, DEFAULT_RATE).decode(theta)
         return {
             "kind": self.kind,
             "inhibitory": [features[index] for index in found],
@@ -79,27 +80,27 @@ class McCullochPittsNetwork(ThresholdNetwork):
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PerceptronLayer(ThresholdNetwork):
     """One perceptron for two classes, one a class for more, over inputs of any kind."""
 
-    kind: ClassVar[str] = "perceptron"
+    kind: str = "perceptron"
     takes_booleans: ClassVar[bool] = False
     outputs: int
 
     @classmethod
     def resolve(cls, requested: Mapping[str, Any], features: Sequence[str], target: ColumnInfo) -> ThresholdNetwork:
-        return cls(1 if target.distinct == 2 else target.level_count)
+        return cls(outputs=1 if target.distinct == 2 else target.level_count)
 
-    def neuron(self, width: int, features: Sequence[str], optimizer: nn.SGD | None) -> nn.Neuron:
-        return nn.Perceptron(width, max(self.outputs, 2), rate_of(optimizer), DTYPE)
+    def neuron(self, width: int, features: Sequence[str], learning_rate: float) -> nn.Neuron:
+        return nn.Perceptron(width, max(self.outputs, 2), learning_rate, DTYPE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PerceptronNetwork(ThresholdNetwork):
     """A hidden perceptron for each row of the truth table, and an output perceptron."""
 
-    kind: ClassVar[str] = "perceptron_network"
+    kind: str = "perceptron_network"
     hidden_units: int
     outputs: int = 1
 
@@ -111,10 +112,10 @@ class PerceptronNetwork(ThresholdNetwork):
                 f"{MAX_INPUTS} inputs; name fewer features",
                 pointer="/features",
             )
-        return cls(2 ** len(features))
+        return cls(hidden_units=2 ** len(features))
 
-    def neuron(self, width: int, features: Sequence[str], optimizer: nn.SGD | None) -> nn.Neuron:
-        return nn.PerceptronNetwork(width, rate_of(optimizer), DTYPE)
+    def neuron(self, width: int, features: Sequence[str], learning_rate: float) -> nn.Neuron:
+        return nn.PerceptronNetwork(width, learning_rate, DTYPE)
 
 
 NETWORKS: Mapping[str, type[ThresholdNetwork]] = {
@@ -122,42 +123,29 @@ NETWORKS: Mapping[str, type[ThresholdNetwork]] = {
 }
 
 
-def rate_of(optimizer: nn.SGD | None) -> float:
-    """The learning rate of the perceptron rule."""
-    return 1.0 if optimizer is None else optimizer.learning_rate
+def _network_from_json(data: Mapping[str, Any]) -> ThresholdNetwork:
+    return NETWORKS[data["kind"]].from_json(data)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdTraining(ResolvedTraining):
     """Training by the perceptron rule, stochastic gradient descent in its plainest form; no optimizer for a search."""
 
-    optimizer: nn.SGD | None = None
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ThresholdTraining:
-        """From JSON."""
-        optimizer = data.get("optimizer")
-        return super().from_json({**data, "optimizer": optimizer and nn.SGD(optimizer["learning_rate"])})
+    optimizer: nn.SGD | None = field(default=None, metadata=algorithm({"sgd": nn.SGD}))
 
     def to_json(self) -> dict[str, Any]:
         """The fields that mean something for a threshold neuron."""
-        rule = {"optimizer": {"name": "sgd", "learning_rate": self.optimizer.learning_rate}} if self.optimizer else {}
-        return {
-            **rule,
-            "epochs": self.epochs,
-            "validation_fraction": self.validation_fraction,
-            "seed": self.seed,
-            "dtype": self.dtype,
-        }
+        stored = {name: getattr(self, name) for name in ("epochs", "validation_fraction", "seed", "dtype")}
+        rate = self.learning_rate
+        return stored if rate is None else {"optimizer": {"name": "sgd", "learning_rate": rate}, **stored}
 
 
-class TrainableThreshold:
-    """A threshold neuron and how it is trained: a `TrainableNetwork`."""
-
-    differentiable = None
+class TrainableThreshold(TrainableNetwork):
+    """A threshold neuron and how it is trained."""
 
     def __init__(self, spec: ThresholdSpec, width: int) -> None:
-        self.spec, self.neuron = spec, spec.network.neuron(width, spec.features, spec.training.optimizer)
+        self.spec = spec
+        self.neuron = spec.network.neuron(width, spec.features, spec.training.learning_rate or DEFAULT_RATE)
         self.layout = self.neuron.layout
         self.parameters = self.layout.size
         self.activations = ["step"] * (len(self.layout.shapes) // 2)
@@ -168,18 +156,11 @@ class TrainableThreshold:
     def restore(self, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> nn.State:
         return nn.restore_neuron(self.neuron, arrays, meta)
 
-    def epochs(self, inputs: FitInputs) -> Iterator[nn.Epoch]:
-        return nn.fit_neuron(
-            self.neuron,
-            inputs.training_set,
-            inputs.validation_set,
-            inputs.state,
-            epochs=self.spec.training.epochs,
-            interrupt=inputs.interrupt,
-        )
-
-    def epoch_chunks(self, inputs: FitInputs) -> Iterator[list[nn.Epoch]]:
-        return ([epoch] for epoch in self.epochs(inputs))
+    def epoch_chunks(self, inputs: FitInputs, max_epochs: int | None) -> Iterator[list[nn.Epoch]]:
+        training_set, validation_set, state = inputs.training_set, inputs.validation_set, inputs.state
+        epochs, interrupt = self.spec.training.epochs, inputs.interrupt
+        fit = nn.fit_neuron(self.neuron, training_set, validation_set, state, epochs=epochs, interrupt=interrupt)
+        return ([epoch] for epoch in fit)
 
     def evaluate(self, theta: Array, batch: nn.Batch) -> tuple[float, Array]:
         mistakes = self.neuron.mistakes(theta, self.neuron.batch(batch.x, batch.y))
@@ -194,30 +175,13 @@ class TrainableThreshold:
             neuron = replace(neuron, learning_rate=learning_rate)
         return trace_neuron(neuron, theta, x, y)
 
-    def describe(self, theta: Array) -> dict[str, Any]:
-        return self.spec.network.describe(theta, self.spec.features)
-
 
 @dataclass(frozen=True)
 class ThresholdSpec(ResolvedSpec):
     """A threshold neuron and its training."""
 
-    network: ThresholdNetwork
-    training: ThresholdTraining
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ThresholdSpec:
-        network = NETWORKS[data["network"]["kind"]].from_json(data["network"])
-        training = ThresholdTraining.from_json(data["training"])
-        return cls(data["target"], data["features"], data["task"], network, training)
-
-    @property
-    def takes_booleans(self) -> bool:
-        return self.network.takes_booleans
-
-    @property
-    def scales_booleans(self) -> bool:
-        return False
+    network: ThresholdNetwork = field(metadata={"parse": _network_from_json})
+    training: ThresholdTraining = field(metadata={"parse": ThresholdTraining.from_json})
 
     @property
     def target_scaling(self) -> str:

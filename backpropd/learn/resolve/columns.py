@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from backpropd import errors, tabular
+from backpropd import errors
 from backpropd.errors import Problem
 from backpropd.learn.kinds.feedforward import FeedforwardSpec
 from backpropd.learn.request import TrainingOptions
-from backpropd.learn.tables import TableDescription, is_boolean
+from backpropd.learn.tables import Columns, TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo
 
 MAX_CLASS_NUMBERS = 20  # different whole numbers that are still taken for classes
@@ -27,15 +27,12 @@ def resolve_target(requested: str | Sequence[str], table: TableDescription) -> l
         if table.columns[name].missing == table.rows:
             raise errors.AllMissing(f"the target {name!r} has no values: choose another", pointer=pointer)
         if table.columns[name].kind == "text":
-            raise errors.UnusableColumn(
-                f"the target {name!r} is free text (nearly every row has its own): choose a column with numbers, or "
-                "with few different values",
-                pointer=pointer,
-            )
+            detail = f"the target {name!r} is free text: choose a column with numbers, or with few different values"
+            raise errors.UnusableColumn(detail, pointer=pointer)
     return names
 
 
-def check_known(name: str, columns: Mapping[str, ColumnInfo], pointer: str) -> None:
+def check_known(name: str, columns: Columns, pointer: str) -> None:
     """Raises `errors.UnknownColumn`, which lists the columns, for a name that is none of them."""
     if name not in columns:
         listed = ", ".join(list(columns)[:MAX_LISTED]) + (", …" if len(columns) > MAX_LISTED else "")
@@ -48,35 +45,9 @@ def other_roles(target: Sequence[str], options: TrainingOptions) -> dict[str, st
     return {**{name: role for name, role in roles.items() if name}, **dict.fromkeys(target, "a target")}
 
 
-def resolve_features(
-    requested: Sequence[str] | None, other_roles: Mapping[str, str], table: TableDescription
-) -> list[str]:
-    """The names of the features: those requested, or every usable column without another role.
-
-    Raises `errors.Invalid` and its subclasses for columns that cannot be features.
-    """
-    if requested is None:
-        found = [name for name in table.columns if name not in other_roles and _why_unusable(name, table) is None]
-        if not found:
-            raise errors.UnusableColumn(
-                "no column is left to learn from: each is a target, free text, empty or constant", pointer="/features"
-            )
-        return found
-    for index, name in enumerate(requested):
-        pointer = f"/features/{index}"
-        check_known(name, table.columns, pointer)
-        if name in other_roles or requested.index(name) != index:
-            role = other_roles.get(name, "listed before")
-            raise errors.Invalid(f"{name!r} is {role}: leave it out here", pointer=pointer)
-        if reason := _why_unusable(name, table):
-            error, why = reason
-            raise error(f"the feature {name!r} {why}: leave it out", problems=[Problem(pointer, why)])
-    return list(requested)
-
-
-def _why_unusable(name: str, table: TableDescription) -> tuple[type[errors.Invalid], str] | None:
-    info = table.columns[name]
-    if info.missing == table.rows:
+def why_no_feature(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], str] | None:
+    """Why a column of a table of so many `rows` cannot be a feature, with the error to raise; None if it can."""
+    if info.missing == rows:
         return errors.AllMissing, "has no values"
     if info.kind == "text":
         return errors.UnusableColumn, "is free text"
@@ -85,7 +56,36 @@ def _why_unusable(name: str, table: TableDescription) -> tuple[type[errors.Inval
     return None
 
 
-def check_sample_weight(name: str | None, columns: Mapping[str, ColumnInfo], target: Sequence[str]) -> None:
+def resolve_features(
+    requested: Sequence[str] | None,
+    other_roles: Mapping[str, str],
+    table: TableDescription,
+    why_not: Callable[[ColumnInfo, int], tuple[type[errors.Invalid], str] | None] = why_no_feature,
+) -> list[str]:
+    """The names of the features: those requested, or every column without another role that `why_not` allows.
+
+    Raises `errors.Invalid` and its subclasses for columns that cannot be features.
+    """
+    if not requested:
+        others = [info for name, info in table.columns.items() if name not in other_roles]
+        found = [info.name for info in others if not why_not(info, table.rows)]
+        if not found:
+            detail = "no column is left to learn from: each is a target, free text, empty or constant"
+            raise errors.UnusableColumn(detail, pointer="/features")
+        return found
+    for index, name in enumerate(requested):
+        pointer = f"/features/{index}"
+        check_known(name, table.columns, pointer)
+        if name in other_roles or requested.index(name) != index:
+            role = other_roles.get(name, "listed before")
+            raise errors.Invalid(f"{name!r} is {role}: leave it out here", pointer=pointer)
+        if reason := why_not(table.columns[name], table.rows):
+            error, why = reason
+            raise error(f"the feature {name!r} {why}: leave it out", problems=[Problem(pointer, why)])
+    return list(requested)
+
+
+def check_sample_weight(name: str | None, columns: Columns, target: Sequence[str]) -> None:
     """Raises `errors.Invalid` and its subclasses for a column that cannot be the weights of the rows."""
     pointer = "/training/sample_weight"
     if name is None:
@@ -95,32 +95,24 @@ def check_sample_weight(name: str | None, columns: Mapping[str, ColumnInfo], tar
     if name in target:
         raise errors.Invalid(f"{name!r} is a target: it cannot be the sample_weight, too", pointer=pointer)
     if info.kind != "number" or info.missing:
-        raise errors.UnusableColumn(
-            f"the sample_weight {name!r} must be a number in every row: it is of kind {info.kind}, and missing in "
-            f"{info.missing} rows",
-            pointer=pointer,
-        )
+        found = f"it is of kind {info.kind}, and missing in {info.missing} rows"
+        raise errors.UnusableColumn(f"the sample_weight must be a number in every row: {found}", pointer=pointer)
     low, high = info.statistics["min"], info.statistics["max"]
     if low < 0 or high == 0:
-        raise errors.Invalid(
-            f"the sample_weight {name!r} runs from {low:g} to {high:g}: no weight may be negative, and one must be "
-            "above 0",
-            pointer=pointer,
-        )
+        detail = f"the weights are from {low:g} to {high:g}: none may be negative, and one must be above 0"
+        raise errors.Invalid(detail, pointer=pointer)
 
 
 def resolve_task(requested: str, targets: Sequence[ColumnInfo]) -> str:
     """Classification or regression. Raises `errors.Invalid` and its subclasses for targets that do not fit."""
-    task = requested
-    if requested == "auto":
-        task = "classification" if looks_like_classes(targets) else "regression"
-    if task == "regression":
+    if requested == "regression" or (requested == "auto" and not looks_like_classes(targets)):
         _check_numbers(targets)
-    elif len(targets) == 1:
+        return "regression"
+    if len(targets) == 1:
         _check_classes(targets[0])
     else:
         _check_labels(targets)
-    return task
+    return "classification"
 
 
 def looks_like_classes(targets: Sequence[ColumnInfo]) -> bool:
@@ -137,26 +129,18 @@ def looks_like_classes(targets: Sequence[ColumnInfo]) -> bool:
 def _check_numbers(targets: Sequence[ColumnInfo]) -> None:
     for info in targets:
         if info.kind != "number":
-            raise errors.UnusableColumn(
-                f"the target {info.name!r} is of kind {info.kind}, and regression needs numbers: choose another, or "
-                'request "task": "classification"',
-                pointer="/target",
-            )
+            detail = f"{info.name!r} is of kind {info.kind}, and regression needs numbers: request a classification"
+            raise errors.UnusableColumn(detail, pointer="/target")
         if info.distinct == 1:
-            raise errors.ConstantColumn(
-                f"the target {info.name!r} has the same value in every row: nothing to learn", pointer="/target"
-            )
+            raise errors.ConstantColumn(f"{info.name!r} has the same value in every row", pointer="/target")
 
 
 def _check_labels(targets: Sequence[ColumnInfo]) -> None:
     for index, info in enumerate(targets):
         pointer = f"/target/{index}"
         if not is_boolean(info):
-            raise errors.UnusableColumn(
-                f"the target {info.name!r} is not boolean, nor 0 and 1: a classification with several targets needs "
-                "boolean ones",
-                pointer=pointer,
-            )
+            detail = f"{info.name!r} is not boolean, nor 0 and 1, as one of several targets of a classification must be"
+            raise errors.UnusableColumn(detail, pointer=pointer)
         _check_several_classes(info, pointer)
 
 
@@ -168,20 +152,8 @@ def _check_several_classes(info: ColumnInfo, pointer: str) -> None:
 def _check_classes(info: ColumnInfo) -> None:
     _check_several_classes(info, "/target")
     if info.distinct is None or info.distinct > MAX_CLASSES:
-        raise errors.UnusableColumn(
-            f"the target {info.name!r} has more than {MAX_CLASSES} values: request regression, or group them",
-            pointer="/target",
-        )
-
-
-def output_count(task: str, targets: Sequence[ColumnInfo]) -> int:
-    """The numbers of an answer: one a class for classification by one target, else one a target."""
-    return targets[0].level_count if task == "classification" and len(targets) == 1 else len(targets)
-
-
-def max_width(columns: Mapping[str, ColumnInfo], features: Sequence[str]) -> int:
-    """The most inputs that the features may become."""
-    return tabular.max_width([columns[name] for name in features])
+        detail = f"the target {info.name!r} has more than {MAX_CLASSES} values: request regression, or group them"
+        raise errors.UnusableColumn(detail, pointer="/target")
 
 
 def labels_of(info: ColumnInfo) -> set[str] | None:
@@ -189,9 +161,7 @@ def labels_of(info: ColumnInfo) -> set[str] | None:
     return {level["value"] for level in info.statistics["levels"]} if "levels" in info.statistics else None
 
 
-def check_validation_table(
-    spec: FeedforwardSpec, columns: Mapping[str, ColumnInfo], others: Mapping[str, ColumnInfo]
-) -> None:
+def check_validation_table(spec: FeedforwardSpec, columns: Columns, others: Columns) -> None:
     """Raises `errors.Invalid` where a validation dataset lacks a column, or has one that does not fit."""
     names, pointer = [*spec.features, *spec.target], "/training/validation_dataset_id"
     if weight := spec.training.sample_weight:
@@ -205,18 +175,11 @@ def check_validation_table(
         (name,) = spec.target
         check_known_classes(labels_of(columns[name]), others[name], pointer)
     elif numbers := [name for name in spec.target if not is_boolean(others[name])]:
-        raise errors.Invalid(
-            f"the target {numbers[0]!r} is not boolean, nor 0 and 1, in the validation dataset", pointer=pointer
-        )
+        detail = f"the target {numbers[0]!r} is not boolean, nor 0 and 1, in the validation dataset"
+        raise errors.Invalid(detail, pointer=pointer)
 
 
-def check_columns_fit(
-    names: Sequence[str],
-    columns: Mapping[str, ColumnInfo],
-    others: Mapping[str, ColumnInfo],
-    pointer: str,
-    table: str,
-) -> None:
+def check_columns_fit(names: Sequence[str], columns: Columns, others: Columns, pointer: str, table: str) -> None:
     """Raises `errors.Invalid` where `others`, the columns of `table`, lack some of these or have another kind."""
     problems = []
     for name in names:
@@ -238,7 +201,5 @@ def check_known_classes(known: set[str] | None, other: ColumnInfo, pointer: str)
     """Raises `errors.Invalid` for a class of `other` that is not `known`, where both lists are known."""
     found = labels_of(other)
     if known is not None and found is not None and (new := sorted(found - known)):
-        raise errors.Invalid(
-            f"the target {other.name!r} holds {new[0]!r}, which is none of the classes that are learned",
-            pointer=pointer,
-        )
+        detail = f"the target {other.name!r} holds {new[0]!r}, which is none of the classes that are learned"
+        raise errors.Invalid(detail, pointer=pointer)

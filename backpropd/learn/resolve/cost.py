@@ -9,7 +9,7 @@ import numpy as np
 
 from backpropd import errors, nn
 from backpropd.learn.kinds.feedforward import FeedforwardSpec, FeedforwardTraining
-from backpropd.learn.resolve.plan import Limits
+from backpropd.learn.resolve.plan import Context, Limits
 from backpropd.learn.resolve.split import Split
 from backpropd.nn.training.chunks import max_chunk_epochs
 from backpropd.tabular.table import MAX_VALUES_IN_MEMORY
@@ -53,26 +53,22 @@ def _evaluation_time(parameters: int, rows: int) -> float:
     return MICROSECONDS_PER_EVALUATION + rows * parameters / MULTIPLY_ADDS_PER_MICROSECOND["numpy"]
 
 
-def estimate(spec: FeedforwardSpec, width: int, split: Split, rows: int, limits: Limits) -> dict[str, Any]:
-    """Parameters, memory and steps; `rows` are those of the file.
-
-    Raises `errors.TooLargeForMemory` with the numbers.
-    """
-    training, network = spec.training, nn.Network(spec.network_spec(width))
-    encoded, path = _encoded_bytes(spec, width, split), _path_bytes(training, network)
-    memory = encoded + max(_reading_bytes(spec, rows), _training_bytes(training, network, split)) + 3 * path
+def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) -> dict[str, Any]:
+    """Parameters, memory and steps. Raises `errors.TooLargeForMemory` with the numbers."""
+    training, network, limits = spec.training, nn.Network(spec.network_spec(width)), context.limits
+    parameters, encoded, path = network.parameters, _encoded_bytes(spec, width, split), _path_bytes(training, network)
+    used = max(_reading_bytes(spec, context.table.rows), _training_bytes(training, network, split))
+    memory = encoded + used + 3 * path
     if path > MAX_PATH_BYTES:
         raise errors.TooLargeForMemory(
-            f"the path of {network.parameters} parameters would take {path} bytes, and the limit is {MAX_PATH_BYTES}: "
-            "leave keep_path out, or use fewer units",
+            f"the path of {parameters} parameters would take {path} bytes, and the limit is {MAX_PATH_BYTES}: leave "
+            "keep_path out, or use fewer units",
             pointer="/training/keep_path",
         )
-    rows_used, pointer = split.training + split.validation, "/features"
-    if network.parameters > limits.parameters:
-        pointer = "/network"
-    check_size(network.parameters, memory, f"{rows_used} rows of {width} inputs", limits, pointer)
+    rows = f"{split.training + split.validation} rows of {width} inputs"
+    check_size(parameters, memory, rows, limits, "/network" if parameters > limits.parameters else "/features")
     return {
-        "parameters": network.parameters,
+        "parameters": parameters,
         "encoded_features": width,
         "encoded_bytes": encoded,
         "memory_bytes": memory,

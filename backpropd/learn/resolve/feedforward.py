@@ -9,38 +9,52 @@ from backpropd.learn.request import JobRequest
 from backpropd.learn.resolve import columns, cost, network, training, warm_start
 from backpropd.learn.resolve.plan import Context, Plan
 from backpropd.learn.resolve.rules import check_combinations
-from backpropd.learn.resolve.split import resolve_split
+from backpropd.learn.resolve.split import Split, resolve_split
+from backpropd.learn.resolve.warm_start import PreviousModel
+from backpropd.tabular import max_width
 
 
 def resolve_feedforward(request: JobRequest, context: Context) -> Plan:
     """Raises `errors.Invalid` and its subclasses, each with the pointer of what is wrong in the request."""
-    table, other = context.table, context.validation_table
-    before = warm_start.PreviousModel.from_json(context.warm_start) if context.warm_start else None
+    before = PreviousModel.from_json(context.warm_start) if context.warm_start else None
     if before is not None:
         request = warm_start.fill_in(request, before)
-    options = request.training
+    spec, split = _resolve(request, context, before)
+    _check(spec, context, before)
+    width = before.encoder.width if before else max_width([context.table.columns[name] for name in spec.features])
+    spec.build(width)  # rejects an architecture that cannot mean anything
+    training.check_optimizer(spec, width, split)
+    if request.training.metrics_every == "auto":
+        every = cost.metrics_every(spec, width, split)
+        spec = replace(spec, training=replace(spec.training, metrics_every=every))
+    return Plan(spec, cost.estimate(spec, width, split, context))
+
+
+def _resolve(request: JobRequest, context: Context, before: PreviousModel | None) -> tuple[FeedforwardSpec, Split]:
+    """The spec but for `metrics_every`, and how the rows are split."""
+    table, options = context.table, request.training
     target = columns.resolve_target(request.target, table)
     targets = [table.columns[name] for name in target]
     columns.check_sample_weight(options.sample_weight, table.columns, target)
     features = columns.resolve_features(request.features, columns.other_roles(target, options), table)
     task = columns.resolve_task(request.task, targets)
-    outputs = before.outputs if before else columns.output_count(task, targets)
-    split = resolve_split(options, table, target, other)
+    outputs = targets[0].level_count if task == "classification" and len(target) == 1 else len(target)
+    if before is not None:
+        outputs = before.outputs
+    split = resolve_split(options, table, target, context.validation_table)
     layers, loss = network.resolve_network(request.network, options.loss, task, target, outputs)
-    spec = FeedforwardSpec(
-        target, features, task, layers, training.resolve_training(options, loss, split, context.limits)
-    )
+    resolved = training.resolve_training(options, loss, split, context.limits)
+    return FeedforwardSpec(target, features, task, layers, resolved), split
+
+
+def _check(spec: FeedforwardSpec, context: Context, before: PreviousModel | None) -> None:
+    """Raises `errors.Invalid` and its subclasses for choices that do not go together, or with the tables."""
+    known = context.table.columns
+    targets = [known[name] for name in spec.target]
     network.check_counts(spec, targets)
     check_combinations(spec)
     training.check_class_weight(spec, targets, before.classes if before else None)
-    if other is not None:
-        columns.check_validation_table(spec, table.columns, other.columns)
+    if context.validation_table is not None:
+        columns.check_validation_table(spec, known, context.validation_table.columns)
     if before is not None:
-        warm_start.check(spec, table.columns, before)
-    width = before.encoder.width if before else columns.max_width(table.columns, features)
-    spec.build(width)  # rejects an architecture that cannot mean anything
-    training.check_optimizer(spec, width, split)
-    if options.metrics_every == "auto":
-        every = cost.metrics_every(spec, width, split)
-        spec = replace(spec, training=replace(spec.training, metrics_every=every))
-    return Plan(spec, cost.estimate(spec, width, split, table.rows, context.limits))
+        warm_start.check(spec, known, before)

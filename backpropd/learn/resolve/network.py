@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backpropd import errors, nn
+from backpropd.learn.json_fields import from_named, to_named, to_shortest
 from backpropd.learn.kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
-from backpropd.learn.named_json import from_named, to_named, to_shortest
 from backpropd.nn.feedforward.losses import Loss
 from backpropd.tabular import ColumnInfo
 

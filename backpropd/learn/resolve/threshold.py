@@ -1,40 +1,28 @@
-"""Resolve a request for a threshold neuron: a McCulloch-Pitts neuron, a perceptron, or a network of perceptrons.
-
-The choices:
-
-- `task` is classification. `training`: 100 epochs, of which a McCulloch-Pitts neuron needs one; the learning rate is
-  1.0; `dtype` is float64; `seed` is drawn.
-- `mcculloch_pitts` and `perceptron_network` take inputs and targets of 0 and 1, or false and true, as they are, a
-  column or a target that never changes included. `features`: every other column but free text and those without
-  values. `validation_fraction`: 0, because a truth table is learned whole.
-- `perceptron` takes what a feed-forward network takes, and encodes it in the same way, except for columns of 0 and 1,
-  which stay as they are.
-"""
+"""Resolve a request for a threshold neuron: a McCulloch-Pitts neuron, a perceptron, or a network of perceptrons."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from backpropd import errors, nn
-from backpropd.learn.kinds.threshold import DTYPE, NETWORKS, ThresholdNetwork, ThresholdSpec, ThresholdTraining
-from backpropd.learn.request import JobRequest, TrainingRequest
-from backpropd.learn.resolve.columns import (
-    check_known,
-    looks_like_classes,
-    max_width,
-    resolve_features,
-    resolve_target,
-    resolve_task,
+from backpropd.learn.kinds.threshold import (
+    DEFAULT_RATE,
+    DTYPE,
+    NETWORKS,
+    ThresholdNetwork,
+    ThresholdSpec,
+    ThresholdTraining,
 )
+from backpropd.learn.request import JobRequest, TrainingRequest
+from backpropd.learn.resolve import columns
 from backpropd.learn.resolve.cost import check_size
 from backpropd.learn.resolve.plan import Context, Limits, Plan
 from backpropd.learn.resolve.split import resolve_fraction
 from backpropd.learn.resolve.training import check_epochs, resolve_seed
 from backpropd.learn.tables import TableDescription, is_boolean
-from backpropd.tabular import ColumnInfo
+from backpropd.tabular import ColumnInfo, max_width
 
-DEFAULT_RATE = 1.0
 SUPPORTED = ("optimizer", "epochs", "seed", "validation_fraction", "dtype")
 WHY_NOT = {
     "loss": "its loss is the share of rows answered wrongly",
@@ -51,44 +39,37 @@ def resolve_threshold(request: JobRequest, context: Context) -> Plan:
     if request.task == "regression":
         detail = f"a {network.kind} separates classes: leave the task out, or use feedforward"
         raise errors.Invalid(detail, pointer="/task")
-    target = resolve_target(request.target, table)
+    target = columns.resolve_target(request.target, table)
     if len(target) > 1:
         raise errors.Invalid(f"a {network.kind} learns one target: name one", pointer="/target")
     info = table.columns[target[0]]
-    if network.takes_booleans:
-        features = _boolean_columns(request.features, network.kind, info, table)
-    else:
-        features = _perceptron_columns(request, info, table)
+    features = (_boolean_columns if network.takes_booleans else _perceptron_columns)(request, info, table)
     rows = table.rows - info.missing
     resolved = network.resolve(request.network, features, info)
-    training = _training(request.given, network, rows, limits)
-    spec = ThresholdSpec(target, features, "classification", resolved, training)
-    return Plan(spec, _cost(spec, max_width(table.columns, features), rows, limits))
+    spec = ThresholdSpec(target, features, "classification", resolved, _training(request.given, network, rows, limits))
+    return Plan(spec, _cost(spec, max_width([table.columns[name] for name in features]), rows, limits))
 
 
-# ── the columns ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _boolean_columns(
-    requested: Sequence[str] | None, kind: str, target: ColumnInfo, table: TableDescription
-) -> list[str]:
+def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescription) -> list[str]:
     """The features of a kind that takes booleans alone. Raises `errors.Invalid` for other columns."""
-    columns = table.columns
+    kind = request.network["kind"]
     _check_boolean(f"the target {target.name!r}", target, kind, "/target")
-    usable = [name for name, info in columns.items() if info.kind != "text" and info.missing < table.rows]
-    features = list(requested or (name for name in usable if name != target.name))
-    if not features:
-        raise errors.UnusableColumn(
-            "no column is left as an input: each is a target, free text or empty", pointer="/features"
-        )
+    features = columns.resolve_features(request.features, {target.name: "a target"}, table, _why_no_input)
     for index, name in enumerate(features):
-        pointer = f"/features/{index}" if requested else "/features"
-        check_known(name, columns, pointer)
-        if name == target.name or features.index(name) != index:
-            raise errors.Invalid(f"{name!r} is a target or listed before: leave it out here", pointer=pointer)
-        _check_boolean(f"the input {name!r}", columns[name], kind, pointer)
-        _check_complete(columns[name], kind, pointer)
+        info, pointer = table.columns[name], f"/features/{index}" if request.features else "/features"
+        _check_boolean(f"the input {name!r}", info, kind, pointer)
+        if info.missing:
+            raise errors.Invalid(
+                f"the input {name!r} lacks a value in {info.missing} rows, and a {kind} needs every one: fill them in, "
+                "or leave these rows out",
+                pointer=pointer,
+            )
     return features
+
+
+def _why_no_input(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], str] | None:
+    unusable = info.kind == "text" or info.missing == rows
+    return (errors.UnusableColumn, "is free text or has no values") if unusable else None
 
 
 def _check_boolean(column: str, info: ColumnInfo, kind: str, pointer: str) -> None:
@@ -100,43 +81,27 @@ def _check_boolean(column: str, info: ColumnInfo, kind: str, pointer: str) -> No
         )
 
 
-def _check_complete(info: ColumnInfo, kind: str, pointer: str) -> None:
-    if info.missing:
-        raise errors.Invalid(
-            f"the input {info.name!r} lacks a value in {info.missing} rows, and a {kind} needs every one: fill them "
-            "in, or leave these rows out",
-            pointer=pointer,
-        )
-
-
 def _values(info: ColumnInfo) -> str:
-    """What a column holds, for a message."""
+    """What a column that is not empty or free text holds, for a message."""
     statistics = info.statistics
-    if info.kind == "number" and statistics["min"] is None:
-        return "no values"
     if info.kind == "number":
         whole = "" if statistics["whole"] else ", not all whole"
         return f"numbers from {statistics['min']:g} to {statistics['max']:g}{whole}"
-    if info.kind == "text":
-        return "free text"
     levels = [repr(level["value"]) for level in statistics["levels"]]
     return "words: " + ", ".join(levels[:5]) + (", …" if len(levels) > 5 else "")
 
 
 def _perceptron_columns(request: JobRequest, target: ColumnInfo, table: TableDescription) -> list[str]:
     """The features of a perceptron, which are those of a feed-forward network. Raises `errors.Invalid` likewise."""
-    features = resolve_features(request.features, {target.name: "a target"}, table)
-    if request.task == "auto" and not looks_like_classes([target]):
+    features = columns.resolve_features(request.features, {target.name: "a target"}, table)
+    if request.task == "auto" and not columns.looks_like_classes([target]):
         raise errors.UnusableColumn(
             f"the target {target.name!r} holds {_values(target)}, and a perceptron separates classes: choose a target "
             "with few different values, or use feedforward",
             pointer="/target",
         )
-    resolve_task("classification", [target])
+    columns.resolve_task("classification", [target])
     return features
-
-
-# ── training and its cost ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _training(

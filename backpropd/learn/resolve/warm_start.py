@@ -11,7 +11,8 @@ from backpropd.errors import Problem
 from backpropd.learn.kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
 from backpropd.learn.request import JobRequest
 from backpropd.learn.resolve.columns import check_columns_fit, check_known_classes
-from backpropd.tabular import ColumnInfo, FeatureEncoder, TargetEncoder
+from backpropd.learn.tables import Columns
+from backpropd.tabular import FeatureEncoder, TargetEncoder
 
 POINTER = "/training/warm_start_model_id"
 
@@ -50,7 +51,7 @@ def fill_in(request: JobRequest, before: PreviousModel) -> JobRequest:
     )
 
 
-def check(spec: FeedforwardSpec, columns: Mapping[str, ColumnInfo], before: PreviousModel) -> None:
+def check(spec: FeedforwardSpec, columns: Columns, before: PreviousModel) -> None:
     """Raises `errors.Invalid` with every difference between the resolved spec, or the columns, and the model."""
     pairs = {
         "/target": (spec.target, before.spec.target),

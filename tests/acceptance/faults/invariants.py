@@ -55,7 +55,7 @@ def uninterrupted(database: Database, settings: Settings, job_id: str) -> Result
 @cache
 @threadpool_limits.wrap(limits=1)  # as in a worker: the last bits of a product depend on the number of threads
 def _trained(spec: str, columns: str, path: Path) -> Result:
-    source = learn.Source.from_json(json.loads(columns), path)
+    source = learn.Source(learn.columns_from_json(json.loads(columns)), path)
     run = learn.Run(learn.spec_from_json(json.loads(spec)), source, None, np.zeros(1, np.int8))
     curve = [dict(zip(CURVE, epoch, strict=False)) for chunk in run.epoch_chunks() for epoch in chunk]
     return Result(curve, run.model()["sha256"], run.stop_reason or "")
