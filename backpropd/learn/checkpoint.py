@@ -12,8 +12,7 @@ from safetensors.numpy import load, save
 
 def pack(arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> bytes:
     """Arrays by name and their metadata in one safetensors file."""
-    data: bytes = save(dict(arrays), metadata={"meta": json.dumps(meta)})
-    return data
+    return bytes(save(dict(arrays), metadata={"meta": json.dumps(meta)}))
 
 
 def unpack(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -29,22 +29,14 @@ class Encoders(NamedTuple):
     target: TargetEncoder
 
 
-class Data(NamedTuple):
-    """What a run trains on, and the encoders that made it."""
-
-    encoders: Encoders
-    training_set: Batch
-    validation_set: Batch | None
-
-
 def prepare(
     spec: ResolvedSpec,
     source: Source,
     rng: np.random.Generator,
     validation: Source | None = None,
     encoders: Encoders | None = None,
-) -> Data:
-    """The data of a resolved spec; with `encoders` nothing is fitted.
+) -> tuple[Encoders, Batch, Batch | None]:
+    """The encoders, the training set and the validation set of a resolved spec; with `encoders` nothing is fitted.
 
     Raises `errors.Invalid` and its subclasses for what only the values can tell.
     """
@@ -55,8 +47,8 @@ def prepare(
     training_set, validation_set = (Batch(*each) for each in zip(xs, ys, weights, strict=True))
     fitted = Encoders(features, target)
     if validation is not None:
-        return Data(fitted, training_set, _validation_table(spec, validation, fitted))
-    return Data(fitted, training_set, validation_set if len(validation_set.x) else None)
+        return fitted, training_set, _validation_table(spec, validation, fitted)
+    return fitted, training_set, validation_set if len(validation_set.x) else None
 
 
 def _targets(
@@ -68,7 +60,8 @@ def _targets(
     known = known or _class_encoder(spec, source, targets)
     codes = None if known is None or known.labels is None else known.encode(targets)
     training, held_out = _split(spec, table, rows, rng, codes)
-    target = known or _scaling_encoder(spec, source, targets, training)
+    infos = [source.columns[name] for name in spec.target]
+    target = known or TargetEncoder.fit_scaling(targets, infos, training, spec.target_scaling)
     y = encode_target(spec, target, targets)
     weight = _column_weight(spec, table, rows)
     weights = [
@@ -129,11 +122,6 @@ def _class_encoder(spec: ResolvedSpec, source: Source, targets: Table) -> Target
     return TargetEncoder.fit_classes(targets, info)
 
 
-def _scaling_encoder(spec: ResolvedSpec, source: Source, targets: Table, training: Indices) -> TargetEncoder:
-    infos = [source.columns[name] for name in spec.target]
-    return TargetEncoder.fit_scaling(targets, infos, training, spec.target_scaling)
-
-
 def _split(
     spec: ResolvedSpec, table: Table, rows: Indices, rng: np.random.Generator, classes: Array | None
 ) -> tuple[Indices, Indices]:
@@ -163,8 +151,7 @@ def _with_class_weight(
     spec: ResolvedSpec, weight: Array | None, target: TargetEncoder, codes: Array | None, training: Indices
 ) -> Array | None:
     """The weights (n,) times those of the rows' classes, which are balanced by the `training` rows."""
-    requested = spec.training.class_weight
-    if requested is None or codes is None:
+    if (requested := spec.training.class_weight) is None or codes is None:
         return weight
     by_class: Array = _class_weights(requested, target.labels or [], codes[training])[codes]
     return by_class if weight is None else weight * by_class
@@ -187,5 +174,4 @@ def _scaled_weight(spec: ResolvedSpec, weight: Array | None, rows: Indices) -> A
     mean = weight[rows].mean()
     if not mean > 0:
         raise errors.Invalid("every row of the training set or the validation set has the weight 0: nothing to learn")
-    scaled: Array = (weight[rows] / mean).astype(spec.training.dtype)
-    return scaled
+    return np.asarray(weight[rows] / mean, spec.training.dtype)

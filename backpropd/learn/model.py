@@ -11,7 +11,6 @@ from safetensors.numpy import load, save
 
 from backpropd import errors
 from backpropd.errors import Problem, pointer
-from backpropd.learn import data
 from backpropd.learn.kinds.kind import ResolvedSpec, TrainableNetwork
 from backpropd.learn.kinds.registry import spec_from_json
 from backpropd.nn import Layout
@@ -55,8 +54,7 @@ class Model:
 
     def weights(self) -> bytes:
         """The parameters by name as a safetensors file: the same parameters are the same bytes."""
-        data: bytes = save(dict(self.theta))
-        return data
+        return bytes(save(dict(self.theta)))
 
     @property
     def classes(self) -> list[str] | None:
@@ -71,10 +69,6 @@ class Model:
     def flat_theta(self, layout: Layout) -> Array:
         """The parameters as a flat theta (size,)."""
         return np.concatenate([self.theta[name].ravel() for name in layout.shapes])
-
-    def encode_target(self, table: Table) -> Array:
-        """The targets as the loss takes them."""
-        return data.encode_target(self.spec, self.target, table)
 
     def encode(self, rows: Sequence[Any]) -> Array:
         """Raw rows as inputs (n, width). Raises `errors.Invalid` with a pointer for every cell that is wrong."""

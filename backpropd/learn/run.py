@@ -50,13 +50,8 @@ class Run:
         self.spec = spec
         split_seed, training_seed = np.random.SeedSequence(spec.training.seed).spawn(2)
         before = Model.load(warm_start.encoders, warm_start.weights) if warm_start else None
-        encoders, self.training_set, self.validation_set = data.prepare(
-            spec,
-            source,
-            np.random.default_rng(split_seed),
-            validation,
-            Encoders(before.encoder, before.target) if before else None,
-        )
+        known, rng = Encoders(before.encoder, before.target) if before else None, np.random.default_rng(split_seed)
+        encoders, self.training_set, self.validation_set = data.prepare(spec, source, rng, validation, known)
         self.untrained = Model(spec, *encoders, list(source.columns), {})
         self.network = self.untrained.network
         if checkpoint is not None:
@@ -65,20 +60,19 @@ class Run:
             self.state = self.network.start(np.random.default_rng(training_seed))
             if before and warm_start:
                 self._start_from(before, warm_start.training_state)
-        self._inputs = FitInputs(
-            self.training_set, self.validation_set, self.state, spec.metrics(encoders.target), interrupt, clock
-        )
+        metrics = spec.metrics(encoders.target)
+        self._inputs = FitInputs(self.training_set, self.validation_set, self.state, metrics, interrupt, clock)
         self._last: nn.Epoch | None = None
 
-    def _start_from(self, before: Model, training_state: bytes | None) -> None:
+    def _start_from(self, model: Model, training_state: bytes | None) -> None:
         """Take over the model's parameters, and what its optimizer remembered if the optimizers are the same."""
-        self.state.theta[:] = before.flat_theta(self.network.layout)
+        self.state.theta[:] = model.flat_theta(self.network.layout)
         if training_state is None:
             return
         arrays, meta = unpack(training_state)
-        before_optimizer = from_named(nn.OPTIMIZERS, meta["optimizer"])
-        same = _without_rate(before_optimizer) == _without_rate(self.spec.training.optimizer)
-        if same and arrays["slots"].shape == self.state.slots.shape:  # older models of lbfgs have no slots
+        optimizers = from_named(nn.OPTIMIZERS, meta["optimizer"]), self.spec.training.optimizer
+        before, now = ({**to_named(each), "learning_rate": None} for each in optimizers)
+        if before == now and arrays["slots"].shape == self.state.slots.shape:  # older models of lbfgs have no slots
             self.state.slots[:] = arrays["slots"]
             self.state.steps = meta["steps"]
 
@@ -140,10 +134,8 @@ class Run:
         """The loss and the metrics of a set, which may be known, and the report on it if there is one to make."""
         loss, h = self.network.evaluate(self.state.theta, batch)
         if not np.isfinite(loss):
-            raise errors.Diverged(
-                f"the loss of the {name} rows is not finite after the last epoch: lower the learning_rate",
-                epoch=self.state.epoch,
-            )
+            detail = f"the loss of the {name} rows is not finite after the last epoch: lower the learning_rate"
+            raise errors.Diverged(detail, epoch=self.state.epoch)
         metrics = {"loss": float(loss), **(known or self._inputs.metrics(h, batch.y))}
         reports = name == "validation" or self.validation_set is None
         report = self.spec.report(self.untrained.target, h, batch.y) if reports else None
@@ -162,7 +154,3 @@ class Run:
             return None
         optimizer = to_named(training.optimizer)
         return pack({"slots": self.state.slots}, {"optimizer": optimizer, "steps": self.state.steps})
-
-
-def _without_rate(optimizer: Any) -> dict[str, Any]:
-    return {name: value for name, value in to_named(optimizer).items() if name != "learning_rate"}

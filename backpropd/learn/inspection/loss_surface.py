@@ -9,6 +9,7 @@ import numpy as np
 
 from backpropd import errors, nn
 from backpropd.learn.checkpoint import unpack
+from backpropd.learn.data import encode_target
 from backpropd.learn.inspection.nested_lists import nested_lists
 from backpropd.learn.model import Model
 from backpropd.nn.inspection.loss_surface import Plane, axes, losses, path_plane, random_plane
@@ -47,36 +48,27 @@ def loss_surface(
         raise errors.Conflict("a threshold neuron answers by steps: its loss has no slope, and so no surface")
     theta = model.flat_theta(network.layout)
     row_rng, direction_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
-    path_thetas, epochs = _unpack(path)
-    plane = _plane(network, theta, path_thetas, directions, direction_rng)
+    arrays, meta = unpack(path) if path else ({}, {})
+    plane = _plane(network, theta, arrays.get("path"), directions, direction_rng)
     batch = _batch(model, network, table, _max_rows(network, points, max_operations), row_rng)
     x, y = axes(plane, points, span)
+    along = None if plane.path is None else dict(zip("xy", nested_lists(plane.path.T), strict=True))
     return {
         "directions": directions,
         "rows": len(batch.x),
         "x": nested_lists(x),
         "y": nested_lists(y),
         "loss": nested_lists(losses(network, theta, batch, plane, x, y)),
-        "path": _path_to_json(plane, epochs),
-        "explained": None if plane.explained is None else nested_lists(plane.explained),
+        "path": along and {"epochs": meta["epochs"], **along},
+        "explained": nested_lists(plane.explained),
     }
-
-
-def _unpack(path: bytes | None) -> tuple[Array | None, list[int]]:
-    """The thetas of the path (m, size), and their epochs."""
-    if path is None:
-        return None, []
-    arrays, meta = unpack(path)
-    return arrays["path"], meta["epochs"]
 
 
 def _plane(network: nn.Network, theta: Array, path: Array | None, directions: str, rng: np.random.Generator) -> Plane:
     if directions == "random":
         return random_plane(network.layout, theta, rng, path)
     if path is None:
-        raise errors.Conflict(
-            'the model has no path of its training: train with "keep_path": true, or use random directions'
-        )
+        raise errors.Conflict('the model has no path: train with "keep_path": true, or use random directions')
     return path_plane(network.layout, theta, path)
 
 
@@ -84,11 +76,9 @@ def _max_rows(network: nn.Network, points: int, max_operations: int) -> int:
     units = sum(layer.units for layer in network.spec.layers)
     rows = max_operations // (points**2 * (network.parameters + ACTIVATION_COST * units))
     if rows < MIN_ROWS:
-        raise errors.Invalid(
-            f"a grid of {points} x {points} over {MIN_ROWS} rows of a network of {network.parameters} parameters "
-            f"takes more than {max_operations} operations: request fewer points",
-            pointer="/points",
-        )
+        grid = f"a grid of {points} x {points} over {MIN_ROWS} rows"
+        detail = f"{grid} takes more than {max_operations} operations: request fewer points"
+        raise errors.Invalid(detail, pointer="/points")
     return min(rows, MAX_ROWS)
 
 
@@ -98,10 +88,4 @@ def _batch(model: Model, network: nn.Network, path: Path, max_rows: int, rng: np
     rows = table.complete_rows(model.spec.target)
     drawn = rows[np.sort(rng.permutation(len(rows))[:max_rows])]
     (x,) = model.encoder.transform_subsets(table, [drawn])
-    return network.batch(x, model.encode_target(table.take(drawn, model.spec.target)))
-
-
-def _path_to_json(plane: Plane, epochs: list[int]) -> dict[str, Any] | None:
-    if plane.path is None:
-        return None
-    return {"epochs": epochs, "x": nested_lists(plane.path[:, 0]), "y": nested_lists(plane.path[:, 1])}
+    return network.batch(x, encode_target(model.spec, model.target, table.take(drawn, model.spec.target)))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def nested_lists(numbers: ArrayLike) -> Any:
-    """Nested lists, or a single number, with None in place of NaN and the infinities."""
+def nested_lists(numbers: ArrayLike | None) -> Any:
+    """Nested lists, or a single number, with None in place of NaN and the infinities; None for None."""
     array = np.asarray(numbers, np.float64)
     values = array.astype(object)
     values[~np.isfinite(array)] = None

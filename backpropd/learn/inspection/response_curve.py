@@ -15,12 +15,7 @@ from backpropd.tabular import ColumnInfo
 
 
 def response_curve(
-    model: Model,
-    feature: str | None,
-    points: int,
-    start: float | None,
-    stop: float | None,
-    hold: Mapping[str, Any],
+    model: Model, feature: str | None, points: int, start: float | None, stop: float | None, hold: Mapping[str, Any]
 ) -> dict[str, Any]:
     """`{"feature", "x", "outputs": [{"label" or "name", "h"}], "held"}`: the outputs over a grid of one feature.
 
@@ -48,9 +43,7 @@ def _feature(model: Model, feature: str | None) -> ColumnInfo:
             raise errors.Invalid(f"the model has several features: choose one of {listed}", pointer="/feature")
         (feature,) = infos
     if feature not in infos:
-        raise errors.UnknownColumn(
-            f"the model has no feature {feature!r}; the features are: {listed}", pointer="/feature"
-        )
+        raise errors.UnknownColumn(f"there is no feature {feature!r}; the features are: {listed}", pointer="/feature")
     return infos[feature]
 
 
@@ -60,10 +53,8 @@ def _grid(model: Model, info: ColumnInfo, points: int, start: float | None, stop
     values = sorted(_encoder(model, info)["levels"]) if info.kind == "category" else [0, 1]
     for name, end in (("from", start), ("to", stop)):
         if end is not None:
-            raise errors.Invalid(
-                f"{info.name!r} has {len(values)} values, and no range: leave {name} out",
-                pointer=f"/{name}",
-            )
+            detail = f"{info.name!r} has {len(values)} values, and no range: leave {name} out"
+            raise errors.Invalid(detail, pointer=f"/{name}")
     return values
 
 
@@ -71,10 +62,8 @@ def _numbers(model: Model, info: ColumnInfo, points: int, start: float | None, s
     low, high = _range(model, info)
     low, high = low if start is None else start, high if stop is None else stop
     if low >= high:
-        raise errors.Invalid(
-            f"the curve would go from {low:g} to {high:g}: from must be less than to",
-            pointer="/to" if start is None else "/from",
-        )
+        detail = f"the curve would go from {low:g} to {high:g}: from must be less than to"
+        raise errors.Invalid(detail, pointer="/to" if start is None else "/from")
     grid: list[float] = np.linspace(low, high, points).tolist()
     return grid
 
@@ -88,21 +77,17 @@ def _range(model: Model, info: ColumnInfo) -> tuple[float, float]:
     return low, high
 
 
-def _encoder(model: Model, info: ColumnInfo) -> Mapping[str, Any]:
+def _encoder(model: Model, info: ColumnInfo) -> Any:
     """What the encoder learned of a column: `mean` and `std` of a number or boolean, `levels` of a category."""
-    columns: list[dict[str, Any]] = model.encoder.to_json()["columns"]
-    encoder: dict[str, Any] = columns[model.encoder.infos.index(info)]["encoder"]
-    return encoder
+    return model.encoder.to_json()["columns"][model.encoder.infos.index(info)]["encoder"]
 
 
 def _held(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
     others = {info.name: info for info in model.encoder.infos if info is not varied}
     for name in hold:
         if name not in others:
-            raise errors.UnknownColumn(
-                f"{name!r} is not one of the features to hold, which are: {', '.join(list(others)[:50])}",
-                pointer=pointer("hold", name),
-            )
+            detail = f"{name!r} is not one of the features to hold, which are: {', '.join(list(others)[:50])}"
+            raise errors.UnknownColumn(detail, pointer=pointer("hold", name))
     return {name: hold[name] if name in hold else _default(model, info) for name, info in others.items()}
 
 
@@ -112,10 +97,8 @@ def _default(model: Model, info: ColumnInfo) -> Any:
         return round(info.statistics["mean"]) if is_boolean(info) else _encoder(model, info)["mean"]
     levels = info.statistics.get("levels")
     if not levels:
-        raise errors.Invalid(
-            f"the model, an old one, has no default for {info.name!r}: hold it at a value",
-            pointer=pointer("hold", info.name),
-        )
+        detail = f"the model, an old one, has no default for {info.name!r}: hold it at a value"
+        raise errors.Invalid(detail, pointer=pointer("hold", info.name))
     return levels[0]["value"]
 
 

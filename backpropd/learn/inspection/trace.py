@@ -10,6 +10,7 @@ import numpy as np
 
 from backpropd import errors, nn
 from backpropd.errors import Problem, pointer
+from backpropd.learn.data import encode_target
 from backpropd.learn.inspection.nested_lists import nested_lists
 from backpropd.learn.model import Model
 from backpropd.nn.inspection.trace import LayerTrace, ModelTrace
@@ -40,7 +41,7 @@ def trace(
     """
     model = _in_float64(model)
     x = model.encode(rows)
-    y = None if targets is None else model.encode_target(_target_table(model, targets, len(rows)))
+    y = None if targets is None else encode_target(model.spec, model.target, _target_table(model, targets, len(rows)))
     rate = learning_rate or model.spec.training.learning_rate or DEFAULT_RATE
     network = model.network
     _check_size(network.layout, len(rows), max_numbers)
@@ -59,11 +60,8 @@ def _check_size(layout: nn.Layout, rows: int, max_numbers: int) -> None:
     weights = [shape for shape in layout.shapes.values() if len(shape) == 2]  # (fan_in, units) of each layer
     numbers = 2 * layout.size + rows * (weights[0][0] + 4 * sum(units for _, units in weights))
     if numbers > max_numbers:
-        raise errors.Invalid(
-            f"the trace of {rows} rows through {layout.size} parameters would have {numbers} numbers, and the limit is "
-            f"{max_numbers}: send fewer rows, or trace a smaller network",
-            pointer="/rows",
-        )
+        size = f"the trace of {rows} rows would have {numbers} numbers, and the limit is {max_numbers}"
+        raise errors.Invalid(f"{size}: send fewer rows, or trace a smaller network", pointer="/rows")
 
 
 def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
@@ -123,9 +121,8 @@ def _to_json(tracing: ModelTrace, x: Array, activations: Sequence[str], learning
         {"name": f"layers.{index}", "activation": activation, **_layer(layer)}
         for index, (activation, layer) in enumerate(zip(activations, tracing.layers, strict=True))
     ]
-    loss = None if tracing.loss is None else nested_lists(tracing.loss)
     update = None if tracing.update is None else {"learning_rate": learning_rate, **_by_name(tracing.update)}
-    return {"loss": loss, "input": nested_lists(x), "layers": layers, "update": update}
+    return {"loss": nested_lists(tracing.loss), "input": nested_lists(x), "layers": layers, "update": update}
 
 
 def _layer(layer: LayerTrace) -> dict[str, Any]:
@@ -134,4 +131,4 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
 
 
 def _by_name(arrays: Mapping[str, Array | None]) -> dict[str, Any]:
-    return {name: None if array is None else nested_lists(array) for name, array in arrays.items()}
+    return {name: nested_lists(array) for name, array in arrays.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -25,20 +25,12 @@ from backpropd.tabular import TargetEncoder
 MAX_SNAPSHOTS = 200
 
 
-def _layers(data: Sequence[Mapping[str, Any]]) -> list[nn.LayerSpec]:
-    return [nn.LayerSpec(**layer) for layer in data]
-
-
-def _early_stopping(data: Mapping[str, Any]) -> nn.EarlyStopping:
-    return nn.EarlyStopping(**data)
-
-
 @dataclass(frozen=True, kw_only=True)
 class FeedforwardNetwork(ResolvedNetwork):
     """Hidden layers and the output layer. `initializer` is the requested default of the layers' own."""
 
     kind: str = "feedforward"
-    hidden: list[nn.LayerSpec] = field(metadata={"parse": _layers})
+    hidden: list[nn.LayerSpec] = field(metadata={"parse": lambda layers: [nn.LayerSpec(**layer) for layer in layers]})
     output_activation: str
     outputs: int
     initializer: str | Mapping[str, Any]
@@ -60,7 +52,9 @@ class FeedforwardTraining(ResolvedTraining):
     schedule: Schedule = field(default_factory=Constant, metadata=algorithm(nn.SCHEDULES))
     weight_decay: float = 0.0
     batch_size: int | str
-    early_stopping: nn.EarlyStopping | None = field(default=None, metadata={"parse": _early_stopping})
+    early_stopping: nn.EarlyStopping | None = field(
+        default=None, metadata={"parse": lambda rule: nn.EarlyStopping(**rule)}
+    )
     metrics_every: int = 1
     engine: str
 

@@ -53,7 +53,7 @@ class ResolvedTraining(TrainingOptions, JsonFields):
 
 
 class FitInputs(NamedTuple):
-    """What training goes on from and works with; `state` is changed in place."""
+    """The inputs of training; `state` is changed in place."""
 
     training_set: nn.Batch
     validation_set: nn.Batch | None

@@ -56,10 +56,9 @@ class McCullochPittsNetwork(ThresholdNetwork):
     def resolve(cls, requested: Mapping[str, Any], features: Sequence[str], target: ColumnInfo) -> ThresholdNetwork:
         inhibitory = requested["inhibitory"]
         for index, name in enumerate([] if inhibitory == SEARCH else inhibitory):
-            pointer = f"/network/inhibitory/{index}"
+            pointer, inputs = f"/network/inhibitory/{index}", ", ".join(features)
             if name not in features:
-                detail = f"{name!r} is no input; the inputs are: {', '.join(features)}"
-                raise errors.UnknownColumn(detail, pointer=pointer)
+                raise errors.UnknownColumn(f"{name!r} is no input; the inputs are: {inputs}", pointer=pointer)
             if inhibitory.index(name) != index:
                 raise errors.Invalid(f"{name!r} is listed twice: name it once", pointer=pointer)
         return cls(inhibitory=inhibitory, threshold=requested["threshold"])
@@ -107,11 +106,8 @@ class PerceptronNetwork(ThresholdNetwork):
     @classmethod
     def resolve(cls, requested: Mapping[str, Any], features: Sequence[str], target: ColumnInfo) -> ThresholdNetwork:
         if len(features) > MAX_INPUTS:
-            raise errors.Invalid(
-                f"{len(features)} inputs would need 2^{len(features)} hidden perceptrons: a {cls.kind} has at most "
-                f"{MAX_INPUTS} inputs; name fewer features",
-                pointer="/features",
-            )
+            detail = f"a {cls.kind} has 2^inputs hidden perceptrons, and at most {MAX_INPUTS} inputs: name fewer"
+            raise errors.Invalid(detail, pointer="/features")
         return cls(hidden_units=2 ** len(features))
 
     def neuron(self, width: int, features: Sequence[str], learning_rate: float) -> nn.Neuron:
@@ -121,10 +117,6 @@ class PerceptronNetwork(ThresholdNetwork):
 NETWORKS: Mapping[str, type[ThresholdNetwork]] = {
     network.kind: network for network in (McCullochPittsNetwork, PerceptronLayer, PerceptronNetwork)
 }
-
-
-def _network_from_json(data: Mapping[str, Any]) -> ThresholdNetwork:
-    return NETWORKS[data["kind"]].from_json(data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +172,7 @@ class TrainableThreshold(TrainableNetwork):
 class ThresholdSpec(ResolvedSpec):
     """A threshold neuron and its training."""
 
-    network: ThresholdNetwork = field(metadata={"parse": _network_from_json})
+    network: ThresholdNetwork = field(metadata={"parse": lambda data: NETWORKS[data["kind"]].from_json(data)})
     training: ThresholdTraining = field(metadata={"parse": ThresholdTraining.from_json})
 
     @property

@@ -108,10 +108,7 @@ def resolve_task(requested: str, targets: Sequence[ColumnInfo]) -> str:
     if requested == "regression" or (requested == "auto" and not looks_like_classes(targets)):
         _check_numbers(targets)
         return "regression"
-    if len(targets) == 1:
-        _check_classes(targets[0])
-    else:
-        _check_labels(targets)
+    _check_classes(targets)
     return "classification"
 
 
@@ -135,25 +132,17 @@ def _check_numbers(targets: Sequence[ColumnInfo]) -> None:
             raise errors.ConstantColumn(f"{info.name!r} has the same value in every row", pointer="/target")
 
 
-def _check_labels(targets: Sequence[ColumnInfo]) -> None:
+def _check_classes(targets: Sequence[ColumnInfo]) -> None:
     for index, info in enumerate(targets):
-        pointer = f"/target/{index}"
-        if not is_boolean(info):
+        pointer = "/target" if len(targets) == 1 else f"/target/{index}"
+        if len(targets) > 1 and not is_boolean(info):
             detail = f"{info.name!r} is not boolean, nor 0 and 1, as one of several targets of a classification must be"
             raise errors.UnusableColumn(detail, pointer=pointer)
-        _check_several_classes(info, pointer)
-
-
-def _check_several_classes(info: ColumnInfo, pointer: str) -> None:
-    if info.distinct == 1:
-        raise errors.OneClass(f"the target {info.name!r} has one class only: nothing to learn", pointer=pointer)
-
-
-def _check_classes(info: ColumnInfo) -> None:
-    _check_several_classes(info, "/target")
-    if info.distinct is None or info.distinct > MAX_CLASSES:
-        detail = f"the target {info.name!r} has more than {MAX_CLASSES} values: request regression, or group them"
-        raise errors.UnusableColumn(detail, pointer="/target")
+        if info.distinct == 1:
+            raise errors.OneClass(f"the target {info.name!r} has one class only: nothing to learn", pointer=pointer)
+        if info.distinct is None or info.distinct > MAX_CLASSES:
+            detail = f"the target {info.name!r} has more than {MAX_CLASSES} values: request regression, or group them"
+            raise errors.UnusableColumn(detail, pointer=pointer)
 
 
 def labels_of(info: ColumnInfo) -> set[str] | None:

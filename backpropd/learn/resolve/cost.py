@@ -36,21 +36,17 @@ def metrics_every(spec: FeedforwardSpec, width: int, split: Split) -> int:
     work = 3 * split.training * parameters / MULTIPLY_ADDS_PER_MICROSECOND[engine]
     epoch = MICROSECONDS_PER_EPOCH + split.steps(training.batch_size) * MICROSECONDS_PER_STEP[engine] + work
     measured = [rows for rows in (split.training, split.validation) if rows]
-    metrics = sum(_metrics_time(spec, rows) + _evaluation_time(parameters, rows) for rows in measured)
+    metrics = sum(_metrics_time(spec, parameters, rows) for rows in measured)
     return min(max(math.ceil(metrics / (METRICS_SHARE * epoch)), 1), training.epochs)
 
 
-def _metrics_time(spec: FeedforwardSpec, rows: int) -> float:
-    """Microseconds for the metrics of given outputs."""
+def _metrics_time(spec: FeedforwardSpec, parameters: int, rows: int) -> float:
+    """Microseconds for the outputs, and for the metrics of the outputs."""
+    evaluation = MICROSECONDS_PER_EVALUATION + rows * parameters / MULTIPLY_ADDS_PER_MICROSECOND["numpy"]
     if spec.task == "regression":
-        return 38 + 0.003 * rows
+        return evaluation + 38 + 0.003 * rows
     outputs = spec.network.outputs
-    return 60 + 2 * max(outputs, 2) + 0.022 * rows * outputs
-
-
-def _evaluation_time(parameters: int, rows: int) -> float:
-    """Microseconds for the outputs."""
-    return MICROSECONDS_PER_EVALUATION + rows * parameters / MULTIPLY_ADDS_PER_MICROSECOND["numpy"]
+    return evaluation + 60 + 2 * max(outputs, 2) + 0.022 * rows * outputs
 
 
 def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) -> dict[str, Any]:
@@ -60,11 +56,8 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
     used = max(_reading_bytes(spec, context.table.rows), _training_bytes(training, network, split))
     memory = encoded + used + 3 * path
     if path > MAX_PATH_BYTES:
-        raise errors.TooLargeForMemory(
-            f"the path of {parameters} parameters would take {path} bytes, and the limit is {MAX_PATH_BYTES}: leave "
-            "keep_path out, or use fewer units",
-            pointer="/training/keep_path",
-        )
+        detail = f"the path would take {path} bytes, and the limit is {MAX_PATH_BYTES}: drop it, or use fewer units"
+        raise errors.TooLargeForMemory(detail, pointer="/training/keep_path")
     rows = f"{split.training + split.validation} rows of {width} inputs"
     check_size(parameters, memory, rows, limits, "/network" if parameters > limits.parameters else "/features")
     return {
@@ -117,8 +110,7 @@ def _training_bytes(training: FeedforwardTraining, network: nn.Network, split: S
 
 
 def _path_bytes(training: FeedforwardTraining, network: nn.Network) -> int:
-    every = training.path_every
-    snapshots = 0 if every is None else training.epochs // every + 2
+    snapshots = training.epochs // training.path_every + 2 if training.path_every else 0
     return snapshots * network.layout.size * _itemsize(training)
 
 

@@ -28,10 +28,8 @@ def resolve_network(
     if activation == "auto":
         activation = _output_activation(answer, outputs, loss)
     if activation not in (fitting := _output_activations(answer)):
-        raise errors.Invalid(
-            f"{TASKS[answer]} needs the output activation {' or '.join(fitting)}: use one of them, or auto",
-            pointer="/network/output_activation",
-        )
+        detail = f"{TASKS[answer]} needs the output activation {' or '.join(fitting)}: use one of them, or auto"
+        raise errors.Invalid(detail, pointer="/network/output_activation")
     default = requested["initializer"]
     network = FeedforwardNetwork(
         hidden=[_layer(layer, default) for layer in requested["hidden"]],
@@ -81,10 +79,8 @@ def _loss(requested: Loss | None, answer: nn.Task, activation: str) -> Loss:
         return fitting[0]()
     if type(requested) not in fitting:
         names = " or ".join(loss.name for loss in fitting)
-        raise errors.Invalid(
-            f"{requested.name} does not go with {TASKS[answer]} and a {activation} output: use {names}, or auto",
-            pointer="/training/loss",
-        )
+        detail = f"{requested.name} does not go with {TASKS[answer]} and a {activation} output: use {names}, or auto"
+        raise errors.Invalid(detail, pointer="/training/loss")
     return requested
 
 
@@ -95,8 +91,6 @@ def check_counts(spec: FeedforwardSpec, targets: Sequence[ColumnInfo]) -> None:
         return
     for info in targets:
         if info.statistics["min"] < 0:
-            raise errors.UnusableColumn(
-                f"the target {info.name!r} has values down to {info.statistics['min']:g}, and {loss.name} is for "
-                "counts, which are not negative: use squared_error",
-                pointer="/target",
-            )
+            values = f"the target {info.name!r} has values down to {info.statistics['min']:g}"
+            detail = f"{values}, and {loss.name} is for counts, which are not negative: use squared_error"
+            raise errors.UnusableColumn(detail, pointer="/target")

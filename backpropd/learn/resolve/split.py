@@ -61,9 +61,8 @@ def resolve_fraction(requested: float | None, rows: int) -> float:
     if requested is None:
         return DEFAULT_FRACTION if rows >= MIN_ROWS_TO_VALIDATE else 0.0
     if rows < 2 and requested > 0:
-        raise errors.EmptyDataset(
-            "one row cannot be split for validation: add rows", pointer="/training/validation_fraction"
-        )
+        detail = "one row cannot be split for validation: add rows"
+        raise errors.EmptyDataset(detail, pointer="/training/validation_fraction")
     return requested
 
 
@@ -75,21 +74,14 @@ def _count_validation_rows(name: str, table: TableDescription, other_roles: Sequ
     if name in other_roles:
         raise errors.Invalid(f"{name!r} is a target or the sample_weight: it cannot split the rows", pointer=pointer)
     if "levels" in info.statistics:
-        found: int = sum(
-            level["count"] for level in info.statistics["levels"] if tabular.is_validation_value(level["value"])
-        )
+        levels = info.statistics["levels"]
+        found: int = sum(level["count"] for level in levels if tabular.is_validation_value(level["value"]))
     elif is_boolean(info):
         found = round(info.statistics["mean"] * (table.rows - info.missing))
     else:
-        raise errors.UnusableColumn(
-            f"the validation_column {name!r} must be boolean, 0 and 1, or words such as train and validation: it is of "
-            f"kind {info.kind}",
-            pointer=pointer,
-        )
+        detail = f"{name!r} must be boolean, 0 and 1, or words such as train and validation: it is of kind {info.kind}"
+        raise errors.UnusableColumn(detail, pointer=pointer)
     if not 0 < found < table.rows:
-        raise errors.Invalid(
-            f"the validation_column {name!r} puts {found} of {table.rows} rows into the validation set (true, 1, or "
-            "the words validation, valid, val, test): both sets need rows",
-            pointer=pointer,
-        )
+        counted = f"puts {found} of {table.rows} rows (true, 1, validation, valid, val, test) into the validation set"
+        raise errors.Invalid(f"{name!r} {counted}: both sets need rows", pointer=pointer)
     return found

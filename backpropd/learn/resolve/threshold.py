@@ -59,11 +59,8 @@ def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescri
         info, pointer = table.columns[name], f"/features/{index}" if request.features else "/features"
         _check_boolean(f"the input {name!r}", info, kind, pointer)
         if info.missing:
-            raise errors.Invalid(
-                f"the input {name!r} lacks a value in {info.missing} rows, and a {kind} needs every one: fill them in, "
-                "or leave these rows out",
-                pointer=pointer,
-            )
+            detail = f"{name!r} lacks {info.missing} values, and a {kind} needs all: fill them in, or remove these rows"
+            raise errors.Invalid(detail, pointer=pointer)
     return features
 
 
@@ -74,11 +71,8 @@ def _why_no_input(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], st
 
 def _check_boolean(column: str, info: ColumnInfo, kind: str, pointer: str) -> None:
     if not is_boolean(info):
-        raise errors.UnusableColumn(
-            f"{column} holds {_values(info)}, and a {kind} takes 0 and 1, or false and true, alone: map its values "
-            "to these two, choose other columns, or use a perceptron or feedforward",
-            pointer=pointer,
-        )
+        needs = f"a {kind} takes 0 and 1, or false and true, alone: choose other columns, or use feedforward"
+        raise errors.UnusableColumn(f"{column} holds {_values(info)}, and {needs}", pointer=pointer)
 
 
 def _values(info: ColumnInfo) -> str:
@@ -95,10 +89,9 @@ def _perceptron_columns(request: JobRequest, target: ColumnInfo, table: TableDes
     """The features of a perceptron, which are those of a feed-forward network. Raises `errors.Invalid` likewise."""
     features = columns.resolve_features(request.features, {target.name: "a target"}, table)
     if request.task == "auto" and not columns.looks_like_classes([target]):
+        needs = "a perceptron separates classes: choose a target with few different values, or use feedforward"
         raise errors.UnusableColumn(
-            f"the target {target.name!r} holds {_values(target)}, and a perceptron separates classes: choose a target "
-            "with few different values, or use feedforward",
-            pointer="/target",
+            f"the target {target.name!r} holds {_values(target)}, and {needs}", pointer="/target"
         )
     columns.resolve_task("classification", [target])
     return features
@@ -129,10 +122,8 @@ def _check_supported(given: Mapping[str, Any], network: type[ThresholdNetwork]) 
         why = WHY_NOT.get(name, "of training, it takes the learning rate, epochs, seed and validation_fraction alone")
         raise errors.Invalid(f"a {kind} has no {name}: {why}. Leave it out", pointer=f"/training/{name}")
     if not network.iterative and "optimizer" in given:
-        raise errors.Invalid(
-            f"a {kind} neuron has no optimizer: it is set by hand or searched for. Leave it out",
-            pointer="/training/optimizer",
-        )
+        detail = f"a {kind} neuron has no optimizer: it is set by hand or searched for. Leave it out"
+        raise errors.Invalid(detail, pointer="/training/optimizer")
     if given.get("dtype", DTYPE) != DTYPE:
         raise errors.Invalid(f"a {kind} computes in {DTYPE}: leave the dtype out", pointer="/training/dtype")
 
@@ -140,24 +131,19 @@ def _check_supported(given: Mapping[str, Any], network: type[ThresholdNetwork]) 
 def _optimizer(given: Mapping[str, Any], kind: str) -> nn.SGD:
     """The perceptron rule, which is stochastic gradient descent in its plainest form."""
     if given.get("name", "sgd") != "sgd":
-        raise errors.Invalid(
-            f"a {kind} learns by the perceptron rule, which is sgd: name it, or leave the optimizer out",
-            pointer="/training/optimizer/name",
-        )
+        detail = f"a {kind} learns by the perceptron rule, which is sgd: name it, or leave the optimizer out"
+        raise errors.Invalid(detail, pointer="/training/optimizer/name")
     for name, value in given.items():
         if name not in ("name", "learning_rate") and value:
-            raise errors.Invalid(
-                f"the perceptron rule has a learning_rate alone, and no {name}: leave it out",
-                pointer=f"/training/optimizer/{name}",
-            )
+            detail = f"the perceptron rule has a learning_rate alone, and no {name}: leave it out"
+            raise errors.Invalid(detail, pointer=f"/training/optimizer/{name}")
     return nn.SGD(given.get("learning_rate", DEFAULT_RATE))
 
 
 def _cost(spec: ThresholdSpec, width: int, rows: int, limits: Limits) -> dict[str, Any]:
     """Parameters, memory and steps. Raises `errors.TooLargeForMemory` with the numbers."""
     parameters, outputs = spec.build(width).parameters, spec.network.outputs
-    # per row in float64: the raw columns; the encoded ones whole, split, and as the neuron takes them; the answers.
-    # And theta with its best and its snapshot.
+    # per row: the raw columns; the encoded ones whole, split, and in the neuron; the answers. Theta three times.
     memory = 8 * rows * (len(spec.features) + 1 + 3 * width + 3 * outputs) + 3 * 8 * parameters
     check_size(parameters, memory, f"{rows} rows of {width} inputs", limits, "/features")
     validation = round(rows * (spec.training.validation_fraction or 0.0))

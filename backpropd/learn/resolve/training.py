@@ -31,7 +31,7 @@ def resolve_training(request: TrainingRequest, loss: Loss, split: Split, limits:
         loss=loss,
         optimizer=request.optimizer,
         schedule=request.schedule,
-        weight_decay=_weight_decay(request),
+        weight_decay=request.optimizer.default_weight_decay if request.weight_decay is None else request.weight_decay,
         epochs=check_epochs(request.epochs, limits),
         batch_size=_batch_size(request.batch_size or ("full" if full_batch else None), split),
         validation_fraction=split.fraction,
@@ -55,21 +55,12 @@ def resolve_seed(requested: int | None) -> int:
     return secrets.randbelow(2**31) if requested is None else requested
 
 
-def _weight_decay(request: TrainingRequest) -> float:
-    if request.weight_decay is None:
-        return request.optimizer.default_weight_decay
-    return request.weight_decay
-
-
 def _batch_size(requested: int | str | None, split: Split) -> int | str:
     if requested is None:
         return min(DEFAULT_BATCH_SIZE, split.available)
     if isinstance(requested, int) and requested > split.available:
-        raise errors.Invalid(
-            f"a batch of {requested} is larger than the {split.available} rows that can be used: lower it, or use "
-            '"full"',
-            pointer="/training/batch_size",
-        )
+        detail = f'a batch of {requested} is larger than the {split.available} usable rows: lower it, or use "full"'
+        raise errors.Invalid(detail, pointer="/training/batch_size")
     return requested
 
 
@@ -78,15 +69,13 @@ def _early_stopping(requested: Mapping[str, Any] | None, split: Split) -> nn.Ear
         return None
     monitor = requested.get("monitor") or ("validation_loss" if split.validation else "loss")
     if monitor == "validation_loss" and not split.validation:
-        raise errors.Invalid(
-            "there are no validation rows to monitor: set validation_fraction, or monitor the loss",
-            pointer="/training/early_stopping/monitor",
-        )
+        detail = "there are no validation rows to monitor: set validation_fraction, or monitor the loss"
+        raise errors.Invalid(detail, pointer="/training/early_stopping/monitor")
     return nn.EarlyStopping(**{**requested, "monitor": monitor})
 
 
 def check_optimizer(spec: FeedforwardSpec, width: int, split: Split) -> None:
-    """Raises `errors.Invalid` for what an optimizer over full batches does not go with."""
+    """Raises `errors.Invalid` for options that an optimizer over full batches does not support."""
     try:
         check_full_batch(spec.network_spec(width), spec.training.config(split.training), split.training)
     except errors.Invalid as error:
@@ -106,18 +95,16 @@ def check_class_weight(spec: FeedforwardSpec, targets: Sequence[ColumnInfo], lea
     problems = [
         Problem(pointer("training", "class_weight", label), f"{label!r} is no class: {why}")
         for label in weights
-        if (why := _why_no_number(label, targets[0]) if classes is None else _why_no_class(label, classes))
+        if (why := _why_no_class(label, targets[0], classes))
     ]
     if problems:
         raise errors.Invalid.from_problems(problems)
 
 
-def _why_no_class(label: str, classes: Collection[str]) -> str | None:
-    return None if label in classes else f"they are {', '.join(sorted(classes)[:20])}"
-
-
-def _why_no_number(label: str, info: ColumnInfo) -> str | None:
-    """Why a label cannot be one of a column's numbers; None if it can."""
+def _why_no_class(label: str, info: ColumnInfo, classes: Collection[str] | None) -> str | None:
+    """Why a label is none of the classes, or cannot be one of a column's numbers; None if it may be one."""
+    if classes is not None:
+        return None if label in classes else f"they are {', '.join(sorted(classes)[:20])}"
     try:
         value = float(label)
     except ValueError:

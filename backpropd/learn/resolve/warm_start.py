@@ -68,7 +68,7 @@ def check(spec: FeedforwardSpec, columns: Columns, before: PreviousModel) -> Non
         if ours != theirs
     ]
     if problems:
-        raise errors.Invalid(f"{problems[0].pointer}: {problems[0].detail}", problems=problems)
+        raise errors.Invalid.from_problems(problems)
     encoded = {info.name: info for info in before.encoder.infos}
     check_columns_fit(spec.features, encoded, columns, POINTER, "the dataset")
     if before.classes is not None and len(spec.target) == 1:
