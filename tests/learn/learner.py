@@ -10,23 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from backpropd.learn import Context, JobRequest, Limits, Plan, Run, Source, TableDescription, WarmStart, resolve
+from backpropd.learn import Context, JobRequest, Limits, Model, Plan, Run, Source, TableDescription, WarmStart, resolve
 from backpropd.nn import Epoch
 from backpropd.tabular import ingest, write_sample
 
 LIMITS = Limits(10_000, 1_000_000, 100_000_000)
 
-TRAINING = {
-    "loss": "auto",
-    "optimizer": {"name": "adam", "learning_rate": 0.01},
-    "epochs": 30,
-    "batch_size": None,
-    "validation_fraction": None,
-    "early_stopping": None,
-    "seed": 1,
-    "dtype": "float32",
-    "engine": "numpy",
-}
+TRAINING = {"epochs": 30, "seed": 1, "engine": "numpy"}
 
 
 class Learner:
@@ -98,6 +88,11 @@ def epochs_of(run: Run) -> Iterator[Epoch]:
     """Train on, epoch by epoch."""
     for chunk in run.epoch_chunks(max_epochs=1):
         yield from chunk
+
+
+def load_model(model: dict[str, Any]) -> Model:
+    """The model as a run gives it, loaded from its JSON and its weights."""
+    return Model.load(model["encoders"], model["weights"])
 
 
 def weights_of(model: dict[str, Any]) -> dict[str, NDArray[Any]]:

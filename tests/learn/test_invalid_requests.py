@@ -16,6 +16,9 @@ TABLE = "x,z,y,c,flag,low,empty_weight,part,w\n" + "".join(
     for n in range(40)
 )
 SGD = {"name": "sgd", "learning_rate": 0.1}
+RESTARTS = {"name": "cosine", "restart_multiplier": 2}
+PLATEAU = {"name": "reduce_on_plateau"}
+LATE = {"monitor": "loss", "patience": 1, "min_delta": 0.0, "start_epoch": 31}
 BATCH = {"units": 4, "activation": "tanh", "normalization": "batch"}
 
 
@@ -45,41 +48,16 @@ def learner(tmp_path: Path) -> Learner:
         ("y", {"validation_column": "x"}, "/training/validation_column", "must be boolean"),
         ("y", {"validation_column": "c"}, "/training/validation_column", "puts 0 of 40 rows"),
         ("flag", {"validation_column": "flag"}, "/training/validation_column", "is a target"),
-        (
-            "y",
-            {"validation_column": "part", "validation_fraction": 0.1},
-            "/training/validation_column",
-            "different ways",
-        ),
+        ("y", {"validation_column": "c", "validation_fraction": 0.1}, "/training/validation_column", "different ways"),
         ("y", {"optimizer": {**SGD, "nesterov": True}}, "/training/optimizer/nesterov", "momentum above 0"),
         ("y", {"optimizer": SGD, "weight_decay": 10.0}, "/training/weight_decay", "below 1"),
         ("y", {"schedule": {"name": "cosine", "period": 31}}, "/training/schedule/period", "shorten it"),
-        (
-            "y",
-            {"schedule": {"name": "cosine", "restart_multiplier": 2}},
-            "/training/schedule/restart_multiplier",
-            "give a period",
-        ),
+        ("y", {"schedule": RESTARTS}, "/training/schedule/restart_multiplier", "give a period"),
         ("y", {"schedule": {"name": "step", "every": 30}}, "/training/schedule/every", "after the last epoch"),
-        (
-            "y",
-            {"schedule": {"name": "reduce_on_plateau", "patience": 30}},
-            "/training/schedule/patience",
-            "the run ends before",
-        ),
-        (
-            "y",
-            {"schedule": {"name": "reduce_on_plateau", "minimum_rate": 1.0}},
-            "/training/schedule/minimum_rate",
-            "starts below",
-        ),
+        ("y", {"schedule": {**PLATEAU, "patience": 30}}, "/training/schedule/patience", "the run ends before"),
+        ("y", {"schedule": {**PLATEAU, "minimum_rate": 1.0}}, "/training/schedule/minimum_rate", "starts below"),
         ("y", {"warmup_epochs": 30}, "/training/warmup_epochs", "must leave an epoch"),
-        (
-            "y",
-            {"early_stopping": {"monitor": "loss", "patience": 1, "min_delta": 0.0, "start_epoch": 31}},
-            "/training/early_stopping/start_epoch",
-            "before this epoch",
-        ),
+        ("y", {"early_stopping": LATE}, "/training/early_stopping/start_epoch", "before this epoch"),
         ("y", {"hidden": [BATCH], "batch_size": 1}, "/network/hidden", "no variance"),
         ("y", {"hidden": [{**BATCH, "units": 1, "normalization": "layer"}]}, "/network/hidden", "every value is 0"),
         ("y", {"network": {"initializer": "zeros"}}, "/network/initializer", "stay equal"),
@@ -150,8 +128,9 @@ def test_every_problem_is_listed_in_one_error(learner: Learner) -> None:
 
 def test_early_stopping_monitors_the_validation_loss_only_if_there_are_validation_rows(learner: Learner) -> None:
     early = {"monitor": "validation_loss", "patience": 1, "min_delta": 0.0}
-    with pytest.raises(errors.Invalid, match="no validation rows"):
+    with pytest.raises(errors.Invalid, match="no validation rows") as caught:
         learner.plan("y", validation_fraction=0.0, early_stopping=early)
+    assert [problem.pointer for problem in caught.value.problems] == ["/training/early_stopping/monitor"]
     by_column = learner.plan("y", validation_column="part", early_stopping={**early, "monitor": None})
     assert by_column.spec.to_json()["training"]["early_stopping"]["monitor"] == "validation_loss"
 
@@ -197,16 +176,9 @@ def test_a_validation_table_must_have_the_sample_weight(tmp_path: Path, learner:
 def test_every_difference_from_the_warm_start_model_is_listed(learner: Learner) -> None:
     model = learner.trained(learner.plan("c", features=["x", "z"]))
     hidden = [{"units": 8, "activation": "relu", "use_bias": False}]
+    changes = {"features": ["z", "x"], "hidden": hidden, "dtype": "float64", "loss": "squared_error"}
     with pytest.raises(errors.Invalid) as caught:
-        learner.plan(
-            "flag",
-            model=model,
-            features=["z", "x"],
-            hidden=hidden,
-            dtype="float64",
-            loss="squared_error",
-            network_given=True,
-        )
+        learner.plan("flag", model=model, network_given=True, **changes)
     details = {problem.pointer: problem.detail for problem in caught.value.problems}
     assert details.keys() == {"/target", "/features", "/network/hidden", "/training/loss", "/training/dtype"}
     assert "8 tanh" in details["/network/hidden"]

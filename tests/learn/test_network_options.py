@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from backpropd import errors, nn
-from backpropd.learn import Model
 from backpropd.tabular import preview_rows
-from tests.learn.learner import Learner, weights_of
+from tests.learn.learner import Learner, load_model, weights_of
 
 HIDDEN = {"units": 6, "activation": "tanh"}
 
@@ -34,20 +33,19 @@ def test_every_hidden_activation_learns(iris: Learner, activation: str) -> None:
         {"normalization": "layer"},
         {"use_bias": False},
         {"initializer": {"name": "normal", "mean": 0.0, "std": 0.3}},
-        {"initializer": "orthogonal"},
+        {"initializer": {"name": "orthogonal", "gain": 1.5}},
     ],
 )
 def test_an_option_of_a_layer_changes_the_model_and_is_stored_with_it(iris: Learner, layer: dict[str, Any]) -> None:
     plain = iris.trained(iris.plan("species", hidden=[HIDDEN]))
     plan = iris.plan("species", hidden=[{**HIDDEN, **layer}])
-    assert {**plan.spec.to_json()["network"]["hidden"][0], **layer}.keys() == plan.spec.to_json()["network"]["hidden"][
-        0
-    ].keys()
+    (resolved,) = plan.spec.to_json()["network"]["hidden"]
+    assert {**resolved, **layer} == resolved
     made = iris.trained(plan)
     assert made["metrics"]["loss"] != plain["metrics"]["loss"]
     assert made["parameters"] == plan.cost["parameters"]
     rows = preview_rows(iris.path, 150)
-    model = Model.load(made["encoders"], made["weights"])
+    model = load_model(made)
     assert model.predict(rows[:3]) == model.predict(rows)[:3]  # predictions depend on neither chance nor batch
 
 
@@ -87,22 +85,17 @@ def test_every_loss_of_regression_learns(numbers: Learner, loss: Any) -> None:
 
 
 def test_the_delta_of_huber_is_resolved_and_used(numbers: Learner) -> None:
-    plans = [
-        numbers.plan("y", task="regression", loss=loss, epochs=1) for loss in ("huber", {"name": "huber", "delta": 0.1})
-    ]
-    assert [plan.spec.to_json()["training"]["loss"] for plan in plans] == [
-        {"name": "huber", "delta": 1.0},
-        {"name": "huber", "delta": 0.1},
-    ]
+    small = {"name": "huber", "delta": 0.1}
+    plans = [numbers.plan("y", task="regression", loss=loss, epochs=1) for loss in ("huber", small)]
+    assert [plan.spec.to_json()["training"]["loss"] for plan in plans] == [{**small, "delta": 1.0}, small]
     first, second = (numbers.trained(plan)["metrics"]["loss"] for plan in plans)
     assert second < first / 2
 
 
 @pytest.mark.parametrize("activation", sorted(set(nn.ACTIVATIONS) - {"softmax"}))
 def test_every_output_activation_of_regression_reaches_its_targets(numbers: Learner, activation: str) -> None:
-    plan = numbers.plan(
-        "y", task="regression", features=["x", "z"], network={"output_activation": activation}, epochs=300
-    )
+    network = {"output_activation": activation}
+    plan = numbers.plan("y", task="regression", features=["x", "z"], network=network, epochs=300)
     assert numbers.trained(plan)["metrics"]["r2"] > 0.8
 
 
@@ -111,17 +104,14 @@ def test_counts_are_learned_by_poisson_in_their_own_unit(tmp_path: Path) -> None
     learner = Learner(tmp_path, "x,count\n" + rows)
     plan = learner.plan("count", task="regression", loss="poisson", epochs=200)
     assert plan.spec.to_json()["network"]["output_activation"] == "exponential"
-    run = learner.run(plan)
-    assert run.training_set.y.max() == 20
+    assert learner.run(plan).training_set.y.max() == 20
     made = learner.trained(plan)
     assert made["metrics"]["r2"] > 0.95
     assert made["metrics"]["loss"] < 0  # -log of the probability without log y!
 
 
 def test_several_boolean_targets_are_a_multi_label_classification(tmp_path: Path) -> None:
-    rows = "".join(
-        f"{n % 8},{n % 5},{'yes' if n % 8 > 3 else 'no'},{'true' if n % 5 > 1 else 'false'}\n" for n in range(80)
-    )
+    rows = "".join(f"{n % 8},{n % 5},{'yes' if n % 8 > 3 else 'no'},{n % 5 > 1}\n" for n in range(80))
     learner = Learner(tmp_path, "x,z,big,late\n" + rows)
     plan = learner.plan(["big", "late"], epochs=150)
     network = plan.spec.to_json()["network"]
@@ -130,7 +120,7 @@ def test_several_boolean_targets_are_a_multi_label_classification(tmp_path: Path
     assert made["classes"] == ["big", "late"]
     assert made["metrics"]["accuracy"] > 0.95
     assert made["report"]["confusion_matrix"]["labels"] == ["big", "late"]
-    (answer,) = Model.load(made["encoders"], made["weights"]).predict([[7, 0]])
+    (answer,) = load_model(made).predict([[7, 0]])
     assert answer["labels"] == {"big": True, "late": False}
     assert answer["probabilities"]["big"] > 0.5 > answer["probabilities"]["late"]
 
@@ -144,7 +134,7 @@ def test_targets_of_0_and_1_are_labels_if_classification_is_requested(tmp_path: 
 def test_label_smoothing_lowers_the_confidence(iris: Learner) -> None:
     def max_probability(**changes: Any) -> float:
         made = iris.trained(iris.plan("species", epochs=200, **changes))
-        answers = Model.load(made["encoders"], made["weights"]).predict(preview_rows(iris.path, 150))
+        answers = load_model(made).predict(preview_rows(iris.path, 150))
         return max(max(answer["probabilities"].values()) for answer in answers)
 
     assert max_probability(label_smoothing=0.3) < 0.9 < max_probability()
@@ -198,7 +188,7 @@ def test_a_class_with_a_larger_weight_is_predicted_more_often(tmp_path: Path) ->
 
     def share(weight: float) -> float:
         made = learner.trained(learner.plan("y", hidden=[], features=["z"], class_weight={"rare": weight}, epochs=60))
-        answers = Model.load(made["encoders"], made["weights"]).predict(preview_rows(learner.path, 100))
+        answers = load_model(made).predict(preview_rows(learner.path, 100))
         return float(np.mean([answer["probabilities"]["rare"] for answer in answers]))
 
     assert share(1.0) < 0.25 < share(9.0)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from backpropd import errors
-from backpropd.learn import Model, spec_from_json
+from backpropd.learn import spec_from_json
 from backpropd.learn.checkpoint import pack, unpack
 from backpropd.tabular import preview_rows
-from tests.learn.learner import Learner, epochs_of
+from tests.learn.learner import Learner, epochs_of, load_model
 
 SGD = {"name": "sgd", "learning_rate": 0.1}
 
@@ -40,9 +40,8 @@ def test_the_validation_column_determines_the_validation_rows(tmp_path: Path, he
 
 def test_the_validation_set_may_be_another_table(tmp_path: Path) -> None:
     learner = Learner(tmp_path / "a", "x,c,y\n" + "".join(f"{n},{'ab'[n % 2]},{'uv'[n // 20]}\n" for n in range(40)))
-    other = Learner(
-        tmp_path / "b", "y,c,x,more\n" + "".join(f"{'uv'[n % 2]},{'abz'[n % 3]},{n},1\n" for n in range(10))
-    )
+    rows = "".join(f"{'uv'[n % 2]},{'abz'[n % 3]},{n},1\n" for n in range(10))
+    other = Learner(tmp_path / "b", "y,c,x,more\n" + rows)
     plan = learner.plan("y", validation=other)
     assert (plan.cost["training_rows"], plan.cost["validation_rows"]) == (40, 10)
     run = learner.run(plan, validation=other.source)
@@ -68,16 +67,13 @@ def test_a_warm_start_begins_at_the_models_loss(iris: Learner) -> None:
     plan = iris.plan("species", epochs=60)
     before = iris.trained(plan)
     again = iris.plan("species", model=before, epochs=3)
-    assert (again.spec.to_json()["network"], again.spec.features) == (
-        plan.spec.to_json()["network"],
-        plan.spec.features,
-    )
+    assert (again.spec.network, again.spec.features) == (plan.spec.network, plan.spec.features)
     run = iris.run(again, warm_start=before)
     assert run.network.evaluate(run.state.theta, run.training_set)[0] == before["metrics"]["loss"]
     assert next(iter(epochs_of(run))).loss < 0.2
 
 
-def test_a_warm_start_keeps_the_models_encoders(tmp_path: Path) -> None:
+def test_a_warm_start_uses_the_models_encoders(tmp_path: Path) -> None:
     first = Learner(tmp_path / "a", "x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(30)))
     second = Learner(tmp_path / "b", "x,y\n" + "".join(f"{n * 100},{n % 2}\n" for n in range(30)))
     before = first.trained(first.plan("y"))
@@ -104,9 +100,9 @@ def test_the_optimizer_continues_if_its_state_was_stored(iris: Learner, optimize
     settings: dict[str, Any] = {"optimizer": optimizer, "batch_size": "full", "validation_fraction": 0.0}
     whole = iris.trained(iris.plan("species", epochs=20, **settings))
     ends = []
-    for kept in (True, False):
-        half = iris.trained(iris.plan("species", epochs=10, keep_optimizer_state=kept, **settings))
-        assert (half["training_state"] is not None) is kept
+    for stored in (True, False):
+        half = iris.trained(iris.plan("species", epochs=10, keep_optimizer_state=stored, **settings))
+        assert (half["training_state"] is not None) is stored
         ends.append(iris.trained(iris.plan("species", model=half, epochs=10, **settings), warm_start=half)["sha256"])
     assert [end == whole["sha256"] for end in ends] == [True, False]
 
@@ -140,30 +136,18 @@ def test_a_warm_start_resumes_from_its_checkpoint_bit_for_bit(iris: Learner) -> 
 def test_specs_of_jobs_and_models_that_older_versions_stored_still_work(iris: Learner) -> None:
     plan = iris.plan("species", metrics_every=1)
     now = iris.trained(plan)
-    old = {
-        "loss",
-        "optimizer",
-        "epochs",
-        "batch_size",
-        "validation_fraction",
-        "early_stopping",
-        "seed",
-        "dtype",
-        "engine",
-    }
-    training = {name: value for name, value in plan.spec.to_json()["training"].items() if name in old}
-    training["optimizer"] = {"name": "adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-    hidden = [
-        {name: layer[name] for name in ("units", "activation", "initializer")}
-        for layer in plan.spec.to_json()["network"]["hidden"]
-    ]
     spec = plan.spec.to_json()
+    old = "loss", "epochs", "batch_size", "validation_fraction", "early_stopping", "seed", "dtype", "engine"
+    training = {name: spec["training"][name] for name in old}
+    training["optimizer"] = {"name": "adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    (layer,) = spec["network"]["hidden"]
+    hidden = [{name: layer[name] for name in ("units", "activation", "initializer")}]
     old_spec = {**spec, "training": training, "network": {**spec["network"], "hidden": hidden}}
     before = iris.trained(plan._replace(spec=spec_from_json(old_spec)))
     before["encoders"] = {**before["encoders"], "spec": old_spec}
     assert before["sha256"] == now["sha256"]
     rows = preview_rows(iris.path, 3)
-    answers = [Model.load(made["encoders"], made["weights"]).predict(rows) for made in (before, now)]
+    answers = [load_model(made).predict(rows) for made in (before, now)]
     assert answers[0] == answers[1]
     assert iris.plan("species", model=before).spec.to_json()["network"]["hidden"][0]["dropout"] == 0.0
 

@@ -45,7 +45,7 @@ def loss_surface(
     """
     network = model.network.differentiable
     if network is None:
-        raise errors.Conflict("a threshold neuron answers by steps: its loss has no slope, and so no surface")
+        raise errors.Conflict("the loss of a threshold neuron is a step function: it has no gradient, and no surface")
     theta = model.flat_theta(network.layout)
     row_rng, direction_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     arrays, meta = unpack(path) if path else ({}, {})

@@ -59,14 +59,14 @@ def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescri
         info, pointer = table.columns[name], f"/features/{index}" if request.features else "/features"
         _check_boolean(f"the input {name!r}", info, kind, pointer)
         if info.missing:
-            detail = f"{name!r} lacks {info.missing} values, and a {kind} needs all: fill them in, or remove these rows"
-            raise errors.Invalid(detail, pointer=pointer)
+            lacks = f"{name!r} lacks a value in {info.missing} rows"
+            raise errors.Invalid(f"{lacks}, and a {kind} needs all: fill them in, or remove the rows", pointer=pointer)
     return features
 
 
 def _why_no_input(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], str] | None:
-    unusable = info.kind == "text" or info.missing == rows
-    return (errors.UnusableColumn, "is free text or has no values") if unusable else None
+    why = "is free text" if info.kind == "text" else "has no values" if info.missing == rows else None
+    return (errors.UnusableColumn, why) if why else None
 
 
 def _check_boolean(column: str, info: ColumnInfo, kind: str, pointer: str) -> None:
