@@ -52,9 +52,9 @@ class Settings(BaseSettings):
 
     # the API
     threads: int = Field(600, ge=2, description="threads of the API; more than the limits below can occupy")
-    max_event_streams: int = Field(256, ge=1, description="event streams open at a time")
-    max_waits: int = Field(32, ge=1, description="requests at a time that wait for the end of a job (?wait=)")
-    max_bodies: int = Field(256, ge=1, description="requests at a time whose body is being received")
+    max_event_streams: int = Field(256, ge=1, description="concurrently open event streams")
+    max_waits: int = Field(32, ge=1, description="concurrent requests that wait for the end of a job (?wait=)")
+    max_bodies: int = Field(256, ge=1, description="concurrent requests whose body is being received")
     max_bodies_per_key: int = _limit("bodies", 0, ge=0, description="of one key; 0: all (mode local) or 64")
     body_bytes_per_second: int = _limit(
         "body_bytes_per_second", 1024, ge=1, description="the minimum average rate of a request's body"
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     body_grace_seconds: float = Field(10.0, gt=0, description="how long a body may stay behind that rate")
     max_event_streams_per_key: int = _limit("event_streams", 0, ge=0, description="0: all (mode local) or 32")
     max_looks: int = Field(
-        default_factory=lambda: 2 * _cores(), ge=1, description="inspections of models computed at a time"
+        default_factory=lambda: 2 * _cores(), ge=1, description="inspections of models computed concurrently"
     )
     max_looks_per_key: int = _limit("looks", 0, ge=0, description="0: all (mode local) or half of them")
     max_requests_per_minute: int = _limit(
@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     max_columns: int = _limit("columns", 20_000, ge=1, description="columns of a dataset")
     max_cells: int = _limit("cells", 200_000_000, ge=1, description="rows times columns of a dataset")
     max_category_levels: int = _limit("category_levels", 1_000, ge=2, description="distinct values of a category")
-    max_reads: int = Field(default_factory=_cores, ge=1, description="tables read at a time, a process for each")
+    max_reads: int = Field(
+        default_factory=_cores, ge=1, description="tables read concurrently, each in its own process"
+    )
     read_memory_bytes: int = Field(1024**3, description="memory of such a process, besides its libraries")
     read_cpu_seconds: int = Field(300, ge=1, description="CPU time of reading one table")
     read_seconds: int = Field(600, ge=1, description="time of reading one table")
@@ -91,7 +93,7 @@ class Settings(BaseSettings):
     heartbeat_seconds: float = Field(5.0, description="between two renewals of a lease")
     lease_seconds: float = Field(30.0, description="after the last renewal the reaper requeues the job")
     fence_seconds: float = Field(20.0, description="after the last renewal the worker drops the job itself")
-    sweep_seconds: float = Field(5.0, description="between two runs of the reaper")
+    reap_seconds: float = Field(5.0, description="between two runs of the reaper")
     checkpoint_seconds: float = Field(5.0, description="between two checkpoints, at least")
     flush_seconds: float = Field(0.25, description="between two writes of epochs")
     idempotency_seconds: float = Field(24 * 3600.0, description="how long an Idempotency-Key is remembered")

@@ -24,7 +24,7 @@ FORGET_WORKERS_SECONDS = 3600.0
 
 
 def run(settings: Settings, *, once: bool = False) -> None:
-    """Reap until SIGTERM or SIGINT. Several reapers may run at a time."""
+    """Reap until SIGTERM or SIGINT. Several reapers may run at the same time."""
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -40,14 +40,14 @@ def run(settings: Settings, *, once: bool = False) -> None:
         except errors.Unavailable as error:
             log.warning("could not reap: %s", error)
         runs += 1
-        if once or stopped.wait(settings.sweep_seconds):
+        if once or stopped.wait(settings.reap_seconds):
             return
 
 
 def reap(database: Database, app: Celery, settings: Settings) -> None:
     """Requeue the jobs of lost workers, then wake up an idle worker for each job that could be trained.
 
-    Such a job waits if its wake-up message was lost: the broker was unavailable, or the sender died.
+    A job is still queued then if its wake-up message was lost: the broker was unavailable, or the sender died.
     """
     with database.write() as session:
         lost = rescue.rescue_dead(session, may_run, settings.max_losses)

@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def url(folder: Path) -> Iterator[str]:
     """The URL of a running stack, with leases short enough to watch one expire."""
-    short_leases = {"HEARTBEAT_SECONDS": "1", "LEASE_SECONDS": "8", "FENCE_SECONDS": "6", "SWEEP_SECONDS": "0.5"}
+    short_leases = {"HEARTBEAT_SECONDS": "1", "LEASE_SECONDS": "8", "FENCE_SECONDS": "6", "REAP_SECONDS": "0.5"}
     settings = {f"BACKPROPD_{name}": value for name, value in short_leases.items()} | {
         "BACKPROPD_CHECKPOINT_SECONDS": "0.5"
     }

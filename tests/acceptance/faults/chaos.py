@@ -55,7 +55,7 @@ class Chaos:
             self.faults += [self.cut_connections, self.restart_database]
 
     def run(self, seconds: float) -> None:
-        """Inject faults for so many seconds."""
+        """Inject faults for `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.post()
@@ -225,7 +225,7 @@ def check(chaos: Chaos, job_ids: list[str]) -> Counter[str]:
 
 
 def run(folder: Path, seconds: float, seed: int, kind: str) -> str:
-    """Inject faults for so many seconds on a kind of database, then check; returns a summary."""
+    """Inject faults for `seconds` on a kind of database, then check; returns a summary."""
     with ExitStack() as stack:
         server = None
         if kind == "postgresql":

@@ -42,7 +42,7 @@ SHORT_LEASES: dict[str, Any] = {
     "heartbeat_seconds": 0.5,
     "lease_seconds": 4.0,
     "fence_seconds": 3.0,
-    "sweep_seconds": 0.5,
+    "reap_seconds": 0.5,
     "checkpoint_seconds": 0.1,
     "max_losses": 1000,
     "workers": 1,
