@@ -1,4 +1,4 @@
-"""The errors of the service and the library: one tree, with a stable code and an advising message for each.
+"""The errors of the service and the library: one tree, each with a stable code, and a message that says what to do.
 
 BackpropdError
 ├── Misconfigured
@@ -73,7 +73,7 @@ class Unauthenticated(BackpropdError):
 
 
 class KeyMistyped(Unauthenticated):
-    """The text is not an API key: its format or its checksum is wrong."""
+    """The token is not an API key: its format or its checksum is wrong."""
 
     code = "key_mistyped"
 

@@ -22,7 +22,7 @@ def migrate(settings: Settings) -> None:
 
 
 def sqlite(path: Path) -> str:
-    """Create a database at this path, and give its URL."""
+    """Create a database at this path; returns its URL."""
     path.write_bytes(_migrated())
     return f"sqlite:///{path}"
 

@@ -44,7 +44,7 @@ class Blobs:
                     shutil.rmtree(folder)
 
     def put(self, source: Path) -> tuple[str, int]:
-        """Store a file, and give its sha256 and its size in bytes. Equal files are one blob."""
+        """Store a file; returns its sha256 and its size in bytes. Equal files are one blob."""
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())

@@ -43,7 +43,7 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
 
 
 def delete(session: Session, tenant: str, dataset_id: str) -> str:
-    """Delete a dataset and give the name of its blob. Finished jobs still name it.
+    """Delete a dataset; returns the name of its blob. Finished jobs still refer to the dataset by its id.
 
     Raises `errors.Conflict` while an unfinished job needs it, `errors.NotFound`.
     """
@@ -67,14 +67,14 @@ def lock_blob(session: Session, sha256: str) -> None:
 
 
 def blob_is_referenced(session: Session, sha256: str) -> bool:
-    """Whether a dataset of any tenant names this blob."""
+    """Whether a dataset of any tenant refers to this blob."""
     return bool(session.scalar(select(exists().where(Dataset.sha256 == sha256))))
 
 
 def delete_blob(session: Session, blobs: Blobs, sha256: str) -> bool:
-    """Delete a blob unless a dataset names it, and give whether it was deleted.
+    """Delete a blob unless a dataset refers to it. Returns whether it was deleted.
 
-    Needs a transaction of its own: the deletion of the row that named the blob must be committed before.
+    Needs a transaction of its own: the deletion of the row that referred to the blob must be committed first.
     """
     lock_blob(session, sha256)
     if blob_is_referenced(session, sha256):

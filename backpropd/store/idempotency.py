@@ -1,4 +1,4 @@
-"""Idempotency keys: a repeated request gives the resource that the first one created."""
+"""Idempotency keys: a repeated request returns the resource that the first one created."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def find_or_reserve(session: Session, tenant: str, request: KeyedRequest | None,
 
 @cache
 def _reserve(dialect: str) -> ReturningInsert[int]:
-    """Insert a key, or overwrite an expired one; gives no row if the key is in use."""
+    """Insert a key, or overwrite an expired one; returns no row if the key is in use."""
     insert = statements.INSERTS[dialect](IdempotencyKey).values(created_at=now())
     new = {name: insert.excluded[name] for name in ("request_sha256", "made_id", "created_at")}
     expired = IdempotencyKey.created_at < now(microseconds_parameter("offset"))

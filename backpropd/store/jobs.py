@@ -1,4 +1,4 @@
-"""Jobs as clients manage them: read, listed, cancelled, paused, resumed, deleted. They are made in `submission`."""
+"""Jobs as clients manage them: read, listed, cancelled, paused, resumed, deleted. They are created in `submission`."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def delete(session: Session, tenant: str, job_id: str) -> None:
 
 
 def move(session: Session, job: Job, status: Status, reason: str) -> Status:
-    """Change the status of a job, whose row is locked, and record the transition. Gives the status.
+    """Change the status of a job, whose row is locked, and record the transition. Returns the status.
 
     Raises `errors.Conflict` for a transition that `ALLOWED_TRANSITIONS` does not have.
     """

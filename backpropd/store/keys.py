@@ -43,7 +43,7 @@ class Bearer(NamedTuple):
 def create(
     session: Session, tenant: str, name: str | None, scopes: Collection[str], expires_at: datetime | None
 ) -> tuple[ApiKey, str]:
-    """Add a key. Gives it and its text, which is not stored and cannot be read again."""
+    """Add a key. Returns it and its token, which is not stored and cannot be read again."""
     id = new_id("key")
     token = new_token(id)
     ordered = [scope for scope in SCOPES if scope in scopes]
@@ -66,7 +66,7 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
 
 
 def rotate(session: Session, tenant: str, key_id: str, overlap_seconds: float) -> tuple[ApiKey, str]:
-    """Give a key a new text; the previous one stays valid for `overlap_seconds`. Raises `errors.NotFound`."""
+    """Replace a key's token; the previous one stays valid for `overlap_seconds`. Raises `errors.NotFound`."""
     key = tenant_rows.find(session, ApiKey, tenant, key_id, lock=True)
     token = new_token(key.id)
     key.previous_sha256, key.previous_expires_at = key.sha256, now(overlap_seconds)
@@ -82,7 +82,7 @@ def revoke(session: Session, tenant: str, key_id: str) -> None:
 
 
 def authenticate(connection: Connection, token: str) -> Bearer:
-    """The sender who has this key's text. Raises `errors.Unauthenticated`, `errors.KeyExpired`."""
+    """The sender of this token. Raises `errors.Unauthenticated`, `errors.KeyExpired`."""
     key_id = key_id_of(token)
     key = connection.execute(_CREDENTIALS, {"id": key_id}).first()
     given = hashed(token)

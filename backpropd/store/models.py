@@ -25,7 +25,7 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
 
 
 def delete(session: Session, tenant: str, model_id: str) -> None:
-    """Delete a model. Its job still names it.
+    """Delete a model. Its job still refers to it by its id.
 
     Raises `errors.Conflict` while an unfinished job starts from it, `errors.NotFound`.
     """

@@ -1,4 +1,4 @@
-"""The text of an API key: `bp_<key id>_<secret><checksum of all before>`."""
+"""The token of an API key, which a client sends: `bp_<key id>_<secret><checksum of all before>`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ PATTERN = re.compile(rf"bp_(key_[{ALPHABET}]{{{LENGTH}}})_[{ALPHABET}]{{{SECRET_
 
 
 def new_token(key_id: str) -> str:
-    """A new text for this key, with 160 random bits."""
+    """A new token for this key, with 160 random bits."""
     text = f"bp_{key_id}_" + "".join(secrets.choice(ALPHABET) for _ in range(SECRET_LENGTH))
     return text + _checksum(text)
 
 
 def key_id_of(token: str) -> str:
-    """The id in a key's text, read without the database. Raises `errors.KeyMistyped` for a wrong form or checksum."""
+    """The key's id in a token, read without the database. Raises `errors.KeyMistyped` for a wrong form or checksum."""
     found = PATTERN.fullmatch(token)
     if found is None or not token.endswith(_checksum(token[:-CHECKSUM_LENGTH])):
         raise errors.KeyMistyped(
-            "this is not an API key: a character of it is wrong or missing. A key looks like bp_key_…_…; copy it again"
+            "this is not an API key: a character is wrong or missing. Keys have the form bp_key_…_…: copy it again"
         )
     return found[1]
 
 
 def hashed(token: str) -> str:
-    """The stored hash of a text. With its 160 random bits nothing slower than SHA-256 is needed."""
+    """The stored hash of a token. With its 160 random bits nothing slower than SHA-256 is needed."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -77,7 +77,7 @@ _SOURCE = select(Dataset.sha256, Dataset.columns).where(Dataset.id == bindparam(
 
 
 def claim_next(session: Session, options: ClaimOptions) -> Claim | None:
-    """Claim the next job of the fair queue, or give None if no job can be claimed.
+    """Claim the next job of the fair queue; returns None if no job can be claimed.
 
     Sets the lease and the fencing token and deletes the epochs after the last checkpoint, all in this transaction: a
     job's epochs are contiguous whatever happened to the worker before.
@@ -135,7 +135,7 @@ def _lease_next(session: Session, options: ClaimOptions) -> Row[Any] | None:
 
 
 def _return_to_checkpoint(session: Session, number: int) -> bool:
-    """Forget the progress after the last checkpoint. Gives whether there is a checkpoint."""
+    """Set the progress back to the last checkpoint. Returns whether there is one."""
     job = {"number": number}
     statements.run(session, queries.DELETE_LATER_EPOCHS, job)
     return bool(statements.run(session, queries.RETURN_TO_CHECKPOINT, job).scalar_one())

@@ -26,7 +26,7 @@ class QueueEstimate(NamedTuple):
 
 
 def enroll(session: Session, tenant: str) -> None:
-    """Let a tenant that has its first job take part in the rounds."""
+    """Add a tenant to the rounds, with its first job."""
     statements.insert_new(session, Turn, {"tenant": tenant, "round": 0})
 
 
@@ -39,7 +39,10 @@ def waiting_tenants(session: Session, max_running: int) -> list[str]:
 
 
 def record_turn(session: Session, job: Row[Any]) -> None:
-    """Record that the tenant of a claimed job, a row of `claimed_job`, had its turn: the first of it begins a round."""
+    """Record the turn of a tenant whose `job`, a row of `claimed_job`, was claimed.
+
+    A tenant's second turn in a round begins the next round.
+    """
     had_turn = job.tenant_round >= job.current_round
     # A new tenant is in round 0, where no other is ahead of it. A tenant that is alone in the current round stays
     # there: another round would not change the order.
@@ -61,7 +64,7 @@ def estimate(session: Session, job: Job, worker_timeout_seconds: float) -> Queue
 
 
 def estimate_from(queue: Row[Any]) -> QueueEstimate:
-    """The estimate for a job before which the jobs of this row of `queue_state` start.
+    """The estimate for a job, from a row of `queue_state`, which counts the jobs that start before it.
 
     The jobs are assumed to last as long as the last finished ones. Without workers, or without finished jobs, there is
     no estimate of the start.

@@ -2,7 +2,7 @@
 --
 -- ":name" is a parameter. "{name}" stands for another section of this file, or for one of the expressions that
 -- SQLite and PostgreSQL spell differently (backpropd/store/sql/statements.py):
---   {now}          microseconds since 1970, for people
+--   {now}          the wall clock, in microseconds since 1970
 --   {steady}       microseconds of the clock that leases are measured with
 --   {skip_locked}  locks the selected rows, except those that another transaction has locked
 --   {key_share}    locks the rows of `datasets` against deletion
@@ -156,7 +156,7 @@ SELECT
     ) AS all_queued) AS queued_in_total
 
 -- name: queue_state
--- Of each other tenant, as many jobs of this priority start before as the tenant's own that are before, and one more.
+-- If n of the tenant's own jobs of this priority start before this one, so do up to n + 1 of each other tenant's.
 {now} AS read_at,
 (SELECT count(*) FROM jobs WHERE status = 'queued' AND rank < :rank) AS more_urgent,
 own_before.jobs AS own_before,

@@ -16,7 +16,7 @@ from backpropd.store.status import Status
 
 
 def rescue_expired(session: Session, lease_seconds: float, max_crashes: int) -> list[str]:
-    """Rescue the jobs whose lease has expired. Gives their ids.
+    """Rescue the jobs whose lease has expired. Returns their ids.
 
     A lease that expires later than any lease can is from before the clock was set back or the machine restarted.
     """
@@ -25,7 +25,7 @@ def rescue_expired(session: Session, lease_seconds: float, max_crashes: int) -> 
 
 
 def rescue_dead(session: Session, is_alive: Callable[[str], bool], max_crashes: int) -> list[str]:
-    """Rescue the jobs of workers that are known to be dead, before their leases expire. Gives the jobs' ids."""
+    """Rescue the jobs of workers that are known to be dead, before their leases expire. Returns the jobs' ids."""
     leased = session.execute(select(Job.number, Job.fencing_token, Job.worker).where(RUNNING))
     dead = [(number, token) for number, token, worker in leased if worker and not is_alive(worker)]
     condition = tuple_(Job.number, Job.fencing_token).in_(dead)
@@ -55,7 +55,7 @@ def _take_from_worker(session: Session, job: Job, reason: str, max_crashes: int)
     elif job.stop_request == "pause":
         jobs.move(session, job, Status.PAUSED, "paused by request; its worker was lost")
     else:
-        job_endings.requeue(session, job, f"{reason} (loss {job.crashes})")
+        job_endings.requeue(session, job, f"{reason} (crash {job.crashes})")
 
 
 def count_startable(session: Session, worker_timeout_seconds: float) -> int:

@@ -85,9 +85,9 @@ def _lock_dataset(
 
 def _check_limits(queue: Row[Any], limits: QueueLimits) -> None:
     if queue.queued_by_tenant >= limits.per_tenant:
-        full = f"{limits.per_tenant} jobs of yours"
+        full = f"{limits.per_tenant} of your jobs"
     elif queue.queued_in_total >= limits.total:
-        full = f"{limits.total} jobs of all tenants together"
+        full = f"{limits.total} jobs of all tenants"
     else:
         return
     raise errors.QueueFull(f"{full} are queued, which is the limit: submit again when some of them have finished")

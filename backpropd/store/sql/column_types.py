@@ -44,7 +44,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 def microseconds_parameter(name: str) -> BindParameter[int]:
-    """A parameter for `now` and `steady`, in a statement that is made once."""
+    """A parameter for `now` and `steady`, in a statement that is built once."""
     return bindparam(name, type_=BigInteger())
 
 
@@ -82,7 +82,7 @@ class _Clock(FunctionElement[Any]):
 
 
 class now(_Clock):
-    """The database's time of day: for people, and for whatever may be off by an hour."""
+    """The database's wall clock, for times that are shown, and wherever an error of an hour does no harm."""
 
     type = Instant()
     inherit_cache = True

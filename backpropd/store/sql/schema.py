@@ -235,9 +235,9 @@ class Worker(Base):
 
 
 class ApiKey(Resource):
-    """An API key: its scopes, its expiry, and the SHA-256 of its text, which is not stored.
+    """An API key: its scopes, its expiry, and the SHA-256 of its token, which is not stored.
 
-    After a rotation the previous text is valid until `previous_expires_at`.
+    After a rotation the previous token is valid until `previous_expires_at`.
     """
 
     noun = "key"

@@ -51,9 +51,9 @@ class QueryFile:
 
 
 def run(session: Session | Connection, statement: Executable | Query, rows: Rows) -> CursorResult[*tuple[Any, ...]]:
-    """Run a statement of columns in the transaction of a `Database`'s session or connection, in half a session's time.
+    """Run a statement in the transaction of a `Database`'s session or connection, past the ORM, in half of its time.
 
-    What the session has not flushed is not written first.
+    It reads and writes columns, not objects. Changes that the session has not flushed are not written first.
     """
     connection = cast(Connection, session.bind) if isinstance(session, Session) else session
     chosen = statement if isinstance(statement, Executable) else statement[connection.dialect.name]

@@ -16,7 +16,7 @@ from tests.store.conftest import JOB, TENANT, a_dataset, a_job, claim_next, read
 
 
 def submit_for(database: Database, tenants: str, priority: int = 0) -> dict[str, str]:
-    """A job for each letter, of the tenant of that letter. Gives their names (`a1`) by their ids."""
+    """A job for each letter, of the tenant of that letter. Returns their names (`a1`) by their ids."""
     dataset_ids = {tenant: a_dataset(database, tenant) for tenant in set(tenants)}
     names = {}
     for number, tenant in enumerate(tenants, 1):
@@ -124,7 +124,7 @@ def test_the_queue_is_limited_for_each_tenant_and_in_total(database: Database) -
     submit_for(database, "aaab")
     dataset_ids = {tenant: a_dataset(database, tenant) for tenant in "abc"}
 
-    def refusal(tenant: str, per_tenant: int, total: int) -> str | None:
+    def rejection(tenant: str, per_tenant: int, total: int) -> str | None:
         """Why one more job is rejected; one that is accepted is rolled back."""
         limits = submission.QueueLimits(per_tenant, total)
         try:
@@ -136,8 +136,8 @@ def test_the_queue_is_limited_for_each_tenant_and_in_total(database: Database) -
         except LookupError:
             return None
 
-    assert [refusal("a", 3, 9), refusal("a", 4, 9), refusal("b", 2, 9)] == ["3 jobs of yours", None, None]
-    assert [refusal("c", 1, 4), refusal("c", 1, 5)] == ["4 jobs of all tenants together", None]
+    assert [rejection("a", 3, 9), rejection("a", 4, 9), rejection("b", 2, 9)] == ["3 of your jobs", None, None]
+    assert [rejection("c", 1, 4), rejection("c", 1, 5)] == ["4 jobs of all tenants", None]
 
 
 def test_a_worker_is_alive_until_its_heartbeat_is_too_old_or_it_is_removed(database: Database) -> None:

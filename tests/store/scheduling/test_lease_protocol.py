@@ -157,7 +157,7 @@ class Protocol(RuleBasedStateMachine):
         return claim
 
     def _fenced(self, claim: Claim | None, change: Callable[[Session, Claim], Any]) -> Any:
-        """Make a change, which must succeed exactly if the job is leased with the claim's token. Gives its result."""
+        """Make a change, which must succeed exactly if the job is leased with the claim's token. Returns its result."""
         if claim is None:
             return None
         with self.database.read() as session:
