@@ -43,7 +43,7 @@ class Lease:
     def __init__(
         self, claim: Claim, since: float, database: Database, settings: Settings, board: HeartbeatBoard
     ) -> None:
-        """`since` is a time (monotonic) before the claim was made: the lease is at least as young."""
+        """`since` is a monotonic time just before the claim: the lease ends no earlier than assumed here."""
         self.claim, self.database, self.settings, self.board = claim, database, settings, board
         self.request: str | None = None
         self.interrupt = np.zeros(1, np.int8)
@@ -63,11 +63,11 @@ class Lease:
 
     @property
     def seconds(self) -> float:
-        """How long workers have held the job, over all attempts."""
+        """How long workers have leased the job, over all attempts."""
         return self.claim.training_seconds + time.monotonic() - self._began
 
     def limit(self, seconds: float) -> None:
-        """Training begins and may take `seconds`."""
+        """Set the deadline of a training that begins now and may take `seconds`."""
         self._deadline = min(self._deadline, time.monotonic() + seconds + OVERTIME_SECONDS)
 
     def check(self) -> None:
@@ -125,7 +125,7 @@ class Lease:
             self._enforce_stop()
 
     def _renew_and_check(self) -> None:
-        """Renew the lease if it is time, and look for a reason to stop."""
+        """Renew the lease if it is time, and check for a reason to stop."""
         self.check()
         self.board.beat()
         if time.monotonic() - self._renewed_at >= self.settings.heartbeat_seconds:
@@ -156,7 +156,7 @@ class Lease:
             self.interrupt[0] = 1
 
     def _enforce_stop(self) -> None:
-        """Apply the request in place of training that does not stop, and kill the process if it still continues."""
+        """Apply the request if training does not stop by itself, and kill the process if it continues even then."""
         elapsed = time.monotonic() - self._requested_at
         grace = GRACE_SECONDS.get(self.request or "", 0.0)
         if self.request != "lost" and elapsed > grace:

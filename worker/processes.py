@@ -63,7 +63,7 @@ def _connect_signals(app: Celery, runner: Runner) -> None:
 
     @signals.worker_ready.connect(weak=False)
     def parent_ready(sender: Any, **_: Any) -> None:
-        # Celery is told of a child's death a moment before it can be reaped, and tries again only after five seconds.
+        # Celery learns of a child's death a moment before it can reap it, and tries again only after five seconds.
         sender.hub.call_repeatedly(REAP_SECONDS, sender.pool.maintain_pool)
         threading.Thread(target=_supervise, args=(app, runner, stopped), name="supervisor", daemon=True).start()
         for _child in range(runner.settings.workers):
@@ -86,8 +86,8 @@ def _connect_signals(app: Celery, runner: Runner) -> None:
 def _supervise(app: Celery, runner: Runner, stopped: threading.Event) -> None:
     """Send heartbeats, kill children that hang, and rescue the jobs of those that died, until `stopped`.
 
-    The parent forks whenever a child dies. At that moment no connection may be open and no write in progress: SQLite's
-    must not be carried over a fork.
+    The parent forks whenever a child dies. At that moment no connection may be open and no write in progress: a child
+    must not inherit an open SQLite connection.
     """
     not_forking = threading.Lock()
     release = not_forking.release

@@ -36,7 +36,7 @@ class Runner:
     _next: Lease | None = field(default=None, init=False)
 
     def run_one(self) -> bool:
-        """Claim the best queued job and train it to its end, or hand it back. False if there was none.
+        """Claim the next queued job and train it to its end, or hand it back. False if there was none.
 
         The last transaction of a job that succeeds also claims the next one: one commit for both.
         """
@@ -83,7 +83,7 @@ class Runner:
         return lease.write(lambda session: job_endings.fail(session, claim, code, detail))
 
     def _train(self, claim: Claim, lease: Lease) -> str:
-        if self.board.is_stopping():  # the job was claimed with the end of the one before
+        if self.board.is_stopping():  # the job was claimed in the transaction that ended the one before
             lease.stop("hand_back")
             return lease.write(lease.apply_request)
         run = self._prepare(claim, lease)

@@ -25,7 +25,7 @@ def register(app: Celery, runner: Runner) -> None:
 
 
 def train_until_queue_is_empty(runner: Runner) -> None:
-    """Claim and train job after job; while the database is unavailable, wait: the wake-up message is used up."""
+    """Claim and train job after job; while the database is unavailable, wait: the wake-up message has been consumed."""
     more = True
     while more:  # in a stopping process, the runner only hands back the job it has
         try:

@@ -23,7 +23,7 @@ PIPE_WIDTH = 1000  # columns: in a pipe each row is one line, and nothing is cut
 
 
 def _console(*, stderr: bool) -> Console:
-    """An output stream without markup: names come from files and may look like it."""
+    """An output stream without markup: names come from files and may contain some."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, width=None if terminal else PIPE_WIDTH)
 

@@ -16,7 +16,7 @@ from backpropd.errors import BackpropdError, Problem
 
 
 class ClientError(BackpropdError):
-    """The root of the client's errors; itself: a file cannot be sent."""
+    """The root of the client's errors; raised itself for a file that cannot be sent."""
 
     code = "client_error"
 
@@ -30,7 +30,7 @@ class ServiceUnreachable(ClientError):
 class ServiceError(ClientError):
     """The service answered with a problem document (RFC 9457): its `status`, `code`, detail and problems.
 
-    `retry_after` is the number of seconds after which the request may be repeated, if the service gives it.
+    `retry_after` is the number of seconds after which the request may be repeated, if the service says so.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from backpropd.client.errors import ServiceUnreachable, WaitTimeout
 from backpropd.client.transport import Transport
 from backpropd.client.types import Event
 
-ENDED = ("succeeded", "failed", "cancelled")  # the statuses that a job does not leave
+ENDED = ("succeeded", "failed", "cancelled")  # the terminal statuses
 SILENCE_SECONDS = 60.0  # the service sends comments more often; a stream without them is dead
 RECONNECT_SECONDS = 1.0
 MAX_RECONNECTS = 60  # failed attempts in a row
@@ -27,7 +27,7 @@ class Deadline:
         self._at = math.inf if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float:
-        """The seconds left: at least a few milliseconds, since a timeout of zero is invalid."""
+        """The remaining seconds: at least a few milliseconds, since a timeout of zero is invalid."""
         return max(self._at - time.monotonic(), 0.005)
 
     def check(self) -> None:
@@ -62,7 +62,7 @@ def events(transport: Transport, path: str, last_event_id: str | None, deadline:
 
 
 def _parse(response: httpx.Response, deadline: Deadline) -> Iterator[Event]:
-    """The complete events of a stream. Comments only give the opportunity to check the deadline."""
+    """The complete events of a stream. At comments only the deadline is checked."""
     fields: dict[str, str] = {}
     for line in _lines(response):
         deadline.check()

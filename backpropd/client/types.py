@@ -19,7 +19,7 @@ class Dataset(TypedDict):
 
 
 class Progress(TypedDict):
-    """The epochs that a job has finished, of how many."""
+    """How many of its epochs a job has finished."""
 
     epoch: int
     epochs: int
@@ -33,7 +33,7 @@ class JobError(TypedDict):
 
 
 class Transition(TypedDict):
-    """A status that a job took, when, and why."""
+    """A change of a job's status: the new status, when, and why."""
 
     status: str
     at: str

@@ -31,14 +31,14 @@ def test_in_a_pipe_each_row_is_one_line_and_nothing_is_cut(stand_in: StandIn, ru
 
 
 @pytest.mark.parametrize("arguments", [("--json", "datasets", "list"), ("datasets", "list", "--json")])
-def test_the_json_option_may_stand_before_or_after_the_command(
+def test_the_json_option_may_come_before_or_after_the_command(
     stand_in: StandIn, run: Run, arguments: tuple[str, ...]
 ) -> None:
     done = run(*arguments)
     assert (done.code, json.loads(done.out)[0]["id"]) == (0, "ds_1")
 
 
-def test_url_and_key_may_stand_after_the_command(stand_in: StandIn, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_url_and_key_may_come_after_the_command(stand_in: StandIn, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BACKPROPD_URL")
     assert run("datasets", "show", "ds_1", f"--url={stand_in.url}", "--api-key", "secret").code == 0
     assert stand_in.headers("/v1/datasets/ds_1", "Authorization") == ["Bearer secret"]

@@ -40,7 +40,7 @@ def run_reaper(stores: Stores) -> None:
 
 
 def old_blob(stores: Stores, folder: Path, text: str, seconds: float) -> tuple[str, Path]:
-    """A blob that is so many seconds old."""
+    """A blob that is `seconds` old."""
     source = folder / "source"
     source.write_text(text)
     sha256, _ = stores.blobs.put(source)

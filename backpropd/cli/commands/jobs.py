@@ -1,4 +1,4 @@
-"""`backpropd jobs …`: list, follow and control trainings."""
+"""`backpropd jobs …`: list, follow and control jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`backpropd train`: upload a table, train a network on it, and watch. An option left out has the API's default."""
+"""`backpropd train`: upload a table, train a network on it, and watch. Omitted options have the API's defaults."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def train(
     seed: int | None = None,
     dtype: str | None = None,
     engine: str | None = None,
-    network: Annotated[str, typer.Option("--network", help="More of the API's `network`, as JSON.")] = "{}",
-    training: Annotated[str, typer.Option("--training", help="More of the API's `training`, as JSON.")] = "{}",
+    network: Annotated[str, typer.Option("--network", help="Other fields of the API's `network`, as JSON.")] = "{}",
+    training: Annotated[str, typer.Option("--training", help="Other fields of the API's `training`, as JSON.")] = "{}",
     name: str | None = None,
     wait: Annotated[bool, typer.Option(help="Watch the job until it ends.")] = True,
 ) -> None:

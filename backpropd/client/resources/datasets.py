@@ -70,7 +70,7 @@ class Datasets(Resource):
 
 
 def _chunks(file: BinaryIO, start: int | None, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
-    """The file's bytes from offset `start`, or from where it is if it is not seekable."""
+    """The file's bytes from offset `start`, or from its current position if it is not seekable."""
     if start is not None:
         file.seek(start)
     sent = 0

@@ -1,4 +1,4 @@
-"""Jobs: create, follow and control trainings."""
+"""Jobs: create, follow and control them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EPOCH_POLL_SECONDS = 1.0  # between two polls of a job whose epochs are followed
 
 
 class Jobs(Resource):
-    """Trainings of networks on datasets."""
+    """Training jobs, each of a network on a dataset."""
 
     PATH = "/v1/jobs"
 
@@ -46,7 +46,7 @@ class Jobs(Resource):
         return cast(Job, job)
 
     def get(self, job_id: str, wait: float | None = None) -> Job:
-        """One job; with `wait`, when it ends or after so many seconds (at most 60)."""
+        """One job. With `wait`, the call returns when the job ends or after `wait` seconds, at most 60."""
         query = {} if wait is None else {"wait": wait}
         timeout = (self._transport.http.timeout.read or 60.0) + (wait or 0)
         return cast(Job, self._transport.json("GET", self._path(job_id), params=query, timeout=timeout))

@@ -44,11 +44,11 @@ class SampleInfo:
 
 
 FILES = [
-    SampleInfo("iris", "three species by their flowers", "classification", "species", 150, UCI, "CC BY 4.0"),
-    SampleInfo("wine", "three cultivars by chemistry", "classification", "cultivar", 178, UCI, "CC BY 4.0"),
-    SampleInfo("breast_cancer", "tumours by their cells' nuclei", "classification", "diagnosis", 569, UCI, "CC BY 4.0"),
+    SampleInfo("iris", "three species of iris, by flower size", "classification", "species", 150, UCI, "CC BY 4.0"),
+    SampleInfo("wine", "three cultivars, by chemical analysis", "classification", "cultivar", 178, UCI, "CC BY 4.0"),
+    SampleInfo("breast_cancer", "tumours, by their cell nuclei", "classification", "diagnosis", 569, UCI, "CC BY 4.0"),
     SampleInfo("digits", "handwritten digits, 8 by 8 pixels", "classification", "digit", 1797, UCI, "CC BY 4.0"),
-    SampleInfo("diabetes", "progression of a disease in a year", "regression", "progression", 442,
+    SampleInfo("diabetes", "progression of diabetes within a year", "regression", "progression", 442,
                "Efron et al., Least Angle Regression, 2004", "BSD-3-Clause, through scikit-learn"),
 ]  # fmt: skip
 
