@@ -19,7 +19,7 @@ from types import TracebackType
 
 
 class Guard:
-    """The supervisor's end of the pipe. The guard inherits `descriptors`, so that locks stay locked until it has ended."""
+    """The supervisor's end of the pipe. The guard inherits `descriptors`: locks stay locked until it has ended."""
 
     def __init__(self, descriptors: Iterable[int] = ()) -> None:
         self._process = subprocess.Popen(
