@@ -1,4 +1,4 @@
-"""From a request and a table to a trained model that takes raw rows: where the mathematics meets the columns.
+"""From a request and a table to a trained model that predicts from raw rows.
 
 What belongs here: resolving requests, preparing data, runs, models and their inspection, for every kind of network
 (`kinds`). What does not: formulas (`nn`), file formats of tables (`tabular`), SQL (`store`), HTTP (`service`).

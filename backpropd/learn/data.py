@@ -23,7 +23,7 @@ Indices = NDArray[np.intp]
 
 
 class Encoders(NamedTuple):
-    """How columns become arrays, and outputs become answers."""
+    """The encoders of the features and of the targets."""
 
     features: FeatureEncoder
     target: TargetEncoder
@@ -38,7 +38,7 @@ def prepare(
 ) -> tuple[Encoders, Batch, Batch | None]:
     """The encoders, the training set and the validation set of a resolved spec; with `encoders` nothing is fitted.
 
-    Raises `errors.Invalid` and its subclasses for what only the values can tell.
+    Raises `errors.Invalid` and its subclasses for problems that the table's description does not show.
     """
     table = _open(spec, source)
     target, rows, ys, weights = _targets(spec, source, table, rng, encoders.target if encoders else None)
@@ -91,11 +91,9 @@ def _open(spec: ResolvedSpec, source: Source) -> Table:
 def _fit_features(spec: ResolvedSpec, source: Source, table: Table, rows: Indices) -> FeatureEncoder:
     infos = [source.columns[name] for name in spec.features]
     encoder = FeatureEncoder.fit(table, infos, rows, np.dtype(spec.training.dtype))
-    return (
-        encoder
-        if spec.network.scales_booleans
-        else encoder.without_scaling(info.name for info in infos if is_boolean(info))
-    )
+    if spec.network.scales_booleans:
+        return encoder
+    return encoder.without_scaling(info.name for info in infos if is_boolean(info))
 
 
 def _validation_table(spec: ResolvedSpec, source: Source, encoders: Encoders) -> Batch:

@@ -23,7 +23,7 @@ class JsonFields:
 
     @classmethod
     def from_json(cls: type[T], data: Mapping[str, Any]) -> T:
-        """From JSON; names that are no fields are ignored."""
+        """From JSON; unknown names are ignored."""
         values = {}
         for each in fields(cls):  # type: ignore[arg-type]
             parse = each.metadata.get("parse")

@@ -89,28 +89,28 @@ class Model:
             raise errors.Invalid.from_problems(problems)
 
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
-        """Answers for raw rows: objects by column name, or arrays in the order of the features.
+        """Predictions for raw rows: objects by column name, or arrays in the order of the features.
 
         Raises `errors.Invalid` with a pointer for every cell that is wrong.
         """
         network = self.network
         h = network.predict(self.flat_theta(network.layout), self.encode(rows))
         if self.spec.is_multi_label:
-            return self._multi_label_answers(h)
+            return self._multi_label_predictions(h)
         return self._values(h) if self.classes is None else self._labels(h, self.classes)
 
-    def _multi_label_answers(self, h: Array) -> list[dict[str, Any]]:
+    def _multi_label_predictions(self, h: Array) -> list[dict[str, Any]]:
         names = self.spec.target
         return [
-            {"labels": {name: share >= 0.5 for name, share in row.items()}, "probabilities": row}
-            for row in (dict(zip(names, shares, strict=True)) for shares in h.astype(np.float64).tolist())
+            {"labels": {name: probability >= 0.5 for name, probability in row.items()}, "probabilities": row}
+            for row in (dict(zip(names, outputs, strict=True)) for outputs in h.astype(np.float64).tolist())
         ]
 
     def _labels(self, h: Array, labels: Sequence[str]) -> list[dict[str, Any]]:
-        shares = probabilities(h)
+        by_class = probabilities(h)
         return [
             {"label": labels[best], "probabilities": dict(zip(labels, row, strict=True))}
-            for best, row in zip(shares.argmax(axis=1).tolist(), shares.tolist(), strict=True)
+            for best, row in zip(by_class.argmax(axis=1).tolist(), by_class.tolist(), strict=True)
         ]
 
     def _values(self, h: Array) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from backpropd.learn.tables import Source
 
 
 class WarmStart(NamedTuple):
-    """A stored model that a run starts from; `training_state` is what its optimizer remembered, if it was stored."""
+    """A stored model that a run starts from; `training_state` is the state of its optimizer, if it was stored."""
 
     encoders: Mapping[str, Any]
     weights: bytes
@@ -65,7 +65,7 @@ class Run:
         self._last: nn.Epoch | None = None
 
     def _start_from(self, model: Model, training_state: bytes | None) -> None:
-        """Take over the model's parameters, and what its optimizer remembered if the optimizers are the same."""
+        """Copy the model's parameters, and the state of its optimizer if the optimizers are the same."""
         self.state.theta[:] = model.flat_theta(self.network.layout)
         if training_state is None:
             return
@@ -87,7 +87,7 @@ class Run:
         return self.state.stop_reason
 
     def epoch_chunks(self, max_epochs: int | None = None) -> Iterator[list[nn.Epoch]]:
-        """Train on from the state; a chunk has at most `max_epochs`. Raises `errors.JobFailed` and its subclasses."""
+        """Continue from the state, in chunks of at most `max_epochs`. Raises `errors.JobFailed` and subclasses."""
         for chunk in self.network.epoch_chunks(self._inputs, max_epochs):
             self._last = chunk[-1]
             yield chunk
@@ -131,7 +131,7 @@ class Run:
     def _measure(
         self, name: str, batch: nn.Batch, known: dict[str, float] | None
     ) -> tuple[dict[str, float], dict[str, Any] | None]:
-        """The loss and the metrics of a set, which may be known, and the report on it if there is one to make."""
+        """The loss and the metrics of a set, unless they are `known`, and the report on it if it has one."""
         loss, h = self.network.evaluate(self.state.theta, batch)
         if not np.isfinite(loss):
             detail = f"the loss of the {name} rows is not finite after the last epoch: lower the learning_rate"
@@ -142,13 +142,13 @@ class Run:
         return metrics, report and {"part": name, **report}
 
     def _path(self) -> bytes | None:
-        """The thetas on the way of training, if they were stored."""
+        """The path of theta during training, if it was stored."""
         if self.state.path is None:
             return None
         return pack({"path": self.state.path}, {"epochs": self.state.path_epochs})
 
     def _training_state(self) -> bytes | None:
-        """What a warm start takes over besides the parameters, if it is to be stored."""
+        """The state of the optimizer for a warm start, if it is to be stored."""
         training = self.spec.training
         if not training.keep_optimizer_state or training.optimizer is None:
             return None

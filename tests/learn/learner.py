@@ -75,9 +75,9 @@ class Learner:
 
     def trained(self, plan: Plan, **others: Any) -> dict[str, Any]:
         """The model that a plan ends with."""
-        return self.followed(plan, **others)[1]
+        return self.train(plan, **others)[1]
 
-    def followed(self, plan: Plan, **others: Any) -> tuple[list[Epoch], dict[str, Any]]:
+    def train(self, plan: Plan, **others: Any) -> tuple[list[Epoch], dict[str, Any]]:
         """The epochs of a plan, and the model that it ends with."""
         run = self.run(plan, **others)
         epochs = list(epochs_of(run))

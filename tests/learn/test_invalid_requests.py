@@ -1,4 +1,4 @@
-"""Requests that cannot work are rejected, with the pointer of each problem and a way to fix it."""
+"""Invalid requests are rejected with the pointer of each problem and a way to fix it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_options_that_do_not_go_together_are_rejected_with_a_reason(
         ("-0", "write this number '0'"),
     ],
 )
-def test_class_weight_rejects_a_label_that_is_no_number_of_the_target(
+def test_class_weight_rejects_a_label_that_cannot_be_a_value_of_the_target(
     learner: Learner, label: str, reason: str
 ) -> None:
     with pytest.raises(errors.Invalid, match=reason) as caught:
@@ -101,7 +101,7 @@ def test_class_weight_rejects_a_label_that_is_no_number_of_the_target(
     assert [problem.pointer for problem in caught.value.problems] == [f"/training/class_weight/{label}"]
 
 
-def test_class_weight_accepts_a_label_that_may_be_a_number_of_the_target(learner: Learner, tmp_path: Path) -> None:
+def test_class_weight_accepts_a_label_that_may_be_a_value_of_the_target(learner: Learner, tmp_path: Path) -> None:
     assert learner.plan("z", task="classification", class_weight={"0": 1.0, "6": 2.0})
     halves = Learner(tmp_path / "halves", "x,y\n" + "".join(f"{n},{0.5 * (n % 3)}\n" for n in range(30)))
     run = halves.run(halves.plan("y", task="classification", class_weight={"0.5": 9.0}, validation_fraction=0.0))

@@ -55,7 +55,7 @@ def test_auto_becomes_documented_choices(tmp_path: Path) -> None:
         ("y", {"limits": Limits(10_000, 10**6, 1000)}, errors.TooLargeForMemory, "/features"),
     ],
 )
-def test_what_cannot_work_is_rejected_with_its_pointer(
+def test_an_invalid_request_is_rejected_with_its_pointer(
     tmp_path: Path, target: str, changes: dict[str, Any], kind: type[errors.Invalid], pointer: str
 ) -> None:
     with pytest.raises(kind) as caught:
@@ -123,7 +123,7 @@ def test_a_loaded_model_predicts_every_target_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("activation", ["linear", "tanh", "logistic", "relu"])
-def test_targets_come_back_in_their_own_unit(tmp_path: Path, activation: str) -> None:
+def test_metrics_are_in_the_unit_of_the_target(tmp_path: Path, activation: str) -> None:
     learner = Learner(tmp_path, "x,y\n" + "".join(f"{n / 50},{1000 + 7 * n}\n" for n in range(100)))
     plan = learner.plan("y", network={"output_activation": activation}, epochs=300)
     assert learner.trained(plan)["metrics"]["rmse"] < 60  # of a range of 700

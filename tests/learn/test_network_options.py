@@ -1,4 +1,4 @@
-"""Options of layers, losses, targets and weights, through a run: each changes what it should, and nothing else."""
+"""Options of layers, losses, targets and weights: each is resolved, and changes the trained model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_option_of_a_layer_changes_the_model_and_is_stored_with_it(iris: Lear
     assert made["parameters"] == plan.cost["parameters"]
     rows = preview_rows(iris.path, 150)
     model = load_model(made)
-    assert model.predict(rows[:3]) == model.predict(rows)[:3]  # predictions depend on neither chance nor batch
+    assert model.predict(rows[:3]) == model.predict(rows)[:3]  # neither dropout nor the batch changes predictions
 
 
 def test_a_layer_has_the_parameters_of_its_options(iris: Learner) -> None:

@@ -95,14 +95,14 @@ def test_a_clipped_gradient_bounds_the_step(iris: Learner, clipped: str) -> None
 def test_a_schedule_changes_the_learning_rate(iris: Learner, schedule: Any, rates: list[float]) -> None:
     plan = iris.plan("species", schedule=schedule, epochs=4, batch_size="full", optimizer=SGD)
     assert plan.spec.to_json()["training"]["schedule"]["name"] == (schedule or {"name": "constant"})["name"]
-    epochs, _ = iris.followed(plan)
+    epochs, _ = iris.train(plan)
     assert [epoch.learning_rate / 0.1 for epoch in epochs] == pytest.approx(rates, abs=1e-3)
 
 
 def test_a_warmup_precedes_any_schedule(iris: Learner) -> None:
     schedule = {"name": "exponential", "factor": 0.5}
     plan = iris.plan("species", schedule=schedule, warmup_epochs=2, epochs=5, batch_size="full", optimizer=SGD)
-    epochs, _ = iris.followed(plan)
+    epochs, _ = iris.train(plan)
     assert [epoch.learning_rate / 0.1 for epoch in epochs] == pytest.approx([0.5, 1, 1, 0.5, 0.25])
 
 
@@ -115,7 +115,7 @@ def stopping(**fields: Any) -> dict[str, Any]:
 
 
 def test_early_stopping_waits_for_its_first_epoch(iris: Learner) -> None:
-    epochs, _ = iris.followed(iris.plan("species", early_stopping=stopping(start_epoch=6)))
+    epochs, _ = iris.train(iris.plan("species", early_stopping=stopping(start_epoch=6)))
     assert (epochs[-1].epoch, epochs[-1].stop_reason) == (7, "early_stopping")
 
 
@@ -124,7 +124,7 @@ def test_the_best_parameters_are_restored_only_with_restore_best(iris: Learner) 
     losses = []
     for restore_best in (True, False):
         early = {"monitor": "validation_loss", "patience": 50, "min_delta": 0.0, "restore_best": restore_best}
-        epochs, made = iris.followed(iris.plan("species", early_stopping=early, **schedule))
+        epochs, made = iris.train(iris.plan("species", early_stopping=early, **schedule))
         held_out = [epoch.validation_loss for epoch in epochs if epoch.validation_loss is not None]
         losses.append(made["validation_metrics"]["loss"] == pytest.approx(min(held_out), rel=1e-4))
         assert min(held_out) < held_out[-1]
@@ -132,7 +132,7 @@ def test_the_best_parameters_are_restored_only_with_restore_best(iris: Learner) 
 
 
 def test_a_run_ends_at_its_target_loss(iris: Learner) -> None:
-    epochs, _ = iris.followed(iris.plan("species", target_loss=0.5, epochs=500))
+    epochs, _ = iris.train(iris.plan("species", target_loss=0.5, epochs=500))
     assert epochs[-1].stop_reason == "target_loss"
     assert epochs[-1].validation_loss is not None
     assert epochs[-1].validation_loss <= 0.5 < (epochs[-2].validation_loss or 0)
@@ -140,15 +140,15 @@ def test_a_run_ends_at_its_target_loss(iris: Learner) -> None:
 
 def test_a_run_ends_after_max_seconds(iris: Learner) -> None:
     ticks = itertools.count()
-    epochs, _ = iris.followed(iris.plan("species", max_seconds=5.0), clock=lambda: float(next(ticks)))
+    epochs, _ = iris.train(iris.plan("species", max_seconds=5.0), clock=lambda: float(next(ticks)))
     assert (len(epochs), epochs[-1].stop_reason) == (5, "max_seconds")
 
 
 def test_metrics_every_includes_the_first_and_the_last_epoch(iris: Learner) -> None:
-    epochs, _ = iris.followed(iris.plan("species", metrics_every=4, epochs=10))
+    epochs, _ = iris.train(iris.plan("species", metrics_every=4, epochs=10))
     assert [epoch.epoch for epoch in epochs if epoch.metrics] == [1, 4, 8, 10]
     assert all(epoch.validation_metrics == {} for epoch in epochs if not epoch.metrics)
-    without = iris.followed(iris.plan("species", metrics_every=4, epochs=2, validation_fraction=0.0))[0]
+    without = iris.train(iris.plan("species", metrics_every=4, epochs=2, validation_fraction=0.0))[0]
     assert [epoch.validation_metrics for epoch in without] == [None, None]
 
 

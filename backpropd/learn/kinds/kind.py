@@ -1,4 +1,4 @@
-"""What all kinds of network have in common: a resolved spec, and a network that can be trained."""
+"""The interface of every kind of network: its resolved spec, and the network that is trained."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ResolvedNetwork(JsonFields):
     kind: str
     outputs: int
     takes_booleans: ClassVar[bool] = False
-    """Whether inputs and target are 0 and 1, or false and true, alone."""
+    """Whether inputs and target must be booleans, or 0 and 1."""
     scales_booleans: ClassVar[bool] = True
     """Whether columns of 0 and 1 are standardized, as other numbers are."""
 
@@ -48,7 +48,7 @@ class ResolvedTraining(TrainingOptions, JsonFields):
 
     @property
     def learning_rate(self) -> float | None:
-        """That of the optimizer; None for one that searches its own steps, or where there is no optimizer."""
+        """That of the optimizer; None for L-BFGS, which searches its step length, and without an optimizer."""
         return vars(self.optimizer).get("learning_rate") if self.optimizer else None
 
 
@@ -85,10 +85,7 @@ class TrainableNetwork(ABC):
 
     @abstractmethod
     def epoch_chunks(self, inputs: FitInputs, max_epochs: int | None) -> Iterator[list[nn.Epoch]]:
-        """Train on from the state; a chunk has at most `max_epochs`.
-
-        Raises `errors.JobFailed` and subclasses such as `Diverged`.
-        """
+        """Continue from the state, in chunks of at most `max_epochs`. Raises `errors.JobFailed` and subclasses."""
 
     @abstractmethod
     def evaluate(self, theta: Array, batch: nn.Batch) -> tuple[float, Array]:
@@ -105,7 +102,7 @@ class TrainableNetwork(ABC):
 
 @dataclass(frozen=True)
 class ResolvedSpec(JsonFields, ABC):
-    """A job with every choice made: what is stored with the job and the model, and shown by the API."""
+    """A job with every `auto` decided, as it is stored with the job and the model, and as the API shows it."""
 
     target: list[str]
     features: list[str]
@@ -130,11 +127,11 @@ class ResolvedSpec(JsonFields, ABC):
     @property
     @abstractmethod
     def target_scaling(self) -> str:
-        """How targets that are no classes are scaled, by a name that `TargetEncoder.fit_scaling` takes."""
+        """How numeric targets are scaled, as `TargetEncoder.fit_scaling` names it."""
 
     @abstractmethod
     def build(self, width: int) -> TrainableNetwork:
-        """The network over `width` encoded inputs. Raises `errors.Invalid` for a spec that cannot mean anything."""
+        """The network over `width` encoded inputs. Raises `errors.Invalid` for an invalid architecture."""
 
     @abstractmethod
     def metrics(self, target: TargetEncoder) -> Metrics:

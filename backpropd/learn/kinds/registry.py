@@ -1,4 +1,4 @@
-"""The kinds of network by name, and what depends on the kind alone: to read a spec, and to resolve a request."""
+"""The kinds of network by name: how a stored spec of each is read, and how a request for it is resolved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backpropd.learn.resolve.threshold import resolve_threshold
 
 
 class NetworkKind(NamedTuple):
-    """The resolved spec of a kind, and how a request for it is resolved."""
+    """The class of the resolved specs of a kind, and the function that resolves a request for it."""
 
     spec: type[ResolvedSpec]
     resolve: Callable[[JobRequest, Context], Plan]

@@ -30,7 +30,7 @@ class ThresholdNetwork(ResolvedNetwork):
     takes_booleans: ClassVar[bool] = True
     scales_booleans: ClassVar[bool] = False
     iterative: ClassVar[bool] = True
-    """Whether it is learned epoch by epoch, instead of set or found in one."""
+    """Whether it is trained over several epochs."""
 
     @classmethod
     @abstractmethod
@@ -44,7 +44,7 @@ class ThresholdNetwork(ResolvedNetwork):
 
 @dataclass(frozen=True, kw_only=True)
 class McCullochPittsNetwork(ThresholdNetwork):
-    """The inhibitory inputs by name, and the threshold; each may be left to the search."""
+    """The inhibitory inputs by name, and the threshold; either may be "search"."""
 
     kind: str = "mcculloch_pitts"
     iterative: ClassVar[bool] = False
@@ -69,7 +69,7 @@ class McCullochPittsNetwork(ThresholdNetwork):
         return nn.McCullochPitts(len(features), inhibitory, threshold, DTYPE, tuple(features))
 
     def describe(self, theta: Array, features: Sequence[str]) -> dict[str, Any]:
-        """With what was found in place of "search"."""
+        """The inhibitory inputs and the threshold that were set or found."""
         found, threshold = self.neuron(len(features), features, DEFAULT_RATE).decode(theta)
         return {
             "kind": self.kind,
@@ -81,7 +81,7 @@ class McCullochPittsNetwork(ThresholdNetwork):
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptronLayer(ThresholdNetwork):
-    """One perceptron for two classes, one a class for more, over inputs of any kind."""
+    """One perceptron for two classes, else one for each class, over inputs of any kind."""
 
     kind: str = "perceptron"
     takes_booleans: ClassVar[bool] = False
@@ -121,7 +121,7 @@ NETWORKS: Mapping[str, type[ThresholdNetwork]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ThresholdTraining(ResolvedTraining):
-    """Training by the perceptron rule, stochastic gradient descent in its plainest form; no optimizer for a search."""
+    """Training by the perceptron rule, given as SGD; a McCulloch-Pitts neuron has no optimizer."""
 
     optimizer: nn.SGD | None = field(default=None, metadata=algorithm({"sgd": nn.SGD}))
 
@@ -191,7 +191,7 @@ class ThresholdSpec(ResolvedSpec):
         return count_mistakes
 
     def report(self, target: TargetEncoder, h: Array, y: Array) -> None:
-        """None: the mistakes are all there is."""
+        """None: the metrics count the mistakes already."""
 
 
 def count_mistakes(h: Array, y: Array) -> dict[str, float]:

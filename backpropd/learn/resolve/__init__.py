@@ -1,4 +1,4 @@
-"""Requests to resolved specs: every `auto` becomes a choice, and what cannot work is rejected with its pointer.
+"""Requests are resolved to specs: every `auto` is decided, and invalid options are rejected with their pointers.
 
 `feedforward` and `threshold` resolve a whole request; the other modules resolve one part of it for either of them. The
 choices are listed in docs/choices.md.

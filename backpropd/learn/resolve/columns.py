@@ -11,13 +11,13 @@ from backpropd.learn.request import TrainingOptions
 from backpropd.learn.tables import Columns, TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo
 
-MAX_CLASS_NUMBERS = 20  # different whole numbers that are still taken for classes
+MAX_CLASS_NUMBERS = 20  # distinct whole numbers, at most, that `auto` treats as classes
 MAX_CLASSES = 1000
 MAX_LISTED = 50  # columns named in a message
 
 
 def resolve_target(requested: str | Sequence[str], table: TableDescription) -> list[str]:
-    """The names of the targets. Raises `errors.Invalid` and subclasses for what cannot be learned."""
+    """The names of the targets. Raises `errors.Invalid` and subclasses for columns that cannot be targets."""
     names = [requested] if isinstance(requested, str) else list(requested)
     for index, name in enumerate(names):
         pointer = "/target" if isinstance(requested, str) else f"/target/{index}"
@@ -33,20 +33,20 @@ def resolve_target(requested: str | Sequence[str], table: TableDescription) -> l
 
 
 def check_known(name: str, columns: Columns, pointer: str) -> None:
-    """Raises `errors.UnknownColumn`, which lists the columns, for a name that is none of them."""
+    """Raises `errors.UnknownColumn` for an unknown name; the message lists the columns."""
     if name not in columns:
         listed = ", ".join(list(columns)[:MAX_LISTED]) + (", …" if len(columns) > MAX_LISTED else "")
         raise errors.UnknownColumn(f"there is no column {name!r}; the columns are: {listed}", pointer=pointer)
 
 
 def other_roles(target: Sequence[str], options: TrainingOptions) -> dict[str, str]:
-    """The columns that are no features, each with its role."""
+    """The columns with another role than feature: the role by name."""
     roles = {options.sample_weight: "the sample_weight", options.validation_column: "the validation_column"}
     return {**{name: role for name, role in roles.items() if name}, **dict.fromkeys(target, "a target")}
 
 
 def why_no_feature(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], str] | None:
-    """Why a column of a table of so many `rows` cannot be a feature, with the error to raise; None if it can."""
+    """The error, and the reason why a column of `rows` rows cannot be a feature; None if it can."""
     if info.missing == rows:
         return errors.AllMissing, "has no values"
     if info.kind == "text":
@@ -146,7 +146,7 @@ def _check_classes(targets: Sequence[ColumnInfo]) -> None:
 
 
 def labels_of(info: ColumnInfo) -> set[str] | None:
-    """The values of a column of words; None for numbers, whose values are not known before the table is read."""
+    """The labels of a column of words; None for numbers, whose values the description does not list."""
     return {level["value"] for level in info.statistics["levels"]} if "levels" in info.statistics else None
 
 
@@ -182,7 +182,7 @@ def check_columns_fit(names: Sequence[str], columns: Columns, others: Columns, p
 
 
 def _fits(kind: str, other: str) -> bool:
-    """Whether an encoder of one kind of column takes another: that of categories takes any words."""
+    """Whether an encoder fitted on one kind of column accepts another: one of categories accepts any words."""
     return other == kind or (kind == "category" and other != "number")
 
 

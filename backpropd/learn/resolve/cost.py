@@ -1,4 +1,4 @@
-"""What training a feed-forward network takes: parameters, memory, steps; and how often metrics are affordable."""
+"""The cost of training a feed-forward network: parameters, memory, steps, and the interval between metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backpropd.learn.resolve.split import Split
 from backpropd.nn.training.chunks import max_chunk_epochs
 from backpropd.tabular.table import MAX_VALUES_IN_MEMORY
 
-METRICS_SHARE = 0.1  # of the time of training, at most, that metrics may take
+METRICS_SHARE = 0.1  # of the training time, at most, is for metrics
 
 # Microseconds, measured on one thread of a small machine; only their proportions matter.
 MICROSECONDS_PER_EPOCH = 8.0
@@ -23,11 +23,11 @@ MULTIPLY_ADDS_PER_MICROSECOND = {"numba": 40_000.0, "numpy": 15_000.0}
 MICROSECONDS_PER_EVALUATION = 30.0  # by NumPy, whatever engine trains
 
 MAX_PATH_BYTES = 128 * 1024**2
-"""Of the thetas that `keep_path` stores in SQL, in every checkpoint and with the model."""
+"""The limit of the path that `keep_path` stores in SQL, in every checkpoint and with the model."""
 
 
 def metrics_every(spec: FeedforwardSpec, width: int, split: Split) -> int:
-    """Every how many epochs metrics are measured, so that they take about a tenth of the time at most.
+    """The interval between metrics, in epochs, so that they take at most about a tenth of the time.
 
     It follows from sizes alone, so that the same request becomes the same spec on every machine.
     """
@@ -72,7 +72,7 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
 
 
 def check_size(parameters: int, memory: int, table: str, limits: Limits, pointer: str) -> None:
-    """Raises `errors.TooLargeForMemory` for more than a worker takes; `table` describes the rows for the message."""
+    """Raises `errors.TooLargeForMemory` for a job above the limits; `table` describes the rows in the message."""
     if parameters > limits.parameters or memory > limits.memory_bytes:
         raise errors.TooLargeForMemory(
             f"{parameters} parameters over {table} need about {memory} bytes; the limits are {limits.parameters} "

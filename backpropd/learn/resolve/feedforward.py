@@ -22,7 +22,7 @@ def resolve_feedforward(request: JobRequest, context: Context) -> Plan:
     spec, split = _resolve(request, context, before)
     _check(spec, context, before)
     width = before.encoder.width if before else max_width([context.table.columns[name] for name in spec.features])
-    spec.build(width)  # rejects an architecture that cannot mean anything
+    spec.build(width)  # raises for an invalid architecture
     training.check_optimizer(spec, width, split)
     if request.training.metrics_every == "auto":
         every = cost.metrics_every(spec, width, split)

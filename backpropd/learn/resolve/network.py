@@ -1,4 +1,4 @@
-"""The layers of a feed-forward network, and the loss that goes with its output activation."""
+"""The layers of a feed-forward network, and the loss that fits its output activation."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def resolve_network(
     requested: Mapping[str, Any], loss: Loss | None, task: str, target: Sequence[str], outputs: int
 ) -> tuple[FeedforwardNetwork, Loss]:
     """The network and the loss with every `auto` decided. Raises `errors.Invalid` for what does not go together."""
-    answer: nn.Task = "regression" if task == "regression" else "classification" if len(target) == 1 else "multi_label"
+    nn_task: nn.Task = "regression" if task == "regression" else "classification" if len(target) == 1 else "multi_label"
     activation = requested["output_activation"]
     if activation == "auto":
-        activation = _output_activation(answer, outputs, loss)
-    if activation not in (fitting := _output_activations(answer)):
-        detail = f"{TASKS[answer]} needs the output activation {' or '.join(fitting)}: use one of them, or auto"
+        activation = _output_activation(nn_task, outputs, loss)
+    if activation not in (fitting := _output_activations(nn_task)):
+        detail = f"{TASKS[nn_task]} needs the output activation {' or '.join(fitting)}: use one of them, or auto"
         raise errors.Invalid(detail, pointer="/network/output_activation")
     default = requested["initializer"]
     network = FeedforwardNetwork(
         hidden=[_layer(layer, default) for layer in requested["hidden"]],
         output_activation=activation,
-        outputs=1 if answer == "classification" and outputs == 2 and activation == "logistic" else outputs,
+        outputs=1 if nn_task == "classification" and outputs == 2 and activation == "logistic" else outputs,
         initializer=default if default == "auto" else with_parameters(default),
         output_initializer=_initializer(None, default, activation),
     )
-    return network, _loss(loss, answer, activation)
+    return network, _loss(loss, nn_task, activation)
 
 
 def _layer(requested: Mapping[str, Any], default: Any) -> nn.LayerSpec:
@@ -58,28 +58,28 @@ def with_parameters(requested: str | Mapping[str, Any]) -> str | dict[str, Any]:
     return to_shortest(to_named(from_named(nn.INITIALIZERS, requested)))
 
 
-def _output_activations(answer: nn.Task) -> list[str]:
-    return [name for name, activation in nn.ACTIVATIONS.items() if answer in activation.tasks]
+def _output_activations(nn_task: nn.Task) -> list[str]:
+    return [name for name, activation in nn.ACTIVATIONS.items() if nn_task in activation.tasks]
 
 
-def _output_activation(answer: nn.Task, outputs: int, loss: Loss | None) -> str:
+def _output_activation(nn_task: nn.Task, outputs: int, loss: Loss | None) -> str:
     needed = loss.fused_with if loss else None
-    if needed and needed in _output_activations(answer):
+    if needed and needed in _output_activations(nn_task):
         return needed
-    if answer == "regression":
+    if nn_task == "regression":
         return "linear"
-    return "logistic" if answer == "multi_label" or outputs == 2 else "softmax"
+    return "logistic" if nn_task == "multi_label" or outputs == 2 else "softmax"
 
 
-def _loss(requested: Loss | None, answer: nn.Task, activation: str) -> Loss:
+def _loss(requested: Loss | None, nn_task: nn.Task, activation: str) -> Loss:
     fitting: list[type[Loss]] = [
-        loss for loss in nn.LOSSES.values() if answer in loss.tasks and loss.fused_with in (None, activation)
+        loss for loss in nn.LOSSES.values() if nn_task in loss.tasks and loss.fused_with in (None, activation)
     ]
     if requested is None:
         return fitting[0]()
     if type(requested) not in fitting:
         names = " or ".join(loss.name for loss in fitting)
-        detail = f"{requested.name} does not go with {TASKS[answer]} and a {activation} output: use {names}, or auto"
+        detail = f"{requested.name} does not go with {TASKS[nn_task]} and a {activation} output: use {names}, or auto"
         raise errors.Invalid(detail, pointer="/training/loss")
     return requested
 

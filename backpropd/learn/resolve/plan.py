@@ -1,4 +1,4 @@
-"""What resolving a request takes beside the request, and what it gives."""
+"""The limits and the context of a request, and the plan that it is resolved to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backpropd.learn.tables import TableDescription
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that a job may request."""
+    """The limits of a job."""
 
     epochs: int
     parameters: int
@@ -32,7 +32,7 @@ class Context(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A resolved spec, and what training it would cost."""
+    """A resolved spec, and the cost of its training."""
 
     spec: ResolvedSpec
     cost: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Combinations of options of a feed-forward network that mean nothing, or cannot work, and why."""
+"""Combinations of options of a feed-forward network that are invalid, each with the reason."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ WAYS = ("validation_fraction", "validation_dataset_id", "validation_column")
 
 
 class Split(NamedTuple):
-    """The sizes of both sets, as near as the table's description tells; `fraction` is None for another way to split.
+    """The estimated sizes of both sets; `fraction` is None where a column or another table has the validation rows.
 
     `available` rows have a target: with a validation table of its own, the training set has them all.
     """
@@ -38,7 +38,7 @@ class Split(NamedTuple):
 def resolve_split(
     options: TrainingRequest, table: TableDescription, target: Sequence[str], other: TableDescription | None
 ) -> Split:
-    """The sets of the rows that have a target. Raises `errors.Invalid` and subclasses, as for two ways at once."""
+    """The sets of the rows that have a target. Raises `errors.Invalid` and subclasses, also for two ways to split."""
     rows = table.rows - max(table.columns[name].missing for name in target)
     given = [way for way in WAYS if getattr(options, way) is not None]
     if len(given) > 1:

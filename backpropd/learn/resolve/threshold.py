@@ -100,7 +100,7 @@ def _perceptron_columns(request: JobRequest, target: ColumnInfo, table: TableDes
 def _training(
     given: Mapping[str, Any], network: type[ThresholdNetwork], rows: int, limits: Limits
 ) -> ThresholdTraining:
-    """From the fields that were given alone: most have no meaning here, and some have another default."""
+    """From the fields that the client stated: most are not supported here, and some have another default."""
     _check_supported(given, network)
     epochs = check_epochs(given.get("epochs", TrainingRequest.epochs), limits)
     fraction = given.get("validation_fraction")
@@ -129,7 +129,7 @@ def _check_supported(given: Mapping[str, Any], network: type[ThresholdNetwork]) 
 
 
 def _optimizer(given: Mapping[str, Any], kind: str) -> nn.SGD:
-    """The perceptron rule, which is stochastic gradient descent in its plainest form."""
+    """The perceptron rule as SGD without momentum. Raises `errors.Invalid` for any other optimizer."""
     if given.get("name", "sgd") != "sgd":
         detail = f"a {kind} learns by the perceptron rule, which is sgd: name it, or leave the optimizer out"
         raise errors.Invalid(detail, pointer="/training/optimizer/name")

@@ -1,4 +1,4 @@
-"""How a feed-forward network is trained: every field that the request leaves open is decided."""
+"""How a feed-forward network is trained: every `auto` of `training` is decided."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def check_optimizer(spec: FeedforwardSpec, width: int, split: Split) -> None:
 
 
 def check_class_weight(spec: FeedforwardSpec, targets: Sequence[ColumnInfo], learned: Collection[str] | None) -> None:
-    """Raises `errors.Invalid` for labels that are no classes, of which an earlier model may have `learned` some.
+    """Raises `errors.Invalid` for labels that are not classes; `learned` are those of the model of a warm start.
 
     Without such a model the classes are those that the table's description lists. It does not list the values of a
     column of numbers: there a label is rejected that cannot be one of them, and the run rejects the others.

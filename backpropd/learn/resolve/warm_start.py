@@ -35,7 +35,7 @@ class PreviousModel(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        """The numbers of its answer."""
+        """The number of its classes, or else of its targets."""
         return len(self.spec.target if self.classes is None else self.classes)
 
 
@@ -76,7 +76,7 @@ def check(spec: FeedforwardSpec, columns: Columns, before: PreviousModel) -> Non
 
 
 def _layers(spec: FeedforwardSpec) -> list[str]:
-    """The hidden layers in words: what determines the number of parameters and their meaning."""
+    """The hidden layers as text: what determines the number and the meaning of the parameters."""
     return [
         f"{layer.units} {layer.activation}"
         + ("" if layer.use_bias else " without bias")
