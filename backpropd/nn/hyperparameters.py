@@ -4,8 +4,6 @@ An algorithm (optimizer, loss, schedule, initializer) is a frozen dataclass: its
 with bounds and a default. `nn` does not check the bounds: the API's schemas are made from these declarations.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Annotated, Any, get_type_hints
 

@@ -1,7 +1,5 @@
 """The layout of theta: every weight and bias is a named view of one flat array."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias

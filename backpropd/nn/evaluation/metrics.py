@@ -4,8 +4,6 @@ Outputs h are (n, outputs) with at least one row. A `weight` (n,) gives each row
 all 0); a row of weight 0 is ignored. Without it every row has weight 1.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -13,42 +11,6 @@ import numpy as np
 from backpropd.nn.layout import Array
 
 TINY = float(np.finfo(np.float64).tiny)
-
-
-def accuracy(h: Array, y: Array, weight: Array | None = None) -> float:
-    """The fraction of correct predictions, 0 to 1.
-
-    For class indices y (n,) the prediction is the largest of h (n, classes); for y (n, outputs) of 0 and 1, each
-    output predicts 1 from one half up.
-    """
-    correct = h.argmax(axis=1) == y if y.ndim == 1 else (h >= 0.5) == (y >= 0.5)
-    return float(_means(correct, weight).mean())
-
-
-def rmse(h: Array, y: Array, weight: Array | None = None) -> float:
-    """The root of the mean squared error, in the target's unit; h and y are (n, outputs)."""
-    return math.sqrt(_means(np.square(h - y, dtype=np.float64), weight).mean())
-
-
-def mae(h: Array, y: Array, weight: Array | None = None) -> float:
-    """The mean absolute error, in the target's unit; h and y are (n, outputs)."""
-    return float(_means(np.abs(h - y, dtype=np.float64), weight).mean())
-
-
-def r2(h: Array, y: Array, weight: Array | None = None) -> float:
-    """The coefficient of determination 1 - Σ(y - h)² / Σ(y - ȳ)², averaged over the outputs; 1 is best.
-
-    A constant target has no variance to explain: its r2 is 1 if predicted exactly, else 0. Draper and Smith 1998,
-    Applied Regression Analysis, section 1.3.
-    """
-    if weight is not None:  # rows of weight 0 must not make a constant target vary
-        h, y, weight = h[weight > 0], y[weight > 0], weight[weight > 0]
-    residual = _means(np.square(h - y, dtype=np.float64), weight)
-    total = _means(np.square(y - _means(y, weight)), weight)
-    # the rounded mean of equal numbers may differ from them, so `total == 0` is not enough
-    constant = (total == 0) | (y == y[0]).all(axis=0)
-    explained = 1 - residual / np.where(constant, 1.0, total)
-    return float(np.where(constant, residual == 0, explained).mean())
 
 
 def roc_auc(score: Array, positive: Array, weight: Array | None = None) -> float | None:
@@ -132,8 +94,21 @@ def multi_label(h: Array, y: Array, weight: Array | None = None) -> dict[str, fl
 
 
 def regression(h: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
-    """The metrics of regression: rmse, mae and r2."""
-    return {"rmse": rmse(h, y, weight), "mae": mae(h, y, weight), "r2": r2(h, y, weight)}
+    """The metrics of regression; h and y are (n, outputs). `rmse` and `mae` are in the target's unit.
+
+    `r2` is the coefficient of determination 1 - Σ(y - h)² / Σ(y - ȳ)², averaged over the outputs; 1 is best. A constant
+    target has no variance to explain: its r2 is 1 if predicted exactly, else 0. Draper and Smith 1998, Applied
+    Regression Analysis, section 1.3.
+    """
+    if weight is not None:  # rows of weight 0 must not make a constant target vary
+        h, y, weight = h[weight > 0], y[weight > 0], weight[weight > 0]
+    squares = _means(np.square(h - y, dtype=np.float64), weight)
+    absolute = _means(np.abs(h - y, dtype=np.float64), weight)
+    total = _means(np.square(y - _means(y, weight)), weight)
+    # the rounded mean of equal numbers may differ from them, so `total == 0` is not enough
+    constant = (total == 0) | (y == y[0]).all(axis=0)
+    r2 = np.where(constant, squares == 0, 1 - squares / np.where(constant, 1.0, total))
+    return {"rmse": math.sqrt(squares.mean()), "mae": float(absolute.mean()), "r2": float(r2.mean())}
 
 
 def normalized_rows(h: Array) -> Array:

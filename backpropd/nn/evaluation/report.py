@@ -4,8 +4,6 @@ Outputs h are (n, outputs) with at least one row; a `weight` (n,) is as in `metr
 arrays, in regression for arrays whose squares are finite.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ g'(a). All arrays are (n, units); `out` must not be one of the others.
 At a kink the derivative is that from the left. No finite a overflows, and float32 stays float32.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

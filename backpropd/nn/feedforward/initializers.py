@@ -3,8 +3,6 @@
 The number after a source's year is that of its equation.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import ClassVar, Protocol

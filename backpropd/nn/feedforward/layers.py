@@ -1,7 +1,5 @@
 """One dense layer, h = g(h_below W + b), and its derivatives: stages two to four of backpropagation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +30,12 @@ class LayerGradients:
     """What the backward pass writes: the loss's gradients at the arrays of `Layer`, in the same shapes."""
 
     weight: Array
-    bias: Array | None
-    scale: Array | None
-    shift: Array | None
     a: Array
     h: Array
     ones: Array  # (n,), to sum over the rows
+    bias: Array | None = None
+    scale: Array | None = None
+    shift: Array | None = None
 
 
 def activate(layer: Layer, h_below: Array, rng: np.random.Generator | None) -> None:

@@ -7,8 +7,6 @@ an activation takes logits: its value is computed from a, never from the log of 
 gradient is that at a, where the product of both derivatives is h - y. Any other loss gives its gradient at h.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 

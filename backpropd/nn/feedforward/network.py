@@ -1,7 +1,5 @@
 """The feed-forward network: forward and backward passes over a flat theta, prediction and loss."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -104,45 +102,26 @@ class Network:
 
     def workspace(self, theta: Array, gradient: Array, rows: int) -> Workspace:
         """Buffers for passes over `rows` rows; parameters are views of `theta`, their gradients of `gradient`."""
-        views = self.layout.views(gradient)
-        layers = self.layers(theta, rows)
-        ones = np.ones(rows, theta.dtype)
-        return Workspace(
-            layers,
-            [
-                LayerGradients(
-                    weight=views[f"layers.{index}.weight"],
-                    bias=views.get(f"layers.{index}.bias"),
-                    scale=views.get(f"layers.{index}.scale"),
-                    shift=views.get(f"layers.{index}.shift"),
-                    a=np.empty_like(layer.a),
-                    h=np.empty_like(layer.h),
-                    ones=ones,
-                )
-                for index, layer in enumerate(layers)
-            ],
-        )
+        views, layers, ones = self.layout.views(gradient), self.layers(theta, rows), np.ones(rows, theta.dtype)
+        gradients = [
+            LayerGradients(**_of_layer(views, index), a=np.empty_like(layer.a), h=np.empty_like(layer.h), ones=ones)
+            for index, layer in enumerate(layers)
+        ]
+        return Workspace(layers, gradients)
 
     def layers(self, theta: Array, rows: int) -> list[Layer]:
         """The layers, with parameters as views of `theta` and buffers for `rows` rows."""
-        views = self.layout.views(theta)
-        layers = []
+        layers, views = [], self.layout.views(theta)
         for index, spec in enumerate(self.spec.layers):
-            name, shape = f"layers.{index}", (rows, spec.units)
-            a, h = np.empty(shape, theta.dtype), np.empty(shape, theta.dtype)
-            layers.append(
-                Layer(
-                    activation=ACTIVATIONS[spec.activation],
-                    weight=views[f"{name}.weight"],
-                    bias=views[f"{name}.bias"] if spec.use_bias else None,
-                    normalization=_normalization(views, index, a) if spec.normalization else None,
-                    dropout=spec.dropout,
-                    a=a,
-                    h=h,
-                    output=np.empty_like(h) if spec.dropout else h,
-                    mask=np.empty_like(h) if spec.dropout else None,
-                )
-            )
+            own = _of_layer(views, index)
+            a, h = (np.empty((rows, spec.units), theta.dtype) for _ in range(2))
+            statistics = own.get("running_mean"), own.get("running_variance")
+            layer = Layer(ACTIVATIONS[spec.activation], own["weight"], own.get("bias"), None, spec.dropout, a, h, h)
+            if spec.normalization:
+                layer.normalization = Normalization(own["scale"], own["shift"], *statistics, np.empty_like(a))
+            if spec.dropout:
+                layer.output, layer.mask = np.empty_like(h), np.empty_like(h)
+            layers.append(layer)
         return layers
 
     def loss_and_gradient(self, workspace: Workspace, batch: Batch, rng: np.random.Generator) -> float:
@@ -195,14 +174,10 @@ class Network:
         return self.evaluate(theta, self.batch(x, y, weight))[0]
 
 
-def _normalization(views: Mapping[str, Array], index: int, a: Array) -> Normalization:
-    return Normalization(
-        scale=views[f"layers.{index}.scale"],
-        shift=views[f"layers.{index}.shift"],
-        mean=views.get(f"layers.{index}.running_mean"),
-        variance=views.get(f"layers.{index}.running_variance"),
-        normalized=np.empty_like(a),
-    )
+def _of_layer(views: Mapping[str, Array], index: int) -> dict[str, Array]:
+    """The views of one layer, by the last part of their names."""
+    prefix = f"layers.{index}."
+    return {name.removeprefix(prefix): view for name, view in views.items() if name.startswith(prefix)}
 
 
 def forward(layers: list[Layer], x: Array, rng: np.random.Generator | None = None) -> Array:

@@ -3,8 +3,6 @@
 z = h_below W + b becomes a = γ (z - mean) / √(variance + ε) + β, with a learned scale γ and shift β (units,).
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np

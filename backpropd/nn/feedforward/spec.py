@@ -1,7 +1,5 @@
 """A feed-forward network as data: its layers and its loss, the checks of both, and the layout of its theta."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args

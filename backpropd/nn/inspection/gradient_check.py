@@ -1,7 +1,5 @@
 """Gradient checks: backpropagation against finite differences along random directions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -35,30 +33,23 @@ def gradient_error(network: Network, theta: Array, data: Batch, rng: np.random.G
     if network.spec.dtype != "float64":
         raise Invalid("a gradient check needs float64: in float32, rounding errors exceed the finite differences")
     exact = gradient(network, theta, *data)
-    running_statistics = theta[network.parameters :]
-    return slope_error(
-        lambda at: _loss_and_gradient(network, np.concatenate([at, running_statistics]), data)[0],
-        theta[: network.parameters],
-        exact,
-        rng,
-        directions,
-    )
+    point, running_statistics = np.split(theta, [network.parameters])
+
+    def loss(at: Array) -> float:
+        return _loss_and_gradient(network, np.concatenate([at, running_statistics]), data)[0]
+
+    return slope_error(loss, point, exact, rng, directions)
 
 
 def slope_error(
-    function: Callable[[Array], float],
-    point: Array,
-    gradient: Array,
-    rng: np.random.Generator,
-    directions: int = 5,
+    function: Callable[[Array], float], point: Array, gradient: Array, rng: np.random.Generator, directions: int = 5
 ) -> float:
     """The largest relative error, over random unit directions d, of `gradient` · d at `point`, both of one shape.
 
     The slope along d is measured by the five-point difference of function(point + t d), t = ±ε, ±2ε, whose
     error is of order ε⁴ (Abramowitz and Stegun 1964, table 25.2).
     """
-    step = 1e-4
-    worst = 0.0
+    step, worst = 1e-4, 0.0
     for _ in range(directions):
         direction = rng.standard_normal(point.shape)
         direction /= np.linalg.norm(direction)

@@ -1,7 +1,5 @@
 """The loss surface: the loss on a plane through theta (Li et al. 2018)."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -66,8 +64,7 @@ def _projected(path: Array, theta: Array, directions: Array) -> Array:
     """The coordinates (m, 2) of the point of the plane nearest to each point of the path, by least squares."""
     size = directions.shape[1]
     steps = path[:, :size].astype(np.float64) - theta[:size].astype(np.float64)
-    nearest: Array = np.linalg.lstsq(directions.T, steps.T, rcond=None)[0].T
-    return nearest
+    return np.asarray(np.linalg.lstsq(directions.T, steps.T, rcond=None)[0].T)
 
 
 def axes(plane: Plane, points: int, span: float) -> tuple[Array, Array]:
@@ -88,9 +85,7 @@ def axes(plane: Plane, points: int, span: float) -> tuple[Array, Array]:
 
 def losses(network: Network, theta: Array, batch: Batch, plane: Plane, x: Array, y: Array) -> Array:
     """The mean loss over the rows of `batch` at every point of the grid, (len(y), len(x)); some may not be finite."""
-    found = np.empty((len(y), len(x)))
-    size = plane.directions.shape[1]
-    point = theta.copy()
+    found, point, size = np.empty((len(y), len(x))), theta.copy(), plane.directions.shape[1]
     for i, second in enumerate(y):
         for j, first in enumerate(x):
             point[:size] = theta[:size] + first * plane.directions[0] + second * plane.directions[1]

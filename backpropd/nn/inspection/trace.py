@@ -1,7 +1,5 @@
 """Traces: every number of one forward and one backward pass, from the functions that training calls."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -72,7 +70,8 @@ def trace(network: Network, theta: Array, x: Array, y: Array | None, learning_ra
     loss takes it. The update is that of plain gradient descent, -learning_rate ∂L/∂θ, with the loss averaged over the
     rows and without penalties. Raises `Invalid` for shapes that do not fit the network.
     """
-    network = _in_prediction(network)
+    layer_specs = tuple(replace(layer, dropout=0.0) for layer in network.spec.layers)
+    network = Network(replace(network.spec, layers=layer_specs, dtype="float64"))  # theta's layout is the same
     x = checked_rows(x, network.spec.inputs, "float64")
     gradient = np.zeros(network.parameters)
     workspace = network.workspace(theta.astype(np.float64), gradient, len(x))
@@ -84,12 +83,6 @@ def trace(network: Network, theta: Array, x: Array, y: Array | None, learning_ra
     found = _backward(network.loss_function, workspace, batch)
     layers = [layer._replace(gradients=gradients) for layer, gradients in zip(layers, found, strict=True)]
     return ModelTrace(loss, layers, network.layout.views(0.0 - learning_rate * gradient))
-
-
-def _in_prediction(network: Network) -> Network:
-    """The same network in float64 and without dropout; the layout of theta is the same."""
-    layers = tuple(replace(layer, dropout=0.0) for layer in network.spec.layers)
-    return Network(replace(network.spec, layers=layers, dtype="float64"))
 
 
 def _forward(layers: list[Layer], x: Array) -> list[LayerTrace]:
@@ -117,18 +110,14 @@ def _backward(loss: Loss, workspace: Workspace, batch: Batch) -> list[Gradients]
     for k in range(len(layers) - 1, -1, -1):
         grad_a = gradients[k].a.copy()  # normalization overwrites it with the gradient at z
         parameter_gradients(layers[k], layers[k - 1].output if k else batch.x, gradients[k])
-        traced.insert(0, _named(layers[k], gradients[k], grad_a))
+        found = gradients[k]
+        traced.insert(0, {"h": found.h, "a": grad_a, "weight": found.weight, "bias": found.bias})
+        if layers[k].normalization:
+            traced[0] |= {"z": found.a, "scale": found.scale, "shift": found.shift}
         if k:
             activation_gradient(layers[k], gradients[k], layers[k - 1], out=gradients[k - 1].h)
             preactivation_gradient(layers[k - 1], gradients[k - 1])
     return traced
-
-
-def _named(layer: Layer, gradients: LayerGradients, grad_a: Array) -> Gradients:
-    named: Gradients = {"h": gradients.h, "a": grad_a, "weight": gradients.weight, "bias": gradients.bias}
-    if layer.normalization:
-        named |= {"z": gradients.a, "scale": gradients.scale, "shift": gradients.shift}
-    return named
 
 
 def _gradient_at_output(loss: Loss, output: Layer, gradients: LayerGradients) -> Array:
@@ -157,13 +146,10 @@ def trace_neuron(neuron: Neuron, theta: Array, x: Array, y: Array | None) -> Mod
         return ModelTrace(None, layers, None)
     batch = neuron.batch(x, y)
     loss = neuron.mistakes(theta, batch) / len(x)
-    return ModelTrace(loss, layers, _update_by_rule(neuron, theta, batch) if neuron.iterative else None)
-
-
-def _update_by_rule(neuron: Neuron, theta: Array, batch: Batch) -> dict[str, Array]:
-    """The change of theta by the learning rule, row by row: sets of one row cannot be shuffled."""
+    if not neuron.iterative:
+        return ModelTrace(loss, layers, None)
     updated = theta.copy()
-    for i in range(len(batch.x)):
+    for i in range(len(x)):  # sets of one row cannot be shuffled
         row = Batch(batch.x[i : i + 1], batch.y[i : i + 1])
         neuron.learn(updated, row, np.random.default_rng(0), np.zeros(1, np.int8))
-    return neuron.layout.views(updated - theta)
+    return ModelTrace(loss, layers, neuron.layout.views(updated - theta))

@@ -1,7 +1,5 @@
 """`fit_neuron` trains any threshold neuron, as `fit` trains a feed-forward network."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -82,15 +80,15 @@ def fit_neuron(
     training_set = neuron.batch(training_set.x, training_set.y)
     validation_set = neuron.batch(validation_set.x, validation_set.y) if validation_set else None
     while state.stop_reason is None:
-        mark = state.snapshot()
+        snapshot = state.snapshot()
         try:
             learned = neuron.learn(state.theta, training_set, state.rng, interrupt)
             epoch = _end_epoch(neuron, training_set, validation_set, state, epochs) if learned else None
         except BaseException:
-            state.restore_snapshot(mark)
+            state.restore_snapshot(snapshot)
             raise
         if epoch is None:
-            state.restore_snapshot(mark)
+            state.restore_snapshot(snapshot)
             return
         yield epoch
 
@@ -98,11 +96,16 @@ def fit_neuron(
 def _end_epoch(neuron: Neuron, training_set: Batch, validation_set: Batch | None, state: State, epochs: int) -> Epoch:
     """Count the mistakes of an epoch, update the pocket, and decide whether the epoch is the last."""
     state.epoch += 1
-    _check_finite(neuron, state)
+    if not np.isfinite(state.theta).all():
+        raise Diverged(
+            f"theta stopped being finite in epoch {state.epoch}: the learning_rate, {neuron.learning_rate:g}, or the "
+            "inputs are too large. Lower the learning_rate, or scale the inputs",
+            epoch=state.epoch,
+        )
     loss, metrics = _measure(neuron, state.theta, training_set)
-    validation_loss, validation_metrics = None, None
-    if validation_set:
-        validation_loss, validation_metrics = _measure(neuron, state.theta, validation_set)
+    validation_loss, validation_metrics = (
+        _measure(neuron, state.theta, validation_set) if validation_set else (None, None)
+    )
     state.loss = loss
     state.record_loss(loss, min_delta=0.0, keep_theta=True)
     if loss == 0:
@@ -118,12 +121,3 @@ def _end_epoch(neuron: Neuron, training_set: Batch, validation_set: Batch | None
 def _measure(neuron: Neuron, theta: Array, batch: Batch) -> tuple[float, dict[str, float]]:
     mistakes = neuron.mistakes(theta, batch)
     return mistakes / len(batch.y), {"mistakes": float(mistakes)}
-
-
-def _check_finite(neuron: Neuron, state: State) -> None:
-    if not np.isfinite(state.theta).all():
-        raise Diverged(
-            f"theta stopped being finite in epoch {state.epoch}: the learning_rate, {neuron.learning_rate:g}, or the "
-            "inputs are too large. Lower the learning_rate, or scale the inputs",
-            epoch=state.epoch,
-        )

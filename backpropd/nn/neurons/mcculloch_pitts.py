@@ -1,7 +1,5 @@
 """The McCulloch-Pitts neuron: boolean inputs that excite or inhibit, and a threshold (McCulloch and Pitts 1943)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,8 +66,7 @@ class McCullochPitts:
 
     def g(self, theta: Array, x: Array) -> Array:
         """The aggregate (n,) of rows x (n, inputs): the number of active excitatory inputs in each."""
-        aggregate: Array = boolean_rows(x, self.inputs) @ (theta[:-1] > 0).astype(np.intp)
-        return aggregate
+        return np.asarray(boolean_rows(x, self.inputs) @ (theta[:-1] > 0).astype(np.intp))
 
     def forward(self, theta: Array, x: Array) -> list[LayerValues]:
         """For rows x (n, inputs) of 0 and 1: a = x·w + bias (n, 1), and the answer h, its step.

@@ -1,7 +1,5 @@
 """The perceptron: a weighted sum and a step, learned row by row from its mistakes (Rosenblatt 1958)."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -136,8 +134,7 @@ def fire(a: Array) -> Array:
     """The activations h (n, outputs): the step of one output; of several 1 for the largest a, else 0."""
     if a.shape[1] == 1:
         return step(a)
-    one_hot: Array = np.eye(a.shape[1], dtype=a.dtype)[a.argmax(axis=1)]
-    return one_hot
+    return np.asarray(np.eye(a.shape[1], dtype=a.dtype)[a.argmax(axis=1)])
 
 
 def learn_rows_numpy(x: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:

@@ -1,7 +1,5 @@
 """A layered network of perceptrons that represents any boolean function of its inputs (Minsky and Papert 1969)."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

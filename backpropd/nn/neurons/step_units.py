@@ -1,7 +1,5 @@
 """What the threshold neurons share: the step activation, the values of a layer, checked rows, and the row order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -8,8 +8,6 @@ active inputs. Of all the neurons that the rows of target 1 allow, the strictest
 highest threshold) is silent wherever any of them is: it represents the table, or none does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -38,8 +36,7 @@ class ThresholdGate(NamedTuple):
     def answers(self, x: Array) -> Array:
         """The output (n,) for rows x (n, inputs): no inhibitory input is active, and `threshold` inputs are."""
         vetoed = np.logical_or.reduce(x & self.inhibitory, axis=1)
-        answers: Array = ~vetoed & (x.sum(axis=1) >= self.threshold)
-        return answers
+        return np.asarray(~vetoed & (x.sum(axis=1) >= self.threshold))
 
 
 def represent(x: Array, y: Array, space: SearchSpace, names: Sequence[str]) -> ThresholdGate:
@@ -80,9 +77,6 @@ def _relaxed(silent: Array, neuron: ThresholdGate) -> ThresholdGate:
     return neuron._replace(inhibitory=inhibitory)
 
 
-# ── the reason for a failed search ───────────────────────────────────────────────────────────────────────────────────
-
-
 def conflict(x: Array, y: Array, space: SearchSpace) -> list[int]:
     """A minimal set of rows, by index, that no neuron in the search space answers correctly.
 
@@ -100,8 +94,7 @@ def conflict(x: Array, y: Array, space: SearchSpace) -> list[int]:
 
 def _wrong(x: Array, y: Array, space: SearchSpace) -> Array:
     """The rows (n,) where the strictest neuron is wrong; if there are any, no neuron represents the table."""
-    wrong: Array = strictest(x, y, space).answers(x) != y
-    return wrong
+    return np.asarray(strictest(x, y, space).answers(x) != y)
 
 
 def _contradiction(x: Array, y: Array) -> list[int]:
@@ -145,7 +138,7 @@ def _error(x: Array, y: Array, space: SearchSpace, rows: Sequence[int], names: S
     if len(rows) == 2 and (x[rows[0]] == x[rows[1]]).all():
         detail = f"the same inputs have different targets: {listed}. Correct one of these rows, or leave one out"
     else:
-        reason = _why_silent(x, space, rows[0]) if y[rows[0]] else _why_firing(x, y, space, rows)
+        reason = _why_silent(x[rows[0]], space) if y[rows[0]] else _why_firing(x, y, space, rows)
         detail = (
             f"no single McCulloch-Pitts neuron of the requested kind answers {listed}. {reason}. "
             f"A perceptron_network represents every boolean function of up to {MAX_INPUTS} inputs: choose it, "
@@ -163,11 +156,11 @@ def _named(row: Array, names: Sequence[str]) -> str:
     return ", ".join([*active[:MAX_LISTED], *more, "all others=0"])
 
 
-def _why_silent(x: Array, space: SearchSpace, row: int) -> str:
+def _why_silent(row: Array, space: SearchSpace) -> str:
     """Why every neuron in the search space answers 0 for this row of target 1."""
-    if space.inhibitory is not None and (x[row] & space.inhibitory).any():
+    if space.inhibitory is not None and (row & space.inhibitory).any():
         return "An input that is set inhibitory is active in this row of target 1, and vetoes it"
-    return f"This row of target 1 has {x[row].sum()} inputs active: fewer than the threshold, {space.threshold}"
+    return f"This row of target 1 has {row.sum()} inputs active: fewer than the threshold, {space.threshold}"
 
 
 def _why_firing(x: Array, y: Array, space: SearchSpace, rows: Sequence[int]) -> str:

@@ -1,7 +1,5 @@
 """L-BFGS: a quasi-Newton method that remembers the last moves of theta, and what each did to the gradient."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, TypeAlias

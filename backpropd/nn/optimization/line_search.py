@@ -1,7 +1,5 @@
 """A line search: how far to move along a direction, so that the strong Wolfe conditions hold."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

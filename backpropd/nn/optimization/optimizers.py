@@ -4,8 +4,6 @@ The formulas are PyTorch's, and so are most names of parameters; g is the gradie
 The order of the operations decides the last bits of a trained model: keep it.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator

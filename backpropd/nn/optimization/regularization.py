@@ -4,8 +4,6 @@ A step is, in this order: the loss's gradient, `add_penalty_gradient`, `clip`, `
 `constrain`. All but `clip` apply to weight matrices only, not to biases, scales and shifts.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

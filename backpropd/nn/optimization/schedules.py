@@ -4,8 +4,6 @@
 that of `ReduceOnPlateau`, in the caller's `memory`.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, TypeAlias

@@ -1,7 +1,5 @@
 """Chunks of epochs: how many run before one is inspected, and the permutations and learning rates of each."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,10 +55,8 @@ def _epochs_until_inspection(run: FitRun) -> int:
     """How many epochs may run up to the next inspection, without it; 1 if the next epoch is inspected."""
     training, epoch = run.training, run.state.epoch
     stopping_rules = (training.early_stopping, training.target_loss, training.max_seconds)
-    if any(rule is not None for rule in stopping_rules):
-        return 1
-    if run.state.memory:
-        return 1  # the schedule observes the loss of every epoch
+    if any(rule is not None for rule in stopping_rules) or run.state.memory:
+        return 1  # a rule, or the schedule, observes the loss of every epoch
     if any(layer.dropout for layer in run.network.spec.layers):
         return 1  # dropout draws from the generator in between, so later permutations cannot be drawn ahead
     until = [training.epochs - epoch - 1]

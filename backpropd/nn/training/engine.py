@@ -1,17 +1,15 @@
 """`Engine`: the interface of what runs epochs of training; `NumpyEpochs`: the loop of those that use NumPy."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Workspace
-from backpropd.nn.layout import Array
+from backpropd.nn.layout import Array, Layout
 from backpropd.nn.optimization.regularization import weight_matrices
-from backpropd.nn.training.divergence import first_not_finite
 from backpropd.nn.training.epochs import FitRun
 
 Permutations = NDArray[np.intp]
@@ -93,3 +91,14 @@ class NumpyEpochs(ABC):
             stats[2] = self.network.evaluate(self.state.theta, self.validation_set)[0]
         measured = stats if self.validation_set else stats[:2]
         return bool(np.isfinite(measured).all() and np.isfinite(self.state.theta).all())
+
+
+def first_not_finite(layout: Layout, theta: Array, values: Sequence[tuple[Array, Array]]) -> str | None:
+    """The first layer, as `layers.0`, whose values (a, h) or else whose parameters are not finite; None if all are."""
+    for index, (a, h) in enumerate(values):
+        if not (np.isfinite(a).all() and np.isfinite(h).all()):
+            return f"layers.{index}"
+    for name, view in layout.views(theta).items():
+        if not np.isfinite(view).all():
+            return name.rpartition(".")[0]
+    return None

@@ -1,16 +1,16 @@
 """`Epoch`, and what happens at the end of one: metrics, the path of theta, stopping rules, a check for divergence."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from backpropd.errors import Diverged
 from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.layout import Array
-from backpropd.nn.training.divergence import diverged
+from backpropd.nn.optimization.lbfgs import LBFGS
+from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.training.state import State, StopReason
 from backpropd.nn.training.stopping import stop_reason, update_early_stopping
 from backpropd.nn.training.training_config import Training
@@ -98,3 +98,21 @@ def _check_finite(run: FitRun, *numbers: float) -> None:
     if not all(map(math.isfinite, numbers)):
         run.state.epoch -= 1  # the epoch that diverged does not count
         raise diverged(run.state, run.training.optimizer, None)
+
+
+def diverged(state: State, optimizer: Optimizer | LBFGS, layer: str | None) -> Diverged:
+    """The error for a run that diverged in the epoch after the state's, first in `layer`."""
+    rate, epoch = optimizer.learning_rate, state.epoch + 1
+    advice = f"The learning_rate is {rate:g}: try {rate / 10:g}"
+    if optimizer.full_batch:
+        advice = "lbfgs has no learning_rate to lower: scale the inputs and targets, or add an l2 penalty"
+    where = "in the loss, behind the output layer" if layer is None else f"first in {layer}"
+    before = "No epoch came before it"
+    if state.epoch and state.loss is not None:
+        before = f"The last finite loss was {state.loss:g}, with a gradient norm of {state.gradient_norm:g}"
+    return Diverged(
+        f"training diverged in epoch {epoch}: numbers grew until they were no longer finite, {where}. "
+        f"{before}. {advice}",
+        epoch=epoch,
+        layer=layer,
+    )

@@ -1,7 +1,5 @@
 """The engine for L-BFGS: an epoch is one iteration over all rows, with as many evaluations as its line search makes."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from functools import partial

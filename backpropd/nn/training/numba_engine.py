@@ -1,7 +1,5 @@
 """The compiled engine: runs epochs with the kernels, in arrays allocated once per run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +12,7 @@ from backpropd.nn.kernels.lanes import padded
 from backpropd.nn.kernels.layer_records import records
 from backpropd.nn.kernels.settings_record import settings_record
 from backpropd.nn.layout import Array
-from backpropd.nn.training.divergence import first_not_finite
-from backpropd.nn.training.engine import EngineResult, Permutations
+from backpropd.nn.training.engine import EngineResult, Permutations, first_not_finite
 from backpropd.nn.training.epochs import FitRun
 
 MIN_VALIDATION_BATCH = 128  # rows

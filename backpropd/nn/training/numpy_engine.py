@@ -3,8 +3,6 @@
 It is the reference for the compiled engine in `numba_engine`, and readable.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import cast

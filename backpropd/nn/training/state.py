@@ -1,12 +1,10 @@
 """The state of a training run: all that a checkpoint must contain for the run to continue as if never stopped."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -51,14 +49,14 @@ class State:
     stop_reason: StopReason | None = None
 
     @classmethod
-    def start(cls, network: Network, optimizer: Optimizer | LBFGS, rng: np.random.Generator) -> State:
+    def start(cls, network: Network, optimizer: Optimizer | LBFGS, rng: np.random.Generator) -> Self:
         """A run before its first epoch: theta is drawn from `rng`, which later shuffles the rows."""
         return cls(network.initialize(rng), _zero_slots(network, optimizer), rng)
 
     @classmethod
     def restore(
         cls, network: Network, optimizer: Optimizer | LBFGS, arrays: Mapping[str, Array], meta: Mapping[str, Any]
-    ) -> State:
+    ) -> Self:
         """The state with these `arrays()` and `meta()`. Raises `Invalid` if they fit another network or optimizer."""
         slots = _zero_slots(network, optimizer)
         if optimizer.full_batch and "solver_numbers" in arrays:  # of SciPy's L-BFGS: continue with an empty history
@@ -66,9 +64,7 @@ class State:
         return cls.of(network.layout, network.spec.dtype, slots, arrays, meta)
 
     @classmethod
-    def of(
-        cls, layout: Layout, dtype: str, slots: Array, arrays: Mapping[str, Array], meta: Mapping[str, Any]
-    ) -> State:
+    def of(cls, layout: Layout, dtype: str, slots: Array, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> Self:
         """As `restore`, for a model with this layout of theta; `slots` is an array like the one of the optimizer."""
         size = (layout.size,)
         shapes = {"theta": size, "best_theta": size, "path": (len(meta["path_epochs"]), *size)}
@@ -101,12 +97,6 @@ class State:
             getattr(self, name)[:] = snapshot[name]
         self.rng.bit_generator.state = snapshot["rng"]
         vars(self).update({name: value for name, value in snapshot.items() if name not in (*IN_PLACE, "rng")})
-
-    def begin(self, memory: dict[str, float], *, record_path: bool) -> None:
-        """Set up the schedule's memory and the path before the first epoch."""
-        self.memory = memory
-        if record_path:
-            self.append_to_path()
 
     def append_to_path(self) -> None:
         """Append theta to the path."""

@@ -1,7 +1,5 @@
 """Stopping rules: whether an epoch is the last of its run, and why."""
 
-from __future__ import annotations
-
 from backpropd.nn.training.state import State, StopReason
 from backpropd.nn.training.training_config import Training
 

@@ -1,7 +1,5 @@
 """Training: `fit`, the loop over epochs. It does no I/O, and reads no clock but the one that it is given."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -9,9 +7,8 @@ from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.training.chunks import max_chunk_epochs, next_chunk, rewind_generator
-from backpropd.nn.training.divergence import diverged
 from backpropd.nn.training.engine import Engine
-from backpropd.nn.training.epochs import Epoch, FitRun, Metrics, finish_epoch, record_epochs
+from backpropd.nn.training.epochs import Epoch, FitRun, Metrics, diverged, finish_epoch, record_epochs
 from backpropd.nn.training.lbfgs_engine import LbfgsEngine
 from backpropd.nn.training.numba_engine import NumbaEngine
 from backpropd.nn.training.numpy_engine import NumpyEngine
@@ -72,7 +69,9 @@ def fit_in_chunks(
     engine = LbfgsEngine(run) if training.optimizer.full_batch else ENGINES[training.engine](run)
     max_epochs = max_epochs or max_chunk_epochs(len(training_set.x))
     if state.epoch == 0:
-        state.begin(training.schedule.start(), record_path=training.path_every is not None)
+        state.memory = training.schedule.start()
+        if training.path_every:
+            state.append_to_path()
     while state.stop_reason is None:
         snapshot = state.snapshot()
         try:

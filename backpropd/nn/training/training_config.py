@@ -1,7 +1,5 @@
 """`Training`: the settings of a training run, with its stopping rules, and the checks that they go together."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Literal
 

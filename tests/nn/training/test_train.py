@@ -9,7 +9,7 @@ import pytest
 
 from backpropd.errors import Diverged, Invalid
 from backpropd.nn import SGD, Adam, Batch, EarlyStopping, Epoch, Network, State, Training, fit
-from backpropd.nn.evaluation.metrics import accuracy, classification, regression
+from backpropd.nn.evaluation.metrics import classification, regression
 from backpropd.nn.inspection.gradient_check import gradient
 from tests.nn.data import XOR, XOR_TARGETS, Array, Countdown, blobs, classifier, regressor, run, separator
 
@@ -20,7 +20,7 @@ from tests.nn.data import XOR, XOR_TARGETS, Array, Countdown, blobs, classifier,
 def test_xor_is_learned_with_one_hidden_layer(activation: str) -> None:
     network = separator(8, activation=activation)
     epochs, state = run(network, Batch(XOR, XOR_TARGETS), Training(Adam(0.1), 300, 4))
-    assert accuracy(network.predict(state.theta, XOR), XOR_TARGETS) == 1.0
+    assert classification(network.predict(state.theta, XOR), XOR_TARGETS)["accuracy"] == 1.0
     assert epochs[-1].loss < 0.05
 
 
@@ -28,7 +28,7 @@ def test_xor_is_learned_with_one_hidden_layer(activation: str) -> None:
 def test_xor_cannot_be_learned_without_a_hidden_layer(seed: int) -> None:
     network = separator()
     _, state = run(network, Batch(XOR, XOR_TARGETS), Training(Adam(0.1), 300, 4), seed=seed)
-    assert accuracy(network.predict(state.theta, XOR), XOR_TARGETS) <= 0.75
+    assert classification(network.predict(state.theta, XOR), XOR_TARGETS)["accuracy"] <= 0.75
     assert network.loss(state.theta, XOR, XOR_TARGETS) == pytest.approx(np.log(2), abs=1e-3)
 
 
