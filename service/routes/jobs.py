@@ -45,7 +45,7 @@ def create(body: JobRequest, query: DryRunQuery) -> Answer:
     plan = job_requests.plan(body, is_dry_run=query.dry_run)
     spec = plan.spec.to_json()
     if query.dry_run:
-        return Plan.render(body, **spec_fields(spec), cost=plan.cost)
+        return Plan.render(body, {**spec_fields(spec), "cost": plan.cost})
     job = job_requests.submit(body, spec)
     return job, 202, {"Location": f"/v1/jobs/{job['id']}"}
 
@@ -88,7 +88,7 @@ def list_epochs(job_id: str, query: EpochsQuery) -> Answer:
             found, limit = epochs.thinned(session, job.number, query.points), query.points
         else:
             found, limit = epochs.after(session, job.number, query.after, query.limit + 1), query.limit
-    data = [Epoch.render(row) for row in found[:limit]]
+    data = list(map(Epoch.of, found[:limit]))
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         return Response(render_epochs(data), content_type="text/csv; charset=utf-8")
     return {"data": data, "next_after": data[-1]["epoch"] if len(found) > limit else None}

@@ -23,7 +23,7 @@ def create(body: KeyRequest) -> Answer:
     with services().database.write() as session:
         key, secret = keys.create(session, tenant(), body.name, body.scopes, body.expires_at)
         record(session, "keys.create", key.id)
-    return NewKey.render(key, secret=secret), 201, {"Location": f"/v1/keys/{key.id}"}
+    return NewKey.render(key, {"secret": secret}), 201, {"Location": f"/v1/keys/{key.id}"}
 
 
 @routes("GET", "/v1/keys", answers={200: KeyPage}, query=PageQuery, scope="admin")
@@ -47,7 +47,7 @@ def rotate(key_id: str, body: RotateRequest) -> Answer:
     with services().database.write() as session:
         key, secret = keys.rotate(session, tenant(), key_id, body.overlap_seconds)
         record(session, "keys.rotate", key.id)
-    return NewKey.render(key, secret=secret)
+    return NewKey.render(key, {"secret": secret})
 
 
 @routes("DELETE", "/v1/keys/{key_id}", answers={204: None}, problems=(404,), scope="admin")

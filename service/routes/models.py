@@ -19,14 +19,14 @@ def list_models(query: PageQuery) -> Answer:
     """List the models, newest first."""
     with services().database.read() as session:
         page = models.list_page(session, tenant(), query.limit, query.cursor)
-    return ModelPage.of(page, map(Model.render, page.rows))
+    return ModelPage.of(page, map(Model.of, page.rows))
 
 
 @routes("GET", "/v1/models/{model_id}", answers={200: ModelWithReport}, problems=(404,))
 def read(model_id: str) -> Answer:
     """Read a model: its features, its target, its metrics, its report."""
     with services().database.read() as session:
-        return ModelWithReport.render(models.get(session, tenant(), model_id, schema.Model.report))
+        return ModelWithReport.of(models.get(session, tenant(), model_id, schema.Model.report))
 
 
 @routes("DELETE", "/v1/models/{model_id}", answers={204: None}, problems=(404, 409))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -69,18 +69,27 @@ class QueuePosition(Output):
 class ResolvedSpec(Learned):
     """What a job learns and how, without `auto`: nothing that decides the result stays hidden."""
 
+    computed: ClassVar[tuple[str, ...]] = (*Learned.model_fields, "training")
+
     dataset_id: str
     training: dict[str, Any]
 
 
 def spec_fields(spec: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `ResolvedSpec` from a stored spec."""
-    fields = {name: spec[name] for name in ("features", "task", "network", "training")}
-    return {"target": one_or_all(spec["target"]), **fields}
+    """The computed fields of `ResolvedSpec`, from a stored spec."""
+    return {
+        "target": one_or_all(spec["target"]),
+        "features": spec["features"],
+        "task": spec["task"],
+        "network": spec["network"],
+        "training": spec["training"],
+    }
 
 
 class Job(ResolvedSpec):
     """A job, with the whole resolved spec: nothing that decides the result stays hidden."""
+
+    computed = (*ResolvedSpec.computed, "error", "transitions", "queue")
 
     id: str
     name: str | None
@@ -101,18 +110,19 @@ class Job(ResolvedSpec):
     @classmethod
     def of(cls, row: Any, transitions: Iterable[Any], queue: Any = None) -> dict[str, Any]:
         """A row of `jobs` with its transitions, oldest first, and if it is queued and read alone its estimate."""
-        return cls.render(
-            row,
+        fields = {
             **spec_fields(row.spec),
-            progress=Progress.render(row),
-            error=None if row.error_code is None else JobError.render(row),
-            transitions=Transition.render_all(transitions),
-            queue=None if queue is None else QueuePosition.render(queue),
-        )
+            "error": None if row.error_code is None else JobError.render(row),
+            "transitions": Transition.render_all(transitions),
+            "queue": None if queue is None else QueuePosition.render(queue),
+        }
+        return cls.render(row, fields)
 
 
 class Plan(ResolvedSpec):
     """What a job would become and cost: the answer to a dry run."""
+
+    computed = (*ResolvedSpec.computed, "cost")
 
     cost: dict[str, Any]
 
@@ -129,8 +139,8 @@ class Epoch(Output):
     learning_rate: float
     seconds: float
 
-    @classmethod
-    def render(cls, row: Any, **_: Any) -> dict[str, Any]:
+    @staticmethod
+    def of(row: Iterable[Any]) -> dict[str, Any]:
         """A row of `epochs.FIELDS`, which are this schema's: the fastest way, for there may be a million."""
         return dict(zip(epochs.FIELDS, row, strict=True))
 

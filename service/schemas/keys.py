@@ -42,6 +42,8 @@ class Key(Output):
 class NewKey(Key):
     """A key and its `secret`, the whole text to send. It is in this response only and stored nowhere."""
 
+    computed = ("secret",)
+
     secret: str
 
 

@@ -17,6 +17,8 @@ from service.schemas.pages import Page
 class Model(Learned):
     """The model that a succeeded job made."""
 
+    computed = ("target",)
+
     id: str
     job_id: str
     name: str | None
@@ -29,9 +31,9 @@ class Model(Learned):
     created_at: datetime
 
     @classmethod
-    def render(cls, row: Any, **computed: Any) -> dict[str, Any]:
+    def of(cls, row: Any) -> dict[str, Any]:
         """A row of `models`."""
-        return super().render(row, target=one_or_all(row.target), **computed)
+        return cls.render(row, {"target": one_or_all(row.target)})
 
 
 class ModelWithReport(Model):

@@ -101,7 +101,7 @@ class EventFeed:
             events.append(_event("status", cursor, job))
         for epoch in new_epochs:
             cursor = Cursor(cursor.transitions, epoch.epoch)
-            events.append(_event("epoch", cursor, Epoch.render(epoch)))
+            events.append(_event("epoch", cursor, Epoch.of(epoch)))
         if over and not more:  # the final status is the last event
             cursor = cursor._replace(transitions=len(transitions))
             events.append(_event("status", cursor, job))
