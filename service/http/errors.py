@@ -48,11 +48,7 @@ def status_of(error: errors.BackpropdError) -> HTTPStatus:
 
 
 def problem(
-    status: int,
-    code: str,
-    detail: str,
-    problems: Iterable[Problem] = (),
-    headers: Mapping[str, str] | None = None,
+    status: int, code: str, detail: str, problems: Iterable[Problem] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer with a problem document."""
     body: dict[str, Any] = {

@@ -10,21 +10,18 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from backpropd.config import Settings
 from backpropd.store import keys
-from service.app import create_app
-from tests.migrated import migrate
-from tests.service.requests import train_model
-from tests.service.validation import ValidatingClient
+from tests.service.requests import open_app, sample, train_model
+from tests.service.validation import Client
 from worker.runner import Runner
 
 
 @pytest.fixture(autouse=True)
 def validate_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Check the answers to every test client against the declared schemas."""
-    monkeypatch.setattr(Flask, "test_client_class", ValidatingClient)
+    monkeypatch.setattr(Flask, "test_client_class", Client)
 
 
 @pytest.fixture
@@ -39,14 +36,12 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The app in the mode without keys."""
-    migrate(settings)
-    made = create_app(settings)
-    yield made
-    made.extensions["backpropd"].database.dispose()
+    with open_app(settings) as made:
+        yield made
 
 
 @pytest.fixture
-def http(app: Flask) -> FlaskClient:
+def http(app: Flask) -> Client:
     """A client of the app, without a server."""
     return app.test_client()
 
@@ -54,10 +49,14 @@ def http(app: Flask) -> FlaskClient:
 @pytest.fixture
 def locked(settings: Settings) -> Iterator[Flask]:
     """The app in the mode with keys."""
-    migrate(settings)
-    made = create_app(settings.model_copy(update={"mode": "keys"}))
-    yield made
-    made.extensions["backpropd"].database.dispose()
+    with open_app(settings, mode="keys") as made:
+        yield made
+
+
+@pytest.fixture
+def locked_http(locked: Flask) -> Client:
+    """A client of the app in the mode with keys."""
+    return locked.test_client()
 
 
 @pytest.fixture
@@ -86,14 +85,13 @@ def work(app: Flask) -> Callable[[], None]:
 
 
 @pytest.fixture
-def iris(http: FlaskClient) -> str:
+def iris(http: Client) -> str:
     """The id of the iris dataset."""
-    dataset_id: str = http.post("/v1/datasets", json={"sample": "iris"}).json["id"]  # type: ignore[index]
-    return dataset_id
+    return sample(http, "iris")
 
 
 @pytest.fixture
-def model(http: FlaskClient, work: Callable[[], None], iris: str) -> str:
+def model(http: Client, work: Callable[[], None], iris: str) -> str:
     """The id of a classifier of iris species, with one hidden layer of 16 units."""
     return train_model(http, work, iris, "species")
 

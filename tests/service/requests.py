@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
-from flask.testing import FlaskClient
+from flask import Flask
+
+from backpropd.config import Settings
+from service.app import create_app
+from tests.migrated import migrate
+from tests.service.validation import Client, check_events
+
+Work = Callable[[], None]
+Key = Callable[..., dict[str, str]]
 
 CSV = {"Content-Type": "text/csv"}
 # A table with a column of each kind, and columns that a neuron rejects.
@@ -16,36 +26,75 @@ MIXED = "a,b,size,word,note,gap,half,empty,y,who\n" + "".join(
 )
 
 
-def upload(http: FlaskClient, text: str) -> str:
+@contextmanager
+def open_app(settings: Settings, **changes: Any) -> Iterator[Flask]:
+    """The app for these settings, changed, on a migrated database."""
+    settings = settings.model_copy(update=changes)
+    migrate(settings)
+    app = create_app(settings)
+    try:
+        yield app
+    finally:
+        app.extensions["backpropd"].database.dispose()
+
+
+def with_key(app: Flask, header: dict[str, str]) -> Client:
+    """A client that sends this header of a key with every request."""
+    client: Client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = header["Authorization"]
+    return client
+
+
+def upload(http: Client, text: str) -> str:
     """Upload a CSV table; gives the dataset's id."""
-    return str(http.post("/v1/datasets", data=text, headers=CSV).json["id"])  # type: ignore[index]
+    return str(http.post("/v1/datasets", data=text, headers=CSV).json["id"])
 
 
-def sample(http: FlaskClient, name: str) -> str:
+def sample(http: Client, name: str) -> str:
     """Make a bundled sample; gives the dataset's id."""
-    return str(http.post("/v1/datasets", json={"sample": name}).json["id"])  # type: ignore[index]
+    return str(http.post("/v1/datasets", json={"sample": name}).json["id"])
 
 
-def submit(http: FlaskClient, dataset_id: str, target: Any = "species", **spec: Any) -> dict[str, Any]:
+def submit(http: Client, dataset_id: str, target: Any = "species", **spec: Any) -> dict[str, Any]:
     """Submit a job; gives it as it was answered."""
     answer = http.post("/v1/jobs", json={"dataset_id": dataset_id, "target": target, **spec})
     assert answer.status_code == 202, answer.json
-    return dict(answer.json or {})
+    return answer.json
 
 
-def read_job(http: FlaskClient, job: dict[str, Any]) -> dict[str, Any]:
+def rejected_pointers(answer: Any) -> list[str]:
+    """The pointers of a 422 answer."""
+    assert answer.status_code == 422, answer.json
+    return [each["pointer"] for each in answer.json["errors"]]
+
+
+def at_once(run: Callable[..., Any], arguments: Iterable[Any]) -> list[Any]:
+    """Call `run` with each argument, each in a thread of its own, all at the same time."""
+    with ThreadPoolExecutor(100) as pool:
+        return list(pool.map(run, arguments))
+
+
+def read_job(http: Client, job: dict[str, Any]) -> dict[str, Any]:
     """The job as it is now."""
-    return dict(http.get(f"/v1/jobs/{job['id']}").json or {})
+    return http.get(f"/v1/jobs/{job['id']}").json
 
 
-def read_model(http: FlaskClient, job: dict[str, Any]) -> dict[str, Any]:
+def read_stream(http: Client, job: dict[str, Any], last_event_id: str = "") -> str:
+    """The whole event stream of a job that is over."""
+    with http.get(f"/v1/jobs/{job['id']}/events", headers={"Last-Event-ID": last_event_id}) as response:
+        assert response.status_code == 200
+        check_events(response.text)
+        return str(response.text)
+
+
+def read_model(http: Client, job: dict[str, Any]) -> dict[str, Any]:
     """The model of a job that succeeded."""
     done = read_job(http, job)
     assert done["status"] == "succeeded", done["error"]
-    return dict(http.get(f"/v1/models/{done['model_id']}").json or {})
+    return http.get(f"/v1/models/{done['model_id']}").json
 
 
-def train_model(http: FlaskClient, work: Callable[[], None], dataset_id: str, target: Any, **spec: Any) -> str:
+def train_model(http: Client, work: Work, dataset_id: str, target: Any, **spec: Any) -> str:
     """Train for three epochs unless `spec` says otherwise; gives the model's id."""
     spec["training"] = {"epochs": 3, "seed": 1, **spec.get("training", {})}
     job = submit(http, dataset_id, target, **spec)

@@ -16,12 +16,10 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 
 from backpropd.config import Settings
-from service.app import create_app
-from tests.migrated import migrate
+from tests.service.requests import open_app
+from tests.service.validation import Client
 
 MIB = 2**20
 MAX_GROWTH = 50 * MIB
@@ -33,11 +31,13 @@ Upload = Callable[..., Any]
 
 @pytest.fixture
 def upload(settings: Settings) -> Iterator[Upload]:
-    """Upload a file and return the response's JSON; asserts that the memory of the API does not grow."""
-    settings = settings.model_copy(update={"max_upload_bytes": 2**31})
-    migrate(settings)
-    app: Flask = create_app(settings)
-    http: FlaskClient = app.test_client()
+    """A function that uploads a file and returns the response's JSON."""
+    with open_app(settings, max_upload_bytes=2**31) as app:
+        yield poster(app.test_client())
+
+
+def poster(http: Client) -> Upload:
+    """Upload files with this client, and assert that the memory of the API does not grow."""
     http.post("/v1/datasets", data="a\n1\n", headers={"Content-Type": CSV})
     memory = psutil.Process().memory_info
 
@@ -54,8 +54,7 @@ def upload(settings: Settings) -> Iterator[Upload]:
         assert answer.status_code < 500
         return answer.json
 
-    yield post
-    app.extensions["backpropd"].database.dispose()
+    return post
 
 
 def kinds(dataset: Any) -> dict[str, str]:
@@ -142,6 +141,7 @@ def test_a_file_of_another_format_is_rejected_by_name(upload: Upload, name: str,
         ("ä,b\n1,2\n".encode() + b"\xe4,1\n", "not_a_table", "line 1 contains a letter encoded as UTF-8"),
         (b"\xe4,b\n1,2\n" + "ä,1\n".encode(), "not_a_table", "line 3 contains a letter encoded as UTF-8"),
         ("a,b\n1,2\n3\n", "not_a_table", "line 3 has 1 cells"),
+        ('a,b\n"x\ny",2\n3\n', "not_a_table", "line 4 has 1 cells and the other lines have 2"),
         ("a,b,a\n1,2,3\n", "not_a_table", "more than one column 'a'"),
         ("x" * 10_000 + ",b\n1,2\n", "not_a_table", "column 1 has 10000 characters"),
         ("a,x\u202egpj\n1,2\n", "not_a_table", "column 2 contains the invisible U+202E"),
@@ -204,11 +204,8 @@ def test_a_million_different_words_are_text(upload: Upload, tmp_path: Path) -> N
     assert dataset["rows"] == 1_000_000
 
 
-def test_a_column_of_uuids_is_text(upload: Upload) -> None:
+def test_uuids_and_a_few_long_strings_are_text(upload: Upload) -> None:
     assert kinds(upload("id\n" + "".join(f"{uuid.UUID(int=n)}\n" for n in range(1000)))) == {"id": "text"}
-
-
-def test_a_few_long_strings_are_text(upload: Upload) -> None:
     assert kinds(upload("a\n" + "".join(f"{c * 100_000}\n" for c in "xyz"))) == {"a": "text"}
 
 
@@ -236,13 +233,10 @@ def test_a_hostile_dataset_name_does_not_become_a_path(upload: Upload, tmp_path:
 
 
 def test_a_table_beyond_a_limit_is_413_with_the_number(settings: Settings) -> None:
-    tight = settings.model_copy(update={"max_rows": 2, "read_memory_bytes": MIB, "max_upload_bytes": 2**31})
-    migrate(tight)
-    app = create_app(tight)
-    http = app.test_client()
-    answer = http.post("/v1/datasets", data="a\n1\n2\n3\n", headers={"Content-Type": CSV})
-    assert (answer.status_code, answer.json["code"]) == (413, "table_too_large")  # type: ignore[index]
-    answer = http.post("/v1/datasets", data="a,b\n" + '"x",1\n' * 3_000_000, headers={"Content-Type": CSV})
-    assert (answer.status_code, answer.json["code"]) == (413, "too_large")  # type: ignore[index]
-    assert "1 MiB of memory" in answer.json["detail"]  # type: ignore[index]
-    app.extensions["backpropd"].database.dispose()
+    with open_app(settings, max_rows=2, read_memory_bytes=MIB, max_upload_bytes=2**31) as app:
+        http: Client = app.test_client()
+        long = http.post("/v1/datasets", data="a\n1\n2\n3\n", content_type=CSV)
+        large = http.post("/v1/datasets", data="a,b\n" + '"x",1\n' * 3_000_000, content_type=CSV)
+    assert (long.status_code, long.json["code"]) == (413, "table_too_large")
+    assert (large.status_code, large.json["code"]) == (413, "too_large")
+    assert "1 MiB of memory" in large.json["detail"]

@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask
-from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
 from backpropd.config import Settings
 from backpropd.store import keys
 from backpropd.store.scheduling import workers
-from service.app import create_app
-from tests.migrated import migrate
 from tests.service.fuzzing import failures
+from tests.service.requests import open_app
+from tests.service.validation import Client
 
 
 @contextmanager
@@ -34,9 +33,8 @@ def served(app: Flask) -> Iterator[str]:
         server.server_close()
 
 
-def test_every_route_is_in_the_document(app: Flask, http: FlaskClient) -> None:
+def test_every_route_is_in_the_document(app: Flask, http: Client) -> None:
     document = http.get("/openapi.json").json
-    assert document is not None
     assert document["openapi"].startswith("3.1")
     own = {"/openapi.json", "/docs", "/docs/start.js", "/docs/<path:name>"}
     routes = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods or ()}
@@ -46,7 +44,7 @@ def test_every_route_is_in_the_document(app: Flask, http: FlaskClient) -> None:
             assert method.lower() in document["paths"][path]
 
 
-def test_the_docs_page_loads_nothing_from_another_site(http: FlaskClient) -> None:
+def test_the_docs_page_loads_nothing_from_another_site(http: Client) -> None:
     page = http.get("/docs").text
     links = re.findall(r'(?:href|src)="([^"]+)"', page)
     assert links
@@ -59,15 +57,12 @@ def test_the_docs_page_loads_nothing_from_another_site(http: FlaskClient) -> Non
 def test_schemathesis_finds_no_fault_in_any_phase(tmp_path: Path, broker_url: str) -> None:
     # the worker below sends one heartbeat, and on a busy machine this test takes minutes
     settings = Settings(data_dir=tmp_path, broker_url=broker_url, mode="keys", heartbeat_seconds=3600).with_defaults()
-    migrate(settings)
-    app = create_app(settings)
-    with app.extensions["backpropd"].database.write() as session:
-        workers.record_heartbeat(session, "worker", 2)
-        _, key = keys.create(session, "us", None, ["admin"], None)
-    app.test_client().post("/v1/datasets", json={"sample": "iris"}, headers={"Authorization": f"Bearer {key}"})
-    with served(app) as url:
+    with open_app(settings) as app, served(app) as url:
+        with app.extensions["backpropd"].database.write() as session:
+            workers.record_heartbeat(session, "worker", 2)
+            _, key = keys.create(session, "us", None, ["admin"], None)
+        app.test_client().post("/v1/datasets", json={"sample": "iris"}, headers={"Authorization": f"Bearer {key}"})
         made, found = failures(f"{url}/openapi.json", key, 6)
-    app.extensions["backpropd"].database.dispose()
     assert made.total() > 1000
     assert made["ignored_auth"] > 10
     assert found == []

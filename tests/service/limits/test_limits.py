@@ -3,45 +3,42 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from backpropd import errors
 from backpropd.config import Settings
 from service.limits.rate_limiter import RETRY_SECONDS, RateLimiter
 from tests.servers import Redis
-from worker.runner import Runner
-
-Key = Callable[..., dict[str, str]]
-SMALL = {
-    "max_upload_bytes": 2000,
-    "max_json_bytes": 1000,
-    "max_parameters": 100,
-    "max_epochs": 50,
-    "max_prediction_rows": 3,
-    "max_trace_rows": 2,
-    "max_queued_jobs_per_tenant": 2,
-    "max_tenant_bytes": 4000,
-    "max_requests_per_minute": 40,
-    "max_event_streams_per_key": 1,
-    "max_looks": 2,
-    "max_looks_per_key": 1,
-}
+from tests.service.requests import Key, Work, at_once, submit, train_model, upload, with_key
+from tests.service.validation import Client
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings with small limits."""
     no_broker = f"redis+socket://{tmp_path}/no-redis.sock"
-    return Settings(data_dir=tmp_path, broker_url=no_broker, **SMALL).with_defaults()  # type: ignore[arg-type]
+    return Settings(
+        data_dir=tmp_path, broker_url=no_broker,
+        max_upload_bytes=2000, max_json_bytes=1000, max_tenant_bytes=4000, max_requests_per_minute=40,
+        max_parameters=100, max_epochs=50, max_prediction_rows=3, max_trace_rows=2,
+        max_event_streams_per_key=1, max_looks=2, max_looks_per_key=1,
+    ).with_defaults()  # fmt: skip
+
+
+TABLE = "a,b\n" + "1,2\n3,5\n" * 20
+THREE_CLASSES = "a,b,c\n" + "".join(f"{n},{n % 7},{n % 3}\n" for n in range(100))
+
+
+def trained(http: Client, work: Work) -> str:
+    """Train a small model; gives its id."""
+    return train_model(http, work, upload(http, THREE_CLASSES), "c")
 
 
 def assert_rejected(answer: Any, status: int, code: str, *numbers: int) -> None:
@@ -50,9 +47,8 @@ def assert_rejected(answer: Any, status: int, code: str, *numbers: int) -> None:
         assert str(number) in answer.json["detail"]
 
 
-def test_the_limits_are_listed(http: FlaskClient) -> None:
+def test_the_limits_are_listed(http: Client) -> None:
     limits = http.get("/v1/limits").json
-    assert limits is not None
     assert limits["upload_bytes"] == 2000
     assert limits["requests_per_minute"] == 40
     assert limits["stored_bytes"] == 4000
@@ -61,43 +57,36 @@ def test_the_limits_are_listed(http: FlaskClient) -> None:
     assert limits["running_jobs"] == Settings().max_running_jobs_per_tenant
 
 
-def test_a_request_beyond_a_limit_is_rejected_with_the_number(http: FlaskClient, work: Callable[[], None]) -> None:
-    table = b"a,b\n" + b"1,2\n3,5\n" * 20
+def test_a_request_beyond_a_limit_is_rejected_with_the_number(http: Client, work: Work) -> None:
     large = b"a,b\n" + b"1,2\n" * 1000
     assert_rejected(http.post("/v1/datasets", data=large, content_type="text/csv"), 413, "too_large", 2000)
     assert_rejected(http.post("/v1/jobs", json={"dataset_id": "x" * 1000, "target": "b"}), 413, "too_large", 1000)
-    made = http.post("/v1/datasets", data=table, content_type="text/csv").json
-    assert made is not None
-    job: dict[str, Any] = {"dataset_id": made["id"], "target": "b", "training": {"epochs": 2}}
+    job: dict[str, Any] = {"dataset_id": upload(http, TABLE), "target": "b", "training": {"epochs": 2}}
     assert_rejected(http.post("/v1/jobs", json={**job, "training": {"epochs": 51}}), 422, "invalid", 50)
     wide = {"hidden": [{"units": 1000}]}
     assert_rejected(http.post("/v1/jobs", json={**job, "network": wide}), 422, "too_large_for_memory", 100)
-    for _ in range(2):
-        assert http.post("/v1/jobs", json=job).status_code == 202
-    answer = http.post("/v1/jobs", json=job)
-    assert_rejected(answer, 429, "queue_full", 2)
-    assert int(answer.headers["Retry-After"]) > 0
+    assert http.post("/v1/jobs", json=job).status_code == 202
     work()
-    model_id = http.get("/v1/models").json["data"][0]["id"]  # type: ignore[index]
+    model_id = http.get("/v1/models").json["data"][0]["id"]
     assert_rejected(http.post(f"/v1/models/{model_id}/predictions", json={"rows": [[1]] * 4}), 422, "invalid", 3)
     assert_rejected(http.post(f"/v1/models/{model_id}/trace", json={"rows": [[1]] * 3}), 422, "invalid", 2)
 
 
-def test_an_upload_beyond_the_storage_quota_is_rejected_until_something_is_deleted(http: FlaskClient) -> None:
+def test_an_upload_beyond_the_storage_quota_is_rejected_until_something_is_deleted(http: Client) -> None:
     made = []
     for number in range(10):
         table = b"a,b\n" + b"%d,2\n3,5\n" % number * 5
         answer = http.post("/v1/datasets", data=table, content_type="text/csv")
         if answer.status_code != 201:
             break
-        made.append(answer.json["id"])  # type: ignore[index]
+        made.append(answer.json["id"])
     assert_rejected(answer, 413, "storage_full", 4000)
     assert 1 < len(made) < 10
     http.delete(f"/v1/datasets/{made[0]}")
     assert http.post("/v1/datasets", data=table, content_type="text/csv").status_code == 201
 
 
-def test_too_many_requests_a_minute_are_rejected_with_the_time_to_wait(http: FlaskClient) -> None:
+def test_too_many_requests_a_minute_are_rejected_with_the_time_to_wait(http: Client) -> None:
     answers = [http.get("/v1/samples") for _ in range(80)]
     last = next(answer for answer in answers if answer.status_code != 200)
     assert_rejected(last, 429, "rate_limited", 40)
@@ -105,99 +94,61 @@ def test_too_many_requests_a_minute_are_rejected_with_the_time_to_wait(http: Fla
 
 
 def test_each_key_has_its_own_rate_limit(locked: Flask, key: Key) -> None:
-    http, busy, calm = locked.test_client(), key("read"), key("read")
-    statuses = {http.get("/v1/samples", headers=busy).status_code for _ in range(80)}
-    assert statuses == {200, 429}
-    assert http.get("/v1/samples", headers=calm).status_code == 200
-    assert http.get("/healthz").status_code == 200
+    busy, calm = with_key(locked, key("read")), with_key(locked, key("read"))
+    assert {busy.get("/v1/samples").status_code for _ in range(80)} == {200, 429}
+    assert calm.get("/v1/samples").status_code == 200
+    assert busy.get("/healthz").status_code == 200
 
 
 def test_each_key_has_its_own_limit_of_event_streams(locked: Flask, key: Key) -> None:
-    http, us, others = locked.test_client(), key("write"), key("write")
-    made = http.post("/v1/datasets", data=b"a,b\n" + b"1,2\n3,5\n" * 9, headers={**us, "Content-Type": "text/csv"}).json
-    assert made is not None
-    job = http.post(
-        "/v1/jobs", json={"dataset_id": made["id"], "target": "b", "training": {"epochs": 2}}, headers=us
-    ).json
-    assert job is not None
+    us, others = with_key(locked, key("write")), with_key(locked, key("write"))
+    job = submit(us, upload(us, TABLE), "b", training={"epochs": 2})
     path = f"/v1/jobs/{job['id']}/events"
-    with http.get(path, headers=us) as stream:
+    with us.get(path) as stream:
         assert stream.status_code == 200
-        assert_rejected(http.get(path, headers=us), 429, "too_many_at_once", 1)
-        with http.get(path, headers=others) as another:
+        assert_rejected(us.get(path), 429, "too_many_at_once", 1)
+        with others.get(path) as another:
             assert another.status_code == 200
-    with http.get(path, headers=us) as stream:
+    with us.get(path) as stream:
         assert stream.status_code == 200
 
 
-@pytest.fixture
-def train_model(locked: Flask) -> Callable[[dict[str, str]], str]:
-    """A function that trains a model for the tenant of this header; gives its id."""
-
-    def make(header: dict[str, str]) -> str:
-        http, services = locked.test_client(), locked.extensions["backpropd"]
-        table = b"a,b,c\n" + b"".join(b"%d,%d,%d\n" % (n, n % 7, n % 3) for n in range(100))
-        made = http.post("/v1/datasets", data=table, headers={**header, "Content-Type": "text/csv"}).json
-        assert made is not None
-        job = {"dataset_id": made["id"], "target": "c", "training": {"epochs": 2}}
-        assert http.post("/v1/jobs", json=job, headers=header).status_code == 202
-        while Runner("test", services.settings, services.database, services.blobs).run_one():
-            pass
-        return str(http.get("/v1/models", headers=header).json["data"][0]["id"])  # type: ignore[index]
-
-    return make
-
-
-def test_inspections_are_limited_for_each_key_and_in_total(
-    locked: Flask, key: Key, train_model: Callable[[dict[str, str]], str]
-) -> None:
+def test_inspections_are_limited_for_each_key_and_in_total(locked: Flask, key: Key, work: Work) -> None:
     keys = {name: key("write", tenant=name) for name in ("us", "them", "others")}
-    paths = {name: f"/v1/models/{train_model(header)}/surface?points=51" for name, header in keys.items()}
+    paths = {name: f"/v1/models/{trained(with_key(locked, keys[name]), work)}/surface?points=51" for name in keys}
+
+    def inspect(name: str) -> list[Any]:
+        http = with_key(locked, keys[name])
+        return [http.get(paths[name]) for _ in range(6)]
 
     def inspect_all(names: list[str]) -> set[tuple[int, str | None]]:
         """The statuses and codes when each of these tenants sends six requests, all at the same time."""
-        answers = []
-
-        def inspect(name: str) -> None:
-            for _ in range(6):
-                answers.append(locked.test_client().get(paths[name], headers=keys[name]))
-
-        threads = [threading.Thread(target=inspect, args=[name]) for name in names]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        answers = [answer for several in at_once(inspect, names) for answer in several]
         assert all("Retry-After" in answer.headers for answer in answers if answer.status_code != 200)
-        return {(answer.status_code, answer.json.get("code")) for answer in answers if answer.json}
+        return {(answer.status_code, answer.json.get("code")) for answer in answers}
 
     fine, own_are_used, all_are_used = (200, None), (429, "too_many_at_once"), (503, "unavailable")
     assert inspect_all(["us", "us"]) == {fine, own_are_used}
     together = inspect_all([*keys, *keys])
     assert {fine, all_are_used} <= together <= {fine, own_are_used, all_are_used}
     for name in keys:  # every slot was released, whatever the answer was
-        assert locked.test_client().get(paths[name], headers=keys[name]).status_code == 200
-        gone = locked.test_client().get("/v1/models/model_x/surface", headers=keys[name])
-        assert gone.status_code == 404
+        http = with_key(locked, keys[name])
+        assert http.get(paths[name]).status_code == 200
+        assert http.get("/v1/models/model_x/surface").status_code == 404
 
 
 @pytest.mark.parametrize("inspection", ["surface", "curve?feature=a", "weights", "weights?format=json", "trace"])
-def test_every_kind_of_inspection_takes_a_slot(
-    locked: Flask, key: Key, train_model: Callable[[dict[str, str]], str], inspection: str
-) -> None:
-    http, ours = locked.test_client(), key("write")
-    path = f"/v1/models/{train_model(ours)}/{inspection}"
-    inspections, name = locked.extensions["backpropd"].inspections, ours["Authorization"].split("_")
-    request = {"path": path, "headers": ours}
+def test_every_kind_of_inspection_takes_a_slot(locked: Flask, key: Key, work: Work, inspection: str) -> None:
+    ours = key("write")
+    http, key_id = with_key(locked, ours), "key_" + ours["Authorization"].split("_")[2]
+    request: dict[str, Any] = {"path": f"/v1/models/{trained(http, work)}/{inspection}"}
     if inspection == "trace":
         request |= {"method": "POST", "json": {"rows": [[1, 2]]}}
-    with inspections.slot(f"key_{name[2]}"):
+    with locked.extensions["backpropd"].inspections.slot(key_id):
         assert_rejected(http.open(**request), 429, "too_many_at_once", 1)
-        assert http.get("/v1/models", headers=ours).status_code == 200
+        assert http.get("/v1/models").status_code == 200
     for _ in range(2):
         assert http.open(**request).status_code == 200
-
-
-# ── the limiter ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @contextmanager

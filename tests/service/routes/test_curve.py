@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from backpropd.store.sql.schema import Model
-
-Work = Callable[[], None]
+from tests.service.requests import Work, rejected_pointers, train_model, upload
+from tests.service.validation import Client
 
 LINE = "x,y\n" + "".join(f"{n / 10},{int(n > 0)}\n" for n in range(-20, 21))
 MIXED = "size,big,colour,bit,label\n" + "".join(
@@ -23,25 +21,19 @@ MIXED = "size,big,colour,bit,label\n" + "".join(
 SIGMOID = {"kind": "feedforward", "hidden": []}
 
 
-def trained(http: FlaskClient, work: Work, text: str, target: str, network: dict[str, Any], **spec: Any) -> str:
-    """Train a model; gives the path of its curve."""
-    dataset = http.post("/v1/datasets", data=text, headers={"Content-Type": "text/csv"}).json["id"]  # type: ignore[index]
-    answer = http.post("/v1/jobs", json={"dataset_id": dataset, "target": target, "network": network, **spec})
-    assert answer.status_code == 202, answer.json
-    work()
-    job = http.get(answer.headers["Location"]).json
-    assert job is not None
-    assert job["status"] == "succeeded", job
-    return f"/v1/models/{job['model_id']}/curve"
+def trained(http: Client, work: Work, text: str, target: str, network: dict[str, Any], **spec: Any) -> str:
+    """Train a model, by default for 100 epochs; gives the path of its curve."""
+    spec["training"] = {"epochs": 100, **spec.get("training", {})}
+    return f"/v1/models/{train_model(http, work, upload(http, text), target, network=network, **spec)}/curve"
 
 
-def read(http: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
+def read(http: Client, path: str, **query: Any) -> dict[str, Any]:
     answer = http.get(path, query_string=query)
     assert answer.status_code == 200, answer.json
-    return dict(answer.json)  # type: ignore[arg-type]
+    return dict(answer.json)
 
 
-def test_the_curves_of_a_perceptron_and_a_sigmoid_neuron(http: FlaskClient, work: Work) -> None:
+def test_the_curves_of_a_perceptron_and_a_sigmoid_neuron(http: Client, work: Work) -> None:
     step = read(http, trained(http, work, LINE, "y", {"kind": "perceptron"}, training={"seed": 1}))
     sigmoid = read(http, trained(http, work, LINE, "y", SIGMOID, training={"seed": 1}))
     assert step["x"] == sigmoid["x"] == np.linspace(-2, 2, 101).tolist()
@@ -56,16 +48,16 @@ def test_the_curves_of_a_perceptron_and_a_sigmoid_neuron(http: FlaskClient, work
     assert (step["feature"], step["held"]) == ("x", {})
 
 
-def test_a_curve_agrees_with_predictions(http: FlaskClient, work: Work) -> None:
+def test_a_curve_agrees_with_predictions(http: Client, work: Work) -> None:
     path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 5})
     curve = read(http, path, feature="size", points=3, to=40, hold=json.dumps({"colour": "blue", "big": True}))
     assert (curve["x"], curve["held"]) == ([0, 20, 40], {"big": True, "colour": "blue", "bit": 0})
     rows = [[x, True, "blue", 0] for x in curve["x"]]
-    answers = http.post(path.replace("curve", "predictions"), json={"rows": rows}).json["predictions"]  # type: ignore[index]
+    answers = http.post(path.replace("curve", "predictions"), json={"rows": rows}).json["predictions"]
     assert curve["outputs"] == [{"label": "b", "h": [answer["probabilities"]["b"] for answer in answers]}]
 
 
-def test_other_features_have_their_typical_values(http: FlaskClient, work: Work) -> None:
+def test_other_features_have_their_typical_values(http: Client, work: Work) -> None:
     path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1, "validation_fraction": 0.0})
     curve = read(http, path, feature="colour")
     assert curve["x"] == ["blue", "red"]
@@ -74,10 +66,8 @@ def test_other_features_have_their_typical_values(http: FlaskClient, work: Work)
     assert read(http, path, feature="big")["held"]["colour"] == "red"
 
 
-def test_each_of_three_classes_and_each_target_of_a_regression_has_a_curve(
-    http: FlaskClient, work: Work, iris: str
-) -> None:
-    rows = http.get(f"/v1/datasets/{iris}/rows?limit=150").json["data"]  # type: ignore[index]
+def test_each_of_three_classes_and_each_target_of_a_regression_has_a_curve(http: Client, work: Work, iris: str) -> None:
+    rows = http.get(f"/v1/datasets/{iris}/rows?limit=150").json["data"]
     text = "\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)])
     three = read(http, trained(http, work, text, "species", {"kind": "feedforward"}), feature="petal_width")
     assert [output["label"] for output in three["outputs"]] == ["setosa", "versicolor", "virginica"]
@@ -87,7 +77,7 @@ def test_each_of_three_classes_and_each_target_of_a_regression_has_a_curve(
     assert (value["name"], len(value["h"])) == ("y", 101)
 
 
-def test_a_boolean_feature_has_two_points(http: FlaskClient, work: Work) -> None:
+def test_a_boolean_feature_has_two_points(http: Client, work: Work) -> None:
     text = "x1,x2,y\n0,0,0\n0,1,0\n1,0,1\n1,1,0\n"
     path = trained(http, work, text, "y", {"kind": "mcculloch_pitts"})
     assert read(http, path, feature="x1") == {
@@ -116,30 +106,27 @@ def test_a_boolean_feature_has_two_points(http: FlaskClient, work: Work) -> None
     ],
 )
 def test_an_invalid_curve_request_is_rejected_with_its_pointer(
-    http: FlaskClient, work: Work, query: dict[str, Any], pointer: str
+    http: Client, work: Work, query: dict[str, Any], pointer: str
 ) -> None:
     path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1})
-    rejected = http.get(path, query_string=query)
-    assert rejected.status_code == 422
-    assert [each["pointer"] for each in rejected.json["errors"]] == [pointer]  # type: ignore[index]
+    assert rejected_pointers(http.get(path, query_string=query)) == [pointer]
 
 
-def test_a_held_value_that_is_no_boolean_is_rejected(http: FlaskClient, work: Work) -> None:
+def test_a_held_value_that_is_no_boolean_is_rejected(http: Client, work: Work) -> None:
     path = trained(http, work, "x1,x2,y\n0,0,0\n1,0,1\n0,1,1\n", "y", {"kind": "perceptron_network"})
-    rejected = http.get(path, query_string={"feature": "x1", "hold": '{"x2": 0.5}'}).json
-    assert rejected is not None
-    assert [each["pointer"] for each in rejected["errors"]] == ["/hold/x2"]
-    assert rejected["detail"].startswith("/hold/x2: ")
+    answer = http.get(path, query_string={"feature": "x1", "hold": '{"x2": 0.5}'})
+    assert rejected_pointers(answer) == ["/hold/x2"]
+    assert answer.json["detail"].startswith("/hold/x2: ")
 
 
-def test_a_curve_over_huge_values_is_finite(http: FlaskClient, work: Work) -> None:
+def test_a_curve_over_huge_values_is_finite(http: Client, work: Work) -> None:
     path = trained(http, work, LINE, "y", SIGMOID, task="regression", training={"epochs": 1})
     answer = http.get(path, query_string={"from": -1e300, "to": 1e300, "points": 3})
     assert answer.status_code == 200
-    assert all(h is not None and abs(h) < 1e300 for h in answer.json["outputs"][0]["h"])  # type: ignore[index]
+    assert all(h is not None and abs(h) < 1e300 for h in answer.json["outputs"][0]["h"])
 
 
-def test_a_model_without_stored_statistics_still_has_a_curve(app: Flask, http: FlaskClient, work: Work) -> None:
+def test_a_model_without_stored_statistics_still_has_a_curve(app: Flask, http: Client, work: Work) -> None:
     path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1, "validation_fraction": 0.0})
     with app.extensions["backpropd"].database.write() as session:
         model = session.get(Model, path.split("/")[3])
@@ -152,6 +139,4 @@ def test_a_model_without_stored_statistics_still_has_a_curve(app: Flask, http: F
     deviation = 3 * np.std(np.arange(20))
     assert (curve["x"][0], curve["x"][-1]) == pytest.approx((9.5 - deviation, 9.5 + deviation))
     assert curve["held"] == {**held, "bit": 0.25}
-    rejected = http.get(path, query_string={"feature": "size"}).json
-    assert rejected is not None
-    assert rejected["errors"][0]["pointer"] == "/hold/big"
+    assert rejected_pointers(http.get(path, query_string={"feature": "size"}))[0] == "/hold/big"

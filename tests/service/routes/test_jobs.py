@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from backpropd.config import Settings
-from service.app import create_app
-from tests.migrated import migrate
-from tests.service.requests import read_job, submit
-from tests.service.validation import check_events
-
-Work = Callable[[], None]
+from tests.service.requests import Work, at_once, open_app, read_job, read_stream, rejected_pointers, sample, submit
+from tests.service.validation import Client
 
 
-def read_stream(http: FlaskClient, job: dict[str, Any], last_event_id: str = "") -> str:
-    headers = {"Last-Event-ID": last_event_id}
-    with http.get(f"/v1/jobs/{job['id']}/events", headers=headers) as response:
-        assert response.status_code == 200
-        check_events(response.text)
-        return str(response.text)
-
-
-def test_a_job_has_its_whole_resolved_spec(http: FlaskClient, iris: str) -> None:
+def test_a_job_has_its_whole_resolved_spec(http: Client, iris: str) -> None:
     job = submit(http, iris)
     assert job["status"] == "queued"
     assert [each["status"] for each in job["transitions"]] == ["queued"]
@@ -40,14 +25,14 @@ def test_a_job_has_its_whole_resolved_spec(http: FlaskClient, iris: str) -> None
     assert "auto" not in [*job["training"].values(), job["network"]["output_activation"]]
 
 
-def test_a_job_is_accepted_without_a_broker(http: FlaskClient, iris: str) -> None:
+def test_a_job_is_accepted_without_a_broker(http: Client, iris: str) -> None:
     assert submit(http, iris)["status"] == "queued"
     ready = http.get("/readyz")
     assert ready.status_code == 503
-    assert (ready.json["database"]["ready"], ready.json["broker"]["ready"]) == (True, False)  # type: ignore[index]
+    assert (ready.json["database"]["ready"], ready.json["broker"]["ready"]) == (True, False)
 
 
-def test_a_queued_job_has_its_position(http: FlaskClient, iris: str, work: Work) -> None:
+def test_a_queued_job_has_its_position(http: Client, iris: str, work: Work) -> None:
     jobs = [submit(http, iris, training={"epochs": 1}) for _ in range(3)]
     assert [job["queue"]["position"] for job in jobs] == [1, 2, 3]
     assert read_job(http, jobs[2])["queue"] == {"position": 3, "estimated_start_at": None}  # no worker lives
@@ -56,38 +41,35 @@ def test_a_queued_job_has_its_position(http: FlaskClient, iris: str, work: Work)
 
 
 def test_a_full_queue_answers_429_until_there_is_room(settings: Settings) -> None:
-    settings = settings.model_copy(update={"max_queued_jobs_per_tenant": 2})
-    migrate(settings)
-    app = create_app(settings)
-    http = app.test_client()
-    iris = http.post("/v1/datasets", json={"sample": "iris"}).json["id"]  # type: ignore[index]
-    first = submit(http, iris)
-    submit(http, iris)
-    rejected = http.post("/v1/jobs", json={"dataset_id": iris, "target": "species"})
-    assert (rejected.status_code, rejected.json["code"]) == (429, "queue_full")  # type: ignore[index]
-    assert int(rejected.headers["Retry-After"]) > 0
-    assert http.post(f"/v1/jobs/{first['id']}/cancel").status_code == 202
-    submit(http, iris)
-    app.extensions["backpropd"].database.dispose()
+    with open_app(settings, max_queued_jobs_per_tenant=2) as app:
+        http: Client = app.test_client()
+        iris = sample(http, "iris")
+        first, _ = submit(http, iris), submit(http, iris)
+        rejected = http.post("/v1/jobs", json={"dataset_id": iris, "target": "species"})
+        assert (rejected.status_code, rejected.json["code"]) == (429, "queue_full")
+        assert "2" in rejected.json["detail"]
+        assert int(rejected.headers["Retry-After"]) > 0
+        assert http.post(f"/v1/jobs/{first['id']}/cancel").status_code == 202
+        submit(http, iris)
 
 
-def test_a_dry_run_makes_nothing(http: FlaskClient, iris: str) -> None:
+def test_a_dry_run_makes_nothing(http: Client, iris: str) -> None:
     answer = http.post("/v1/jobs?dry_run=true", json={"dataset_id": iris, "target": "species"})
     assert answer.status_code == 200
-    assert answer.json["cost"]["parameters"] == (4 + 1) * 16 + (16 + 1) * 3  # type: ignore[index]
-    assert http.get("/v1/jobs").json["data"] == []  # type: ignore[index]
+    assert answer.json["cost"]["parameters"] == (4 + 1) * 16 + (16 + 1) * 3
+    assert http.get("/v1/jobs").json["data"] == []
 
 
-def test_a_job_on_a_deleted_dataset_is_neither_queued_nor_planned(http: FlaskClient, iris: str) -> None:
+def test_a_job_on_a_deleted_dataset_is_neither_queued_nor_planned(http: Client, iris: str) -> None:
     job = submit(http, iris)
     http.post(f"/v1/jobs/{job['id']}/cancel")
     http.delete(f"/v1/datasets/{iris}")
     body = {"dataset_id": iris, "target": "species"}
     answers = [http.post(f"/v1/jobs{query}", json=body) for query in ("", "?dry_run=true")]
-    assert [(answer.status_code, (answer.json or {})["code"]) for answer in answers] == [(404, "not_found")] * 2
+    assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(404, "not_found")] * 2
 
 
-def test_a_job_leaves_its_epochs_and_a_model_that_predicts(http: FlaskClient, iris: str, work: Work) -> None:
+def test_a_job_leaves_its_epochs_and_a_model_that_predicts(http: Client, iris: str, work: Work) -> None:
     job = submit(http, iris, training={"epochs": 40, "seed": 1})
     work()
     done = read_job(http, job)
@@ -97,23 +79,20 @@ def test_a_job_leaves_its_epochs_and_a_model_that_predicts(http: FlaskClient, ir
         {"epoch": 40, "epochs": 40},
     )
     page = http.get(f"/v1/jobs/{job['id']}/epochs?limit=25").json
-    assert page is not None
     assert [epoch["epoch"] for epoch in page["data"]] == list(range(1, 26))
     rest = http.get(f"/v1/jobs/{job['id']}/epochs?after={page['next_after']}").json
-    assert rest is not None
     assert (rest["data"][-1]["epoch"], rest["next_after"]) == (40, None)
     predictions = f"/v1/models/{done['model_id']}/predictions"
     cells = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
     by_name = http.post(predictions, json={"rows": [{**cells, "species": None}]}).json
     by_order = http.post(predictions, json={"rows": [list(cells.values())]}).json
     assert by_name == by_order
-    assert by_name is not None
     (prediction,) = by_name["predictions"]
     assert prediction["label"] == "setosa"
     assert sum(prediction["probabilities"].values()) == pytest.approx(1)
 
 
-def test_the_learning_curve_is_thinned_and_available_as_csv(http: FlaskClient, iris: str, work: Work) -> None:
+def test_the_learning_curve_is_thinned_and_available_as_csv(http: Client, iris: str, work: Work) -> None:
     job = submit(http, iris, training={"epochs": 60})
     work()
     text = http.get(f"/v1/jobs/{job['id']}/epochs?points=10", headers={"Accept": "text/csv"}).text
@@ -123,7 +102,7 @@ def test_the_learning_curve_is_thinned_and_available_as_csv(http: FlaskClient, i
     assert float(rows[0]["validation_accuracy"]) >= 0
 
 
-def test_the_events_are_every_epoch_and_the_final_status(http: FlaskClient, iris: str, work: Work) -> None:
+def test_the_events_are_every_epoch_and_the_final_status(http: Client, iris: str, work: Work) -> None:
     job = submit(http, iris, training={"epochs": 20})
     work()
     stream = read_stream(http, job)
@@ -137,7 +116,7 @@ def test_the_events_are_every_epoch_and_the_final_status(http: FlaskClient, iris
 
 
 def test_a_stream_without_a_free_slot_is_rejected_and_a_closed_one_releases_its_slot(
-    app: Flask, http: FlaskClient, iris: str
+    app: Flask, http: Client, iris: str
 ) -> None:
     job = submit(http, iris)
     path = f"/v1/jobs/{job['id']}/events"
@@ -150,85 +129,71 @@ def test_a_stream_without_a_free_slot_is_rejected_and_a_closed_one_releases_its_
     assert "cancelled" in read_stream(http, job)
 
 
-def test_transitions_that_a_status_does_not_allow_are_conflicts(http: FlaskClient, iris: str, work: Work) -> None:
+def test_transitions_that_a_status_does_not_allow_are_conflicts(http: Client, iris: str, work: Work) -> None:
     job = submit(http, iris, training={"epochs": 2})
     path = f"/v1/jobs/{job['id']}"
     assert http.post(f"{path}/resume").status_code == 409
     assert http.delete(path).status_code == 409
-    assert http.post(f"{path}/pause").json["status"] == "paused"  # type: ignore[index]
+    assert http.post(f"{path}/pause").json["status"] == "paused"
     work()
     assert read_job(http, job)["status"] == "paused"
-    assert http.post(f"{path}/resume").json["status"] == "queued"  # type: ignore[index]
+    assert http.post(f"{path}/resume").json["status"] == "queued"
     work()
     assert read_job(http, job)["status"] == "succeeded"
     for verb in ("cancel", "pause", "resume"):
         rejected = http.post(f"{path}/{verb}")
-        assert (rejected.status_code, "succeeded" in rejected.json["detail"]) == (409, True)  # type: ignore[index]
+        assert (rejected.status_code, "succeeded" in rejected.json["detail"]) == (409, True)
     assert http.delete(path).status_code == 204
     assert http.get(path).status_code == 404
-    assert len(http.get("/v1/models").json["data"]) == 1  # type: ignore[index]
+    assert len(http.get("/v1/models").json["data"]) == 1
 
 
-def test_a_wait_is_short_when_all_slots_are_taken(http: FlaskClient, iris: str, app: Flask) -> None:
+def test_a_wait_is_short_when_all_slots_are_taken(http: Client, iris: str, app: Flask) -> None:
     job = submit(http, iris)
     with app.extensions["backpropd"].long_polls.slot(60) as seconds:
         assert seconds == 60
         began = time.monotonic()
-        assert http.get(f"/v1/jobs/{job['id']}?wait=60").json["status"] == "queued"  # type: ignore[index]
+        assert http.get(f"/v1/jobs/{job['id']}?wait=60").json["status"] == "queued"
         assert time.monotonic() - began < 30
     with app.extensions["backpropd"].long_polls.slot(60) as seconds:
         assert seconds == 60
 
 
-def test_a_queued_job_is_cancelled_at_once(http: FlaskClient, iris: str) -> None:
+def test_a_queued_job_is_cancelled_at_once(http: Client, iris: str) -> None:
     job = submit(http, iris)
     assert http.post(f"/v1/jobs/{job['id']}/cancel").status_code == 202
     waited = http.get(f"/v1/jobs/{job['id']}?wait=60").json
-    assert waited is not None
     assert (waited["status"], waited["stop_reason"]) == ("cancelled", "cancelled")
 
 
-def test_jobs_are_listed_by_status(http: FlaskClient, iris: str, work: Work) -> None:
+def test_jobs_are_listed_by_status(http: Client, iris: str, work: Work) -> None:
     submit(http, iris, training={"epochs": 1})
     work()
     waiting = submit(http, iris)
     listed = http.get("/v1/jobs?status=queued").json
-    assert listed is not None
     assert [job["id"] for job in listed["data"]] == [waiting["id"]]
     assert http.get("/v1/jobs?status=nonsense").status_code == 422
     assert http.get("/v1/jobs?limit=0").status_code == 422
 
 
-def test_concurrent_requests_with_one_idempotency_key_make_one_job(app: Flask, http: FlaskClient, iris: str) -> None:
-    answers: list[Any] = []
-
-    def send() -> None:
+def test_concurrent_requests_with_one_idempotency_key_make_one_job(app: Flask, http: Client, iris: str) -> None:
+    def send(_: int) -> Any:
         body = {"dataset_id": iris, "target": "species"}
-        answers.append(app.test_client().post("/v1/jobs", json=body, headers={"Idempotency-Key": "one"}))
+        return app.test_client().post("/v1/jobs", json=body, headers={"Idempotency-Key": "one"})
 
-    threads = [threading.Thread(target=send) for _ in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    answers = at_once(send, range(12))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json["id"] for answer in answers}) == 1
     other = http.post(
         "/v1/jobs", json={"dataset_id": iris, "target": "petal_width"}, headers={"Idempotency-Key": "one"}
     )
-    assert (other.status_code, other.json["code"]) == (422, "idempotency_mismatch")  # type: ignore[index]
+    assert (other.status_code, other.json["code"]) == (422, "idempotency_mismatch")
 
 
-def test_a_diverged_job_has_its_finite_epochs_only(http: FlaskClient, work: Work) -> None:
-    diabetes = http.post("/v1/datasets", json={"sample": "diabetes"}).json["id"]  # type: ignore[index]
-    body = {
-        "dataset_id": diabetes,
-        "target": "progression",
-        "network": {"hidden": [{"units": 16, "activation": "relu"}]},
-        "training": {"optimizer": {"name": "sgd", "learning_rate": 3.0, "momentum": 0.9}, "seed": 0, "epochs": 500},
-    }
-    job = http.post("/v1/jobs", json=body).json
-    assert job is not None
+def test_a_diverged_job_has_its_finite_epochs_only(http: Client, work: Work) -> None:
+    network = {"hidden": [{"units": 16, "activation": "relu"}]}
+    training = {"optimizer": {"name": "sgd", "learning_rate": 3.0, "momentum": 0.9}, "seed": 0, "epochs": 500}
+    job = submit(http, sample(http, "diabetes"), "progression", network=network, training=training)
     work()
     done = read_job(http, job)
     assert (done["status"], done["error"]["code"], done["model_id"]) == ("failed", "diverged", None)
@@ -259,10 +224,8 @@ def test_a_diverged_job_has_its_finite_epochs_only(http: FlaskClient, work: Work
     ],
 )
 def test_an_invalid_job_request_is_rejected_with_its_pointer(
-    http: FlaskClient, iris: str, change: dict[str, Any], code: str, pointer: str
+    http: Client, iris: str, change: dict[str, Any], code: str, pointer: str
 ) -> None:
     answer = http.post("/v1/jobs", json={"dataset_id": iris, "target": "species", **change})
-    problem = answer.json
-    assert problem is not None
-    assert (answer.status_code, problem["code"]) == (422, code)
-    assert pointer in [each["pointer"] for each in problem["errors"]]
+    assert pointer in rejected_pointers(answer)
+    assert answer.json["code"] == code

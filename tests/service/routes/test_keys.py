@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from backpropd import errors
 from backpropd.config import Settings
 from service import admin_cli
+from tests.service.requests import Key, rejected_pointers
+from tests.service.validation import Client
 
-Key = Callable[..., dict[str, str]]
 FORM = r"bp_key_[0-9a-z]{25}_[0-9a-z]{39}"
 
 
@@ -24,45 +24,38 @@ def bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-@pytest.fixture
-def http(locked: Flask) -> FlaskClient:
-    """A client of the app with keys."""
-    return locked.test_client()
-
-
-def make(http: FlaskClient, admin: dict[str, str], **body: Any) -> dict[str, Any]:
+def make(http: Client, admin: dict[str, str], **body: Any) -> dict[str, Any]:
     answer = http.post("/v1/keys", json={"scopes": ["read"], **body}, headers=admin)
     assert answer.status_code == 201, answer.text
-    assert answer.json is not None
     return answer.json
 
 
-def test_a_key_is_created_used_listed_and_revoked(http: FlaskClient, key: Key) -> None:
+def test_a_key_is_created_used_listed_and_revoked(locked_http: Client, key: Key) -> None:
     admin = key("admin")
-    made = make(http, admin, name="laptop", scopes=["write", "read"])
+    made = make(locked_http, admin, name="laptop", scopes=["write", "read"])
     assert re.fullmatch(FORM, made["secret"])
     assert made["secret"].startswith(f"bp_{made['id']}_")
     assert made["scopes"] == ["read", "write"]
-    assert http.post("/v1/datasets", json={"sample": "iris"}, headers=bearer(made["secret"])).status_code == 201
-    listed = http.get("/v1/keys", headers=admin).json["data"]  # type: ignore[index]
+    assert locked_http.post("/v1/datasets", json={"sample": "iris"}, headers=bearer(made["secret"])).status_code == 201
+    listed = locked_http.get("/v1/keys", headers=admin).json["data"]
     assert listed[0]["id"] == made["id"]
     assert listed[0]["name"] == "laptop"
     assert listed[0]["last_used_at"] is not None
-    assert http.delete(f"/v1/keys/{made['id']}", headers=admin).status_code == 204
-    assert http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 401
-    assert http.delete(f"/v1/keys/{made['id']}", headers=admin).status_code == 404
+    assert locked_http.delete(f"/v1/keys/{made['id']}", headers=admin).status_code == 204
+    assert locked_http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 401
+    assert locked_http.delete(f"/v1/keys/{made['id']}", headers=admin).status_code == 404
 
 
 def test_a_secret_is_returned_once_and_stored_nowhere(
-    http: FlaskClient, key: Key, settings: Settings, caplog: pytest.LogCaptureFixture
+    locked_http: Client, key: Key, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     admin = key("admin")
-    made = make(http, admin)
-    assert http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
+    made = make(locked_http, admin)
+    assert locked_http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
     secret = made["secret"].rpartition("_")[2]
-    assert secret not in http.get("/v1/keys", headers=admin).text
-    assert secret not in http.get(f"/v1/keys/{made['id']}", headers=admin).text
-    assert secret not in http.get("/v1/audit", headers=admin).text
+    assert secret not in locked_http.get("/v1/keys", headers=admin).text
+    assert secret not in locked_http.get(f"/v1/keys/{made['id']}", headers=admin).text
+    assert secret not in locked_http.get("/v1/audit", headers=admin).text
     assert secret not in caplog.text
     for file in settings.data_dir.rglob("*"):
         assert not file.is_file() or secret.encode() not in file.read_bytes()
@@ -76,51 +69,47 @@ def test_a_mistyped_key_is_recognized_without_the_database(locked: Flask, key: K
         connection.exec_driver_sql("DROP TABLE api_keys")
         connection.commit()
     answer = locked.test_client().get("/v1/jobs", headers=bearer("".join(text)))
-    assert answer.status_code == 401
-    assert answer.json is not None
-    assert answer.json["code"] == "key_mistyped"
-
-
-@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text + "0", str.upper, lambda text: "bp_"])
-def test_a_truncated_or_changed_key_is_recognized(http: FlaskClient, key: Key, change: Callable[[str], str]) -> None:
-    text = change(key("read")["Authorization"].removeprefix("Bearer "))
-    answer = http.get("/v1/jobs", headers=bearer(text))
-    assert answer.json is not None
     assert (answer.status_code, answer.json["code"]) == (401, "key_mistyped")
 
 
-def test_a_key_of_another_service_is_rejected(http: FlaskClient, key: Key) -> None:
+@pytest.mark.parametrize("change", [lambda text: text[:-1], lambda text: text + "0", str.upper, lambda text: "bp_"])
+def test_a_truncated_or_changed_key_is_recognized(locked_http: Client, key: Key, change: Callable[[str], str]) -> None:
+    text = change(key("read")["Authorization"].removeprefix("Bearer "))
+    answer = locked_http.get("/v1/jobs", headers=bearer(text))
+    assert (answer.status_code, answer.json["code"]) == (401, "key_mistyped")
+
+
+def test_a_key_of_another_service_is_rejected(locked_http: Client, key: Key) -> None:
     mine = key("read")
-    answer = http.get("/v1/jobs", headers=bearer("bp_key_1k892xv0ksapdddv7idguprmx_" + "0" * 32 + "ec7jwe3"))
+    answer = locked_http.get("/v1/jobs", headers=bearer("bp_key_1k892xv0ksapdddv7idguprmx_" + "0" * 32 + "ec7jwe3"))
     assert answer.status_code == 401
-    assert http.get("/v1/jobs", headers=mine).status_code == 200
+    assert locked_http.get("/v1/jobs", headers=mine).status_code == 200
 
 
-def test_a_key_expires(http: FlaskClient, key: Key) -> None:
+def test_a_key_expires(locked_http: Client, key: Key) -> None:
     soon, over = datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) - timedelta(seconds=1)
-    assert http.get("/v1/jobs", headers=key("read", expires_at=soon)).status_code == 200
-    answer = http.get("/v1/jobs", headers=key("read", expires_at=over))
-    assert answer.json is not None
+    assert locked_http.get("/v1/jobs", headers=key("read", expires_at=soon)).status_code == 200
+    answer = locked_http.get("/v1/jobs", headers=key("read", expires_at=over))
     assert (answer.status_code, answer.json["code"]) == (401, "key_expired")
 
 
-def test_a_key_can_have_an_expiry(http: FlaskClient, key: Key) -> None:
-    made = make(http, key("admin"), expires_at="2130-01-01T00:00:00+02:00")
+def test_a_key_can_have_an_expiry(locked_http: Client, key: Key) -> None:
+    made = make(locked_http, key("admin"), expires_at="2130-01-01T00:00:00+02:00")
     assert datetime.fromisoformat(made["expires_at"]) == datetime(2129, 12, 31, 22, tzinfo=UTC)
-    assert http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
+    assert locked_http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
 
 
-def test_after_a_rotation_the_old_secret_is_valid_for_the_overlap(http: FlaskClient, key: Key) -> None:
+def test_after_a_rotation_the_old_secret_is_valid_for_the_overlap(locked_http: Client, key: Key) -> None:
     admin = key("admin")
-    first = make(http, admin)
-    second = http.post(f"/v1/keys/{first['id']}/rotate", json={"overlap_seconds": 60}, headers=admin).json
-    assert second is not None
+    first = make(locked_http, admin)
+    second = locked_http.post(f"/v1/keys/{first['id']}/rotate", json={"overlap_seconds": 60}, headers=admin).json
     assert second["id"] == first["id"]
     for known in (first, second):
-        assert http.get("/v1/jobs", headers=bearer(known["secret"])).status_code == 200
-    third = http.post(f"/v1/keys/{first['id']}/rotate", json={}, headers=admin).json
-    assert third is not None
-    statuses = [http.get("/v1/jobs", headers=bearer(each["secret"])).status_code for each in (first, second, third)]
+        assert locked_http.get("/v1/jobs", headers=bearer(known["secret"])).status_code == 200
+    third = locked_http.post(f"/v1/keys/{first['id']}/rotate", json={}, headers=admin).json
+    statuses = [
+        locked_http.get("/v1/jobs", headers=bearer(each["secret"])).status_code for each in (first, second, third)
+    ]
     assert statuses == [401, 401, 200]
 
 
@@ -140,15 +129,9 @@ def test_after_a_rotation_the_old_secret_is_valid_for_the_overlap(http: FlaskCli
     ],
 )
 def test_an_invalid_key_request_is_rejected_with_its_pointer(
-    http: FlaskClient, key: Key, body: dict[str, Any], pointer: str
+    locked_http: Client, key: Key, body: dict[str, Any], pointer: str
 ) -> None:
-    answer = http.post("/v1/keys", json=body, headers=key("admin"))
-    assert answer.status_code == 422
-    assert answer.json is not None
-    assert answer.json["errors"][0]["pointer"] == pointer
-
-
-# ── the operator ─────────────────────────────────────────────────────────────────────────────────────────────────
+    assert rejected_pointers(locked_http.post("/v1/keys", json=body, headers=key("admin")))[0] == pointer
 
 
 def operate(settings: Settings, *arguments: str) -> None:
@@ -158,30 +141,30 @@ def operate(settings: Settings, *arguments: str) -> None:
 
 
 def test_the_operator_creates_the_first_key(
-    http: FlaskClient, settings: Settings, capsys: pytest.CaptureFixture[str]
+    locked_http: Client, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operate(settings, "keys", "list")
     assert capsys.readouterr().out == ""
     operate(settings, "keys", "create", "--name", "first", "--days", "30")
     secret = capsys.readouterr().out.strip()
     assert re.fullmatch(FORM, secret)
-    made = make(http, bearer(secret), scopes=["write"])
+    made = make(locked_http, bearer(secret), scopes=["write"])
     operate(settings, "keys", "list")
     assert made["id"] in capsys.readouterr().out
 
 
 def test_the_operator_rotates_and_revokes_keys_and_reads_the_audit_trail(
-    http: FlaskClient, settings: Settings, capsys: pytest.CaptureFixture[str]
+    locked_http: Client, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operate(settings, "keys", "create", "--tenant", "acme", "--scopes", "read,write")
     first = capsys.readouterr().out.strip()
     key_id = first[3:].rpartition("_")[0]
     operate(settings, "keys", "rotate", key_id, "--tenant", "acme")
     second = capsys.readouterr().out.strip()
-    assert http.get("/v1/jobs", headers=bearer(first)).status_code == 401
-    assert http.get("/v1/jobs", headers=bearer(second)).status_code == 200
+    assert locked_http.get("/v1/jobs", headers=bearer(first)).status_code == 401
+    assert locked_http.get("/v1/jobs", headers=bearer(second)).status_code == 200
     operate(settings, "keys", "revoke", key_id, "--tenant", "acme")
-    assert http.get("/v1/jobs", headers=bearer(second)).status_code == 401
+    assert locked_http.get("/v1/jobs", headers=bearer(second)).status_code == 401
     capsys.readouterr()
     operate(settings, "audit")
     entries = [line.split()[2:] for line in capsys.readouterr().out.splitlines()]

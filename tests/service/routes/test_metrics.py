@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.service.requests import Work
+from tests.service.validation import Client
 
-def samples(http: FlaskClient) -> dict[str, dict[tuple[str, ...], float]]:
+
+def samples(http: Client) -> dict[str, dict[tuple[str, ...], float]]:
     """Each series by its name and the values of its labels."""
     answer = http.get("/metrics")
     assert answer.content_type.startswith("text/plain; version=")
@@ -19,9 +19,7 @@ def samples(http: FlaskClient) -> dict[str, dict[tuple[str, ...], float]]:
     return found
 
 
-def test_jobs_are_counted_by_status_and_their_epochs_summed(
-    http: FlaskClient, iris: str, work: Callable[[], None]
-) -> None:
+def test_jobs_are_counted_by_status_and_their_epochs_summed(http: Client, iris: str, work: Work) -> None:
     body = {"dataset_id": iris, "target": "species", "training": {"epochs": 3}}
     for _ in range(2):
         http.post("/v1/jobs", json=body)
@@ -32,7 +30,7 @@ def test_jobs_are_counted_by_status_and_their_epochs_summed(
     assert after["backpropd_epochs"][()] == 6
 
 
-def test_requests_are_counted_by_route_and_status_and_not_by_arbitrary_paths(http: FlaskClient) -> None:
+def test_requests_are_counted_by_route_and_status_and_not_by_arbitrary_paths(http: Client) -> None:
     for path in ("/v1/jobs/job_1", "/v1/jobs/job_2", "/made/up", "/made/up/too"):
         http.get(path)
     http.open("/v1/jobs", method="BREW")

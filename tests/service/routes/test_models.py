@@ -1,19 +1,17 @@
-"""Models over HTTP: predictions of rows."""
+"""Models over HTTP: predictions of rows, and the weights in each format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
 
-from flask.testing import FlaskClient
+import numpy as np
+from safetensors.numpy import load
 
-from tests.service.requests import read_job, submit
+from tests.service.requests import Work, read_job, rejected_pointers, submit
+from tests.service.validation import Client
 
-Work = Callable[[], None]
 
-
-def test_rows_that_do_not_fit_the_model_are_rejected_with_their_pointer(
-    http: FlaskClient, iris: str, work: Work
-) -> None:
+def test_rows_that_do_not_fit_the_model_are_rejected_with_their_pointer(http: Client, iris: str, work: Work) -> None:
     job = submit(http, iris, training={"epochs": 1})
     work()
     path = f"/v1/models/{read_job(http, job)['model_id']}/predictions"
@@ -24,7 +22,18 @@ def test_rows_that_do_not_fit_the_model_are_rejected_with_their_pointer(
         ({name: good[name] for name in list(good)[1:]}, "/rows/1/sepal_length"),
     ):
         answer = http.post(path, json={"rows": [good, row]})
-        assert answer.status_code == 422
-        assert [each["pointer"] for each in answer.json["errors"]] == [pointer]  # type: ignore[index]
-    assert http.post(path, json={"rows": [[1, 2, 3]]}).json["errors"][0]["pointer"] == "/rows/0"  # type: ignore[index]
+        assert rejected_pointers(answer) == [pointer]
+    assert http.post(path, json={"rows": [[1, 2, 3]]}).json["errors"][0]["pointer"] == "/rows/0"
     assert http.post(path, json={"rows": [{**good, "petal_width": None}]}).status_code == 200
+
+
+def test_weights_are_available_in_three_formats(http: Client, iris: str, work: Work) -> None:
+    job = submit(http, iris, training={"epochs": 1})
+    work()
+    path = f"/v1/models/{read_job(http, job)['model_id']}/weights"
+    tensors = load(http.get(path).data)
+    assert tensors["layers.0.weight"].shape == (4, 16)
+    archive = np.load(io.BytesIO(http.get(f"{path}?format=npz").data), allow_pickle=False)
+    assert np.array_equal(archive["layers.0.weight"], tensors["layers.0.weight"])
+    lists = http.get(f"{path}?format=json").json
+    assert np.array_equal(np.array(lists["layers.1.bias"], np.float32), tensors["layers.1.bias"])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 
 from backpropd import errors
-from backpropd.config import Settings
 from backpropd.store import jobs
 from backpropd.store.job_versions import JobVersion
 from backpropd.store.scheduling import claims, leases, rescue, submission
@@ -20,7 +17,9 @@ from backpropd.store.sql.schema import Job
 from backpropd.store.status import Status
 from service.streaming.event_feed import BATCH_EPOCHS, MAX_CACHED, Cursor, EventFeed
 from service.streaming.job_watcher import JobWatcher
-from tests.migrated import migrate
+from tests.migrated import sqlite
+from tests.service.requests import Work, at_once, read_stream, submit
+from tests.service.validation import Client
 from tests.store.conftest import a_dataset, an_epoch
 
 START = Cursor(0, 0)
@@ -29,9 +28,7 @@ START = Cursor(0, 0)
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """A migrated, empty SQLite."""
-    settings = Settings(data_dir=tmp_path).with_defaults()
-    migrate(settings)
-    database = Database(settings.database_url)
+    database = Database(sqlite(tmp_path / "a.db"))
     yield database
     database.dispose()
 
@@ -65,23 +62,10 @@ def fetched(event_feed: EventFeed, job: Job, version: JobVersion, cursor: Cursor
     return sent
 
 
-def streamed(http: FlaskClient, job_id: str, last_event_id: str = "") -> str:
-    """The whole stream of a job that is over."""
-    with http.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": last_event_id}) as response:
-        return str(response.text)
-
-
-# ── the stream ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_stream_that_resumes_within_a_batch_gets_the_rest_of_it(
-    http: FlaskClient, iris: str, work: Callable[[], None]
-) -> None:
-    body = {"dataset_id": iris, "target": "species", "training": {"epochs": BATCH_EPOCHS + 20}}
-    job = http.post("/v1/jobs", json=body).json
-    assert job is not None
+def test_a_stream_that_resumes_within_a_batch_gets_the_rest_of_it(http: Client, iris: str, work: Work) -> None:
+    job = submit(http, iris, training={"epochs": BATCH_EPOCHS + 20})
     work()
-    whole = streamed(http, job["id"])
+    whole = read_stream(http, job)
     assert whole.startswith("retry: 1000\n\nevent: epoch\nid: 0-1\ndata: {")
     events = whole.removeprefix("retry: 1000\n\n").split("\n\n")[:-1]
     assert [event.split("\n")[1] for event in events] == [
@@ -89,18 +73,14 @@ def test_a_stream_that_resumes_within_a_batch_gets_the_rest_of_it(
         f"id: 3-{BATCH_EPOCHS + 20}",  # queued, running, succeeded
     ]
     for seen in (7, BATCH_EPOCHS - 1, BATCH_EPOCHS, BATCH_EPOCHS + 20):
-        rest = streamed(http, job["id"], f"0-{seen}")
+        rest = read_stream(http, job, f"0-{seen}")
         assert rest == "retry: 1000\n\n" + "".join(f"{event}\n\n" for event in events[seen:])
-
-
-# ── shared batches ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_streams_at_the_same_cursor_share_a_batch(database: Database) -> None:
     job, event_feed = queued(database, "us"), EventFeed(database, cache_seconds=60)
     version = trained(database, job.tenant, 20)
-    with ThreadPoolExecutor(8) as pool:
-        batches = list(pool.map(lambda _: event_feed.after(job.tenant, job.id, version, START), range(8)))
+    batches = at_once(lambda _: event_feed.after(job.tenant, job.id, version, START), range(8))
     assert len({id(batch) for batch in batches}) == 1
     assert batches[0].events.count(b"event: epoch") == 20
     assert batches[0].cursor == (2, 20)
