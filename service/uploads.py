@@ -103,9 +103,7 @@ def _receive_raw(target: Path) -> None:
             if received > limit:
                 raise errors.TooLarge(f"the file is larger than {limit} bytes, the limit")
             file.write(chunk)
-    if (
-        announced is not None and received < announced
-    ):  # the server does not tell a body that broke off from a whole one
+    if received < (announced or 0):  # the server does not tell a body that broke off from a whole one
         raise errors.Malformed(f"the body ended after {received} of its {announced} bytes: send it again")
 
 

@@ -1,4 +1,4 @@
-"""Requests that many tests of the routes send."""
+"""Set-up and requests that many tests of the service share."""
 
 from __future__ import annotations
 

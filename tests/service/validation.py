@@ -30,7 +30,8 @@ class Client(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request, and check its answer."""
         response = super().open(*args, **kwargs)
-        if response.mimetype == "application/json" and response.status_code in (200, 201, 202, 503):
+        is_json = response.mimetype == "application/json" and response.request.method != "HEAD"
+        if is_json and response.status_code in (200, 201, 202, 503):
             schema = self._declared(response)
             if schema is not None:
                 check(schema, response.data)
