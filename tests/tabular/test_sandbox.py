@@ -25,9 +25,8 @@ PATIENCE = 20.0
 
 def read(folder: Path, data: str, sandbox_limits: SandboxLimits = ROOMY, limits: TableLimits | None = None) -> object:
     (folder / "t.csv").write_text(data)
-    return SandboxedReader(limits or TableLimits(), sandbox_limits, 2).read(
-        folder / "t.csv", folder / "t.parquet", "csv"
-    )
+    reader = SandboxedReader(limits or TableLimits(), sandbox_limits, 2)
+    return reader.read(folder / "t.csv", folder / "t.parquet", "csv")
 
 
 def server() -> psutil.Process:

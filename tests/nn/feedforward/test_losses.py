@@ -52,11 +52,9 @@ def test_values_and_gradients_match_pytorch(case: dict[str, Any], kind: str) -> 
 def test_the_gradient_is_the_slope_of_the_value(case: dict[str, Any], kind: str) -> None:
     a, weight, targets = starts.outputs()
     y, weights, rng = targets[case["targets"]], weight if kind == "weighted" else None, np.random.default_rng(1)
-    exact = gradient(case["loss"], a, y, weights, **case["parameters"])
-    assert (
-        slope_error(lambda at: value(case["loss"], at, y, weights, **case["parameters"]), a, exact, rng, directions=20)
-        <= 1e-6
-    )
+    name, parameters = case["loss"], case["parameters"]
+    exact = gradient(name, a, y, weights, **parameters)
+    assert slope_error(lambda at: value(name, at, y, weights, **parameters), a, exact, rng, directions=20) <= 1e-6
 
 
 @pytest.mark.parametrize("case", PYTORCH.values(), ids=PYTORCH)
@@ -82,49 +80,47 @@ def test_at_the_kink_of_the_absolute_error_the_gradient_is_zero() -> None:
     np.testing.assert_array_equal(gradient("absolute_error", np.array([[1.0]]), np.array([[1.0]])), [[0.0]])
 
 
-def test_huber_is_half_the_square_up_to_delta_and_linear_beyond() -> None:
-    y = np.zeros((1, 1))
-    for residual, expected in [(0.5, 0.125), (-2.0, 2.0), (3.0, 4.0), (-5.0, 8.0)]:
-        assert value("huber", np.array([[residual]]), y, delta=2.0) == expected
-
-
-def test_label_smoothing_spreads_a_fraction_of_the_target_over_all_classes() -> None:
-    a = np.log([[0.2, 0.3, 0.5]])
-    expected = -0.9 * np.log(0.5) - 0.1 * np.mean(np.log([0.2, 0.3, 0.5]))
-    assert value("cross_entropy", a, np.array([2]), label_smoothing=0.1) == pytest.approx(expected, rel=1e-14)
-
-
-def test_label_smoothing_moves_a_binary_target_towards_one_half() -> None:
-    a, y = np.array([[2.0, -1.0]]), np.array([[1.0, 0.0]])
-    smoothed = value("binary_cross_entropy", a, y, label_smoothing=0.2)
-    assert smoothed == pytest.approx(value("binary_cross_entropy", a, np.array([[0.9, 0.1]])), rel=1e-14)
-
-
 def test_poisson_is_minimal_where_the_mean_equals_the_count() -> None:
     y = np.array([[3.0, 7.0]])
     assert value("poisson", np.log(y), y) == pytest.approx((3 - 3 * np.log(3) + 7 - 7 * np.log(7)) / 2, rel=1e-14)
     np.testing.assert_allclose(gradient("poisson", np.log(y), y), [[0, 0]], atol=1e-14)
 
 
-def test_squared_error_is_the_mean_over_rows_and_outputs() -> None:
-    assert value("squared_error", np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [0.0, 4.0]])) == 13 / 4
+log = np.log
 
 
-def test_cross_entropy_is_minus_the_mean_log_probability_of_the_true_class() -> None:
-    a = np.log([[0.2, 0.3, 0.5], [0.7, 0.2, 0.1]])
-    assert value("cross_entropy", a, np.array([2, 0])) == pytest.approx(-(np.log(0.5) + np.log(0.7)) / 2, rel=1e-14)
-
-
-def test_binary_cross_entropy_is_the_mean_over_rows_and_outputs() -> None:
-    p = np.array([[0.9, 0.2], [0.5, 0.6]])
-    y = np.array([[1.0, 0.0], [0.0, 1.0]])
-    expected = -(np.log(0.9) + np.log(0.8) + np.log(0.5) + np.log(0.6)) / 4
-    assert value("binary_cross_entropy", np.log(p / (1 - p)), y) == pytest.approx(expected, rel=1e-14)
-
-
-def test_binary_cross_entropy_takes_soft_targets() -> None:
-    expected = -0.3 * np.log(0.8) - 0.7 * np.log(0.2)
-    assert value("binary_cross_entropy", np.log([[0.8 / 0.2]]), np.array([[0.3]])) == pytest.approx(expected, rel=1e-14)
+@pytest.mark.parametrize(
+    ("name", "parameters", "outputs", "y", "expected"),
+    [
+        ("squared_error", {}, [[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 4.0]], 13 / 4),
+        # half the square up to delta, and linear beyond
+        *(
+            ("huber", {"delta": 2.0}, [[r]], [[0.0]], mean)
+            for r, mean in [(0.5, 0.125), (-2.0, 2), (3.0, 4), (-5.0, 8)]
+        ),
+        ("cross_entropy", {}, [[0.2, 0.3, 0.5], [0.7, 0.2, 0.1]], [2, 0], -(log(0.5) + log(0.7)) / 2),
+        # smoothing spreads a fraction of the target over all classes
+        (
+            *("cross_entropy", {"label_smoothing": 0.1}, [[0.2, 0.3, 0.5]], [2]),
+            -0.9 * log(0.5) - 0.1 * np.mean(log([0.2, 0.3, 0.5])),
+        ),
+        (
+            *("binary_cross_entropy", {}, [[0.9, 0.2], [0.5, 0.6]], [[1.0, 0.0], [0.0, 1.0]]),
+            -(log(0.9) + log(0.8) + log(0.5) + log(0.6)) / 4,
+        ),
+        ("binary_cross_entropy", {}, [[0.8]], [[0.3]], -0.3 * log(0.8) - 0.7 * log(0.2)),
+        # smoothing moves a binary target towards one half, to 0.9
+        ("binary_cross_entropy", {"label_smoothing": 0.2}, [[0.7]], [[1.0]], -0.9 * log(0.7) - 0.1 * log(0.3)),
+        ("binary_cross_entropy", {"label_smoothing": 0.2}, [[0.7]], [[0.0]], -0.1 * log(0.7) - 0.9 * log(0.3)),
+    ],
+)
+def test_a_loss_has_the_value_of_its_formula(
+    name: str, parameters: dict[str, float], outputs: list[list[float]], y: list[Any], expected: float
+) -> None:
+    """Outputs of a cross-entropy are probabilities: their pre-activations are log p and log (p / (1 - p))."""
+    p = np.array(outputs)
+    a = {"cross_entropy": np.log, "binary_cross_entropy": lambda p: np.log(p / (1 - p))}.get(name, np.array)(p)
+    assert value(name, a, np.array(y), **parameters) == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -132,11 +128,9 @@ def test_losses_from_logits_are_accurate_where_the_probability_rounds_to_zero(dt
     a = np.array([[1000.0, -1000.0, 0.0]], dtype)
     assert value("cross_entropy", a, np.array([1])) == 2000.0
     assert value("cross_entropy", a, np.array([0])) == 0.0
-    assert value("binary_cross_entropy", np.array([[-1000.0]], dtype), np.array([[1.0]], dtype)) == 1000.0
-    assert value("binary_cross_entropy", np.array([[1000.0]], dtype), np.array([[1.0]], dtype)) == 0.0
-    assert (
-        value("binary_cross_entropy", np.array([[-1000.0]], dtype), np.array([[1.0]], dtype), label_smoothing=0.5)
-        == 750
-    )
+    one = np.array([[1.0]], dtype)
+    assert value("binary_cross_entropy", -1000 * one, one) == 1000.0
+    assert value("binary_cross_entropy", 1000 * one, one) == 0.0
+    assert value("binary_cross_entropy", -1000 * one, one, label_smoothing=0.5) == 750
     assert value("cross_entropy", a, np.array([0]), label_smoothing=0.5) == 500.0
-    assert np.isfinite(value("poisson", np.array([[1000.0]], dtype), np.array([[1.0]], dtype)))
+    assert np.isfinite(value("poisson", 1000 * one, one))

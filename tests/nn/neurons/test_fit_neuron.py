@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -21,7 +19,7 @@ from backpropd.nn import (
     start_neuron,
 )
 from backpropd.nn.neurons.step_units import learn_in_random_order
-from tests.nn.data import XOR, XOR_TARGETS, blobs
+from tests.nn.data import XOR, XOR_TARGETS, Countdown, blobs, checkpoint, resume_from_every_epoch, run_neuron
 
 ROWS = np.random.default_rng(5).integers(0, 2, (2500, 4))  # three blocks an epoch
 PARITY = ROWS.sum(axis=1, keepdims=True) % 2
@@ -39,37 +37,17 @@ RUNS: dict[str, tuple[Neuron, Batch]] = {
 each_run = pytest.mark.parametrize(("neuron", "data"), RUNS.values(), ids=RUNS.keys())
 
 
-def checkpoint(state: State) -> tuple[dict[str, bytes], str]:
-    return {name: array.tobytes() for name, array in state.arrays().items()}, json.dumps(state.meta())
-
-
 def run(neuron: Neuron, data: Batch) -> tuple[list[Epoch], State]:
-    state = start_neuron(neuron, np.random.default_rng(0))
-    return list(fit_neuron(neuron, data, data, state, epochs=6)), state
+    return run_neuron(neuron, data.x, data.y, data, epochs=6)
 
 
 @each_run
 def test_a_run_resumed_from_any_epoch_equals_the_uninterrupted_one_bit_for_bit(neuron: Neuron, data: Batch) -> None:
-    state = start_neuron(neuron, np.random.default_rng(0))
-    checkpoints, epochs = [(state.arrays(), json.dumps(state.meta()))], []
-    for epoch in fit_neuron(neuron, data, data, state, epochs=6):
-        epochs.append(epoch)
-        checkpoints.append((state.arrays(), json.dumps(state.meta())))
-    for done, (arrays, meta) in enumerate(checkpoints):
-        resumed = restore_neuron(neuron, arrays, json.loads(meta))
-        assert list(fit_neuron(neuron, data, data, resumed, epochs=6)) == epochs[done:]
-        assert checkpoint(resumed) == checkpoint(state)
-
-
-class After:
-    """An interrupt after a number of blocks of rows, as another thread would set it."""
-
-    def __init__(self, blocks: int) -> None:
-        self.left = blocks
-
-    def __getitem__(self, index: int) -> int:
-        self.left -= 1
-        return int(self.left < 0)
+    resume_from_every_epoch(
+        start_neuron(neuron, np.random.default_rng(0)),
+        lambda state: fit_neuron(neuron, data, data, state, epochs=6),
+        lambda arrays, meta: restore_neuron(neuron, arrays, meta),
+    )
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 2, 3, 4, 8])
@@ -79,7 +57,7 @@ def test_an_interrupted_run_continues_from_its_last_whole_epoch(neuron: Neuron, 
     state = start_neuron(neuron, np.random.default_rng(0))
     seen = [checkpoint(state)]
     before = []
-    for epoch in fit_neuron(neuron, data, data, state, epochs=6, interrupt=After(blocks)):  # type: ignore[arg-type]
+    for epoch in fit_neuron(neuron, data, data, state, epochs=6, interrupt=Countdown(blocks)):  # type: ignore[arg-type]
         before.append(epoch)
         seen.append(checkpoint(state))
     assert len(before) == state.epoch == min(len(expected), blocks // (3 if neuron.iterative else 1))
@@ -99,7 +77,7 @@ def test_an_interrupt_set_between_two_epochs_ends_the_run_there() -> None:
 def test_an_exception_in_the_middle_of_an_epoch_leaves_the_state_of_the_last_one() -> None:
     neuron, data = RUNS["perceptron, three classes"]
 
-    class Breaks(After):
+    class Breaks(Countdown):
         def __getitem__(self, index: int) -> int:
             if super().__getitem__(index):
                 raise KeyboardInterrupt

@@ -12,14 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backpropd.errors import Invalid, JobFailed, NotRepresentable
-from backpropd.nn import Batch, Epoch, McCullochPitts, State, fit_neuron, start_neuron
+from backpropd.nn import Epoch, McCullochPitts, State
 from backpropd.nn.neurons.truth_table_search import SearchSpace, conflict, represent
-from tests.nn.data import XOR, XOR_TARGETS, Array
-
-
-def table(inputs: int) -> Array:
-    """All the rows (2^inputs, inputs) of a truth table, in the order 00, 01, 10, 11."""
-    return np.array(list(itertools.product([0, 1], repeat=inputs)))
+from tests.nn.data import XOR, XOR_TARGETS, Array, run_neuron, truth_table
 
 
 def by_hand(row: Sequence[int], inhibitory: Sequence[int], threshold: int) -> int:
@@ -36,8 +31,7 @@ def neurons(inputs: int) -> list[tuple[tuple[int, ...], int]]:
 
 
 def fit_table(neuron: McCullochPitts, x: Array, y: Sequence[int] | Array) -> tuple[Epoch, State]:
-    state = start_neuron(neuron, np.random.default_rng(0))
-    (epoch,) = fit_neuron(neuron, Batch(x, np.reshape(y, (-1, 1))), None, state)
+    (epoch,), state = run_neuron(neuron, x, np.reshape(y, (-1, 1)))
     return epoch, state
 
 
@@ -47,13 +41,10 @@ def refusal(neuron: McCullochPitts, x: Array, y: Sequence[int] | Array) -> NotRe
     return caught.value
 
 
-# ── the neuron ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("inputs", [1, 2, 3, 4])
 def test_every_neuron_answers_as_the_textbook_defines_it_and_is_read_back_from_theta(inputs: int, dtype: str) -> None:
-    x = table(inputs)
+    x = truth_table(inputs)
     for inhibitory, threshold in neurons(inputs):
         neuron = McCullochPitts(inputs, inhibitory, threshold, dtype)
         theta = neuron.initialize(np.random.default_rng(0))
@@ -68,7 +59,7 @@ def test_every_neuron_answers_as_the_textbook_defines_it_and_is_read_back_from_t
 
 def test_the_preactivation_is_the_aggregate_minus_the_threshold_and_every_veto_outweighs_all_excitation() -> None:
     neuron = McCullochPitts(3, (2,), 1)
-    (trace,) = neuron.forward(neuron.initialize(np.random.default_rng(0)), table(3))
+    (trace,) = neuron.forward(neuron.initialize(np.random.default_rng(0)), truth_table(3))
     assert trace.a.ravel().tolist() == [-1, -4, 0, -3, 0, -3, 1, -2]
     assert trace.h.ravel().tolist() == [0, 0, 1, 0, 1, 0, 1, 0]
 
@@ -86,9 +77,6 @@ def test_a_neuron_set_by_hand_has_one_epoch_that_counts_its_mistakes() -> None:
     assert state.theta.tolist() == [1, 1, -1]
     epoch, _ = fit_table(McCullochPitts(2, (), 1), XOR, [0, 1, 1, 1])
     assert (epoch.loss, epoch.metrics, epoch.stop_reason) == (0.0, {"mistakes": 0.0}, "converged")
-
-
-# ── the search ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def families(inputs: int) -> list[McCullochPitts]:
@@ -131,7 +119,7 @@ def check(family: McCullochPitts, x: Array, y: Array, answers: Array) -> bool:
 
 @pytest.mark.parametrize(("inputs", "representable"), [(1, 4), (2, 9), (3, 21)])
 def test_the_search_is_exact_over_every_boolean_function(inputs: int, representable: int) -> None:
-    x = table(inputs)
+    x = truth_table(inputs)
     found = {}
     for family in families(inputs):
         answers = answers_of(family, x)
@@ -142,7 +130,7 @@ def test_the_search_is_exact_over_every_boolean_function(inputs: int, representa
 
 @pytest.mark.parametrize("inputs", [1, 2])
 def test_the_search_is_exact_over_every_table_that_leaves_rows_out(inputs: int) -> None:
-    x = table(inputs)
+    x = truth_table(inputs)
     for family in families(inputs):
         answers = answers_of(family, x)
         for targets in itertools.product([0, 1, None], repeat=2**inputs):
@@ -157,7 +145,7 @@ def test_the_search_is_exact_over_rows_that_repeat_and_contradict_each_other(dat
     inputs = data.draw(st.integers(3, 5))
     rows = data.draw(st.lists(st.integers(0, 2**inputs - 1), min_size=1, max_size=10))
     y = np.array(data.draw(st.lists(st.integers(0, 1), min_size=len(rows), max_size=len(rows))))
-    x = table(inputs)[rows]
+    x = truth_table(inputs)[rows]
     family = data.draw(st.sampled_from(families(inputs)))
     check(family, x, y, answers_of(family, x))
 
@@ -189,9 +177,6 @@ def test_no_input_is_inhibitory_without_need() -> None:
     assert neuron.decode(state.theta) == ((2,), 2)
     _, state = fit_table(neuron, np.array([[1, 1, 0], [0, 1, 1]]), [1, 1])
     assert neuron.decode(state.theta) == ((), 0)
-
-
-# ── why there is none ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_xor_is_rejected_with_the_three_rows_that_rule_out_every_neuron() -> None:
@@ -259,9 +244,6 @@ def test_the_search_is_quick_over_many_rows_of_many_inputs() -> None:
     assert (neuron.inhibitory.tolist(), neuron.threshold) == (hidden.tolist(), 8)
 
 
-# ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
@@ -275,9 +257,8 @@ def test_the_search_is_quick_over_many_rows_of_many_inputs() -> None:
 )
 def test_rows_and_targets_other_than_0_and_1_are_rejected(x: Array, y: Array, message: str) -> None:
     neuron = McCullochPitts(2, None, None)
-    state = start_neuron(neuron, np.random.default_rng(0))
     with pytest.raises(Invalid) as caught:
-        list(fit_neuron(neuron, Batch(np.array(x), np.array(y)), None, state))
+        run_neuron(neuron, np.array(x), np.array(y))
     assert message in caught.value.detail
 
 

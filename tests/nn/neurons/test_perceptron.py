@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 
 from backpropd.errors import Diverged, Invalid
-from backpropd.nn import Batch, Epoch, Perceptron, State, fit_neuron, start_neuron
-from tests.nn.data import XOR, XOR_TARGETS, Array, blobs
-
-
-def train(
-    perceptron: Perceptron, x: Array, y: Array, *, epochs: int = 100, seed: int = 0, validation: Batch | None = None
-) -> tuple[list[Epoch], State]:
-    state = start_neuron(perceptron, np.random.default_rng(seed))
-    return list(fit_neuron(perceptron, Batch(x, y), validation, state, epochs=epochs)), state
+from backpropd.nn import Batch, Perceptron, fit_neuron, start_neuron
+from tests.nn.data import XOR, XOR_TARGETS, Array, blobs, run_neuron
 
 
 def separable(rows: int, inputs: int, *, margin: float, seed: int = 0) -> Batch:
@@ -26,9 +19,6 @@ def separable(rows: int, inputs: int, *, margin: float, seed: int = 0) -> Batch:
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     x = x[np.abs(x @ normal) >= margin][:rows]
     return Batch(x, (x @ normal > 0).astype(int).reshape(-1, 1))
-
-
-# ── the rule ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("engine", ["numba", "numpy"])
@@ -67,7 +57,7 @@ def test_the_compiled_loop_gives_the_same_bytes_as_the_readable_one(inputs: int,
     x = rng.standard_normal((1500, inputs))  # more rows than a block
     y = rng.integers(0, classes, (1500, 1) if classes == 2 else 1500)
     runs = [
-        train(Perceptron(inputs, classes, 0.3, dtype, engine), x, y, epochs=2)  # type: ignore[arg-type]
+        run_neuron(Perceptron(inputs, classes, 0.3, dtype, engine), x, y, epochs=2)  # type: ignore[arg-type]
         for engine in ("numba", "numpy")
     ]
     (compiled, state), (readable, reference) = runs
@@ -101,16 +91,13 @@ def test_training_may_start_from_another_theta() -> None:
     assert state.theta.tolist() == [1, 1, -1.5]
 
 
-# ── convergence ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("seed", range(3))
 def test_separable_rows_are_learned_within_novikoffs_bound_and_all_answered_correctly(seed: int, dtype: str) -> None:
     margin = 0.1
     data = separable(400, 5, margin=margin, seed=seed)
     perceptron = Perceptron(5, dtype=dtype)
-    epochs, state = train(perceptron, data.x, data.y, epochs=1000, seed=seed)
+    epochs, state = run_neuron(perceptron, data.x, data.y, epochs=1000, seed=seed)
     assert epochs[-1].stop_reason == "converged"
     assert all(epoch.stop_reason is None for epoch in epochs[:-1])
     np.testing.assert_array_equal(perceptron.predict(state.theta, data.x), data.y)
@@ -124,7 +111,7 @@ def test_separable_rows_are_learned_within_novikoffs_bound_and_all_answered_corr
 def test_several_classes_are_learned_where_planes_separate_them(classes: int) -> None:
     x, y, _ = blobs(200, classes=classes, spread=0.08)
     perceptron = Perceptron(2, classes)
-    epochs, state = train(perceptron, x, y, epochs=500)
+    epochs, state = run_neuron(perceptron, x, y, epochs=500)
     h = perceptron.predict(state.theta, x)
     assert epochs[-1].stop_reason == "converged"
     np.testing.assert_array_equal(h, np.eye(classes)[y])
@@ -140,7 +127,7 @@ def test_rows_so_near_the_plane_that_sums_are_rounded_are_answered_correctly_onc
     x = rng.integers(-3, 4, (60, 40)) / 10
     y = (x @ rng.standard_normal(40) > 0).astype(int).reshape(-1, 1)
     perceptron = Perceptron(40, learning_rate=0.1, dtype=dtype)
-    epochs, state = train(perceptron, x, y, epochs=500)
+    epochs, state = run_neuron(perceptron, x, y, epochs=500)
     assert epochs[-1].stop_reason == "converged"
     np.testing.assert_array_equal(perceptron.predict(state.theta, x), y)
     for row in range(60):  # alone as well as together
@@ -163,12 +150,9 @@ def test_the_metrics_are_those_of_theta_at_the_end_of_each_epoch() -> None:
     assert state.epoch == 20
 
 
-# ── the pocket ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_without_a_separating_plane_theta_becomes_the_best_of_all_epochs() -> None:
     perceptron, data = Perceptron(2, 3), blobs(60)
-    epochs, state = train(perceptron, data.x, data.y, epochs=30)
+    epochs, state = run_neuron(perceptron, data.x, data.y, epochs=30)
     losses = [epoch.loss for epoch in epochs]
     best = int(np.argmin(losses))
     assert epochs[-1].stop_reason == state.stop_reason == "epochs"
@@ -180,13 +164,10 @@ def test_without_a_separating_plane_theta_becomes_the_best_of_all_epochs() -> No
 
 
 def test_xor_never_converges_for_no_line_separates_it() -> None:
-    epochs, state = train(Perceptron(2), XOR, XOR_TARGETS, epochs=200)
+    epochs, state = run_neuron(Perceptron(2), XOR, XOR_TARGETS, epochs=200)
     assert len(epochs) == 200
     assert epochs[-1].stop_reason == "epochs"
     assert min(epoch.loss for epoch in epochs) == state.best_loss == 0.25
-
-
-# ── what is refused ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -205,7 +186,7 @@ def test_xor_never_converges_for_no_line_separates_it() -> None:
 )
 def test_rows_and_targets_that_do_not_fit_are_rejected(classes: int, x: Array, y: Array, message: str) -> None:
     with pytest.raises(Invalid) as caught:
-        train(Perceptron(2, classes), np.array(x), np.array(y))
+        run_neuron(Perceptron(2, classes), np.array(x), np.array(y))
     assert message in caught.value.detail
 
 

@@ -55,61 +55,52 @@ LOSSES: list[tuple[str, dict[str, float], str, Callable[..., torch.Tensor]]] = [
     ("poisson", {}, "counts", F.poisson_nll_loss),
 ]
 
-# Our optimizer, our regularization, and PyTorch's optimizer with the same settings.
-RUNS: list[tuple[dict[str, Any], dict[str, Any], Callable[..., torch.optim.Optimizer]]] = [
-    ({"name": "sgd", "learning_rate": 0.1}, {}, partial(optim.SGD, lr=0.1)),
-    ({"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}, {}, partial(optim.SGD, lr=0.05, momentum=0.9)),
-    (
-        {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True},
-        {},
-        partial(optim.SGD, lr=0.05, momentum=0.9, nesterov=True),
-    ),
-    ({"name": "adagrad"}, {}, optim.Adagrad),
-    (
-        {"name": "adagrad", "learning_rate": 0.2, "initial_accumulator": 0.1, "epsilon": 0.01},
-        {},
-        partial(optim.Adagrad, lr=0.2, initial_accumulator_value=0.1, eps=0.01),
-    ),
-    ({"name": "rmsprop"}, {}, optim.RMSprop),
-    (
-        {"name": "rmsprop", "learning_rate": 0.002, "alpha": 0.9, "epsilon": 0.001, "momentum": 0.8},
-        {},
-        partial(optim.RMSprop, lr=0.002, alpha=0.9, eps=0.001, momentum=0.8),
-    ),
-    ({"name": "adadelta"}, {}, optim.Adadelta),
-    (
-        {"name": "adadelta", "learning_rate": 0.5, "rho": 0.8, "epsilon": 0.001},
-        {},
-        partial(optim.Adadelta, lr=0.5, rho=0.8, eps=0.001),
-    ),
-    ({"name": "adam", "learning_rate": 0.001}, {}, optim.Adam),
-    (
-        {"name": "adam", "learning_rate": 0.02, "beta1": 0.8, "beta2": 0.9, "epsilon": 0.001},
-        {},
-        partial(optim.Adam, lr=0.02, betas=(0.8, 0.9), eps=0.001),
-    ),
-    (
-        {"name": "adam", "learning_rate": 0.02, "beta2": 0.9, "amsgrad": True},
-        {},
-        partial(optim.Adam, lr=0.02, betas=(0.9, 0.9), amsgrad=True),
-    ),
-    (
-        {"name": "adamw", "learning_rate": 0.02},
-        {"weight_decay": 0.3},
-        partial(optim.AdamW, lr=0.02, weight_decay=0.3),
-    ),
-    ({"name": "nadam", "learning_rate": 0.002}, {}, optim.NAdam),
-    (
-        {"name": "nadam", "learning_rate": 0.02, "beta1": 0.95, "momentum_decay": 0.5},
-        {},
-        partial(optim.NAdam, lr=0.02, betas=(0.95, 0.999), momentum_decay=0.5),
-    ),
-    ({"name": "sgd", "learning_rate": 0.1}, {"l1": 0.003, "l2": 0.01}, partial(optim.SGD, lr=0.1)),
-    ({"name": "sgd", "learning_rate": 0.1}, {"clip_norm": 0.2}, partial(optim.SGD, lr=0.1)),
-    ({"name": "sgd", "learning_rate": 0.1}, {"clip_value": 0.05}, partial(optim.SGD, lr=0.1)),
-    ({"name": "sgd", "learning_rate": 0.1}, {"clip_value": 0.05, "clip_norm": 0.1}, partial(optim.SGD, lr=0.1)),
-    ({"name": "sgd", "learning_rate": 0.3}, {"max_norm": 1.2}, partial(optim.SGD, lr=0.3)),
+OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "sgd": optim.SGD,
+    "adagrad": optim.Adagrad,
+    "rmsprop": optim.RMSprop,
+    "adadelta": optim.Adadelta,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "nadam": optim.NAdam,
+}
+PYTORCH_NAMES = {"learning_rate": "lr", "epsilon": "eps", "initial_accumulator": "initial_accumulator_value"}
+
+# Our optimizer, and our regularization.
+RUNS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"name": "sgd", "learning_rate": 0.1}, {}),
+    ({"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}, {}),
+    ({"name": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True}, {}),
+    ({"name": "adagrad"}, {}),
+    ({"name": "adagrad", "learning_rate": 0.2, "initial_accumulator": 0.1, "epsilon": 0.01}, {}),
+    ({"name": "rmsprop"}, {}),
+    ({"name": "rmsprop", "learning_rate": 0.002, "alpha": 0.9, "epsilon": 0.001, "momentum": 0.8}, {}),
+    ({"name": "adadelta"}, {}),
+    ({"name": "adadelta", "learning_rate": 0.5, "rho": 0.8, "epsilon": 0.001}, {}),
+    ({"name": "adam", "learning_rate": 0.001}, {}),
+    ({"name": "adam", "learning_rate": 0.02, "beta1": 0.8, "beta2": 0.9, "epsilon": 0.001}, {}),
+    ({"name": "adam", "learning_rate": 0.02, "beta2": 0.9, "amsgrad": True}, {}),
+    ({"name": "adamw", "learning_rate": 0.02}, {"weight_decay": 0.3}),
+    ({"name": "nadam", "learning_rate": 0.002}, {}),
+    ({"name": "nadam", "learning_rate": 0.02, "beta1": 0.95, "momentum_decay": 0.5}, {}),
+    ({"name": "sgd", "learning_rate": 0.1}, {"l1": 0.003, "l2": 0.01}),
+    ({"name": "sgd", "learning_rate": 0.1}, {"clip_norm": 0.2}),
+    ({"name": "sgd", "learning_rate": 0.1}, {"clip_value": 0.05}),
+    ({"name": "sgd", "learning_rate": 0.1}, {"clip_value": 0.05, "clip_norm": 0.1}),
+    ({"name": "sgd", "learning_rate": 0.3}, {"max_norm": 1.2}),
 ]
+
+
+def make_optimizer(ours: dict[str, Any], regularization: dict[str, Any], groups: Any) -> optim.Optimizer:
+    """PyTorch's optimizer with the same settings."""
+    settings = {key: value for key, value in regularization.items() if key == "weight_decay"}
+    for key, value in ours.items():
+        if key not in ("name", "beta1", "beta2"):
+            settings[PYTORCH_NAMES.get(key, key)] = value
+    if {"beta1", "beta2"} & ours.keys():
+        settings["betas"] = (ours.get("beta1", 0.9), ours.get("beta2", 0.999))
+    return OPTIMIZERS[ours["name"]](groups, **settings)
+
 
 TOTAL = starts.EPOCHS * starts.STEPS_PER_EPOCH
 
@@ -242,11 +233,11 @@ def epoch(
 def optimizers() -> dict[str, Any]:
     """The loss of every epoch of each run, the mean over its batches before their steps, and the final parameters."""
     results = {}
-    for ours, regularization, make in RUNS:
+    for ours, regularization in RUNS:
         parameters = [torch.tensor(values, requires_grad=True) for values in starts.training()[2]]
         weights, biases = parameters[::2], parameters[1::2]
         groups = [{"params": weights}, {"params": biases, "weight_decay": 0}]  # decay is for weights alone
-        optimizer = make(groups)
+        optimizer = make_optimizer(ours, regularization, groups)
         losses = [epoch(parameters, optimizer, **regularization) for _ in range(starts.EPOCHS)]
         results[" ".join(f"{key}={value}" for key, value in (ours | regularization).items())] = {
             "optimizer": ours,

@@ -25,17 +25,22 @@ def preactivations() -> tuple[np.ndarray, np.ndarray]:
     return a, rng.standard_normal((9, 5))
 
 
+def targets_of_every_kind(rng: np.random.Generator, rows: int, outputs: int) -> dict[str, np.ndarray]:
+    return {
+        "numbers": rng.standard_normal((rows, outputs)),
+        "classes": rng.integers(0, outputs, rows),
+        "labels": rng.integers(0, 2, (rows, outputs)).astype(float),
+        "counts": rng.integers(0, 9, (rows, outputs)).astype(float),
+    }
+
+
 def outputs() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Pre-activations a (7, 4) of an output layer, row weights with mean 1, and targets of every kind."""
     rng = np.random.default_rng(12)
     a, weight = 3 * rng.standard_normal((7, 4)), rng.uniform(0, 2, 7)
     weight[2] = 0
-    targets = {
-        "numbers": 3 * rng.standard_normal((7, 4)),
-        "classes": rng.integers(0, 4, 7),
-        "labels": rng.integers(0, 2, (7, 4)).astype(float),
-        "counts": rng.integers(0, 9, (7, 4)).astype(float),
-    }
+    targets = targets_of_every_kind(rng, 7, 4)
+    targets["numbers"] *= 3
     return a, weight / weight.mean(), targets
 
 
@@ -84,12 +89,7 @@ def tracing(hidden: int, normalization: str | None) -> tuple[np.ndarray, dict[st
     """Rows x (6, 3), targets of every kind, and every parameter by name, for a number of hidden layers."""
     rng = np.random.default_rng(15)
     x = rng.standard_normal((6, TRACE_INPUTS))
-    targets = {
-        "numbers": rng.standard_normal((6, TRACE_OUTPUTS)),
-        "classes": rng.integers(0, TRACE_OUTPUTS, 6),
-        "labels": rng.integers(0, 2, (6, TRACE_OUTPUTS)).astype(float),
-        "counts": rng.integers(0, 9, (6, TRACE_OUTPUTS)).astype(float),
-    }
+    targets = targets_of_every_kind(rng, 6, TRACE_OUTPUTS)
     parameters, running = {}, {}
     units = (TRACE_INPUTS, *TRACE_UNITS[:hidden], TRACE_OUTPUTS)
     for index, (fan_in, fan_out) in enumerate(pairwise(units)):

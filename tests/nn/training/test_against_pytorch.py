@@ -7,21 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropd.nn import OPTIMIZERS, LayerSpec, Network, Regularization, Spec
+from backpropd.nn import OPTIMIZERS, Regularization
 from backpropd.nn.inspection.gradient_check import gradient
 from backpropd.nn.optimization.regularization import weight_matrices
+from tests.nn.data import classifier
 from tests.nn.peers import starts
 
 PYTORCH = starts.reference("optimizers")
 INPUTS, *HIDDEN, CLASSES = starts.UNITS
-NETWORK = Network(
-    Spec(
-        INPUTS,
-        (*(LayerSpec(units, "tanh") for units in HIDDEN), LayerSpec(CLASSES, "softmax")),
-        "cross_entropy",
-        "float64",
-    )
-)
+NETWORK = classifier(*HIDDEN, inputs=INPUTS, classes=CLASSES, dtype="float64")
 
 
 def train(optimizer: dict[str, Any], regularization: Regularization) -> tuple[list[float], np.ndarray]:
