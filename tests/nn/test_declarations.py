@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from backpropd import nn
 from backpropd.errors import Invalid
 from backpropd.nn.kernels import activations, losses, updates
-from backpropd.nn.kernels.settings_record import settings_record
+from backpropd.nn.kernels.arguments import settings_record
 from tests.nn.data import classifier, regressor
 
 ALGORITHMS = [

@@ -25,7 +25,8 @@ NORMAL_DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 @kernel_function
 def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
     """h = g(a); softmax stores in `scratch` (2, lanes) each lane's largest a and its largest h."""
-    one, zero = a.dtype.type(1), a.dtype.type(0)
+    T = a.dtype.type
+    one, zero = T(1), T(0)
     if code == RELU:
         for i in range(a.size):
             h[i] = zero if a[i] <= zero else a[i]
@@ -40,8 +41,31 @@ def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
     elif code == LINEAR:
         for i in range(a.size):
             h[i] = a[i]
+    elif code == LEAKY_RELU:
+        for i in range(a.size):
+            h[i] = a[i] if a[i] > zero else T(LEAK) * a[i]
+    elif code in (ELU, SELU):
+        scale = T(SELU_SCALE) if code == SELU else one
+        alpha = T(SELU_ALPHA) if code == SELU else one
+        for i in range(a.size):
+            h[i] = scale * (a[i] if a[i] > zero else alpha * T(math.expm1(a[i])))
+    elif code == GELU:
+        for i in range(a.size):
+            h[i] = a[i] * T(0.5) * (one + T(math.erf(a[i] * T(ROOT_HALF))))
+    elif code == SILU:
+        for i in range(a.size):
+            h[i] = a[i] / (one + exp(-a[i]))
+    elif code == SOFTPLUS:
+        for i in range(a.size):
+            h[i] = max(a[i], zero) + log(one + exp(-abs(a[i])))
+    elif code == SOFTSIGN:
+        for i in range(a.size):
+            h[i] = a[i] / (one + abs(a[i]))
+    elif code == EXPONENTIAL:
+        for i in range(a.size):
+            h[i] = exp(a[i])
     else:
-        _activate_others(code, a, h)
+        raise NotImplementedError("this activation has no kernel")
 
 
 @kernel_function
@@ -69,41 +93,10 @@ def _softmax(a: Any, h: Any, lanes: int, scratch: Any) -> None:
 
 
 @kernel_function
-def _activate_others(code: int, a: Any, h: Any) -> None:
-    T = a.dtype.type
-    one, zero = T(1), T(0)
-    if code == LEAKY_RELU:
-        slope = T(LEAK)
-        for i in range(a.size):
-            h[i] = a[i] if a[i] > zero else slope * a[i]
-    elif code in (ELU, SELU):
-        scale = T(SELU_SCALE) if code == SELU else one
-        alpha = T(SELU_ALPHA) if code == SELU else one
-        for i in range(a.size):
-            h[i] = scale * (a[i] if a[i] > zero else alpha * T(math.expm1(a[i])))
-    elif code == GELU:
-        for i in range(a.size):
-            h[i] = a[i] * T(0.5) * (one + T(math.erf(a[i] * T(ROOT_HALF))))
-    elif code == SILU:
-        for i in range(a.size):
-            h[i] = a[i] / (one + exp(-a[i]))
-    elif code == SOFTPLUS:
-        for i in range(a.size):
-            h[i] = max(a[i], zero) + log(one + exp(-abs(a[i])))
-    elif code == SOFTSIGN:
-        for i in range(a.size):
-            h[i] = a[i] / (one + abs(a[i]))
-    elif code == EXPONENTIAL:
-        for i in range(a.size):
-            h[i] = exp(a[i])
-    else:
-        raise NotImplementedError("this activation has no kernel")
-
-
-@kernel_function
 def differentiate(code: int, a: Any, h: Any, gradient: Any, lanes: int, scratch: Any) -> None:
     """The gradient at h becomes, in place, the gradient at a: times g'(a)."""
-    one, zero = a.dtype.type(1), a.dtype.type(0)
+    T = a.dtype.type
+    one, zero = T(1), T(0)
     if code == RELU:
         for i in range(a.size):
             gradient[i] = gradient[i] if h[i] > zero else zero
@@ -117,30 +110,9 @@ def differentiate(code: int, a: Any, h: Any, gradient: Any, lanes: int, scratch:
         _differentiate_softmax(h, gradient, lanes, scratch)
     elif code == LINEAR:
         pass
-    else:
-        _differentiate_others(code, a, h, gradient)
-
-
-@kernel_function
-def _differentiate_softmax(h: Any, gradient: Any, lanes: int, scratch: Any) -> None:
-    total = scratch[:lanes]
-    total[:] = h.dtype.type(0)
-    for k in range(0, h.size, lanes):
-        for i in range(lanes):
-            total[i] += h[k + i] * gradient[k + i]
-    for k in range(0, h.size, lanes):
-        for i in range(lanes):
-            gradient[k + i] = h[k + i] * (gradient[k + i] - total[i])
-
-
-@kernel_function
-def _differentiate_others(code: int, a: Any, h: Any, gradient: Any) -> None:
-    T = a.dtype.type
-    one, zero = T(1), T(0)
-    if code == LEAKY_RELU:
-        slope = T(LEAK)
+    elif code == LEAKY_RELU:
         for i in range(a.size):
-            gradient[i] *= one if a[i] > zero else slope
+            gradient[i] *= one if a[i] > zero else T(LEAK)
     elif code in (ELU, SELU):
         scale = T(SELU_SCALE) if code == SELU else one
         offset = T(SELU_SCALE * SELU_ALPHA) if code == SELU else one
@@ -159,10 +131,21 @@ def _differentiate_others(code: int, a: Any, h: Any, gradient: Any) -> None:
             gradient[i] /= one + exp(-a[i])
     elif code == SOFTSIGN:
         for i in range(a.size):
-            denominator = one + abs(a[i])
-            gradient[i] /= denominator * denominator
+            gradient[i] /= (one + abs(a[i])) * (one + abs(a[i]))
     elif code == EXPONENTIAL:
         for i in range(a.size):
             gradient[i] *= h[i]
     else:
         raise NotImplementedError("the derivative of this activation has no kernel")
+
+
+@kernel_function
+def _differentiate_softmax(h: Any, gradient: Any, lanes: int, scratch: Any) -> None:
+    total = scratch[:lanes]
+    total[:] = h.dtype.type(0)
+    for k in range(0, h.size, lanes):
+        for i in range(lanes):
+            total[i] += h[k + i] * gradient[k + i]
+    for k in range(0, h.size, lanes):
+        for i in range(lanes):
+            gradient[k + i] = h[k + i] * (gradient[k + i] - total[i])

@@ -16,45 +16,39 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
+NN = Path(__file__).parents[1]
+COMPILED = ("kernels", "feedforward", "optimization", "neurons", "layout.py")
+"""What machine code depends on: the sources of compiled functions, and those that declare their constants and codes."""
 
 _entry_points: list[Any] = []
 
 
-def kernel_function(function: Function) -> Function:
+def kernel_function(function: Function, **options: Any) -> Function:
     """Compile a function that only other compiled functions call."""
-    return _compile(function, **OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return _compile(function, **OPTIONS, **options, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-def inlined(function: Function) -> Function:
-    """As `kernel_function`, compiled into each of its callers."""
-    return _compile(function, **OPTIONS, inline="always")
-
-
-def compiled_entry_point(function: Function) -> Function:
+def compiled_entry_point(function: Function, **options: Any) -> Function:
     """Compile a function that Python calls, with everything it calls, at its first call."""
-    return _entry_point(_compile(function, **OPTIONS))
+    compiled = _compile(function, **options or OPTIONS)
+    _entry_points.append(compiled)
+    return compiled
 
 
 def compiled_exactly(function: Function) -> Function:
     """As `compiled_entry_point`, with every sum evaluated in the order of the source."""
-    return _entry_point(_compile(function, nogil=True))
+    return compiled_entry_point(function, nogil=True)
 
 
 def _compile(function: Function, **options: Any) -> Function:
-    compile: Any = numba.njit(**options)
-    compiled: Function = compile(function)
-    return compiled
-
-
-def _entry_point(compiled: Function) -> Function:
-    _entry_points.append(compiled)
+    compiled: Function = numba.njit(**options)(function)
     return compiled
 
 
 def enable_disk_cache(folder: Path) -> Path:
     """Read and write machine code below `folder` from now on; return the subfolder of these sources.
 
-    Numba invalidates its cache only by the file of the entry point, so the subfolder is named by the hash of all files.
+    Numba invalidates its cache only by the file of the entry point, so the subfolder is named by the `fingerprint`.
     """
     subfolder = folder / fingerprint()
     numba.config.CACHE_DIR = str(subfolder)  # type: ignore[attr-defined]
@@ -64,11 +58,8 @@ def enable_disk_cache(folder: Path) -> Path:
 
 
 def fingerprint() -> str:
-    """The hash of every source that is compiled or gives it constants, and of Numba's version."""
-    sources = {
-        *Path(__file__).parents[1].rglob("*.py"),
-        *(Path(each.py_func.__code__.co_filename) for each in _entry_points),
-    }
+    """The hash of the sources that machine code depends on, and of Numba's version."""
+    sources = [source for name in COMPILED for source in (NN / name, *(NN / name).rglob("*.py")) if source.is_file()]
     content = b"".join(source.read_bytes() for source in sorted(sources)) + numba.__version__.encode()
     return hashlib.sha256(content).hexdigest()[:16]
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from backpropd.nn.kernels.arguments import Workspace, padded
 from backpropd.nn.kernels.compilation import compiled_entry_point, kernel_function
-from backpropd.nn.kernels.lanes import padded
 from backpropd.nn.kernels.layers import backward, forward
 from backpropd.nn.kernels.losses import loss_value, output_gradient
-from backpropd.nn.kernels.matmul.transposition import transpose_rows_into_lanes
+from backpropd.nn.kernels.matmul.packing import transpose_rows_into_lanes
 from backpropd.nn.kernels.updates import penalize, update
-from backpropd.nn.kernels.workspace import Workspace
 
 COMPLETE, INTERRUPTED, DIVERGED = range(3)
 
@@ -25,8 +24,8 @@ def train(
     """Train one epoch for each of `permutations` (epochs, rows); return how many are complete, and the outcome.
 
     A set is (x, labels, targets, weight); `validation_rows` are 0, 1, …; `snapshot` (theta, slots) receives the state
-    at the beginning of each epoch. `stats` (epochs, 3): loss, gradient norm, validation loss. If interrupted, theta
-    and slots are those of the last complete epoch.
+    at the beginning of each epoch. `stats` (epochs, 4): loss and gradient norm, those of the validation set. If
+    interrupted, theta and slots are those of the last complete epoch.
     """
     no_rates, validation_batch = rates[0, :0], workspace.row_weight.size
     for epoch in range(permutations.shape[0]):
@@ -39,9 +38,8 @@ def train(
         if outcome == COMPLETE and validation_rows.size:
             outcome = _one_pass(
                 validation_set, validation_rows, validation_batch, no_rates, theta, gradient, slots, layers, settings,
-                workspace, workspace.validation_stats, interrupt, rng, steps,
+                workspace, stats[epoch, 2:], interrupt, rng, steps,
             )  # fmt: skip
-            stats[epoch, 2] = workspace.validation_stats[0]
         if outcome == COMPLETE and not _all_finite(theta):
             outcome = DIVERGED
         if outcome == INTERRUPTED:
@@ -58,10 +56,7 @@ def _one_pass(
     data: Any, row_order: Any, batch_size: int, rates: Any, theta: Any, gradient: Any, slots: Any, layers: Any,
     settings: Any, workspace: Workspace, stats: Any, interrupt: Any, rng: Any, steps: int,
 ) -> int:  # fmt: skip
-    """All rows batch by batch, with an optimizer step for each batch if there are `rates`; return the outcome.
-
-    `stats`: the mean loss over the rows, the mean norm of the batches' gradients.
-    """
+    """All rows batch by batch, with a step for each batch if there are `rates`; `stats`: mean loss, gradient norm."""
     inputs, labels, targets, row_weight = workspace.inputs, workspace.labels, workspace.targets, workspace.row_weight
     values, grad_out, scratch = workspace.values, workspace.grad_out, workspace.scratch
     output = layers[layers.size - 1]
@@ -109,21 +104,17 @@ def _gather_batch(data: Any, rows: Any, lanes: int, inputs: Any, labels: Any, ta
     if class_indices.size:
         for i in range(n):
             labels[i] = class_indices[rows[i]]
-    equal_weight = T(1) / T(n)
-    for i in range(n):
-        row_weight[i] = equal_weight
+    row_weight[:n] = T(1) / T(n)
+    row_weight[n:lanes] = T(0)
     if weight.size:
         for i in range(n):
             row_weight[i] *= weight[rows[i]]
-    for i in range(n, lanes):
-        row_weight[i] = T(0)
 
 
 @kernel_function
 def _all_finite(theta: Any) -> bool:
-    """Whether no number is NaN or infinite: 0 · x is zero for all others, and the loop is vectorized."""
+    """Whether no number is NaN or infinite: 0 · x is zero for all others."""
     total = theta.dtype.type(0)
     for i in range(theta.size):
         total += theta[i] * theta.dtype.type(0)
-    finite: bool = total == theta.dtype.type(0)
-    return finite
+    return bool(total == theta.dtype.type(0))

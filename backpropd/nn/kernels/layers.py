@@ -1,6 +1,6 @@
 """Forward pass and backpropagation through all layers, compiled: the twin of `nn.feedforward.network`.
 
-A batch's values are (units, lanes), see `nn.kernels.lanes`; theta and its gradient are flat, at the offsets of LAYER.
+A batch is (units, lanes), see `nn.kernels.arguments`; theta and its gradient are flat, at the offsets of LAYER.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ def forward(
     for k in range(layers.size):
         layer = layers[k]
         size = layer.fan_out * lanes
-        a = values[layer.a : layer.a + size]
-        h = values[layer.h : layer.h + size]
+        a, h = values[layer.a : layer.a + size], values[layer.h : layer.h + size]
         _preactivate(layer, theta, h_below, a, lanes, packed)
         if layer.normalization:
             normalize(layer, theta, a, values, lanes, rows, scratch, training)
@@ -43,10 +42,7 @@ def backward(
     layers: Any, theta: Any, x: Any, values: Any, grad_out: Any, grad_in: Any, gradient: Any, lanes: int, rows: int,
     scratch: Any, packed: Any,
 ) -> None:  # fmt: skip
-    """Stages two to four of backpropagation, from ∂L/∂a of the output layer in `grad_out`, to the gradient of theta.
-
-    `grad_out` and `grad_in` have room for the widest layer (units, lanes); both are overwritten.
-    """
+    """Stages two to four of backpropagation: from ∂L/∂a of the output layer in `grad_out` to the gradient of theta."""
     for k in range(layers.size - 1, -1, -1):
         layer = layers[k]
         grad_a = grad_out[: layer.fan_out * lanes]
@@ -72,8 +68,7 @@ def backward(
 @kernel_function
 def _uses_gemm(layer: Any, lanes: int) -> bool:
     """Whether `gemm` computes the layer's products faster than a plain loop."""
-    faster: bool = layer.fan_out > LOOP_UNITS and layer.fan_in * layer.fan_out * lanes > LOOP_UP_TO
-    return faster
+    return bool(layer.fan_out > LOOP_UNITS and layer.fan_in * layer.fan_out * lanes > LOOP_UP_TO)
 
 
 @kernel_function
@@ -82,8 +77,7 @@ def _preactivate(layer: Any, theta: Any, h_below: Any, a: Any, lanes: int, packe
     fan_in, fan_out = layer.fan_in, layer.fan_out
     weight = theta[layer.weight : layer.weight + fan_in * fan_out]
     for j in range(fan_out):
-        bias = theta[layer.bias + j] if layer.bias >= 0 else theta.dtype.type(0)
-        a[j * lanes : (j + 1) * lanes] = bias
+        a[j * lanes : (j + 1) * lanes] = theta[layer.bias + j] if layer.bias >= 0 else theta.dtype.type(0)
     if _uses_gemm(layer, lanes):
         gemm(weight, h_below, a, fan_out, lanes, fan_in, True, False, True, packed)
         return

@@ -1,7 +1,6 @@
 """Losses and their gradients, compiled: the twins of `nn.feedforward.losses`.
 
-`row_weight` (lanes,) is each row's weight divided by the number of rows, and zero for a padding lane, whose gradient is
-zero.
+`row_weight` (lanes,) is each row's weight divided by the number of rows, and zero for a padding lane.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ from backpropd.nn.kernels.numeric import exp, log
 
 CODES = {name: code for code, name in enumerate(LOSSES)}
 SQUARED_ERROR, ABSOLUTE_ERROR, HUBER = CODES["squared_error"], CODES["absolute_error"], CODES["huber"]
-CROSS_ENTROPY, BINARY_CROSS_ENTROPY = CODES["cross_entropy"], CODES["binary_cross_entropy"]
-POISSON = CODES["poisson"]
+CROSS_ENTROPY, BINARY_CROSS_ENTROPY, POISSON = CODES["cross_entropy"], CODES["binary_cross_entropy"], CODES["poisson"]
 
 
 @kernel_function
@@ -53,16 +51,12 @@ def loss_value(
                 total += (at_h[i] - y[i] * at_a[i]) * row_weight[i]
         else:
             raise NotImplementedError("this loss has no kernel")
-    mean: float = float(total) * lanes / a.size
-    return mean
+    return float(total) * lanes / a.size  # type: ignore[no-any-return]
 
 
 @kernel_function
 def _cross_entropy(a: Any, labels: Any, row_weight: Any, rows: int, label_smoothing: float, scratch: Any) -> float:
-    """log Σ exp(a) - a_y, with log Σ exp(a) computed from the largest h, as in the reference.
-
-    Each lane's largest a and largest h are in `scratch`: the preceding softmax stored them there.
-    """
+    """log Σ exp(a) - a_y, from each lane's largest a and h, which the preceding softmax stored in `scratch`."""
     T = a.dtype.type
     lanes = row_weight.size
     classes = a.size // lanes
@@ -114,9 +108,8 @@ def output_gradient(
         elif settings.loss == HUBER:
             for i in range(lanes):
                 error = at_h[i] - y[i]
-                at_out[i] = (
-                    (delta if error > delta else (-delta if error < -delta else error)) * row_weight[i] / outputs
-                )
+                error = delta if error > delta else (-delta if error < -delta else error)
+                at_out[i] = error * row_weight[i] / outputs
         elif settings.loss == POISSON:
             for i in range(lanes):
                 at_out[i] = (at_h[i] - y[i]) * row_weight[i] / outputs

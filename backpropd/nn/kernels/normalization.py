@@ -21,7 +21,7 @@ def normalize(layer: Any, theta: Any, a: Any, values: Any, lanes: int, rows: int
     if layer.normalization == LAYER_NORM:
         _standardize_rows(a, normalized, values[layer.inverse_std : layer.inverse_std + lanes], lanes, scratch)
     else:
-        running = theta[layer.running : layer.running + 2 * units]
+        running = theta[layer.running_mean : layer.running_mean + 2 * units]
         inverse_std = values[layer.inverse_std : layer.inverse_std + units]
         _standardize_units(a, normalized, inverse_std, running, lanes, rows, training)
     for j in range(units):
@@ -106,8 +106,7 @@ def _unit_gradient(grad_a: Any, normalized: Any, inverse_std: Any, rows: int) ->
     for i in range(rows):
         mean += grad_a[i]
         projection += grad_a[i] * normalized[i]
-    mean /= T(rows)
-    projection /= T(rows)
+    mean, projection = mean / T(rows), projection / T(rows)
     for i in range(rows):
         grad_a[i] = (grad_a[i] - mean - normalized[i] * projection) * inverse_std
 

@@ -8,13 +8,13 @@ NaN gives NaN, so that divergence is detected.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numba import types
 from numba.extending import overload
 
-EXACT: Any = {"fastmath": {"contract"}}
 F = np.float32
 ONE, HALF, ZERO = F(1), F(0.5), F(0)
 LOG2E = F(1.44269504088896341)
@@ -31,70 +31,53 @@ T3, T4 = F(1.33314422036e-1), F(-3.33332819422e-1)
 TANH_SPLIT, ROOT_HALF = F(0.625), F(0.707106781186547524)
 
 
-def exp(x: Any) -> Any:
-    """eˣ in compiled code; in float32 between 1e-38 and 2e38."""
-    raise NotImplementedError("compiled code only")
+def _by_dtype(float32: Callable[[Any], Any], float64: Callable[[float], float]) -> Callable[[Any], Any]:
+    """A function for compiled code that is `float32` for numbers of that type and `float64` for others."""
+
+    def function(x: Any) -> Any:
+        raise NotImplementedError("compiled code only")
+
+    def libm(x: Any) -> Any:
+        return float64(x)
+
+    @overload(function, jit_options={"fastmath": {"contract"}})
+    def _choose(x: Any) -> Any:
+        return float32 if x == types.float32 else libm
+
+    return function
 
 
-def log(x: Any) -> Any:
-    """The natural logarithm of a positive x in compiled code."""
-    raise NotImplementedError("compiled code only")
+def _exp(x: Any) -> Any:
+    """eˣ = 2ⁿ eʳ with an integer n and |r| ≤ ln 2 / 2, between 1e-38 and 2e38."""
+    y = EXP_HIGHEST if x > EXP_HIGHEST else (EXP_LOWEST if x < EXP_LOWEST else x)
+    n = (y * LOG2E + ROUND) - ROUND
+    r = y - n * LN2_HIGH
+    r = r - n * LN2_LOW
+    p = ((((E0 * r + E1) * r + E2) * r + E3) * r + E4) * r + E5
+    power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return (p * r * r + r + ONE) * power
 
 
-def tanh(x: Any) -> Any:
-    """tanh x in compiled code."""
-    raise NotImplementedError("compiled code only")
+def _log(x: Any) -> Any:
+    """log x = e ln 2 + log m with x = 2ᵉ m > 0 and m between √½ and √2."""
+    bits = np.float32(x).view(np.int32)
+    e = np.float32((bits >> np.int32(23)) - np.int32(126))
+    m = np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)).view(np.float32)
+    low = m < ROOT_HALF
+    e = e - (ONE if low else ZERO)
+    m = m + (m if low else ZERO) - ONE
+    z = m * m
+    p = (((((((L0 * m + L1) * m + L2) * m + L3) * m + L4) * m + L5) * m + L6) * m + L7) * m + L8
+    return m + (p * m * z + e * LN2_LOW - HALF * z) + e * LN2_HIGH
 
 
-@overload(exp, jit_options=EXACT)
-def _exp(x):  # type: ignore[no-untyped-def]  # numba compares the signatures
-    """eˣ = 2ⁿ eʳ with an integer n and |r| ≤ ln 2 / 2."""
-    if x != types.float32:
-        return lambda x: math.exp(x)
-
-    def compiled(x):  # type: ignore[no-untyped-def]
-        y = EXP_HIGHEST if x > EXP_HIGHEST else (EXP_LOWEST if x < EXP_LOWEST else x)
-        n = (y * LOG2E + ROUND) - ROUND
-        r = y - n * LN2_HIGH
-        r = r - n * LN2_LOW
-        p = ((((E0 * r + E1) * r + E2) * r + E3) * r + E4) * r + E5
-        power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
-        return (p * r * r + r + ONE) * power
-
-    return compiled
-
-
-@overload(log, jit_options=EXACT)
-def _log(x):  # type: ignore[no-untyped-def]  # numba compares the signatures
-    """log x = e ln 2 + log m with x = 2ᵉ m and m between √½ and √2."""
-    if x != types.float32:
-        return lambda x: math.log(x)
-
-    def compiled(x):  # type: ignore[no-untyped-def]
-        bits = np.float32(x).view(np.int32)
-        e = np.float32((bits >> np.int32(23)) - np.int32(126))
-        m = np.int32((bits & np.int32(0x007FFFFF)) | np.int32(0x3F000000)).view(np.float32)
-        low = m < ROOT_HALF
-        e = e - (ONE if low else ZERO)
-        m = m + (m if low else ZERO) - ONE
-        z = m * m
-        p = (((((((L0 * m + L1) * m + L2) * m + L3) * m + L4) * m + L5) * m + L6) * m + L7) * m + L8
-        return m + (p * m * z + e * LN2_LOW - HALF * z) + e * LN2_HIGH
-
-    return compiled
-
-
-@overload(tanh, jit_options=EXACT)
-def _tanh(x):  # type: ignore[no-untyped-def]  # numba compares the signatures
+def _tanh(x: Any) -> Any:
     """An odd polynomial near zero, elsewhere 1 - 2 / (e²ˣ + 1)."""
-    if x != types.float32:
-        return lambda x: math.tanh(x)
+    z = x * x
+    near = ((((T0 * z + T1) * z + T2) * z + T3) * z + T4) * z * x + x
+    y = abs(x)
+    far = ONE - (ONE + ONE) / (exp(y + y) + ONE)
+    return near if y < TANH_SPLIT else (-far if x < ZERO else far)
 
-    def compiled(x):  # type: ignore[no-untyped-def]
-        z = x * x
-        near = ((((T0 * z + T1) * z + T2) * z + T3) * z + T4) * z * x + x
-        y = abs(x)
-        far = ONE - (ONE + ONE) / (exp(y + y) + ONE)
-        return near if y < TANH_SPLIT else (-far if x < ZERO else far)
 
-    return compiled
+exp, log, tanh = _by_dtype(_exp, math.exp), _by_dtype(_log, math.log), _by_dtype(_tanh, math.tanh)

@@ -10,8 +10,8 @@ import numpy as np
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Network
 from backpropd.nn.kernels.activations import activate
+from backpropd.nn.kernels.arguments import layer_records
 from backpropd.nn.kernels.compilation import compiled_entry_point, kernel_function
-from backpropd.nn.kernels.layer_records import records
 from backpropd.nn.kernels.normalization import normalize
 from backpropd.nn.layout import Array
 
@@ -19,10 +19,10 @@ from backpropd.nn.layout import Array
 def row_predictor(network: Network, theta: Array) -> Callable[[Array], Array]:
     """A function from a row x (1, inputs) to the outputs h (1, outputs), as `network.predict` but for rounding.
 
-    It reads `theta` (flat, of the network's dtype) at each call, and each call overwrites the outputs of the previous
-    one, so that it serves one thread. It raises `Invalid` if x has another shape.
+    Each call reads `theta` (flat, of the network's dtype) and overwrites the outputs of the previous call, so that it
+    serves one thread. It raises `Invalid` if x has another shape.
     """
-    layers, size = records(network, lanes=1)
+    layers, size = layer_records(network, lanes=1)
     values, scratch = np.zeros(size, theta.dtype), np.empty(2, theta.dtype)
     output = layers[-1]["h"]
     h = values[output : output + network.outputs].reshape(1, -1)
@@ -42,8 +42,7 @@ def _predict(layers: Any, theta: Any, x: Any, values: Any, scratch: Any) -> None
     h_below = x[0]
     for k in range(layers.size):
         layer = layers[k]
-        a = values[layer.a : layer.a + layer.fan_out]
-        h = values[layer.h : layer.h + layer.fan_out]
+        a, h = values[layer.a : layer.a + layer.fan_out], values[layer.h : layer.h + layer.fan_out]
         _preactivate(layer, theta, h_below, a)
         if layer.normalization:
             normalize(layer, theta, a, values, 1, 1, scratch, False)
@@ -55,10 +54,8 @@ def _predict(layers: Any, theta: Any, x: Any, values: Any, scratch: Any) -> None
 def _preactivate(layer: Any, theta: Any, h_below: Any, a: Any) -> None:
     """a = h_below W + b: (fan_in,) @ (fan_in, fan_out), four rows of W at a time."""
     fan_out = layer.fan_out
-    if layer.bias >= 0:
-        a[:] = theta[layer.bias : layer.bias + fan_out]
-    else:
-        a[:] = theta.dtype.type(0)
+    for j in range(fan_out):
+        a[j] = theta[layer.bias + j] if layer.bias >= 0 else theta.dtype.type(0)
     weight = theta[layer.weight : layer.weight + layer.fan_in * fan_out]
     unrolled = layer.fan_in // 4 * 4
     for k in range(0, unrolled, 4):

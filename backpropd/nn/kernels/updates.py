@@ -49,22 +49,16 @@ def update(settings: Any, layers: Any, theta: Any, gradient: Any, slots: Any, st
     square = 0.0
     for start in range(0, gradient.size, block_size):
         block = gradient[start : start + block_size]
-        square += _square(block)
+        block_square = T(0)
+        for i in range(block.size):
+            block_square += block[i] * block[i]
+        square += block_square
         if clips:
             _clip(settings, gradient, math.sqrt(square))
         step(settings, theta, block, slots, start, steps, rate)
     if settings.max_norm > 0:
         _apply_max_norm(settings, layers, theta)
     return math.sqrt(square)
-
-
-@kernel_function
-def _square(numbers: Any) -> Any:
-    """Σ x²."""
-    total = numbers.dtype.type(0)
-    for i in range(numbers.size):
-        total += numbers[i] * numbers[i]
-    return total
 
 
 @kernel_function
@@ -75,9 +69,8 @@ def _clip(settings: Any, gradient: Any, norm: float) -> None:
         square = T(0)
         for i in range(gradient.size):
             g = gradient[i]
-            g = bound if g > bound else (-bound if g < -bound else g)
-            gradient[i] = g
-            square += g * g
+            gradient[i] = bound if g > bound else (-bound if g < -bound else g)
+            square += gradient[i] * gradient[i]
         norm = math.sqrt(square)
     if 0 < settings.clip_norm < norm:
         scale = T(settings.clip_norm / norm)

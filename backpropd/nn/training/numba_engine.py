@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Batch
-from backpropd.nn.kernels import epochs, workspace
-from backpropd.nn.kernels.lanes import padded
-from backpropd.nn.kernels.layer_records import records
-from backpropd.nn.kernels.settings_record import settings_record
+from backpropd.nn.kernels import epochs
+from backpropd.nn.kernels.arguments import Workspace, layer_records, padded, settings_record
 from backpropd.nn.layout import Array
-from backpropd.nn.training.engine import EngineResult, Permutations, first_not_finite
+from backpropd.nn.training.engine import EngineResult, Outcome, Permutations, first_not_finite
 from backpropd.nn.training.epochs import FitRun
 
 MIN_VALIDATION_BATCH = 128  # rows
+OUTCOMES: tuple[Outcome, ...] = ("complete", "interrupted", "diverged")  # `epochs.COMPLETE` and so on
 
 DataSet = tuple[Array, NDArray[np.int64], Array, Array]
 """x (n, inputs), class indices (n,), targets (n, outputs), weights (n,); what the loss does not use is empty."""
@@ -35,17 +34,16 @@ class NumbaEngine:
         no_rows = Batch(training_set.x[:0], training_set.y[:0])
         self.sets = _data_set(training_set, dtype), _data_set(validation_set or no_rows, dtype)
         self.validation_rows = np.arange(len(self.sets[1][0]))
-        largest = max(batch_size, MIN_VALIDATION_BATCH) if self.has_validation else batch_size
-        lanes = padded(largest)
-        self.layers, size = records(network, lanes)
+        lanes = padded(max(batch_size, MIN_VALIDATION_BATCH) if self.has_validation else batch_size)
+        self.layers, size = layer_records(network, lanes)
         self.settings = settings_record(network, training.optimizer, training.regularization, batch_size)[0]
-        self.workspace = workspace.allocate(network, dtype, lanes, size)
+        self.workspace = Workspace.allocate(network, dtype, lanes, size)
         self.gradient = np.zeros(network.parameters, dtype)
         self.snapshot = np.empty_like(state.theta), np.empty_like(state.slots)
 
     def run(self, permutations: Permutations, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
         """See `Engine`."""
-        state, stats = self.state, np.full((len(permutations), 3), np.nan if self.has_validation else 0.0)
+        state, stats = self.state, np.full((len(permutations), 4), np.nan if self.has_validation else 0.0)
         done, outcome = epochs.train(
             *self.sets, self.validation_rows, permutations, rates, state.theta, self.gradient, state.slots,
             self.snapshot, self.layers, self.settings, self.workspace, stats, interrupt, state.rng, state.steps,
@@ -54,22 +52,20 @@ class NumbaEngine:
         if outcome == epochs.DIVERGED:
             layer = first_not_finite(self.network.layout, state.theta, list(self._values()))
             state.theta[:], state.slots[:] = self.snapshot
-        name = {epochs.INTERRUPTED: "interrupted", epochs.DIVERGED: "diverged"}.get(outcome, "complete")
-        return EngineResult(stats[:done], name, layer)  # type: ignore[arg-type]
+        return EngineResult(stats[:done, :3], OUTCOMES[outcome], layer)
 
     def _values(self) -> Iterator[tuple[Array, Array]]:
         """Each layer's a and h (units, rows) of the last batch."""
         values, rows = self.workspace.values, int(self.workspace.batch_rows[0])
         lanes = padded(rows)
         for record in self.layers:
-            units = int(record["fan_out"])
-            a, h = (values[start : start + units * lanes].reshape(units, lanes) for start in (record["a"], record["h"]))
+            size = record["fan_out"] * lanes
+            a, h = (values[start : start + size].reshape(-1, lanes) for start in (record["a"], record["h"]))
             yield a[:, :rows], h[:, :rows]
 
 
 def _data_set(batch: Batch, dtype: np.dtype[Any]) -> DataSet:
-    x, y, weight = batch
-    weights = np.zeros(0, dtype) if weight is None else weight
-    if y.ndim == 1:
-        return x, y.astype(np.int64, copy=False), np.zeros((0, 0), dtype), weights
-    return x, np.zeros(0, np.int64), y, weights
+    weight = np.zeros(0, dtype) if batch.weight is None else batch.weight
+    if batch.y.ndim == 1:
+        return batch.x, batch.y.astype(np.int64, copy=False), np.zeros((0, 0), dtype), weight
+    return batch.x, np.zeros(0, np.int64), batch.y, weight

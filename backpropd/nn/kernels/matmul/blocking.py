@@ -8,10 +8,7 @@ from llvmlite import binding
 
 
 def _register_blocking() -> tuple[int, int, int]:
-    """The bytes of a vector register; MR; how many registers a row of a tile takes.
-
-    A tile, a row of B and one broadcast number of A fit in the registers: 32 of AVX-512 or NEON, 16 of AVX2 or SSE.
-    """
+    """VECTOR_BYTES, MR and VECTORS: a tile, a row of B and a number of A fit in the 32 or 16 (AVX2, SSE) registers."""
     features = binding.get_host_cpu_features()
     if features.get("avx512f"):
         return 64, 8, 2
@@ -21,7 +18,7 @@ def _register_blocking() -> tuple[int, int, int]:
 
 
 VECTOR_BYTES, MR, VECTORS = _register_blocking()
-"""A tile of C has MR rows and NR columns. NR is VECTORS registers of numbers: half as many in float64 as in float32."""
+"""A tile of C has MR rows and NR columns. NR is VECTORS registers of numbers."""
 
 KC = 512  # of a sum at a time: a micro-panel of A (MR, KC) stays in the L1 cache
 NC = 256  # columns of B: a packed panel (KC, NC) stays in the L2 cache

@@ -16,19 +16,12 @@ INDEX, INT32, BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
 
 
 def llvm_function(function: Callable[..., Any]) -> Any:
-    """Numba's `intrinsic`: compiled code calls the function that `function` describes for the types of its arguments.
-
-    Numba itself passes the first argument, and compares the signature with the call, so that it has no annotations.
-    """
+    """Numba's `intrinsic`: it passes the first argument, and compares the signature, which thus has no annotations."""
     return intrinsic(function)
 
 
 def code_generator(emit: Callable[..., None]) -> Callable[..., Any]:
-    """Numba's code generator of a function without result, from `emit(emitter, *arguments)`.
-
-    `emit` gets pointers to the first number in place of arrays, also within a NamedTuple. Its vectors have the dtype of
-    the first array.
-    """
+    """Numba's code generator from `emit`: it gets an emitter for the first array's dtype, and pointers for arrays."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         dtypes: list[Any] = []
@@ -40,7 +33,7 @@ def code_generator(emit: Callable[..., None]) -> Callable[..., Any]:
             if isinstance(kind, types.Array):
                 dtypes.append(kind.dtype)
                 return context.make_array(kind)(context, builder, value).data
-            return value
+            return None if isinstance(kind, types.NoneType) else value
 
         values = list(map(pointers, signature.args, arguments))
         emit(Emitter(context, builder, dtypes[0]), *values)
@@ -50,22 +43,11 @@ def code_generator(emit: Callable[..., None]) -> Callable[..., Any]:
 
 
 @llvm_function
-def never_inline(_typing):  # type: ignore[no-untyped-def]
-    """Keep the compiled function that calls this a function of its own."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
-@llvm_function
 def vector_width(_typing, array):  # type: ignore[no-untyped-def]
     """How many numbers of the array's dtype fill a register: a constant, so that LLVM can divide by it cheaply."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return INDEX(_width(array.dtype))
+        return INDEX(VECTOR_BYTES * 8 // array.dtype.bitwidth)
 
     return types.intp(array), generate
 
@@ -73,12 +55,12 @@ def vector_width(_typing, array):  # type: ignore[no-untyped-def]
 class Emitter:
     """Appends instructions to the function under construction; each method returns the LLVM value of its result.
 
-    A vector has `width` numbers and fills one register. `builder` is llvmlite's, for everything scalar.
+    A vector has `width` numbers and fills one register. `builder` is llvmlite's.
     """
 
     def __init__(self, context: Any, builder: Any, dtype: Any) -> None:
         self.builder = builder
-        self.width = _width(dtype)
+        self.width = VECTOR_BYTES * 8 // int(dtype.bitwidth)
         self.number = context.get_value_type(dtype)
         self.vector = ir.VectorType(self.number, self.width)
 
@@ -89,10 +71,7 @@ class Emitter:
         return self.builder.gep(pointer, [_index(offset)])
 
     def load(self, pointer: Any, mask: Any = None, count: int = 0) -> Any:
-        """The vector at `pointer`, or `count` numbers; lanes where the mask is false are not read, and are undefined.
-
-        Loads and stores need no alignment beyond that of a float32.
-        """
+        """The vector, or `count` numbers, at `pointer`, of any alignment; a false lane of the mask stays undefined."""
         vector = ir.VectorType(self.number, count) if count else self.vector
         if mask is None:
             return self.builder.load(self.builder.bitcast(pointer, vector.as_pointer()), align=4)
@@ -117,8 +96,7 @@ class Emitter:
 
     def broadcast(self, number: Any) -> Any:
         """A vector with the number in every lane."""
-        vector = ir.VectorType(number.type, self.width)
-        undefined = ir.Constant(vector, ir.Undefined)
+        undefined = ir.Constant(ir.VectorType(number.type, self.width), ir.Undefined)
         first = self.builder.insert_element(undefined, number, INT32(0))
         return self.builder.shuffle_vector(first, undefined, _lanes([0] * self.width))
 
@@ -134,15 +112,11 @@ class Emitter:
 
     def prefetch(self, pointer: Any) -> None:
         """Start to read the cache line at `pointer` into the L2 cache."""
-        read, locality, data = INT32(0), INT32(2), INT32(1)
-        pointer = self.builder.bitcast(pointer, BYTE.as_pointer())
-        self._call("prefetch.p0", ir.VoidType(), [pointer, read, locality, data])
+        arguments = [self.builder.bitcast(pointer, BYTE.as_pointer()), INT32(0), INT32(2), INT32(1)]
+        self._call("prefetch.p0", ir.VoidType(), arguments)  # to read, with locality 2, data
 
     def transposed(self, rows: Sequence[Any]) -> list[Any]:
-        """The columns of a square of vectors, by swapping ever larger blocks on both sides of its diagonal.
-
-        log₂(width) rounds of shuffles: the first swaps single numbers of neighbouring rows, the last quarters.
-        """
+        """The columns of a square, by swapping blocks on both sides of its diagonal, in log₂(width) rounds."""
         columns, distance = list(rows), 1
         while distance < self.width:
             lanes = range(self.width)
@@ -163,16 +137,11 @@ class Emitter:
         return self.builder.call(function, arguments)
 
 
-def _width(dtype: Any) -> int:
-    return VECTOR_BYTES * 8 // int(dtype.bitwidth)
-
-
 def _index(value: Any) -> Any:
     return INDEX(value) if isinstance(value, int) else value
 
 
 def _name(vector: ir.VectorType) -> str:
-    """The suffix that LLVM's intrinsics have for this type of vector, such as v16f32."""
     return f"v{vector.count}{vector.element.intrinsic_name}"
 
 

@@ -1,22 +1,39 @@
-"""C = A B for flat arrays, in the loops of GotoBLAS, compiled; for narrow batches faster than BLAS.
-
-`python -m bench.products` compares it with BLAS and with plain loops.
-"""
+"""C = A B for flat arrays, in the loops of GotoBLAS, compiled: see `docs/matrix-products.md`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from backpropd.nn.kernels.compilation import inlined, kernel_function
+from backpropd.nn.kernels.compilation import kernel_function
 from backpropd.nn.kernels.matmul.blocking import KC, MC, MR, NC, PACK_A_FROM, PACK_B_ABOVE, VECTORS
-from backpropd.nn.kernels.matmul.emitter import never_inline, vector_width
-from backpropd.nn.kernels.matmul.micro_kernel import micro_kernel
-from backpropd.nn.kernels.matmul.operands import ABlock, BPanel, CBlock
+from backpropd.nn.kernels.matmul.emitter import vector_width
+from backpropd.nn.kernels.matmul.micro_kernel import ABlock, BPanel, CBlock, micro_kernel
 from backpropd.nn.kernels.matmul.packing import pack_a, pack_b, pack_b_transposed
 
-_tile, _row = micro_kernel(MR, VECTORS, masked=False), micro_kernel(1, VECTORS, masked=False)
-_edge_tile = micro_kernel(MR, VECTORS, masked=True)
-_narrow_tile, _narrow_row = micro_kernel(MR, 1, masked=True), micro_kernel(1, 1, masked=True)
+
+def _strip_of_tiles(rows: int) -> Any:
+    """Compiled code for `rows` rows of C: whole tiles, then at the right edge one masked tile, or narrow ones."""
+    tile, edge_tile = micro_kernel(rows, VECTORS, masked=False), micro_kernel(rows, VECTORS, masked=True)
+    narrow_tile = micro_kernel(rows, 1, masked=True)
+
+    def compute(a: ABlock, b: BPanel, c: CBlock, ir: int, depth: int) -> None:
+        vector = vector_width(c.data)
+        nr = VECTORS * vector
+        edge = c.columns // nr * nr
+        a_offset, c_offset = a.offset + ir * a.panel_stride, c.offset + ir * c.row_stride
+        for jr in range(0, edge, nr):
+            tile(a, a_offset, b, jr * b.panel_stride, c, c_offset + jr, nr, depth)
+        b_offset, left = edge * b.panel_stride, c.columns - edge
+        if left > nr - vector:
+            edge_tile(a, a_offset, b, b_offset, c, c_offset + edge, left, depth)
+        else:
+            for jr in range(0, left, vector):
+                narrow_tile(a, a_offset, b, b_offset + jr, c, c_offset + edge + jr, left - jr, depth)
+
+    return kernel_function(compute, inline="always")
+
+
+_strip, _row = _strip_of_tiles(MR), _strip_of_tiles(1)
 
 
 @kernel_function
@@ -26,8 +43,7 @@ def gemm(
 ) -> None:  # fmt: skip
     """C (m, n) = A (m, k) B (k, n), added to C if `accumulate`. Transposed, A is stored as (k, m) and B as (n, k).
 
-    Arrays are flat, row by row; B's rows, as stored, have a multiple of `lanes.MULTIPLE` numbers. `packed` has
-    `PACKED_SIZE` numbers of any value.
+    Arrays are flat, by rows; B's, as stored, have a multiple of `arguments.MULTIPLE` numbers, `packed` `PACKED_SIZE`.
     """
     a_row_stride, a_column_stride = (1, m) if a_transposed else (k, 1)
     nr = VECTORS * vector_width(c)
@@ -39,9 +55,9 @@ def gemm(
             b_data, panel_stride, b_row_stride = b[pc * n + jc :], 1, n
             if b_transposed:
                 pack_b_transposed(b[jc * k + pc :], k, depth, columns, packed)
-                b_data, panel_stride, b_row_stride = packed, depth, nr
             elif k * n > PACK_B_ABOVE:
                 pack_b(b_data, n, depth, columns, packed)
+            if b_transposed or k * n > PACK_B_ABOVE:
                 b_data, panel_stride, b_row_stride = packed, depth, nr
             panel = BPanel(b_data, panel_stride, b_row_stride)
             packed_rows = m // MC * MC if a_transposed and columns >= PACK_A_FROM * nr else 0
@@ -60,40 +76,8 @@ def gemm(
 @kernel_function
 def _macro_kernel(a: ABlock, b: BPanel, c: CBlock, depth: int) -> None:
     """C's block, MR rows at a time, then the remaining rows one at a time."""
-    never_inline()  # or the three callers of `gemm` would each compile every micro-kernel
     tiled_rows = c.rows // MR * MR
     for ir in range(0, tiled_rows, MR):
-        _row_of_tiles(a, b, c, ir, depth)
+        _strip(a, b, c, ir, depth)
     for ir in range(tiled_rows, c.rows):
-        _single_row(a, b, c, ir, depth)
-
-
-@inlined
-def _row_of_tiles(a: ABlock, b: BPanel, c: CBlock, ir: int, depth: int) -> None:
-    """MR rows of C: whole tiles, then at the right edge one masked tile, or a narrow one."""
-    vector = vector_width(c.data)
-    nr = VECTORS * vector
-    edge = c.columns // nr * nr
-    a_offset, c_offset = a.offset + ir * a.panel_stride, c.offset + ir * c.row_stride
-    for jr in range(0, edge, nr):
-        _tile(a, a_offset, b, jr * b.panel_stride, c, c_offset + jr, nr, depth)
-    b_offset, left = edge * b.panel_stride, c.columns - edge
-    if left > nr - vector:
-        _edge_tile(a, a_offset, b, b_offset, c, c_offset + edge, left, depth)
-    else:
-        for jr in range(0, left, vector):
-            _narrow_tile(a, a_offset, b, b_offset + jr, c, c_offset + edge + jr, left - jr, depth)
-
-
-@inlined
-def _single_row(a: ABlock, b: BPanel, c: CBlock, ir: int, depth: int) -> None:
-    """One row of C: pieces as wide as a tile, then narrow ones."""
-    vector = vector_width(c.data)
-    nr = VECTORS * vector
-    edge = c.columns // nr * nr
-    a_offset, c_offset = a.offset + ir * a.panel_stride, c.offset + ir * c.row_stride
-    for jr in range(0, edge, nr):
-        _row(a, a_offset, b, jr * b.panel_stride, c, c_offset + jr, nr, depth)
-    b_offset, left = edge * b.panel_stride, c.columns - edge
-    for jr in range(0, left, vector):
-        _narrow_row(a, a_offset, b, b_offset + jr, c, c_offset + edge + jr, left - jr, depth)
+        _row(a, b, c, ir, depth)
