@@ -14,15 +14,16 @@ from typing import Any
 from bench.workloads import Workload
 
 ROOT = Path(__file__).parent.parent
-OURS, THEIRS = Path(sys.executable), ROOT / ".venv-peers" / "bin" / "python"
+OUR_MODULES, THEIR_PYTHON = ("core", "matmul"), ROOT / ".venv-peers" / "bin" / "python"
 
 
 class Contender:
     """A process of `bench.runner`, driven through two pipes. `missing` is why it cannot run, or None."""
 
-    def __init__(self, name: str, module: str, python: Path) -> None:
+    def __init__(self, name: str, module: str) -> None:
         self.name, self.version, self.repeats = name, "", 0
         self.process: subprocess.Popen[str] | None = None
+        python = Path(sys.executable) if module in OUR_MODULES else THEIR_PYTHON
         if not python.exists():
             self.missing: str | None = "not installed"
             return
@@ -62,14 +63,15 @@ class Contender:
 
 
 @contextlib.contextmanager
-def contenders(commands: Mapping[str, tuple[str, Path]]) -> Iterator[list[Contender]]:
-    """Start a contender for each name and its (module, Python); all of them end with the block."""
-    with contextlib.ExitStack() as stack:
-        started = []
-        for name, (module, python) in commands.items():
-            started.append(Contender(name, module, python))
-            stack.callback(started[-1].close)
+def contenders(modules: Mapping[str, str]) -> Iterator[list[Contender]]:
+    """Start a contender for each name and its module; all of them end with the block."""
+    started: list[Contender] = []
+    try:
+        started += (Contender(*each) for each in modules.items())
         yield started
+    finally:
+        for contender in started:
+            contender.close()
 
 
 def medians(present: Sequence[Contender], workload: Workload, rounds: int) -> dict[str, float]:
@@ -77,7 +79,5 @@ def medians(present: Sequence[Contender], workload: Workload, rounds: int) -> di
     for contender in present:
         contender.prepare(workload)
     times = [[contender.round() for contender in present] for _ in range(rounds)]
-    return {
-        contender.name: statistics.median(column)
-        for contender, column in zip(present, zip(*times, strict=True), strict=True)
-    }
+    columns = zip(*times, strict=True)
+    return {contender.name: statistics.median(column) for contender, column in zip(present, columns, strict=True)}

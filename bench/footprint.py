@@ -18,7 +18,7 @@ from pyarrow import csv as pa_csv
 from backpropd.client import Client
 from bench import results
 from bench.contenders.core import train
-from bench.processes import in_new_process, memory
+from bench.measurement import in_new_process, memory
 from bench.runner import ONE_THREAD
 from bench.workloads import Workload, named
 from embedded.demo import stack

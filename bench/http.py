@@ -15,7 +15,7 @@ from typing import Any
 
 from backpropd.client import Client
 from bench import results
-from bench.alternation import OURS, contenders
+from bench.alternation import contenders
 from bench.workloads import LEARNING_RATE, MOMENTUM, Workload, data, named
 from embedded.demo import stack
 
@@ -37,9 +37,10 @@ def main() -> None:
         print(f"{row['name']:8}{row['engine']}, {row['epochs']} epochs: the core {row['core']:.0f}")
         for way, job in row["jobs"].items():
             print(
-                f"    {way:10} job {job['whole']:8.0f}, {job['loss']:6.1%} lost; target: at most {row['max_loss']:.0%}"
+                f"    {way:10} job {job['whole']:8.0f}, {job['loss']:6.1%} lost (at most {row['max_loss']:.0%}); ",
+                end="",
             )
-            print(f"    {'':10} its epochs alone {job['epochs']:8.0f}, {job['loss_in_epochs']:6.1%} lost")
+            print(f"its epochs alone {job['epochs']:8.0f}, {job['loss_in_epochs']:6.1%} lost")
     results.write("http", {"rounds": ROUNDS, "rows": rows})
 
 
@@ -59,7 +60,7 @@ def _compare(client: Client, dataset_id: str, target: str, workload: Workload) -
     engine = {"numba": "compiled", "numpy": "numpy"}[training["engine"]]
     core: list[float] = []
     jobs: dict[str, list[tuple[float, float]]] = {"unwatched": [], "watched": []}
-    with contenders({engine: ("core", OURS)}) as (contender,):
+    with contenders({engine: "core"}) as (contender,):
         inputs, metrics_every = len(plan["features"]), training.get("metrics_every", 1)
         contender.prepare(workload._replace(inputs=inputs, metrics_every=metrics_every))
         epochs = round(SECONDS / contender.round_of(round(1 / contender.round())))

@@ -1,11 +1,32 @@
-"""Measurements in new processes, and a process's memory from Linux's /proc."""
+"""What benchmarks share: times, percentiles, measurements in new processes, a process's memory from Linux's /proc."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The duration of one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def p50_p95(values: Sequence[float]) -> tuple[float, float]:
+    """The median and the 95th percentile."""
+    return statistics.median(values), sorted(values)[int(len(values) * 0.95) - 1]
+
+
+def milliseconds_queued(job: Mapping[str, Any]) -> float:
+    """The time from `queued` to `running`, the first transitions of a job."""
+    queued, running = (datetime.fromisoformat(each["at"]) for each in job["transitions"][:2])
+    return (running - queued).total_seconds() * 1000
 
 
 def in_new_process(measure: Callable[..., Any], *arguments: Any) -> Any:

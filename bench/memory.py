@@ -7,10 +7,8 @@ the measurement and not counted. It needs Linux, where a process can reset its p
 from __future__ import annotations
 
 import gc
-import json
-import subprocess
-import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,36 +17,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backpropd import learn
-from bench.processes import memory
+from bench.measurement import in_new_process, memory
 
 ROWS, COLUMNS, BLOCK = 1_000_000, 30, 50_000
 LIMITS = learn.Limits(10**6, 10**8, 10**10)
+HIDDEN = {"units": 16, "activation": "relu"}
 TASKS = {"classification": "label", "regression": "value"}
 
 
 def main() -> None:
-    """Measure each task and engine in a process of its own, and print its peak."""
+    """Measure each task and engine in a new process, and print its peak."""
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "large.parquet", ROWS)
         write(Path(folder) / "small.parquet", 1000)
-        for task in TASKS:
-            for engine in ("numba", "numpy"):
-                command = [sys.executable, "-m", "bench.memory", folder, task, engine]
-                sizes = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-                peak, estimate = sizes["peak"] / sizes["encoded"], sizes["estimate"] / sizes["encoded"]
-                print(f"{task}, {engine}: {peak:.2f} times the encoded array; the cost estimate is {estimate:.2f}")
+        for task, engine in product(TASKS, ("numba", "numpy")):
+            peak, estimate = in_new_process(measure, Path(folder), task, engine)
+            print(f"{task}, {engine}: {peak:.2f} times the encoded array; the cost estimate is {estimate:.2f}")
 
 
 def write(path: Path, rows: int) -> None:
-    """A Parquet file of numbers, with a label and a value to learn, block by block."""
-    rng = np.random.default_rng(0)
-    names = [*(f"x{number}" for number in range(COLUMNS)), *TASKS.values()]
-    schema = pa.schema([(name, pa.float64()) for name in names])
-    with pq.ParquetWriter(path, schema, compression="lz4", use_dictionary=False) as file:
-        for _ in range(-(-rows // BLOCK)):
-            x = rng.normal(size=(COLUMNS, min(rows, BLOCK)))
-            columns = [*x, (x[0] > x[1]).astype(np.float64), x[0] - x[1]]
-            file.write_batch(pa.record_batch([pa.array(column) for column in columns], schema=schema))
+    """A Parquet file of numbers, with a label and a value to learn."""
+    x = np.random.default_rng(0).normal(size=(COLUMNS, rows))
+    columns = {f"x{number}": column for number, column in enumerate(x)}
+    targets = {"label": (x[0] > x[1]).astype(np.float64), "value": x[0] - x[1]}
+    pq.write_table(pa.table(columns | targets), path, BLOCK, compression="lz4", use_dictionary=False)
 
 
 def column_descriptions() -> list[dict[str, Any]]:
@@ -65,12 +57,7 @@ def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
         target=TASKS[task],
         features=[f"x{number}" for number in range(COLUMNS)],
         task=task,
-        network={
-            "kind": "feedforward",
-            "hidden": [{"units": 16, "activation": "relu"}],
-            "output_activation": "auto",
-            "initializer": "auto",
-        },
+        network={"kind": "feedforward", "hidden": [HIDDEN], "output_activation": "auto", "initializer": "auto"},
         training={"epochs": 3, "batch_size": 256, "seed": 0, "engine": engine},
     )
     table = learn.TableDescription(learn.columns_from_json(column_descriptions()), rows)
@@ -84,18 +71,16 @@ def train(path: Path, task: str, engine: str, rows: int) -> dict[str, Any]:
     return plan.cost
 
 
-def measure(folder: Path, task: str, engine: str) -> dict[str, int]:
-    """The peak of one job, beyond the memory that a small one has left in use."""
+def measure(folder: Path, task: str, engine: str) -> tuple[float, float]:
+    """The peak of one job beyond the memory that a small one has left in use, and its estimate, in encoded arrays."""
     train(folder / "small.parquet", task, engine, 1000)
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # reset the peak
     before = memory("VmRSS")
     cost = train(folder / "large.parquet", task, engine, ROWS)
-    return {"peak": memory("VmHWM") - before, "encoded": ROWS * COLUMNS * 4, "estimate": cost["memory_bytes"]}
+    encoded = ROWS * COLUMNS * 4
+    return (memory("VmHWM") - before) / encoded, cost["memory_bytes"] / encoded
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        print(json.dumps(measure(Path(sys.argv[1]), *sys.argv[2:])))
-    else:
-        main()
+    main()

@@ -12,14 +12,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-STYLES = {
-    "compiled": ("backpropd, compiled", "#d1495b", "o", 90),
-    "numpy": ("backpropd, NumPy", "#edae49", "o", 55),
-    "scikit-learn": ("scikit-learn", "#30638e", "s", 45),
-    "pytorch": ("PyTorch eager", "#00798c", "D", 40),
-    "jax, a call per step": ("JAX, a call per step", "#8d96a3", "<", 50),
-    "jax, a call per epoch": ("JAX, a call per epoch", "#4b4e6d", ">", 50),
-}
+from bench.workloads import CONTENDERS
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
@@ -41,11 +34,10 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 def _line(axes: Axes, y: int, row: dict[str, Any]) -> None:
     times = row["microseconds"]
     axes.hlines(y, min(times.values()), max(times.values()), color="#d9d9d9", linewidth=2, zorder=1)
-    for name, (title, color, marker, size) in STYLES.items():
+    for name, (_, title, color, marker, size) in CONTENDERS.items():
         if name in times:
-            order = 3 if name == "compiled" else 2
             style = {"s": size, "color": color, "marker": marker, "edgecolors": "white", "linewidths": 0.8}
-            axes.scatter(times[name], y, label=title, zorder=order, **style)
+            axes.scatter(times[name], y, label=title, zorder=3 if name == "compiled" else 2, **style)
     axes.annotate(_time(times["compiled"]), (times["compiled"], y), (0, 8), textcoords="offset points", ha="center")
 
 

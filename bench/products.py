@@ -9,7 +9,6 @@ import os
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when SciPy loads, so before the imports
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from backpropd.nn.kernels.compilation import OPTIONS
 from backpropd.nn.kernels.layers import LOOP_UP_TO
 from backpropd.nn.kernels.matmul.blocking import PACKED_SIZE
 from backpropd.nn.kernels.matmul.gemm import gemm
+from bench.measurement import seconds
 
 SIZES = [
     (2, 4, 16), (4, 4, 16), (4, 8, 16), (8, 8, 16), (16, 16, 16), (16, 16, 32), (30, 64, 32), (64, 64, 64),
@@ -65,15 +65,14 @@ def nanoseconds(multiply: Callable[..., None], fan_in: int, fan_out: int, lanes:
     """The time of one product: the best of some rounds."""
     rng = np.random.default_rng(0)
     weight = rng.standard_normal((fan_in, fan_out)).astype(np.float32)
-    h_below, a = rng.standard_normal(fan_in * lanes).astype(np.float32), np.zeros(fan_out * lanes, np.float32)
-    packed = np.zeros(PACKED_SIZE, np.float32)
-    repeats, best = 2_000_000 // (fan_in * fan_out * lanes) + 1, np.inf
-    multiply(weight, h_below, a, lanes, 1, packed)
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        multiply(weight, h_below, a, lanes, repeats, packed)
-        best = min(best, (time.perf_counter() - began) / repeats * 1e9)
-    return float(best)
+    h_below = rng.standard_normal(fan_in * lanes).astype(np.float32)
+    operands, packed = (
+        (weight, h_below, np.zeros(fan_out * lanes, np.float32), lanes),
+        np.zeros(PACKED_SIZE, np.float32),
+    )
+    repeats = 2_000_000 // (fan_in * fan_out * lanes) + 1
+    multiply(*operands, 1, packed)
+    return min(seconds(lambda: multiply(*operands, repeats, packed)) for _ in range(ROUNDS)) / repeats * 1e9
 
 
 def main() -> None:

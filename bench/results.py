@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +23,3 @@ def read(name: str) -> Any:
 def exists(name: str) -> bool:
     """Whether the benchmark `name` was part of the last run."""
     return (OUT / f"{name}.json").exists()
-
-
-def p50_p95(values: Sequence[float]) -> tuple[float, float]:
-    """The median and the 95th percentile."""
-    return statistics.median(values), sorted(values)[int(len(values) * 0.95) - 1]

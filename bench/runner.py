@@ -11,9 +11,11 @@ import importlib
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TextIO
+
+from bench.measurement import seconds
 
 ROUND_SECONDS = 0.3
 MIN_REPEATS = 3  # so that the work that a run does once weighs little
@@ -43,7 +45,7 @@ def _serve(contender: Callable[..., Any], answers: TextIO) -> None:
             start = contender(Workload(**request | {"hidden": tuple(request["hidden"])}))
             _answer(answers, repeats=_warm_up(start))
         else:
-            _answer(answers, seconds=_seconds(start(), request))
+            _answer(answers, seconds=seconds(partial(start(), request)))
 
 
 def _use_one_thread() -> None:
@@ -54,17 +56,11 @@ def _use_one_thread() -> None:
 
 def _warm_up(start: Callable[[], Callable[[int], object]]) -> int:
     """Compile and fill caches; return how many repeats take about ROUND_SECONDS."""
-    _seconds(start(), 1)
+    start()(1)
     repeats = 1
-    while (seconds := _seconds(start(), repeats)) < ROUND_SECONDS / 2:
+    while (needed := seconds(partial(start(), repeats))) < ROUND_SECONDS / 2:
         repeats *= 2
-    return max(MIN_REPEATS, round(repeats * ROUND_SECONDS / seconds))
-
-
-def _seconds(run: Callable[[int], object], repeats: int) -> float:
-    began = time.perf_counter()
-    run(repeats)
-    return time.perf_counter() - began
+    return max(MIN_REPEATS, round(repeats * ROUND_SECONDS / needed))
 
 
 def _answer(answers: TextIO, **answer: Any) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from backpropd.client import Client
 from bench import results
+from bench.measurement import milliseconds_queued, p50_p95
 from embedded.demo import stack
 
 JOBS = 40
@@ -25,7 +24,7 @@ def main() -> None:
     print(f"{'':32}{'p50':>8}{'p95':>8}   target")
     latencies = []
     for name, target in (("POST -> succeeded", 150), ("POST /v1/jobs", 15), ("202 -> running", 50)):
-        p50, p95 = results.p50_p95([row[name] for row in rows])
+        p50, p95 = p50_p95([row[name] for row in rows])
         print(f"{name:32}{p50:8.1f}{p95:8.1f}   p50 <= {target}")
         latencies.append({"name": name, "p50": p50, "p95": p95, "target": target})
     results.write("service", {"jobs": JOBS, "rows": latencies})
@@ -41,13 +40,8 @@ def _one(client: Client, dataset_id: str) -> dict[str, float]:
     return {
         "POST -> succeeded": (ended - began) * 1000,
         "POST /v1/jobs": (posted - began) * 1000,
-        "202 -> running": _between(done["transitions"]),
+        "202 -> running": milliseconds_queued(done),
     }
-
-
-def _between(transitions: list[dict[str, Any]]) -> float:
-    queued, running = (datetime.fromisoformat(each["at"]) for each in transitions[:2])
-    return (running - queued).total_seconds() * 1000
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -15,32 +15,24 @@ EVENT = b"event: epoch"
 OK = b"HTTP/1.1 200"
 
 
-class StreamClients:
-    """The clients, and the number of epoch events that they have received together."""
-
-    def __init__(self, counts: Connection) -> None:
-        self._counts = counts
-
-    def events(self) -> int:
-        """The number of events received so far."""
-        self._counts.send(None)
-        count: int = self._counts.recv()
-        return count
-
-
 @contextmanager
-def stream_clients(address: str, job_ids: Sequence[str], last_event_id: str = "0-0") -> Iterator[StreamClients]:
-    """Start a client for each entry of `job_ids`, which may repeat; each begins after `last_event_id`."""
+def stream_clients(address: str, job_ids: Sequence[str], last_event_id: str) -> Iterator[Callable[[], int]]:
+    """Start a client for each of `job_ids`, which may repeat, after `last_event_id`; yields a count of their events."""
     context = get_context("spawn")
     counts, child_end = context.Pipe()
     process = context.Process(target=_follow, args=(address, job_ids, last_event_id, child_end), daemon=True)
     process.start()
     try:
         assert counts.recv() == 0, "no events before the first request"
-        yield StreamClients(counts)
+        yield lambda: _request_count(counts)
     finally:
         process.terminate()
         process.join()
+
+
+def _request_count(counts: Connection) -> int:
+    counts.send(None)
+    return int(counts.recv())
 
 
 def _follow(address: str, job_ids: Sequence[str], last_event_id: str, requests: Connection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ import httpx
 import psutil
 
 from backpropd.client import Client
-from bench.stream_clients import StreamClients, stream_clients
+from bench.measurement import seconds
+from bench.stream_clients import stream_clients
 from embedded.demo import stack
 
 STREAMS = 200
@@ -39,14 +40,12 @@ def main() -> None:
 def measure(address: str, client: Client, folder: Path) -> dict[str, float]:
     """Measurements of the stack in `folder`; CPU time is that of the API's process alone."""
     api = _Api(address, folder)
-    idle = api.sample(SECONDS)
-    found = {"streams: none open, CPU % of a core": idle.cpu}
+    idle = api.sample()
     finished = _job(client, client.datasets.sample("xor"), {"epochs": LONG}, **XOR)
     client.jobs.wait(finished)
-    found |= _catching_up(api, finished)
-    found |= _idle(api, client)
-    found |= _while_training(api, client)
-    return found
+    found = {"none open, CPU % of a core": idle.cpu}
+    found |= _catching_up(api, finished) | _idle(api, client) | _while_training(api, client)
+    return {f"streams: {name}": value for name, value in found.items()}
 
 
 class Sample(NamedTuple):
@@ -65,11 +64,11 @@ class _Api:
         self.http = httpx.Client()
         self.health()  # warm up
 
-    def sample(self, seconds: float) -> Sample:
-        """Measure for some seconds."""
+    def sample(self) -> Sample:
+        """Measure for SECONDS."""
         began, cpu = time.perf_counter(), self.cpu()
         times = []
-        while time.perf_counter() - began < seconds:
+        while time.perf_counter() - began < SECONDS:
             times.append(self.health())
             time.sleep(0.2)
         share = (self.cpu() - cpu) / (time.perf_counter() - began)
@@ -86,9 +85,7 @@ class _Api:
 
     def health(self) -> float:
         """Seconds of one GET /healthz."""
-        began = time.perf_counter()
-        assert self.http.get(f"{self.address}/healthz").status_code == 200
-        return time.perf_counter() - began
+        return seconds(lambda: self.http.get(f"{self.address}/healthz").raise_for_status())
 
 
 def _process(folder: Path) -> psutil.Process:
@@ -113,9 +110,9 @@ def _catching_up(api: _Api, job_id: str) -> dict[str, float]:
     alone = _events_cost(api, [job_id], 0, LONG)
     together = _events_cost(api, [job_id] * STREAMS, LONG - SHORT, STREAMS * SHORT)
     return {
-        "streams: catching up alone, CPU µs an epoch": alone.cpu,
-        "streams: all catching up, CPU µs an epoch": together.cpu,
-        "streams: all catching up, GET /healthz p50, ms": together.health,
+        "catching up alone, CPU µs an epoch": alone.cpu,
+        "all catching up, CPU µs an epoch": together.cpu,
+        "all catching up, GET /healthz p50, ms": together.health,
     }
 
 
@@ -123,7 +120,7 @@ def _events_cost(api: _Api, job_ids: Sequence[str], after: int, events: int) -> 
     """A sample whose `cpu` is microseconds per event, while `events` events are sent."""
     cpu, health = api.cpu(), [api.health()]
     with stream_clients(api.address, job_ids, f"0-{after}") as clients:
-        while (received := clients.events()) < events:
+        while (received := clients()) < events:
             health.append(api.health())
             time.sleep(0.02)
         assert received == events, received
@@ -136,16 +133,16 @@ def _idle(api: _Api, client: Client) -> dict[str, float]:
     paused = [_paused(client, xor) for _ in range(STREAMS)]
     before = api.memory()
     with _settled(api, [paused[0]] * STREAMS, ENDLESS):
-        one = api.sample(SECONDS)
+        one = api.sample()
     with _settled(api, paused, ENDLESS):
-        many = api.sample(SECONDS)
+        many = api.sample()
     for job_id in paused:
         client.jobs.cancel(job_id)
     return {
-        "streams: of one idle job, CPU % of a core": one.cpu,
-        "streams: of one idle job, MiB": one.memory - before,
-        "streams: of one idle job, GET /healthz p50, ms": one.health,
-        "streams: of as many idle jobs, CPU % of a core": many.cpu,
+        "of one idle job, CPU % of a core": one.cpu,
+        "of one idle job, MiB": one.memory - before,
+        "of one idle job, GET /healthz p50, ms": one.health,
+        "of as many idle jobs, CPU % of a core": many.cpu,
     }
 
 
@@ -163,23 +160,23 @@ def _while_training(api: _Api, client: Client) -> dict[str, float]:
     while client.jobs.get(job_id)["status"] != "running":
         time.sleep(0.02)
     time.sleep(SETTLE)
-    alone = api.sample(SECONDS)
+    alone = api.sample()
     with _settled(api, [job_id] * STREAMS) as clients:
-        before, began = clients.events(), time.perf_counter()
-        watched = api.sample(SECONDS)
-        rate = (clients.events() - before) / (time.perf_counter() - began)
+        before, began = clients(), time.perf_counter()
+        watched = api.sample()
+        rate = (clients() - before) / (time.perf_counter() - began)
     client.jobs.cancel(job_id)
     return {
-        "streams: while one job trains, epochs a second": rate / STREAMS,
-        "streams: while one job trains, CPU % of a core": watched.cpu,
-        "streams: while one job trains, CPU µs an epoch": watched.cpu / 100 / rate * 1e6,
-        "streams: while one job trains, GET /healthz p50, ms": watched.health,
-        "streams: none while it trains, GET /healthz p50, ms": alone.health,
+        "while one job trains, epochs a second": rate / STREAMS,
+        "while one job trains, CPU % of a core": watched.cpu,
+        "while one job trains, CPU µs an epoch": watched.cpu / 100 / rate * 1e6,
+        "while one job trains, GET /healthz p50, ms": watched.health,
+        "none while it trains, GET /healthz p50, ms": alone.health,
     }
 
 
 @contextmanager
-def _settled(api: _Api, job_ids: Sequence[str], seen: int = 0) -> Iterator[StreamClients]:
+def _settled(api: _Api, job_ids: Sequence[str], seen: int = 0) -> Iterator[Callable[[], int]]:
     """Clients that have received everything after the epoch `seen`."""
     with stream_clients(api.address, job_ids, f"0-{seen}") as clients:
         time.sleep(SETTLE)

@@ -6,10 +6,9 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Epoch, Job
 from bench import results, streams
+from bench.measurement import milliseconds_queued, p50_p95, seconds
 from embedded.demo import stack
 from tests.servers import running_postgres
 
@@ -75,26 +75,11 @@ def _service(folder: Path, url: str) -> dict[str, float]:
     with stack(folder, settings) as address, Client(address) as client:
         xor = client.datasets.sample("xor")
         dataset_id, target = xor["id"], xor["columns"][-1]["name"]
-        _post(client, dataset_id, target)  # warm up
-        wake_ups = [_wake_up_seconds(client, dataset_id, target) for _ in range(WAKE_UPS)]
-        p50, p95 = results.p50_p95(wake_ups)
-        jobs_and_wake_ups = {
-            "jobs a second": _jobs_per_second(address, dataset_id, target),
-            "wake-up p50, ms": p50 * 1000,
-            "wake-up p95, ms": p95 * 1000,
-        }
-        return {**jobs_and_wake_ups, **streams.measure(address, client, folder)}
-
-
-def _post(client: Client, dataset_id: str, target: str) -> str:
-    return client.jobs.create(dataset_id, target, **SPEC)["id"]
-
-
-def _wake_up_seconds(client: Client, dataset_id: str, target: str) -> float:
-    """Seconds from `queued` to `running` while a worker is idle."""
-    done = client.jobs.wait(_post(client, dataset_id, target))
-    queued, running = (datetime.fromisoformat(each["at"]) for each in done["transitions"][:2])
-    return (running - queued).total_seconds()
+        jobs = [client.jobs.wait(client.jobs.create(dataset_id, target, **SPEC)["id"]) for _ in range(WAKE_UPS + 1)]
+        p50, p95 = p50_p95([milliseconds_queued(job) for job in jobs[1:]])  # the first warms up
+        per_second = _jobs_per_second(address, dataset_id, target)
+        wake_ups = {"jobs a second": per_second, "wake-up p50, ms": p50, "wake-up p95, ms": p95}
+        return wake_ups | streams.measure(address, client, folder)
 
 
 def _jobs_per_second(address: str, dataset_id: str, target: str) -> float:
@@ -136,16 +121,13 @@ def _queue(folder: Path, url: str) -> dict[str, float]:
     database = Database(url or f"sqlite:///{folder / 'long.db'}")
     upgrade(database, MIGRATIONS)
     number = _fill_queue(database)
-    p50, p95 = results.p50_p95([_timed(lambda: _claim(database)) for _ in range(CLAIMS)])
+    p50, p95 = p50_p95([seconds(lambda: _claim(database)) for _ in range(CLAIMS)])
     _write_curve(database, number)
     starts = {"first": 0, "middle": EPOCHS // 2, "last": EPOCHS - 1000}
-    pages = {name: _page_seconds(database, number, after) for name, after in starts.items()}
+    pages = {f"{name} page of 1000 epochs": _page_seconds(database, number, each) for name, each in starts.items()}
     database.dispose()
-    return {
-        "claim p50, ms": p50 * 1000,
-        "claim p95, ms": p95 * 1000,
-        **{f"{name} page of 1000 epochs, ms": seconds * 1000 for name, seconds in pages.items()},
-    }
+    claims_and_pages = {"claim p50": p50, "claim p95": p95, **pages}
+    return {f"{name}, ms": each * 1000 for name, each in claims_and_pages.items()}
 
 
 def _fill_queue(database: Database) -> int:
@@ -166,12 +148,11 @@ def _claim(database: Database) -> None:
 
 
 def _write_curve(database: Database, number: int) -> None:
-    row = {"tenant": "many", "loss": 1.0, "metrics": {}, "gradient_norm": 1.0, "learning_rate": 0.1, "seconds": 0.0}
+    values = {"loss": 1.0, "metrics": {}, "gradient_norm": 1.0, "learning_rate": 0.1, "seconds": 0.0}
+    row = {"tenant": "many", "job_number": number, **values}
     for start in range(1, EPOCHS, 50_000):
         with database.write() as session:
-            session.execute(
-                insert(Epoch), [{"job_number": number, "epoch": n, **row} for n in range(start, start + 50_000)]
-            )
+            session.execute(insert(Epoch), [{"epoch": n, **row} for n in range(start, start + 50_000)])
 
 
 def _page_seconds(database: Database, number: int, after: int) -> float:
@@ -179,13 +160,7 @@ def _page_seconds(database: Database, number: int, after: int) -> float:
         with database.read() as session:
             assert len(epochs.after(session, number, after, 1000)) == 1000
 
-    return statistics.median(_timed(page) for _ in range(9))
-
-
-def _timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+    return statistics.median(seconds(page) for _ in range(9))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,27 @@ import numpy as np
 LEARNING_RATE, MOMENTUM = 0.01, 0.9
 NOISE = 0.1  # the fraction of random labels; without them losses approach zero and numbers become subnormal
 
-PEERS = ("scikit-learn", "pytorch", "jax")
+
+class Contender(NamedTuple):
+    """Who trains the workloads: a key of `CONTENDERS` in a module of `bench.contenders`, and its marker in the plot."""
+
+    module: str
+    title: str
+    color: str
+    marker: str
+    size: int
+
+
+CONTENDERS = {
+    "compiled": Contender("core", "backpropd, compiled", "#d1495b", "o", 90),
+    "numpy": Contender("core", "backpropd, NumPy", "#edae49", "o", 55),
+    "scikit-learn": Contender("scikit_learn", "scikit-learn", "#30638e", "s", 45),
+    "pytorch": Contender("pytorch", "PyTorch eager", "#00798c", "D", 40),
+    "jax, a call per step": Contender("jax_jit", "JAX, a call per step", "#8d96a3", "<", 50),
+    "jax, a call per epoch": Contender("jax_jit", "JAX, a call per epoch", "#4b4e6d", ">", 50),
+}
+PEERS = ("scikit-learn", "pytorch", "jax, a call per step")
+"""The contenders that targets are for: of JAX's two the plain loop, which calls a jitted step per batch."""
 
 
 class Workload(NamedTuple):
@@ -55,7 +75,7 @@ WORKLOADS = {
     Workload("mnist-like, batch 32", 6400, 784, (128,), 10, 32): (2.2, 2.4, 0.95),
     Workload("wide", 4096, 1000, (1024, 1024), 10, 512): (1.15, 1.05, 1.3),
 }
-"""Each workload with its targets: a step's speed-up over scikit-learn, PyTorch and JAX."""
+"""Each workload with its targets: a step's speed-up over each of PEERS."""
 
 
 def named(name: str) -> Workload:
