@@ -75,8 +75,6 @@ $(PEERS)/.ready: locks/peers.txt
 bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, and write docs/performance.md
 	$(BIN)/python -m bench.machine
 	$(BIN)/python -m bench.steps
-	$(BIN)/python -m bench.inference
-	$(BIN)/python -m bench.footprint
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.products
 	$(BIN)/python -m bench.http

@@ -36,11 +36,8 @@ def main() -> None:
     for row in rows:
         print(f"{row['name']:8}{row['engine']}, {row['epochs']} epochs: the core {row['core']:.0f}")
         for way, job in row["jobs"].items():
-            print(
-                f"    {way:10} job {job['whole']:8.0f}, {job['loss']:6.1%} lost (at most {row['max_loss']:.0%}); ",
-                end="",
-            )
-            print(f"its epochs alone {job['epochs']:8.0f}, {job['loss_in_epochs']:6.1%} lost")
+            print(f"    {way:10} job {job['whole']:8.0f}, {job['loss']:6.1%} lost (at most {row['max_loss']:.0%})")
+            print(f"    {'':10} its epochs alone {job['epochs']:8.0f}, {job['loss_in_epochs']:6.1%} lost")
     results.write("http", {"rounds": ROUNDS, "rows": rows})
 
 

@@ -27,7 +27,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    figure.legend(*_unique(axes), loc="outside upper center", ncols=3, frameon=False)
+    handles = {title: handle for handle, title in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3, frameon=False)
     figure.savefig(path, metadata={"Date": None})
 
 
@@ -45,11 +46,6 @@ def _label(row: dict[str, Any]) -> str:
     workload = row["workload"]
     sizes = "-".join(map(str, (workload["inputs"], *workload["hidden"], workload["classes"])))
     return f"{row['name'].partition(',')[0]}\n{sizes}, batch {workload['batch_size']}"
-
-
-def _unique(axes: Axes) -> tuple[list[Any], list[str]]:
-    by_title = {title: handle for handle, title in zip(*axes.get_legend_handles_labels(), strict=True)}
-    return list(by_title.values()), list(by_title)
 
 
 def _time(microseconds: float, _: Any = None) -> str:

@@ -66,13 +66,11 @@ def nanoseconds(multiply: Callable[..., None], fan_in: int, fan_out: int, lanes:
     rng = np.random.default_rng(0)
     weight = rng.standard_normal((fan_in, fan_out)).astype(np.float32)
     h_below = rng.standard_normal(fan_in * lanes).astype(np.float32)
-    operands, packed = (
-        (weight, h_below, np.zeros(fan_out * lanes, np.float32), lanes),
-        np.zeros(PACKED_SIZE, np.float32),
-    )
+    a, packed = np.zeros(fan_out * lanes, np.float32), np.zeros(PACKED_SIZE, np.float32)
     repeats = 2_000_000 // (fan_in * fan_out * lanes) + 1
-    multiply(*operands, 1, packed)
-    return min(seconds(lambda: multiply(*operands, repeats, packed)) for _ in range(ROUNDS)) / repeats * 1e9
+    multiply(weight, h_below, a, lanes, 1, packed)
+    times = [seconds(lambda: multiply(weight, h_below, a, lanes, repeats, packed)) for _ in range(ROUNDS)]
+    return min(times) / repeats * 1e9
 
 
 def main() -> None:

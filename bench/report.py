@@ -17,7 +17,7 @@ def main() -> None:
     """Write the page and its plot from `bench/out/`."""
     steps = results.read("steps")
     plot.draw(steps["rows"], DOCS / "performance.svg")
-    later = [section() for section in (_inference, _footprint, _http, _service, _throughput, _upload)]
+    later = [section() for section in (_inference, _memory, _http, _service, _throughput, _upload)]
     sections = [_head(), _steps(steps), _peak(steps), *later]
     (DOCS / "performance.md").write_text("\n\n".join(sections) + "\n")
     print("written: docs/performance.md, docs/performance.svg")
@@ -111,8 +111,8 @@ weights must be read: those of _wide_ are 8 MB, those of _mnist-like_ 1 MB.
 {_table(["network", "row_predictor", "predict"], rows)}"""
 
 
-def _footprint() -> str:
-    found = results.read("footprint")
+def _memory() -> str:
+    found = results.read("memory")
     work = found["workload"]
     peaks = [[name, _judged(peak, ".2f", maximum=found["max_peak"])] for name, peak in found["peaks"].items()]
     columns = {"numba": ("steps", "bytes", "peak", "arrays"), "numpy": ("steps", "bytes", "peak")}
@@ -132,8 +132,6 @@ and allocate as arrays in compiled code:
 
 
 def _http() -> str:
-    if not results.exists("http"):
-        return "## Training over HTTP\n\nNot measured in this run."
     found = results.read("http")
     rows = [_job(row, way, job) for row in found["rows"] for way, job in row["jobs"].items()]
     head = ["job", "engine", "epochs", "core", "job", "lost", "lost in the epochs"]

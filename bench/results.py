@@ -18,8 +18,3 @@ def write(name: str, result: Any) -> None:
 def read(name: str) -> Any:
     """The result of the benchmark `name` in the last run."""
     return json.loads((OUT / f"{name}.json").read_text())
-
-
-def exists(name: str) -> bool:
-    """Whether the benchmark `name` was part of the last run."""
-    return (OUT / f"{name}.json").exists()

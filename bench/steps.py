@@ -1,4 +1,4 @@
-"""The time of a training step compared with scikit-learn, PyTorch and JAX: `python -m bench.steps`.
+"""Times of a training step, compared with scikit-learn, PyTorch and JAX, and of a prediction: `python -m bench.steps`.
 
 The same data, network and batches, shuffled each epoch; SGD with momentum, float32, relu, one thread. Rounds alternate
 between the contenders, so that other load on the machine affects all of them.
@@ -18,10 +18,23 @@ from bench.workloads import CONTENDERS, PEERS, WORKLOADS, Workload
 
 ROUNDS = int(os.environ.get("ROUNDS", "9"))
 TARGET_SHARE = 0.92  # of the machine's peak
+MAX_MICROSECONDS = 20  # to predict one row
+WAYS = ("row_predictor", "predict")
 
 
 def main() -> None:
-    """Print the table, and store it."""
+    """Print both tables, and store them."""
+    _compare_steps()
+    print(f"\none row, µs; target: at most {MAX_MICROSECONDS}\n{'':22}" + "".join(f"{way:>15}" for way in WAYS))
+    rows = {}
+    with contenders(dict.fromkeys(WAYS, "core")) as started:
+        for each in WORKLOADS:
+            rows[each.name] = {way: time * 1e6 for way, time in medians(started, each, ROUNDS).items()}
+            print(f"{each.name:22}" + "".join(f"{microseconds:15.1f}" for microseconds in rows[each.name].values()))
+    results.write("inference", {"target": MAX_MICROSECONDS, "microseconds": rows})
+
+
+def _compare_steps() -> None:
     print(f"µs a step: SGD with momentum, float32, relu, one thread; medians of {ROUNDS} alternating rounds\n")
     print(f"{'':22}" + "".join(f"{each.title:>22}" for each in CONTENDERS.values()) + "   speed-up (target)")
     with contenders({name: each.module for name, each in CONTENDERS.items()} | {"peak": "matmul"}) as started:

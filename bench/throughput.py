@@ -6,12 +6,10 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, nullcontext
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -41,32 +39,23 @@ MIGRATIONS = Path(__file__).parent.parent / "migrations"
 MIN_JOBS_PER_SECOND = {"sqlite": 60, "postgresql": 100}
 MAX = {"wake-up p50, ms": 25, "wake-up p95, ms": 100, "claim p95, ms": 10}
 
-SPEC: dict[str, Any] = {
-    "network": {"hidden": [{"units": 4, "activation": "tanh"}]},
-    "training": {"epochs": 20, "seed": 1},
-}
+SPEC = {**streams.XOR, "training": {"epochs": 20, "seed": 1}}
 
 
 def main() -> None:
     """Measure on both databases, print and store."""
     found = {}
     for kind in MIN_JOBS_PER_SECOND:
-        with tempfile.TemporaryDirectory() as folder, _database(kind, Path(folder)) as url:
-            found[kind] = {**_service(Path(folder), url), **_queue(Path(folder), url)}
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            postgres = running_postgres(folder / "postgres", durable=True)
+            with nullcontext("") if kind == "sqlite" else postgres as url:
+                found[kind] = _service(folder, url) | _queue(folder, url)
         print(f"{kind}:")
         for name, value in found[kind].items():
             print(f"    {name:54}{value:10.2f}")
     sizes = {"jobs": TINY, "queued": QUEUED, "streams": streams.STREAMS}
     results.write("throughput", {**sizes, "databases": found, "min_jobs_per_second": MIN_JOBS_PER_SECOND, "max": MAX})
-
-
-@contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield ""
-        return
-    with running_postgres(folder / "postgres", durable=True) as url:
-        yield url
 
 
 def _service(folder: Path, url: str) -> dict[str, float]:

@@ -21,19 +21,10 @@ def train(workload: Workload) -> Callable[[], Callable[[int], object]]:
 
     def run(epochs: int) -> object:
         return MLPClassifier(
-            workload.hidden,
-            activation="relu",
-            solver="sgd",
-            alpha=0.0,
-            batch_size=workload.batch_size,
-            learning_rate_init=LEARNING_RATE,
-            momentum=MOMENTUM,
-            nesterovs_momentum=False,
-            max_iter=epochs,
-            tol=0.0,
-            n_iter_no_change=epochs + 1,
-            random_state=0,
-        ).fit(x, y)
+            workload.hidden, activation="relu", solver="sgd", alpha=0.0, batch_size=workload.batch_size,
+            learning_rate_init=LEARNING_RATE, momentum=MOMENTUM, nesterovs_momentum=False, max_iter=epochs, tol=0.0,
+            n_iter_no_change=epochs + 1, random_state=0,
+        ).fit(x, y)  # fmt: skip
 
     return lambda: run
 
