@@ -3,8 +3,6 @@
 Arrays are flat, (units, lanes): the lanes of a unit are contiguous.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -4,11 +4,9 @@ A batch is stored as (units, lanes), flat, one lane for each row, padded to whol
 numbers. Their row weight is zero, so that their gradients are.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numba.extending import register_jitable
@@ -116,7 +114,7 @@ class Workspace(NamedTuple):
     packed: Array  # (PACKED_SIZE,), for `gemm`
 
     @classmethod
-    def allocate(cls, network: Network, dtype: np.dtype[Any], lanes: int, values: int) -> Workspace:
+    def allocate(cls, network: Network, dtype: np.dtype[Any], lanes: int, values: int) -> Self:
         """The arrays for batches of `lanes` lanes, whose layers compute `values` numbers."""
         widest = max(layer.units for layer in network.spec.layers) * lanes
         sizes = {

@@ -4,8 +4,6 @@ Floating-point sums may be reassociated so that the compiler can vectorize them.
 the same machine type gives the same bits. NaN and infinities keep their meaning.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path

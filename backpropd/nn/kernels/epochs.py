@@ -1,7 +1,5 @@
 """Whole epochs, compiled: gather a batch, forward, backward, optimizer step, validation."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -104,11 +102,14 @@ def _gather_batch(data: Any, rows: Any, lanes: int, inputs: Any, labels: Any, ta
     if class_indices.size:
         for i in range(n):
             labels[i] = class_indices[rows[i]]
-    row_weight[:n] = T(1) / T(n)
-    row_weight[n:lanes] = T(0)
+    equal_weight = T(1) / T(n)
+    for i in range(n):
+        row_weight[i] = equal_weight
     if weight.size:
         for i in range(n):
             row_weight[i] *= weight[rows[i]]
+    for i in range(n, lanes):
+        row_weight[i] = T(0)
 
 
 @kernel_function

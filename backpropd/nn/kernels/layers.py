@@ -3,8 +3,6 @@
 A batch is (units, lanes), see `nn.kernels.arguments`; theta and its gradient are flat, at the offsets of LAYER.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from backpropd.nn.kernels.activations import activate, differentiate

@@ -3,8 +3,6 @@
 `row_weight` (lanes,) is each row's weight divided by the number of rows, and zero for a padding lane.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from backpropd.nn.feedforward.losses import LOSSES

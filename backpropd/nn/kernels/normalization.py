@@ -1,7 +1,5 @@
 """Batch and layer normalization, compiled: the twins of `nn.feedforward.normalization`, whose formulas these are."""
 
-from __future__ import annotations
-
 from typing import Any, get_args
 
 import numpy as np

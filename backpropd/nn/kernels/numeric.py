@@ -5,8 +5,6 @@ the last place. They are compiled without reassociation, which would undo the sp
 NaN gives NaN, so that divergence is detected.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Prediction of one row, compiled: for a single row the overhead of NumPy's calls exceeds the arithmetic."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

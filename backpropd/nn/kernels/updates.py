@@ -1,7 +1,5 @@
 """One step of gradient descent over flat vectors, compiled: the twins of `nn.optimization`."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

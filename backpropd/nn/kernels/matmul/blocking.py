@@ -1,7 +1,5 @@
 """The block sizes of a matrix product, from the registers and caches of the processor that the code is compiled for."""
 
-from __future__ import annotations
-
 import platform
 
 from llvmlite import binding

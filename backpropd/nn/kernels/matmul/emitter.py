@@ -1,7 +1,5 @@
 """Vector instructions in LLVM IR: the vocabulary in which the micro-kernel and the transpositions are written."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """C = A B for flat arrays, in the loops of GotoBLAS, compiled: see `docs/matrix-products.md`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from backpropd.nn.kernels.compilation import kernel_function

@@ -3,8 +3,6 @@
 Blocks are parts of flat arrays, with an offset and strides that count numbers; rows of B and C are contiguous.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from numba import types

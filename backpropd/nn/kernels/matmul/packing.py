@@ -1,7 +1,5 @@
 """Packing of A and of B, and a batch's rows as lanes; transposition in registers, a square of numbers at a time."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from numba import types
