@@ -84,6 +84,12 @@ bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, 
 	$(BIN)/python -m bench.upload
 	$(BIN)/python -m bench.report
 
+# The other revision gets a checkout and an environment of its own in .compare.
+compare: $(READY) ## measure the speed of this checkout beside another revision, in turns: make compare BASE=main
+	rm -rf .compare && git worktree prune && git worktree add --quiet --detach .compare $(BASE)
+	$(MAKE) --no-print-directory -C .compare setup
+	$(BIN)/python -m bench.compare_checkouts .compare
+
 SECONDS := 60
 SEED := $(shell date +%s)
 chaos: $(READY) ## inject random faults into many jobs, then check that none was lost: make chaos SECONDS=600 SEED=1
@@ -113,4 +119,4 @@ lock: $(READY) ## resolve and lock the dependencies
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 
-.PHONY: help setup run demo test test-fast check fuzz-api audit key format bench chaos fuzz picture lock
+.PHONY: help setup run demo test test-fast check fuzz-api audit key format bench compare chaos fuzz picture lock
