@@ -69,7 +69,7 @@ def make_app(settings: Settings, *, fail_fast: bool = False) -> Celery:
     return app
 
 
-class WakeUp(IntEnum):
+class WakeUpResult(IntEnum):
     """The result of `wake_up`; false if the broker was unavailable."""
 
     UNAVAILABLE = 0
@@ -77,17 +77,17 @@ class WakeUp(IntEnum):
     ENOUGH_WAITING = 2  # no worker is idle, and each looks for all jobs when it is
 
 
-def wake_up(app: Celery) -> WakeUp:
+def wake_up(app: Celery) -> WakeUpResult:
     """Send one wake-up message, unless `MAX_WAITING` are in the queue. A failure is logged: the reaper sends again."""
     try:
         with app.producer_or_acquire() as producer:
             if _count_waiting(producer.channel) >= MAX_WAITING:
-                return WakeUp.ENOUGH_WAITING
+                return WakeUpResult.ENOUGH_WAITING
             app.send_task(TASK, producer=producer, retry=False, ignore_result=True, queue=QUEUE)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("no wake-up message could be sent (%s): the reaper will send it", error)
-        return WakeUp.UNAVAILABLE
-    return WakeUp.SENT
+        return WakeUpResult.UNAVAILABLE
+    return WakeUpResult.SENT
 
 
 def _count_waiting(channel: Any) -> int:

@@ -1,4 +1,4 @@
-"""Contenders run in alternation: each is a process that stays idle until it is asked for a round."""
+"""Contenders run in alternation: each is a process that stays idle until a round is requested."""
 
 from __future__ import annotations
 

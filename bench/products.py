@@ -55,7 +55,7 @@ def multiply_with_gemm(weight: Any, h_below: Any, a: Any, lanes: int, repeats: i
 
 @numba.njit(**OPTIONS)
 def multiply_with_blas(weight: Any, h_below: Any, a: Any, lanes: int, repeats: int, packed: Any) -> None:
-    """The product by the BLAS that SciPy brings."""
+    """The product by the BLAS that SciPy bundles."""
     fan_in, fan_out = weight.shape
     for _ in range(repeats):
         np.dot(weight.T, h_below.reshape(fan_in, lanes), a.reshape(fan_out, lanes))

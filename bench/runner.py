@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from bench.measurement import seconds
 
 ROUND_SECONDS = 0.3
-MIN_REPEATS = 3  # so that the work that a run does once weighs little
+MIN_REPEATS = 3  # so that the work that a run does once does not distort the time
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

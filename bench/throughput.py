@@ -77,7 +77,7 @@ def _jobs_per_second(address: str, dataset_id: str, target: str) -> float:
     with ThreadPoolExecutor(POSTERS) as pool, Client(address) as client, httpx.Client(base_url=address) as http:
         began = time.perf_counter()
         posted = list(pool.map(lambda _: _post_many(address, body, TINY // POSTERS), range(POSTERS)))
-        for last in posted:  # polling all along would take CPU time from the workers
+        for last in posted:  # polling continuously would take CPU time from the workers
             client.jobs.wait(last)
         while _unfinished(http):
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The networks and data that every contender trains; it imports only NumPy, as peers have an environment without us."""
+"""The networks and data that every contender trains. It imports NumPy alone: the peers' environment lacks backpropd."""
 
 from __future__ import annotations
 

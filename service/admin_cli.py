@@ -25,7 +25,7 @@ def add_commands(programs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     create = verbs.add_parser("create", help="create a key; its secret is printed once, on standard output")
     create.add_argument("--name")
     create.add_argument("--scopes", default="admin", help="read, write (includes read), admin (includes both); commas")
-    create.add_argument("--days", type=float, help="how long it is valid; without it, for ever")
+    create.add_argument("--days", type=float, help="how long it is valid; without it, it never expires")
     create.set_defaults(run=_create)
     list_ = verbs.add_parser("list", help="list a tenant's keys, newest first")
     list_.set_defaults(run=_list)
@@ -59,7 +59,7 @@ def _create(database: Database, arguments: argparse.Namespace) -> None:
     if unknown := set(scopes) - set(keys.SCOPES):
         raise errors.Invalid(f"there is no scope {min(unknown)!r}: choose from {', '.join(keys.SCOPES)}")
     if arguments.days is not None and not 0 < arguments.days <= MAX_DAYS:
-        raise errors.Invalid(f"--days is more than 0 and at most {MAX_DAYS}; without it, the key is valid for ever")
+        raise errors.Invalid(f"--days must be above 0 and at most {MAX_DAYS}; without it the key never expires")
     expires_at = datetime.now(UTC) + timedelta(days=arguments.days) if arguments.days else None
     with database.write() as session:
         key, token = keys.create(session, arguments.tenant, arguments.name, scopes, expires_at)

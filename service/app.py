@@ -8,12 +8,12 @@ from backpropd import logs, tabular
 from backpropd.config import Settings, from_environment
 from service.auth.access_control import PUBLIC, AccessControl
 from service.http import errors, openapi, request_hooks, routing
-from service.routes import account, datasets, health, inspection, jobs, keys, metrics, models
+from service.routes import datasets, health, inspection, jobs, keys, limits_and_usage, metrics, models
 from service.server.request_body import MinRate
 from service.server.wsgi_bridge import WsgiBridge
 from service.services import Services
 
-MODULES = (health, metrics, datasets, jobs, models, inspection, keys, account)
+MODULES = (health, metrics, datasets, jobs, models, inspection, keys, limits_and_usage)
 ROUTES = [route for module in MODULES for route in module.routes.routes]
 
 

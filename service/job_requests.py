@@ -70,16 +70,11 @@ def submit(request: JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             session,
             tenant(),
             id=job_id,
-            dataset_id=request.dataset_id,
             epochs=spec["training"]["epochs"],
-            name=request.name,
-            priority=request.priority,
             limits=submission.QueueLimits(settings.max_queued_jobs_per_tenant, settings.max_queued_jobs),
             worker_timeout_seconds=settings.lease_seconds,
-            validation_dataset_id=request.training.validation_dataset_id,
-            warm_start_model_id=request.training.warm_start_model_id,
             spec=spec,
-            meta=request.metadata,
+            **request.to_row(),
         )
         bind_contextvars(job_id=job_id)
     services().worker_notifier.notify()  # after the commit, or the worker would not find the job

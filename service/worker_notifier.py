@@ -8,12 +8,12 @@ import time
 from celery import Celery
 
 from backpropd import queue
-from backpropd.queue import WakeUp
+from backpropd.queue import WakeUpResult
 
 MAX_PENDING = 64  # a worker that was woken up trains until the queue is empty
 PAUSE_SECONDS = {
-    WakeUp.ENOUGH_WAITING: 0.02,  # the longest time that an idle worker waits for its message
-    WakeUp.UNAVAILABLE: 1.0,  # the reaper sends what is lost
+    WakeUpResult.ENOUGH_WAITING: 0.02,  # the longest time that an idle worker waits for its message
+    WakeUpResult.UNAVAILABLE: 1.0,  # the reaper sends what is lost
 }
 
 
@@ -41,7 +41,7 @@ class WorkerNotifier:
                 self._notified.wait_for(lambda: self._pending > 0)
                 taken, self._pending = self._pending, 0
             result = queue.wake_up(self.celery)
-            if result is WakeUp.SENT:
+            if result is WakeUpResult.SENT:
                 with self._notified:
                     self._pending = min(self._pending + taken - 1, MAX_PENDING)
             else:

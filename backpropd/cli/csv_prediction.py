@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple, TextIO
 
 from backpropd.client import Client, ClientError
-from backpropd.csv_injection import harmless_row
+from backpropd.csv_injection import escape_row
 
 BATCH_ROWS = 5000
 DELIMITERS = ",;\t|"
@@ -49,7 +49,7 @@ def write_csv(batches: Iterator[Batch], output: str) -> int:
     first = next(batches)
     opened = nullcontext(sys.stdout) if output == "-" else open(output, "w", newline="", encoding="utf-8")  # noqa: SIM115
     with opened as target:
-        names = harmless_row(first.rows[0] | _columns(first.predictions[0]))
+        names = escape_row(first.rows[0] | _columns(first.predictions[0]))
         writer = csv.DictWriter(target, names, delimiter=first.delimiter, lineterminator="\n")
         writer.writeheader()
         return sum(_write(writer, batch) for batch in itertools.chain([first], batches))
@@ -57,7 +57,7 @@ def write_csv(batches: Iterator[Batch], output: str) -> int:
 
 def _write(writer: csv.DictWriter[str], batch: Batch) -> int:
     predicted = zip(batch.rows, batch.predictions, strict=True)
-    writer.writerows(harmless_row(row | _columns(prediction)) for row, prediction in predicted)
+    writer.writerows(escape_row(row | _columns(prediction)) for row, prediction in predicted)
     return len(batch.rows)
 
 

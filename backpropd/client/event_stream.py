@@ -13,7 +13,7 @@ from backpropd.client.errors import ServiceUnreachable, WaitTimeout
 from backpropd.client.transport import Transport
 from backpropd.client.types import Event
 
-ENDED = ("succeeded", "failed", "cancelled")  # the terminal statuses
+TERMINAL = ("succeeded", "failed", "cancelled")  # the terminal statuses
 SILENCE_SECONDS = 60.0  # the service sends comments more often; a stream without them is dead
 RECONNECT_SECONDS = 1.0
 MAX_RECONNECTS = 60  # failed attempts in a row
@@ -50,7 +50,7 @@ def events(transport: Transport, path: str, last_event_id: str | None, deadline:
                 for event in _parse(response, deadline):
                     last_event_id = event.id
                     yield event
-                    if event.kind == "status" and event.data["status"] in ENDED:
+                    if event.kind == "status" and event.data["status"] in TERMINAL:
                         return
         except ServiceUnreachable:
             deadline.check()

@@ -7,9 +7,9 @@ What belongs here: resolving requests, preparing data, runs, models and their in
 from backpropd.learn.inspection.loss_surface import loss_surface
 from backpropd.learn.inspection.response_curve import response_curve
 from backpropd.learn.inspection.trace import trace
-from backpropd.learn.kinds.kind import ResolvedSpec
-from backpropd.learn.kinds.registry import resolve, spec_from_json
 from backpropd.learn.model import Model
+from backpropd.learn.network_kinds.base import ResolvedSpec
+from backpropd.learn.network_kinds.registry import resolve, spec_from_json
 from backpropd.learn.request import JobRequest, TrainingRequest
 from backpropd.learn.resolve.plan import Context, Limits, Plan
 from backpropd.learn.run import Run, WarmStart

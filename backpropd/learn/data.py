@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd import errors, tabular
-from backpropd.learn.kinds.kind import ResolvedSpec
+from backpropd.learn.network_kinds.base import ResolvedSpec
 from backpropd.learn.tables import Source, is_boolean
 from backpropd.nn import Batch
 from backpropd.nn.layout import Array

@@ -11,8 +11,8 @@ from safetensors.numpy import load, save
 
 from backpropd import errors
 from backpropd.errors import Problem, pointer
-from backpropd.learn.kinds.kind import ResolvedSpec, TrainableNetwork
-from backpropd.learn.kinds.registry import spec_from_json
+from backpropd.learn.network_kinds.base import ResolvedSpec, TrainableNetwork
+from backpropd.learn.network_kinds.registry import spec_from_json
 from backpropd.nn import Layout
 from backpropd.nn.evaluation.metrics import normalized_rows
 from backpropd.nn.layout import Array
@@ -84,7 +84,7 @@ class Model:
             valid = np.isin(column, (0, 1)) if isinstance(column, np.ndarray) else column.codes >= 0
             for row in np.flatnonzero(~valid).tolist():
                 cell = pointer("rows", row, info.name if isinstance(rows[row], dict) else index)
-                problems.append(Problem(cell, "this neuron takes 0 and 1, or false and true, alone"))
+                problems.append(Problem(cell, "this neuron takes only 0 and 1, or false and true"))
         if problems:
             raise errors.Invalid.from_problems(problems)
 

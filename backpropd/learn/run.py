@@ -16,8 +16,8 @@ from backpropd.learn import data
 from backpropd.learn.checkpoint import pack, unpack
 from backpropd.learn.data import Encoders
 from backpropd.learn.json_fields import from_named, to_named
-from backpropd.learn.kinds.kind import FitInputs, ResolvedSpec
 from backpropd.learn.model import Model
+from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
 from backpropd.learn.tables import Source
 
 

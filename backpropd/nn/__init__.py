@@ -17,7 +17,7 @@ from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.feedforward.normalization import NormalizationKind
 from backpropd.nn.feedforward.spec import LayerSpec, Spec
-from backpropd.nn.hyperparameters import hyperparameters
+from backpropd.nn.hyperparameter_bounds import hyperparameters
 from backpropd.nn.kernels.prediction import row_predictor
 from backpropd.nn.layout import DType, Layout
 from backpropd.nn.neurons.fit_neuron import Neuron, fit_neuron, restore_neuron, start_neuron

@@ -11,7 +11,7 @@ import numpy as np
 
 from backpropd.errors import MAX_PROBLEMS, Invalid, Problem, UnknownColumn, pointer
 from backpropd.tabular.columns import BOOLEAN_WORDS, MISSING_VALUES, ColumnInfo, boolean_label
-from backpropd.tabular.delimited.number_parsing import NUMBER
+from backpropd.tabular.delimited.lossless_numbers import NUMBER
 from backpropd.tabular.table import CategoricalColumn, Column, Table, class_label
 
 

@@ -64,7 +64,7 @@ class AccessControl:
 
 
 def _check_scope(principal: Principal, scope: str) -> None:
-    if not principal.may(scope):
+    if not principal.has_scope(scope):
         has = ", ".join(principal.scopes)
         raise errors.MissingScope(
             f"this needs a key with the scope {scope}, and this key has {has}: ask an admin for another key",
@@ -83,7 +83,7 @@ def check_origin(request: Request) -> None:
     if name is None or not is_loopback(name[1].strip("[]")):
         raise errors.Forbidden(
             f"this service is for this machine only and answers to localhost and 127.0.0.1, not to {host[:100]!r}: to "
-            "let others in, run it with BACKPROPD_MODE=keys"
+            "allow access from other machines, run it with BACKPROPD_MODE=keys"
         )
     origin = request.headers.get("Origin")
     if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):

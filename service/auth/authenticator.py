@@ -12,7 +12,7 @@ from service.auth.principal import Principal
 
 USE_SECONDS = 60.0  # between two updates of a key's last use
 KEY_REQUIRED = (
-    "an API key is required: send it as `Authorization: Bearer bp_…`. An admin makes one with POST /v1/keys, an "
+    "an API key is required: send it as `Authorization: Bearer bp_…`. An admin creates one with POST /v1/keys, an "
     "operator with `python -m service keys create`"
 )
 

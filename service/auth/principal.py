@@ -21,7 +21,7 @@ class Principal:
     name: str
     scopes: tuple[str, ...]
 
-    def may(self, scope: str) -> bool:
+    def has_scope(self, scope: str) -> bool:
         """Whether one of the principal's scopes is this one or includes it."""
         return any(SCOPES.index(own) >= SCOPES.index(scope) for own in self.scopes)
 

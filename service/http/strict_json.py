@@ -54,13 +54,13 @@ def _reject_duplicates(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(unique) < len(members):
         names = [name for name, _ in members]
         repeated = next(name for name in names if names.count(name) > 1)
-        raise errors.Malformed(f"the name {repeated[:100]!r} comes more than once in an object: send it once")
+        raise errors.Malformed(f"the name {repeated[:100]!r} is repeated in an object: send it once")
     return unique
 
 
 def _reject_nul(value: Any, where: str) -> None:
     if isinstance(value, str) and "\0" in value:
-        raise errors.Invalid("text must not have the NUL character: remove it", pointer=where)
+        raise errors.Invalid("text must not contain NUL characters: remove them", pointer=where)
     if isinstance(value, dict):
         for key, each in value.items():
             _reject_nul(key, where)

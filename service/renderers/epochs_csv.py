@@ -7,12 +7,12 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from backpropd.csv_injection import harmless_row
+from backpropd.csv_injection import escape_row
 
 
 def render_epochs(epochs: Iterable[dict[str, Any]]) -> str:
     """CSV of rendered epochs; each metric has a column of its own, such as `accuracy` and `validation_accuracy`."""
-    rows = [harmless_row(_flat(**epoch)) for epoch in epochs]
+    rows = [escape_row(_flat(**epoch)) for epoch in epochs]
     out = io.StringIO()
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(out, names or ["epoch", "loss"])

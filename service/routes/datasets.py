@@ -10,7 +10,7 @@ from service import uploads
 from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
 from service.schemas.datasets import Dataset, DatasetPage, Rows, RowsQuery, SampleRequest, Samples, UploadQuery
-from service.schemas.pages import PageQuery
+from service.schemas.paging import PageQuery
 from service.services import services
 
 routes = Routes("datasets")

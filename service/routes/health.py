@@ -16,7 +16,7 @@ routes = Routes("health")
 
 @routes("GET", "/healthz", answers={200: Health}, scope=PUBLIC)
 def healthz() -> Answer:
-    """Whether the process lives; it touches nothing else."""
+    """Whether the process is running; nothing else is checked."""
     return {"status": "alive"}
 
 

@@ -69,7 +69,7 @@ def read(job_id: str, query: JobQuery) -> Answer:
                 left = until - time.monotonic()
                 if job.status in TERMINAL or left <= 0:
                     return render_job(session, job)
-            services().job_watcher.wait_until_over(job_id, left)
+            services().job_watcher.wait_until_ended(job_id, left)
 
 
 @routes(

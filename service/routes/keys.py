@@ -9,7 +9,7 @@ from backpropd.store import audit, keys
 from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
 from service.schemas.keys import AuditEntry, AuditQuery, AuditTrail, Key, KeyPage, KeyRequest, NewKey, RotateRequest
-from service.schemas.pages import PageQuery
+from service.schemas.paging import PageQuery
 from service.services import services
 
 routes = Routes("keys")
@@ -19,7 +19,7 @@ routes = Routes("keys")
 def create(body: KeyRequest) -> Answer:
     """Create a key. Its secret is in this answer only."""
     if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
-        raise errors.Invalid("this time is past: send one in the future, or leave it out", pointer="/expires_at")
+        raise errors.Invalid("this time is in the past: send one in the future, or leave it out", pointer="/expires_at")
     with services().database.write() as session:
         key, secret = keys.create(session, tenant(), body.name, body.scopes, body.expires_at)
         record(session, "keys.create", key.id)

@@ -8,7 +8,7 @@ from backpropd.store.sql import schema
 from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
 from service.schemas.models import Model, ModelPage, ModelWithReport, PredictionRequest, Predictions
-from service.schemas.pages import PageQuery
+from service.schemas.paging import PageQuery
 from service.services import services
 
 routes = Routes("models")

@@ -50,7 +50,7 @@ def _as_json(kind: Any) -> Any:
 
 
 def one_of(schemas: Iterable[type[Input]]) -> Any:
-    """Any of the schemas, told apart by `name`."""
+    """Any of the schemas, discriminated by `name`."""
     return Annotated[Union[tuple(schemas)], Field(discriminator="name")]  # noqa: UP007 - made at run time
 
 

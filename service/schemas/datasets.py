@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from backpropd.tabular import list_samples
 from service.schemas.fields import Input, Int, Name, Output
-from service.schemas.pages import Page
+from service.schemas.paging import Page
 
 
 class SampleRequest(Input):

@@ -12,9 +12,9 @@ from backpropd import learn
 from backpropd.store import epochs
 from backpropd.store.status import Status
 from service.schemas.fields import ColumnName, Identifier, Input, Int, Metadata, Name, OneOf, Output
-from service.schemas.learned import TASKS, Learned, one_or_all
 from service.schemas.network import AnyNetwork, Network
-from service.schemas.pages import Page, PageQuery
+from service.schemas.paging import Page, PageQuery
+from service.schemas.resolved_fields import TASKS, ResolvedFields, target_to_json
 from service.schemas.training import Training
 
 JobStatus = Annotated[str, OneOf(tuple(Status))]
@@ -42,6 +42,11 @@ class JobRequest(Input):
             given=self.training.model_dump(exclude_unset=True),
         )
 
+    def to_row(self) -> dict[str, Any]:
+        """The columns of the job's row that the request states."""
+        columns = self.model_dump(include={"dataset_id", "name", "priority"}) | {"meta": self.metadata}
+        return columns | self.training.model_dump(include={"validation_dataset_id", "warm_start_model_id"})
+
 
 class Progress(Output):
     epoch: int
@@ -66,10 +71,10 @@ class QueuePosition(Output):
     estimated_start_at: datetime | None = Field(validation_alias="starts_at")
 
 
-class ResolvedSpec(Learned):
+class ResolvedSpec(ResolvedFields):
     """What a job learns and how, without `auto`: nothing that decides the result stays hidden."""
 
-    computed: ClassVar[tuple[str, ...]] = (*Learned.model_fields, "training")
+    computed: ClassVar[tuple[str, ...]] = (*ResolvedFields.model_fields, "training")
 
     dataset_id: str
     training: dict[str, Any]
@@ -78,7 +83,7 @@ class ResolvedSpec(Learned):
 def spec_fields(spec: dict[str, Any]) -> dict[str, Any]:
     """The computed fields of `ResolvedSpec`, from a stored spec."""
     return {
-        "target": one_or_all(spec["target"]),
+        "target": target_to_json(spec["target"]),
         "features": spec["features"],
         "task": spec["task"],
         "network": spec["network"],

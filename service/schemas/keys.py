@@ -9,7 +9,7 @@ from pydantic import Field
 
 from backpropd.store.keys import SCOPES
 from service.schemas.fields import Input, Int, Name, OneOf, Output, Timestamp
-from service.schemas.pages import Page
+from service.schemas.paging import Page
 
 Scope = Annotated[str, OneOf(SCOPES)]
 

@@ -10,11 +10,11 @@ from pydantic import Field
 from backpropd import errors
 from backpropd.export import WEIGHT_FORMATS
 from service.schemas.fields import Cell, Input, OneOf, Output
-from service.schemas.learned import Learned, one_or_all
-from service.schemas.pages import Page
+from service.schemas.paging import Page
+from service.schemas.resolved_fields import ResolvedFields, target_to_json
 
 
-class Model(Learned):
+class Model(ResolvedFields):
     """The model that a succeeded job made."""
 
     computed = ("target",)
@@ -33,7 +33,7 @@ class Model(Learned):
     @classmethod
     def of(cls, row: Any) -> dict[str, Any]:
         """A row of `models`."""
-        return cls.render(row, {"target": one_or_all(row.target)})
+        return cls.render(row, {"target": target_to_json(row.target)})
 
 
 class ModelWithReport(Model):
@@ -56,7 +56,7 @@ class PredictionRequest(Input):
         """Raise `errors.Invalid` for more rows than `max_rows`."""
         if len(self.rows) > max_rows:
             raise errors.Invalid(
-                f"{len(self.rows)} rows came, and the limit is {max_rows}: send fewer", pointer="/rows"
+                f"the request has {len(self.rows)} rows and the limit is {max_rows}: send fewer", pointer="/rows"
             )
 
 

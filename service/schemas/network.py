@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from backpropd import nn
-from backpropd.nn.hyperparameters import Fraction
+from backpropd.nn.hyperparameter_bounds import Fraction
 from service.schemas.algorithms import HiddenActivation, Initializer, OutputActivation
 from service.schemas.fields import ColumnName, Input, Int
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from backpropd import nn
-from backpropd.nn.hyperparameters import Fraction, NonNegative, Positive
+from backpropd.nn.hyperparameter_bounds import Fraction, NonNegative, Positive
 from service.schemas.algorithms import DEFAULT_OPTIMIZER, Loss, Optimizer, Schedule
 from service.schemas.fields import ColumnName, Count, Identifier, Input, Int
 

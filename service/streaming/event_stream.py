@@ -79,5 +79,5 @@ def _parse_cursor(last_event_id: str | None) -> Cursor:
         return Cursor(0, 0)
     found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", last_event_id)
     if found is None:
-        raise errors.Malformed("this Last-Event-ID is not of a stream of this service: leave it out to start anew")
+        raise errors.Malformed("this Last-Event-ID is not from this service: omit it to start from the first event")
     return Cursor(int(found[1]), int(found[2]))

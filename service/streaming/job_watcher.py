@@ -73,7 +73,7 @@ class JobWatcher:
             changed = job.changed.wait_for(lambda: job.version not in (UNKNOWN, seen), seconds)
             return job.version if changed else seen
 
-    def wait_until_over(self, job_id: str, seconds: float) -> None:
+    def wait_until_ended(self, job_id: str, seconds: float) -> None:
         """Return when the job is over or deleted, or after so many seconds."""
         until, version = time.monotonic() + seconds, UNKNOWN
         with self.watch(job_id):

@@ -27,7 +27,7 @@ def test_epochs_are_read_over_all_pages(service: Client) -> None:
 
 
 def test_the_client_knows_the_statuses_in_which_a_job_has_ended() -> None:
-    assert set(event_stream.ENDED) == set(TERMINAL)
+    assert set(event_stream.TERMINAL) == set(TERMINAL)
 
 
 def test_events_end_with_the_job(service: Client) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from backpropd.learn import TrainingRequest
-from backpropd.learn.kinds.registry import KINDS
+from backpropd.learn.network_kinds.registry import KINDS
 from service.schemas.network import AnyNetwork
 from service.schemas.training import Training
 

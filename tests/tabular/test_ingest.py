@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular import IngestedTable, Table, ingest, preview_rows
 from backpropd.tabular.columns import MISSING_VALUES
+from backpropd.tabular.delimited.lossless_numbers import NUMBER, parse_numbers
 from backpropd.tabular.delimited.lossy_numbers import WINDOW_BYTES
-from backpropd.tabular.delimited.number_parsing import NUMBER, parse_numbers
 from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
 from backpropd.tabular.formats import FORMATS, FileFormat
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from backpropd.cli.console import client, show, table
-from backpropd.cli.watch import watch
+from backpropd.cli.job_display import watch
 from backpropd.client import Job
 
 commands = typer.Typer(help="List, follow and control jobs.", no_args_is_help=True)

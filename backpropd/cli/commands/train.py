@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from backpropd.cli.console import client, show
-from backpropd.cli.watch import watch
+from backpropd.cli.job_display import watch
 from backpropd.client import Client
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from backpropd.client import event_stream
 from backpropd.client.errors import JobDidNotSucceed, ServiceError
-from backpropd.client.event_stream import ENDED, Deadline
+from backpropd.client.event_stream import TERMINAL, Deadline
 from backpropd.client.resources.base import Resource, idempotency_header
 from backpropd.client.types import Epoch, Event, Job
 
@@ -133,7 +133,7 @@ class Jobs(Resource):
             if job["status"] != status:
                 status = job["status"]
                 yield Event("status", "", cast(dict[str, Any], job))
-            if status in ENDED:
+            if status in TERMINAL:
                 return
             deadline.check()
 

@@ -26,12 +26,12 @@ def response_curve(
     """
     info = _feature(model, feature)
     x = _grid(model, info, points, start, stop)
-    held = _held(model, info, hold)
+    held = _fixed_values(model, info, hold)
     rows = [[value if each is info else held[each.name] for each in model.encoder.infos] for value in x]
     try:
         predictions = model.predict(rows)
     except errors.Invalid as error:
-        raise _held_error(error, model) from error
+        raise _fixed_values_error(error, model) from error
     return {"feature": info.name, "x": x, "outputs": _outputs(predictions, model.spec.target), "held": held}
 
 
@@ -82,7 +82,7 @@ def _encoder(model: Model, info: ColumnInfo) -> Any:
     return model.encoder.to_json()["columns"][model.encoder.infos.index(info)]["encoder"]
 
 
-def _held(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
+def _fixed_values(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
     others = {info.name: info for info in model.encoder.infos if info is not varied}
     for name in hold:
         if name not in others:
@@ -97,12 +97,12 @@ def _default(model: Model, info: ColumnInfo) -> Any:
         return round(info.statistics["mean"]) if is_boolean(info) else _encoder(model, info)["mean"]
     levels = info.statistics.get("levels")
     if not levels:
-        detail = f"the model, an old one, has no default for {info.name!r}: hold it at a value"
+        detail = f"this model was stored by an older version and has no default for {info.name!r}: fix it at a value"
         raise errors.Invalid(detail, pointer=pointer("hold", info.name))
     return levels[0]["value"]
 
 
-def _held_error(error: errors.Invalid, model: Model) -> errors.Invalid:
+def _fixed_values_error(error: errors.Invalid, model: Model) -> errors.Invalid:
     """The same error with the pointers of the held values: those of the grid are always valid."""
     details = {int(each.pointer.split("/")[3]): each.detail for each in error.problems}  # by the feature's index
     problems = [Problem(pointer("hold", model.encoder.infos[index].name), detail) for index, detail in details.items()]

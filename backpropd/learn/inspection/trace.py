@@ -67,7 +67,7 @@ def _check_size(layout: nn.Layout, rows: int, max_numbers: int) -> None:
 def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
     """The targets as typed columns, none of them missing."""
     if len(targets) != rows:
-        raise errors.Invalid(f"{len(targets)} targets came for {rows} rows: send one for each", pointer="/targets")
+        raise errors.Invalid(f"got {len(targets)} targets for {rows} rows: send one for each row", pointer="/targets")
     names = model.spec.target
     infos = [ColumnInfo(name, _kind(model), 0, None) for name in names]
     bare = len(names) == 1 and not any(isinstance(target, list | dict) for target in targets)

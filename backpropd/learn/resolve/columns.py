@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from backpropd import errors
 from backpropd.errors import Problem
-from backpropd.learn.kinds.feedforward import FeedforwardSpec
+from backpropd.learn.network_kinds.feedforward import FeedforwardSpec
 from backpropd.learn.request import TrainingOptions
 from backpropd.learn.tables import Columns, TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo
@@ -190,5 +190,5 @@ def check_known_classes(known: set[str] | None, other: ColumnInfo, pointer: str)
     """Raises `errors.Invalid` for a class of `other` that is not `known`, where both lists are known."""
     found = labels_of(other)
     if known is not None and found is not None and (new := sorted(found - known)):
-        detail = f"the target {other.name!r} holds {new[0]!r}, which is none of the classes that are learned"
+        detail = f"the target {other.name!r} holds {new[0]!r}, which is not one of the training classes"
         raise errors.Invalid(detail, pointer=pointer)

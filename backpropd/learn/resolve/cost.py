@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from backpropd import errors, nn
-from backpropd.learn.kinds.feedforward import FeedforwardSpec, FeedforwardTraining
+from backpropd.learn.network_kinds.feedforward import FeedforwardSpec, FeedforwardTraining
 from backpropd.learn.resolve.plan import Context, Limits
 from backpropd.learn.resolve.split import Split
 from backpropd.nn.training.chunks import max_chunk_epochs

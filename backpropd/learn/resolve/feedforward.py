@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backpropd.learn.kinds.feedforward import FeedforwardSpec
+from backpropd.learn.network_kinds.feedforward import FeedforwardSpec
 from backpropd.learn.request import JobRequest
 from backpropd.learn.resolve import columns, cost, network, training, warm_start
 from backpropd.learn.resolve.plan import Context, Plan

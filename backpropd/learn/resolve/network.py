@@ -7,7 +7,7 @@ from typing import Any
 
 from backpropd import errors, nn
 from backpropd.learn.json_fields import from_named, to_named, to_shortest
-from backpropd.learn.kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
+from backpropd.learn.network_kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
 from backpropd.nn.feedforward.losses import Loss
 from backpropd.tabular import ColumnInfo
 

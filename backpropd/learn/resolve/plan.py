@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from backpropd.learn.kinds.kind import ResolvedSpec
+from backpropd.learn.network_kinds.base import ResolvedSpec
 from backpropd.learn.tables import TableDescription
 
 

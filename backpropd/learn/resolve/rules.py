@@ -7,7 +7,7 @@ from typing import Any
 
 from backpropd import errors, nn
 from backpropd.errors import Problem
-from backpropd.learn.kinds.feedforward import FeedforwardSpec, FeedforwardTraining
+from backpropd.learn.network_kinds.feedforward import FeedforwardSpec, FeedforwardTraining
 
 SMOOTHING_LOSSES = [name for name, loss in nn.LOSSES.items() if "label_smoothing" in nn.hyperparameters(loss)]
 
@@ -40,7 +40,7 @@ def _optimizer(training: FeedforwardTraining) -> Iterator[tuple[str, str]]:
         detail = "Nesterov's momentum needs momentum: set momentum above 0, or leave nesterov out"
         yield "/training/optimizer/nesterov", detail
     if training.weight_decay * _learning_rate(training) >= 1:
-        detail = "learning_rate times weight_decay is the share that a step takes off every weight: keep it below 1"
+        detail = "learning_rate times weight_decay is the fraction that a step takes off each weight: keep it below 1"
         yield "/training/weight_decay", detail
 
 
@@ -61,9 +61,9 @@ def _schedule(training: FeedforwardTraining) -> Iterator[tuple[str, str]]:
         detail = "the first step would come after the last epoch: lower every, or train for more epochs"
         yield f"{pointer}/every", detail
     if schedule.get("patience", 0) >= training.epochs:
-        yield f"{pointer}/patience", "the run ends before the patience does: lower it, or train for more epochs"
+        yield f"{pointer}/patience", "the patience is not shorter than the run: lower it, or train for more epochs"
     if schedule.get("minimum_rate", 0) > _learning_rate(training):
-        detail = "the learning rate starts below it: lower minimum_rate, or raise the optimizer's learning_rate"
+        detail = "the initial learning rate is below it: lower minimum_rate, or raise the optimizer's learning_rate"
         yield f"{pointer}/minimum_rate", detail
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backpropd import errors, nn
-from backpropd.learn.kinds.threshold import (
+from backpropd.learn.network_kinds.threshold import (
     DEFAULT_RATE,
     DTYPE,
     NETWORKS,
@@ -37,11 +37,11 @@ def resolve_threshold(request: JobRequest, context: Context) -> Plan:
     table, limits = context.table, context.limits
     network = NETWORKS[request.network["kind"]]
     if request.task == "regression":
-        detail = f"a {network.kind} separates classes: leave the task out, or use feedforward"
+        detail = f"a {network.kind} is a classifier: leave the task out, or use feedforward"
         raise errors.Invalid(detail, pointer="/task")
     target = columns.resolve_target(request.target, table)
     if len(target) > 1:
-        raise errors.Invalid(f"a {network.kind} learns one target: name one", pointer="/target")
+        raise errors.Invalid(f"a {network.kind} has exactly one target: name one", pointer="/target")
     info = table.columns[target[0]]
     features = (_boolean_columns if network.takes_booleans else _perceptron_columns)(request, info, table)
     rows = table.rows - info.missing
@@ -59,7 +59,7 @@ def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescri
         info, pointer = table.columns[name], f"/features/{index}" if request.features else "/features"
         _check_boolean(f"the input {name!r}", info, kind, pointer)
         if info.missing:
-            lacks = f"{name!r} lacks a value in {info.missing} rows"
+            lacks = f"{name!r} has no value in {info.missing} rows"
             raise errors.Invalid(f"{lacks}, and a {kind} needs all: fill them in, or remove the rows", pointer=pointer)
     return features
 
@@ -71,7 +71,7 @@ def _why_no_input(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], st
 
 def _check_boolean(column: str, info: ColumnInfo, kind: str, pointer: str) -> None:
     if not is_boolean(info):
-        needs = f"a {kind} takes 0 and 1, or false and true, alone: choose other columns, or use feedforward"
+        needs = f"a {kind} takes only 0 and 1, or false and true: choose other columns, or use feedforward"
         raise errors.UnusableColumn(f"{column} holds {_values(info)}, and {needs}", pointer=pointer)
 
 
@@ -89,7 +89,7 @@ def _perceptron_columns(request: JobRequest, target: ColumnInfo, table: TableDes
     """The features of a perceptron, which are those of a feed-forward network. Raises `errors.Invalid` likewise."""
     features = columns.resolve_features(request.features, {target.name: "a target"}, table)
     if request.task == "auto" and not columns.looks_like_classes([target]):
-        needs = "a perceptron separates classes: choose a target with few different values, or use feedforward"
+        needs = "a perceptron is a classifier: choose a target with few different values, or use feedforward"
         raise errors.UnusableColumn(
             f"the target {target.name!r} holds {_values(target)}, and {needs}", pointer="/target"
         )
@@ -135,7 +135,7 @@ def _optimizer(given: Mapping[str, Any], kind: str) -> nn.SGD:
         raise errors.Invalid(detail, pointer="/training/optimizer/name")
     for name, value in given.items():
         if name not in ("name", "learning_rate") and value:
-            detail = f"the perceptron rule has a learning_rate alone, and no {name}: leave it out"
+            detail = f"the perceptron rule has only a learning_rate, no {name}: leave it out"
             raise errors.Invalid(detail, pointer=f"/training/optimizer/{name}")
     return nn.SGD(given.get("learning_rate", DEFAULT_RATE))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from backpropd import errors, nn
 from backpropd.errors import Problem, pointer
-from backpropd.learn.kinds.feedforward import FeedforwardSpec, FeedforwardTraining
+from backpropd.learn.network_kinds.feedforward import FeedforwardSpec, FeedforwardTraining
 from backpropd.learn.request import TrainingOptions, TrainingRequest
 from backpropd.learn.resolve.columns import labels_of
 from backpropd.learn.resolve.plan import Limits

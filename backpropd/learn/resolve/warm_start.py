@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from backpropd import errors
 from backpropd.errors import Problem
-from backpropd.learn.kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
+from backpropd.learn.network_kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
 from backpropd.learn.request import JobRequest
 from backpropd.learn.resolve.columns import check_columns_fit, check_known_classes
 from backpropd.learn.tables import Columns

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from backpropd.errors import Invalid
-from backpropd.nn.hyperparameters import Bounded, Positive
+from backpropd.nn.hyperparameter_bounds import Bounded, Positive
 from backpropd.nn.layout import Array
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from backpropd.nn.feedforward.activations import Task
-from backpropd.nn.hyperparameters import Fraction, Positive
+from backpropd.nn.hyperparameter_bounds import Fraction, Positive
 from backpropd.nn.layout import Array
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.feedforward.network import Network
-from backpropd.nn.hyperparameters import hyperparameters
+from backpropd.nn.hyperparameter_bounds import hyperparameters
 from backpropd.nn.kernels import activations, losses, normalization, updates
 from backpropd.nn.kernels.matmul.blocking import PACKED_SIZE
 from backpropd.nn.layout import Array
@@ -103,7 +103,7 @@ class Workspace(NamedTuple):
     """Flat arrays of the network's dtype where nothing else is said."""
 
     values: Array  # what the layers compute for a batch, at the offsets of their records
-    grad_out: Array  # ∂L/∂a of the layer under way, (units of the widest layer, lanes)
+    grad_out: Array  # ∂L/∂a of the current layer, (units of the widest layer, lanes)
     grad_in: Array  # ∂L/∂h of the layer below; the two swap roles from layer to layer
     inputs: Array  # (inputs, lanes)
     labels: NDArray[np.int64]  # (lanes,)

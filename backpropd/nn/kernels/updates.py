@@ -11,7 +11,7 @@ SGD, ADAGRAD, RMSPROP, ADADELTA = CODES["sgd"], CODES["adagrad"], CODES["rmsprop
 ADAM, ADAMW, NADAM = CODES["adam"], CODES["adamw"], CODES["nadam"]
 
 BLOCK = 2**14
-"""Parameters that are updated while their gradient, which was just read for its norm, is still in the second cache."""
+"""Parameters that are updated while their gradient, which was just read for its norm, is still in the L2 cache."""
 
 
 @kernel_function

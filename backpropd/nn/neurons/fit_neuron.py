@@ -75,7 +75,7 @@ def fit_neuron(
     finite, and `Invalid` for sets that do not fit the neuron.
     """
     if epochs < 1:
-        raise Invalid("epochs are a whole number from 1 up")
+        raise Invalid("epochs must be a whole number of at least 1")
     interrupt = np.zeros(1, np.int8) if interrupt is None else interrupt
     training_set = neuron.batch(training_set.x, training_set.y)
     validation_set = neuron.batch(validation_set.x, validation_set.y) if validation_set else None

@@ -39,7 +39,7 @@ class McCullochPitts:
 
     def __post_init__(self) -> None:
         if self.inputs < 1 or self.dtype not in ("float32", "float64"):
-            raise Invalid("a neuron has one input at least, and the dtype float32 or float64")
+            raise Invalid("a neuron needs at least one input and the dtype float32 or float64")
         if not set(self.inhibitory or ()) <= set(range(self.inputs)):
             raise Invalid(f"inhibitory inputs are indices from 0 to {self.inputs - 1}")
         if not 0 <= (self.threshold or 0) <= LARGEST_THRESHOLD:

@@ -50,7 +50,7 @@ def boolean_targets(y: Array, n: int) -> Array:
 def _boolean(x: Array, noun: str) -> Array:
     other = (x != 0) & (x != 1)
     if other.any():
-        raise Invalid(f"the {noun} hold {x[other][0]:g}: this neuron takes 0 and 1 alone. Map the values to these two")
+        raise Invalid(f"the {noun} hold {x[other][0]:g}: this neuron takes only 0 and 1. Map the values to these two")
     return x.astype(np.bool_)
 
 

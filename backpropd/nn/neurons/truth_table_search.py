@@ -100,7 +100,7 @@ def _wrong(x: Array, y: Array, space: SearchSpace) -> Array:
 def _contradiction(x: Array, y: Array) -> list[int]:
     """Two equal rows, the first of target 0 and the second of target 1; empty if there are none."""
     packed = np.packbits(x, axis=1)
-    keys = packed.view(f"S{packed.shape[1]}").ravel()  # of one length: the zeros that S ignores at the end do no harm
+    keys = packed.view(f"S{packed.shape[1]}").ravel()  # all of one length, so that ignoring trailing zeros is safe
     _, silent, firing = np.intersect1d(keys[~y], keys[y], return_indices=True)
     pairs = zip(np.flatnonzero(~y)[silent].tolist(), np.flatnonzero(y)[firing].tolist(), strict=True)
     return list(next(pairs, ()))

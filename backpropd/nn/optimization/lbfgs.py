@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from backpropd.errors import Invalid
-from backpropd.nn.hyperparameters import Tolerance
+from backpropd.nn.hyperparameter_bounds import Tolerance
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.line_search import Point, wolfe_point
 
@@ -45,7 +45,7 @@ class LBFGS:
     def __post_init__(self) -> None:
         """Raise `Invalid` for hyper-parameters out of bounds."""
         if min(self.history, self.max_line_search) < 1:
-            raise Invalid("lbfgs: history and max_line_search are whole numbers from 1 up")
+            raise Invalid("lbfgs: history and max_line_search must be whole numbers of at least 1")
         if min(self.gradient_tolerance, self.loss_tolerance) < 0:
             raise Invalid("lbfgs: its tolerances are not negative")
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from backpropd.nn.hyperparameters import Epsilon, Fraction, NonNegative, Positive
+from backpropd.nn.hyperparameter_bounds import Epsilon, Fraction, NonNegative, Positive
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from backpropd.nn.hyperparameters import Count, NonNegative, OpenFraction, UnitInterval
+from backpropd.nn.hyperparameter_bounds import Count, NonNegative, OpenFraction, UnitInterval
 from backpropd.nn.layout import Array
 
 Memory: TypeAlias = dict[str, float]
@@ -68,7 +68,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """Times `factor` after every `every` epochs."""
+    """Multiplies the rate by `factor` after every `every` epochs."""
 
     name = "step"
     every: Count
@@ -80,7 +80,7 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class Exponential(Schedule):
-    """Times `factor` after every epoch."""
+    """Multiplies the rate by `factor` after every epoch."""
 
     name = "exponential"
     factor: OpenFraction
@@ -150,7 +150,7 @@ class OneCycle(Schedule):
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(Constant):
-    """Times `factor` after `patience` epochs in a row that did not lower the best loss by more than `min_delta`.
+    """Multiplies the rate by `factor` after `patience` epochs in a row that lowered the loss by at most `min_delta`.
 
     The rate does not fall below `minimum_rate`. PyTorch's ReduceLROnPlateau is the same with a patience of one less.
     `memory` has the `factor` so far, the epochs since the last improvement (`wait`), and the `best` loss.

@@ -55,7 +55,7 @@ def check_training(spec: Spec, training: Training, rows: int, validation_set: Ba
     stopping = training.early_stopping
     counts = [training.epochs, training.batch_size, training.metrics_every]
     if min([*counts, stopping.patience if stopping else 1, training.path_every or 1]) < 1:
-        raise Invalid("epochs, batch_size, patience, metrics_every and path_every are whole numbers from 1 up")
+        raise Invalid("epochs, batch_size, patience, metrics_every and path_every must be whole numbers of at least 1")
     if stopping and stopping.monitor == "validation_loss" and validation_set is None:
         raise Invalid("early stopping on the validation_loss needs a validation set: give one, or monitor the loss")
     if training.max_seconds is not None and clock is None:

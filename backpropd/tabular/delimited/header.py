@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from backpropd.errors import NotATable
 from backpropd.tabular.columns import MISSING_VALUES
-from backpropd.tabular.delimited.number_parsing import NUMBER
+from backpropd.tabular.delimited.lossless_numbers import NUMBER
 
 UNSIGNED_INTEGER = re.compile(r"\s*\d{1,15}\s*", re.ASCII)
 INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)

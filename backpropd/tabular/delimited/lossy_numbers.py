@@ -2,7 +2,7 @@
 
 Leading zeros (`007`) are searched for in the bytes, infinities and whole numbers of 2^53 and beyond among the values,
 and underflows (`1e-400`) in the bytes if there is a 0 among the values. A false alarm costs time and never a value,
-because `number_parsing` then decides cell by cell. The bytes are whole rows without quotes.
+because `lossless_numbers` then decides cell by cell. The bytes are whole rows without quotes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from backpropd.tabular.delimited.number_parsing import MAX_WHOLE
+from backpropd.tabular.delimited.lossless_numbers import MAX_WHOLE
 
 WINDOW_BYTES = 96 * 1024  # its temporary arrays stay in a core's cache, and are too small to be mapped anew each time
 OVERLAP = 4  # no pattern is longer than five bytes

@@ -22,7 +22,7 @@ from pyarrow import csv as pa_csv
 from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited import lossy_numbers
 from backpropd.tabular.delimited.csv_errors import check_quotes, explain, long_row_error, max_row_bytes
-from backpropd.tabular.delimited.number_parsing import parse_numbers
+from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.delimited.sniff import Dialect, sniff
 
 THREADS = 2

@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from backpropd.errors import BackpropdError
 from backpropd.tabular.column_statistics import statistics_for
-from backpropd.tabular.delimited.number_parsing import parse_numbers
+from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 

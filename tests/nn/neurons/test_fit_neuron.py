@@ -144,5 +144,5 @@ def test_a_checkpoint_of_another_neuron_is_rejected() -> None:
 
 
 def test_zero_epochs_are_rejected() -> None:
-    with pytest.raises(Invalid, match="from 1 up"):
+    with pytest.raises(Invalid, match="at least 1"):
         list(fit_neuron(*RUNS["neuron by hand"], None, start_neuron(*RUNS["neuron by hand"][:1], None), epochs=0))

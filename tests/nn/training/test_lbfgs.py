@@ -261,8 +261,8 @@ def test_settings_that_contradict_lbfgs_are_rejected_with_the_reason(
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        ({"history": 0}, "from 1 up"),
-        ({"max_line_search": 0}, "from 1 up"),
+        ({"history": 0}, "at least 1"),
+        ({"max_line_search": 0}, "at least 1"),
         ({"gradient_tolerance": -1.0}, "not negative"),
         ({"loss_tolerance": -1.0}, "not negative"),
     ],

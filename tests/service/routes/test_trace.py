@@ -133,7 +133,7 @@ def test_a_normalized_layer_has_z_too_and_dropout_is_off(http: Client, work: Wor
     ("body", "pointer", "detail"),
     [
         ({"rows": [{**FLOWER, "petal_width": "wide"}]}, "/rows/0/petal_width", "not a number"),
-        ({"rows": [FLOWER], "targets": ["setosa", "setosa"]}, "/targets", "2 targets came for 1 rows"),
+        ({"rows": [FLOWER], "targets": ["setosa", "setosa"]}, "/targets", "got 2 targets for 1 rows"),
         ({"rows": [FLOWER] * 2, "targets": ["setosa", "rose"]}, "/targets/1", "setosa, versicolor, virginica"),
         ({"rows": [FLOWER] * 2, "targets": [None, "setosa"]}, "/targets/0", "one of the labels"),
         ({"rows": [FLOWER], "targets": [{"species": "rose"}]}, "/targets/0/species", "no label 'rose'"),

@@ -10,7 +10,13 @@ import numpy as np
 
 from backpropd import nn
 from backpropd.learn.json_fields import algorithm, to_shortest
-from backpropd.learn.kinds.kind import FitInputs, ResolvedNetwork, ResolvedSpec, ResolvedTraining, TrainableNetwork
+from backpropd.learn.network_kinds.base import (
+    FitInputs,
+    ResolvedNetwork,
+    ResolvedSpec,
+    ResolvedTraining,
+    TrainableNetwork,
+)
 from backpropd.nn.evaluation import metrics, report
 from backpropd.nn.feedforward.losses import Loss
 from backpropd.nn.inspection.trace import ModelTrace

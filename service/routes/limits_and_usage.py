@@ -7,7 +7,7 @@ from dataclasses import asdict
 from backpropd.store import usage
 from service.auth.principal import tenant
 from service.http.routing import Answer, Routes
-from service.schemas.account import Limits, Usage
+from service.schemas.limits_and_usage import Limits, Usage
 from service.services import services
 
 routes = Routes("account")

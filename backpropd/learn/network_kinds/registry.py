@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from backpropd import errors
-from backpropd.learn.kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
-from backpropd.learn.kinds.kind import ResolvedSpec
-from backpropd.learn.kinds.threshold import NETWORKS, ThresholdSpec
+from backpropd.learn.network_kinds.base import ResolvedSpec
+from backpropd.learn.network_kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
+from backpropd.learn.network_kinds.threshold import NETWORKS, ThresholdSpec
 from backpropd.learn.request import JobRequest
 from backpropd.learn.resolve.feedforward import resolve_feedforward
 from backpropd.learn.resolve.plan import Context, Plan

@@ -11,7 +11,13 @@ import numpy as np
 
 from backpropd import errors, nn
 from backpropd.learn.json_fields import algorithm
-from backpropd.learn.kinds.kind import FitInputs, ResolvedNetwork, ResolvedSpec, ResolvedTraining, TrainableNetwork
+from backpropd.learn.network_kinds.base import (
+    FitInputs,
+    ResolvedNetwork,
+    ResolvedSpec,
+    ResolvedTraining,
+    TrainableNetwork,
+)
 from backpropd.nn.inspection.trace import ModelTrace, trace_neuron
 from backpropd.nn.layout import Array
 from backpropd.nn.neurons.perceptron_network import MAX_INPUTS

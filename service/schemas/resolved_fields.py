@@ -9,13 +9,13 @@ from service.schemas.fields import OneOf, Output
 TASKS = ("classification", "regression")
 
 
-class Learned(Output):
+class ResolvedFields(Output):
     target: str | list[str]
     features: list[str]
     task: Annotated[str, OneOf(TASKS)]
     network: dict[str, Any]
 
 
-def one_or_all(target: list[str]) -> str | list[str]:
+def target_to_json(target: list[str]) -> str | list[str]:
     """A single target's name, or the list of several."""
     return target[0] if len(target) == 1 else target
