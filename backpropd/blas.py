@@ -1,7 +1,5 @@
 """One thread for BLAS, which reads these variables once, when NumPy is imported."""
 
-from __future__ import annotations
-
 import os
 
 ONE_THREAD = dict.fromkeys(

@@ -1,7 +1,5 @@
 """Escapes text that a spreadsheet would run as a formula, for CSV files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -25,8 +25,6 @@ BackpropdError
 └── ClientError, in backpropd.client.errors
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self

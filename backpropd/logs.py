@@ -4,8 +4,6 @@ They contain no API key and no row of data: an unexpected error is logged with i
 message, which may quote data.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import traceback

@@ -1,7 +1,5 @@
 """The Celery app and its wake-up messages: each tells one idle worker that there is work. The jobs are in SQL."""
 
-from __future__ import annotations
-
 import logging
 from enum import IntEnum
 from queue import Empty

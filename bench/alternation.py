@@ -1,7 +1,5 @@
 """Contenders run in alternation: each is a process that stays idle until a round is requested."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import statistics

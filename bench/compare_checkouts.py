@@ -4,8 +4,6 @@ Training steps of the compiled engine, one small job from POST to `succeeded`, a
 alternately in both checkouts, with their own environments, and printed as a ratio: above 1, this checkout is faster.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -22,7 +20,7 @@ from urllib.parse import urlsplit
 
 from bench.alternation import ROOT
 from bench.workloads import WORKLOADS, Workload
-from tests.servers import postgres_server
+from tests.servers import running_postgres
 
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
 JOBS = 300
@@ -37,7 +35,7 @@ def main(base: Path) -> None:
         runners = [stack.enter_context(_runner(checkout)) for checkout in checkouts]
         for workload in WORKLOADS:
             _measure_and_print(f"training step, {workload.name}", [_step(ask, workload) for ask in runners])
-    with tempfile.TemporaryDirectory() as folder, postgres_server(Path(folder)) as postgresql:
+    with tempfile.TemporaryDirectory() as folder, running_postgres(Path(folder)) as postgresql:
         for name, url in (("SQLite", ""), ("PostgreSQL", postgresql)):
             for what, measure in (("one small job", _one_job), (f"{JOBS} small jobs", _many_jobs)):
                 _measure_and_print(f"{what}, {name}", [_on_a_stack(checkout, url, measure) for checkout in checkouts])

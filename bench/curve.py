@@ -1,7 +1,5 @@
 """The README's picture, a learning curve from a job's epochs: `python -m bench.curve`."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The core does what the job does: the same rows, network and optimizer, and metri
 is the service: reading the dataset, the database, heartbeats, events, the model.
 """
 
-from __future__ import annotations
-
 import csv
 import statistics
 import tempfile

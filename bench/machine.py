@@ -1,7 +1,5 @@
 """The machine and the date of a run of the benchmarks: `python -m bench.machine` begins a run."""
 
-from __future__ import annotations
-
 import os
 import platform
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """What benchmarks share: times, percentiles, measurements in new processes, a process's memory from Linux's /proc."""
 
-from __future__ import annotations
-
 import multiprocessing
 import statistics
 import time

@@ -4,8 +4,6 @@ The table has 1,000,000 rows of 30 numbers, encoded as float32. The libraries an
 the measurements and not counted.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import tempfile

@@ -1,7 +1,5 @@
 """The plot of `docs/performance.md`: each contender's step on each workload, on one logarithmic axis."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

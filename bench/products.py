@@ -3,8 +3,6 @@
 It measures what `docs/matrix-products.md` claims, and `LOOP_UP_TO` in `nn/kernels/layers.py`.
 """
 
-from __future__ import annotations
-
 import os
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when SciPy loads, so before the imports

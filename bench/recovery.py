@@ -1,7 +1,5 @@
 """The time until a job runs again after its process was killed: `python -m bench.recovery`."""
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 import time

@@ -1,7 +1,5 @@
 """Writes `docs/performance.md` from the results of the last `make bench`: `python -m bench.report`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Results of the benchmarks, stored as JSON in `bench/out/` for the report."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ workload makes it warm up and answer the repeats of a round; a line with a numbe
 uses one thread on one core.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The latency of a small job on the embedded stack: `python -m bench.service`."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from pathlib import Path

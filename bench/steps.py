@@ -4,8 +4,6 @@ The same data, network and batches, shuffled each epoch; SGD with momentum, floa
 between the contenders, so that other load on the machine affects all of them.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Many clients that follow event streams, in a process of their own so that the service's CPU time excludes them."""
 
-from __future__ import annotations
-
 import selectors
 import socket
 import time

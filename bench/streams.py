@@ -1,7 +1,5 @@
 """The load of many open event streams on the API: `python -m bench.streams`, also part of `bench.throughput`."""
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 import time

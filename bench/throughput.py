@@ -1,7 +1,5 @@
 """Many small jobs, long queues, long curves and many streams: `python -m bench.throughput`."""
 
-from __future__ import annotations
-
 import json
 import statistics
 import tempfile

@@ -1,7 +1,5 @@
 """Parsing a CSV of 100 MB compared with pyarrow's `read_csv` alone: `python -m bench.upload`."""
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The networks and data that every contender trains. It imports NumPy alone: the peers' environment lacks backpropd."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any, NamedTuple
 

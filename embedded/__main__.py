@@ -1,7 +1,5 @@
 """`python -m embedded`: the whole stack in the foreground, until Ctrl-C or SIGTERM."""
 
-from __future__ import annotations
-
 import sys
 
 from backpropd.config import from_environment

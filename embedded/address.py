@@ -1,7 +1,5 @@
 """The API's address: a free port, a URL to reach it, and whether it answers."""
 
-from __future__ import annotations
-
 import errno
 import socket
 from dataclasses import dataclass

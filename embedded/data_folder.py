@@ -1,7 +1,5 @@
 """The data folder: locked by one stack at a time, with a file that contains the running stack's address."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """The demo: starts a stack, trains a network on a real data set over HTTP, watches it live, and predicts."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import json

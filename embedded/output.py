@@ -1,7 +1,5 @@
 """The output of the whole stack: one line at a time, each prefixed with the name of its program."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Iterable

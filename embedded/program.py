@@ -1,7 +1,5 @@
 """One program of the stack: its description (`Program`) and the process that runs it (`ProgramProcess`)."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

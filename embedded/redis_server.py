@@ -1,7 +1,5 @@
 """The embedded Redis: its executable, its command line and its socket."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

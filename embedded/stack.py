@@ -1,7 +1,5 @@
 """The programs of the stack: the migration, then Redis, then the API, the worker and the reaper in parallel."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The supervisor: starts programs in order, waits until they are ready, restarts them, stops them in reverse order."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """`python -m service [keys … | audit]`: the API under granian, and the operator's commands."""
 
-from __future__ import annotations
-
 import argparse
 import resource
 import sys

@@ -1,7 +1,5 @@
 """The Flask app, made from settings."""
 
-from __future__ import annotations
-
 from flask import Flask
 
 from backpropd import logs, tabular

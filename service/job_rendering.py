@@ -1,7 +1,5 @@
 """Jobs as JSON: rows joined with their transitions, and a queued job with its position in the queue."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

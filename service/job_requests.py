@@ -1,7 +1,5 @@
 """From a job request to a plan, and from a plan to a queued job."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

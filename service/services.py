@@ -1,7 +1,5 @@
 """The services that views use: database, blobs, queue, limits and streams, made once for an app."""
 
-from __future__ import annotations
-
 from flask import current_app
 from prometheus_client import CollectorRegistry, Histogram
 

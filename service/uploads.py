@@ -1,7 +1,5 @@
 """From an uploaded table, in each of its forms, to a stored dataset."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

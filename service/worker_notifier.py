@@ -1,7 +1,5 @@
 """A thread that sends workers their wake-up messages, so that no request waits for the broker."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -1,7 +1,5 @@
 """Fixtures for all tests: a real PostgreSQL and a real Redis, and the cache of compiled kernels."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Empty, migrated SQLite databases: one is migrated for the whole process, the others are copies of it."""
 
-from __future__ import annotations
-
 import tempfile
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The tables of docs/choices.md are those that the declarations of the algorithms give."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, get_args
 

@@ -1,7 +1,5 @@
 """Settings are read from the environment or from secret files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Cells that a spreadsheet would run as formulas are escaped; all others are unchanged."""
 
-from __future__ import annotations
-
 import pytest
 
 from backpropd.csv_injection import escape_cell, escape_row

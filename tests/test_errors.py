@@ -1,7 +1,5 @@
 """The trees in the docstrings of the error modules show every class below its base."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from types import ModuleType

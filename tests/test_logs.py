@@ -1,7 +1,5 @@
 """Log lines as text or JSON, with tracebacks but without messages of errors."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Wake-up messages through a real Redis: sent, limited in number, and reported when they could not be sent."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -4,8 +4,6 @@
 An exception that is no longer needed fails too.
 """
 
-from __future__ import annotations
-
 import sys
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`python -m worker run | reap | migrate | compile | ready`: the worker, the reaper, and maintenance commands."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

@@ -1,7 +1,5 @@
 """Writes the epochs of a job to SQL in batches, with a checkpoint from time to time."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

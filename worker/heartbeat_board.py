@@ -1,7 +1,5 @@
 """Shared memory between a worker's parent process and its children, allocated before the fork."""
 
-from __future__ import annotations
-
 import mmap
 import os
 import time

@@ -3,8 +3,6 @@
 A child only runs them: it could be killed while it writes to the cache.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import shutil

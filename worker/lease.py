@@ -1,7 +1,5 @@
 """The lease of the job that a process trains: renewed, checked for stop requests, and given up in time."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

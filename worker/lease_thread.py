@@ -1,7 +1,5 @@
 """The thread of a training process that renews the lease of its job."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

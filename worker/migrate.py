@@ -1,7 +1,5 @@
 """The command `python -m worker migrate`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from backpropd.config import Settings

@@ -1,7 +1,5 @@
 """The name of a process that holds a lease: `<machine>/<parent's pid>/<own pid>`, and whether that process runs."""
 
-from __future__ import annotations
-
 import functools
 import os
 import socket

@@ -1,7 +1,5 @@
 """The worker's processes: a Celery parent that supervises, and prefork children that train one job at a time."""
 
-from __future__ import annotations
-
 import logging
 import math
 import os

@@ -1,7 +1,5 @@
 """Whether jobs would be trained now, checked without the API: for health checks, which have no API key."""
 
-from __future__ import annotations
-
 from backpropd import errors, queue
 from backpropd.config import Settings
 from backpropd.store.scheduling import workers

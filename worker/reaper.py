@@ -1,7 +1,5 @@
 """The reaper: requeues jobs of lost workers, sends lost wake-up messages again, and deletes what is not needed."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import threading

@@ -1,7 +1,5 @@
 """Trains one job in one process: claims it, trains it, writes its epochs, and ends it."""
 
-from __future__ import annotations
-
 import logging
 import time
 from contextlib import ExitStack

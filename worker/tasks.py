@@ -1,7 +1,5 @@
 """The one Celery task: train queued jobs until there is none."""
 
-from __future__ import annotations
-
 import logging
 import time
 

@@ -6,8 +6,6 @@ Exit codes: 0 success; 1 the job failed or was cancelled; 2 wrong command line o
 --url, --api-key and --json may be given before or after the command.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib.metadata import version
 from typing import Annotated

@@ -1,7 +1,5 @@
 """What all commands share: options, the client, the output streams, and the exit code of an error."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Watching a job until it ends: its progress, its learning curve and its model."""
 
-from __future__ import annotations
-
 import sys
 
 import typer

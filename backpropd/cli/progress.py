@@ -1,7 +1,5 @@
 """The progress of a job on stderr: a live bar on a terminal, otherwise a line from time to time."""
 
-from __future__ import annotations
-
 import time
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

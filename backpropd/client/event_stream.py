@@ -1,7 +1,5 @@
 """The Server-Sent Events of one job: parsed, and resumed after the last event when the connection breaks."""
 
-from __future__ import annotations
-
 import json
 import math
 import time

@@ -1,7 +1,5 @@
 """HTTP requests: repeated where that is safe, with problem documents raised as exceptions."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

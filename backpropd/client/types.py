@@ -1,7 +1,5 @@
 """The responses of the service as typed dictionaries; a newer service may add fields."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 

@@ -1,7 +1,5 @@
 """A model's parameters by name, in each file format."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A checkpoint as bytes: safetensors, so arrays and JSON only."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -4,8 +4,6 @@ Columns are read a few at a time and written straight into the two sets, so that
 their size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

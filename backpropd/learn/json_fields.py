@@ -1,7 +1,5 @@
 """Dataclasses to and from JSON, field by field; an algorithm of `nn` is `{"name": …, parameters}`, or its bare name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """One training run: a resolved spec and a table become epochs, checkpoints and in the end a model."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping

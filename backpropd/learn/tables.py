@@ -1,7 +1,5 @@
 """Tables as `learn` takes them: described by their columns, and stored in files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias

@@ -1,7 +1,5 @@
 """The audit trail: who created, rotated or revoked which key, and who deleted what."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sqlalchemy import select

@@ -1,7 +1,5 @@
 """Blobs: immutable files named by the sha256 of their content, stored through fsspec."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

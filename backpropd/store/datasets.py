@@ -1,7 +1,5 @@
 """Datasets: the rows that describe uploaded tables."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select

@@ -1,7 +1,5 @@
 """Epochs: a job's learning curve, written in batches, read in pages or thinned to a number of points."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Idempotency keys: a repeated request returns the resource that the first one created."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import NamedTuple
 

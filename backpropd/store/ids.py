@@ -1,7 +1,5 @@
 """Ids of resources: URL-safe, sorted by creation, with a prefix for the kind of resource."""
 
-from __future__ import annotations
-
 import secrets
 import time
 

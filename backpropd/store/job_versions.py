@@ -1,7 +1,5 @@
 """Versions of jobs: the few columns that change whenever clients that follow a job have something new to read."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

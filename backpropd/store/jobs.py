@@ -1,7 +1,5 @@
 """Jobs as clients manage them: read, listed, cancelled, paused, resumed, deleted. They are created in `submission`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple

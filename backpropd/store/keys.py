@@ -1,7 +1,5 @@
 """API keys: created, listed, rotated, revoked, and authenticated."""
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Collection
 from datetime import datetime

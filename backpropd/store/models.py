@@ -1,7 +1,5 @@
 """Models: the results of succeeded jobs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import exists, select

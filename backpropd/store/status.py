@@ -1,7 +1,5 @@
 """The statuses of a job and the transitions between them."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 

@@ -1,7 +1,5 @@
 """The token of an API key, which a client sends: `bp_<key id>_<secret><checksum of all before>`."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

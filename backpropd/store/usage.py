@@ -1,7 +1,5 @@
 """A tenant's usage, counted from its rows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select

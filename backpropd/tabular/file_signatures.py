@@ -1,7 +1,5 @@
 """Signatures of file formats that cannot be uploaded, so that such a file is rejected by name before it is parsed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from backpropd.errors import NotATable

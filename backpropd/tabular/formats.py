@@ -3,8 +3,6 @@
 A new format is a module with a `TableReader` and an entry in `FORMATS`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial

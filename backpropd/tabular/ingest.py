@@ -5,8 +5,6 @@ later value does not fit, the rest is only searched for more such columns and th
 never costs a value, and most files are read once.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

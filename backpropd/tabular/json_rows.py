@@ -1,7 +1,5 @@
 """Rows of a JSON request as a table, with a JSON pointer for every cell that is wrong."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from itertools import islice

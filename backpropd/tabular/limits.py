@@ -1,7 +1,5 @@
 """How large a table may be, and what reading one may cost."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Split rows into a training and a validation set: at random, or by a column."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

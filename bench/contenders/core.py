@@ -1,7 +1,5 @@
 """The project's own engines, compiled and in NumPy: epochs of training, and the prediction of one row."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace

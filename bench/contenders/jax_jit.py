@@ -1,7 +1,5 @@
 """JAX, jitted: one call per step, or one call per epoch with `lax.scan` over its batches."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """The machine's peak: products of large square float32 matrices with NumPy's BLAS."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

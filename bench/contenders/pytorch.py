@@ -1,7 +1,5 @@
 """PyTorch eager: the plain training loop over tensors in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """scikit-learn's MLPClassifier, without what the core does not do."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 

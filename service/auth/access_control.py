@@ -1,7 +1,5 @@
 """Access control: every request passes it before its view, and is rejected unless its endpoint's scope lets it in."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The authenticator: from an Authorization header to a principal."""
 
-from __future__ import annotations
-
 import threading
 import time
 

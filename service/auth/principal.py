@@ -1,7 +1,5 @@
 """The principal of a request: its tenant, and what its key may do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from flask import g

@@ -1,7 +1,5 @@
 """The HTTP status of each error, and its problem document (RFC 9457). No other module knows statuses of errors."""
 
-from __future__ import annotations
-
 import errno
 import logging
 from collections.abc import Iterable, Mapping

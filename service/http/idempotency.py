@@ -1,7 +1,5 @@
 """The Idempotency-Key header: the same key and request get what the first one made."""
 
-from __future__ import annotations
-
 import hashlib
 
 from flask import request

@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document, made from the declarations of the routes, and the page that shows it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache

@@ -1,7 +1,5 @@
 """From JSON bodies and query strings to pydantic models, with a JSON pointer for each mistake."""
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 from flask import Request

@@ -1,7 +1,5 @@
 """Hooks around every request: its id, its log line, its duration metric, the headers of its answer."""
 
-from __future__ import annotations
-
 import logging
 import re
 import secrets

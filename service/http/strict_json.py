@@ -1,7 +1,5 @@
 """A JSON reader that rejects what parsers read differently (duplicate names), NUL characters, and deep nesting."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Concurrency limits for requests that hold a thread or a core: a total, and a smaller number for each key."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Iterator

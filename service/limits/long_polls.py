@@ -1,7 +1,5 @@
 """Long polls: how long a request may wait for the end of a job, while each waiting request holds a thread."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The rate limit: requests a minute of one key, counted in Redis for all processes, or in memory without Redis."""
 
-from __future__ import annotations
-
 import logging
 import math
 import threading

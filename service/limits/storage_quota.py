@@ -1,7 +1,5 @@
 """The storage quota of a tenant: how many bytes its datasets and models may have together."""
 
-from __future__ import annotations
-
 import math
 import time
 

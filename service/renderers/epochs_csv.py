@@ -1,7 +1,5 @@
 """A learning curve as CSV."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """A loss surface as a PNG: contours of the loss, and the path of training."""
 
-from __future__ import annotations
-
 import io
 import threading
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The routes of datasets and samples."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from backpropd import tabular

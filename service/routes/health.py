@@ -1,7 +1,5 @@
 """The routes of liveness and readiness."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from backpropd import errors, queue

@@ -1,7 +1,5 @@
 """The routes that inspect a model: its backpropagation, the surface of its loss, its response curve, its weights."""
 
-from __future__ import annotations
-
 from flask import Response
 from sqlalchemy.orm import Session
 

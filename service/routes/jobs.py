@@ -1,7 +1,5 @@
 """The routes of training jobs, their epochs and their events."""
 
-from __future__ import annotations
-
 import time
 
 from flask import Response, request

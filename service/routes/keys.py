@@ -1,7 +1,5 @@
 """The routes of a tenant's API keys and audit trail, for admins."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from backpropd import errors

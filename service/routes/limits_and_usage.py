@@ -1,7 +1,5 @@
 """The routes of a tenant's limits and usage."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from backpropd.store import usage

@@ -1,7 +1,5 @@
 """The route of Prometheus metrics: the requests of this process, and the jobs of the tenant whose key asks."""
 
-from __future__ import annotations
-
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 

@@ -1,7 +1,5 @@
 """The routes of models and their predictions."""
 
-from __future__ import annotations
-
 from backpropd import learn
 from backpropd.store import models
 from backpropd.store.sql import schema

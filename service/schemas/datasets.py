@@ -1,7 +1,5 @@
 """Datasets, their rows, and the bundled samples."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, Literal
 

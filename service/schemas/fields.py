@@ -1,7 +1,5 @@
 """The types of fields that several schemas share, and the base classes of requests and of responses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Liveness and readiness."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from service.schemas.fields import Output

@@ -1,7 +1,5 @@
 """Inspections of a model: a trace of backpropagation, the surface of its loss, and its response curve."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, Json

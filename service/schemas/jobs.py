@@ -1,7 +1,5 @@
 """Jobs and their epochs: requests and responses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar

@@ -1,7 +1,5 @@
 """API keys and the audit trail."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """A tenant's limits and usage, derived from the settings and from the store's counts."""
 
-from __future__ import annotations
-
 from typing import Any, get_type_hints
 
 from pydantic import create_model

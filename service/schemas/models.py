@@ -1,7 +1,5 @@
 """Models, their predictions, and their weights."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The network of a request: its layers, their activations and initializers, or a neuron."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field

@@ -1,7 +1,5 @@
 """The pages of a list: the query that selects one, and the fields that every page has."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The fields that a planned job, a job and a model share: what is learned, from which columns, by which network."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from service.schemas.fields import OneOf, Output

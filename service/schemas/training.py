@@ -1,7 +1,5 @@
 """The training of a request: loss, optimizer, schedule, and when to stop."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """A job's events after a cursor, read and rendered once for all streams at the same cursor of the same job."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import OrderedDict

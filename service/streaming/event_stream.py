@@ -3,8 +3,6 @@
 An event's id is the cursor behind it, `<transitions>-<epoch>`: all that is needed to continue after it.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Generator, Iterator

@@ -1,7 +1,5 @@
 """One thread that polls the versions of all watched jobs, and wakes the requests whose job has changed."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -1,7 +1,5 @@
 """The whole stack, started as by a user, for tests over HTTP."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

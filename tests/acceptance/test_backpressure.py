@@ -1,7 +1,5 @@
 """A response is sent no faster than its client reads it."""
 
-from __future__ import annotations
-
 import os
 import socket
 import sys

@@ -1,7 +1,5 @@
 """The API's server against hostile clients: other clients are still answered."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

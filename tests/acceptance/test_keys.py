@@ -1,7 +1,5 @@
 """The whole stack in the mode `keys`: it starts without a key, and serves clients with one."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

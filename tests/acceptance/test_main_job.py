@@ -1,7 +1,5 @@
 """The main job on real data: upload, train, watch, predict, over HTTP on the embedded stack."""
 
-from __future__ import annotations
-
 import csv
 import subprocess
 import sys

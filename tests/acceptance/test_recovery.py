@@ -1,7 +1,5 @@
 """A killed worker, a cancelled job, a stopped stack: nothing is lost."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

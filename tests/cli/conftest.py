@@ -1,7 +1,5 @@
 """The command run in this process, against the client's test server."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

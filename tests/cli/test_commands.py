@@ -1,7 +1,5 @@
 """What all commands share: options, output and exit codes."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

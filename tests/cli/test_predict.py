@@ -1,7 +1,5 @@
 """`backpropd predict`: CSV in, CSV out."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """`backpropd train` and `backpropd jobs`: the request, the progress shown, and the result."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

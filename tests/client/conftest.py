@@ -1,7 +1,5 @@
 """A server and a client of it, with short pauses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

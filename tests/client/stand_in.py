@@ -1,7 +1,5 @@
 """A small HTTP server with enough of the API for the client, which can break streams, reject or be unavailable."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import threading

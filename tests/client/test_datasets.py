@@ -1,7 +1,5 @@
 """Datasets: streamed uploads, lists of several pages."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import tracemalloc

@@ -1,7 +1,5 @@
 """Traces and loss surfaces."""
 
-from __future__ import annotations
-
 from backpropd.client import Client
 from tests.client.stand_in import StandIn
 

@@ -1,7 +1,5 @@
 """Jobs: followed through streams that break, polled without a stream, and waited for."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

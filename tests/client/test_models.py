@@ -1,7 +1,5 @@
 """Response curves of models."""
 
-from __future__ import annotations
-
 from backpropd.client import Client
 from tests.client.stand_in import StandIn
 

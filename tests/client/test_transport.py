@@ -1,7 +1,5 @@
 """Requests are repeated where that is safe, and every failure is raised as a `ClientError`."""
 
-from __future__ import annotations
-
 import socket
 
 import pytest

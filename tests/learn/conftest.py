@@ -1,7 +1,5 @@
 """Datasets of the tests of runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

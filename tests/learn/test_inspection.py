@@ -1,7 +1,5 @@
 """Traces and loss surfaces of a model, without the service."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

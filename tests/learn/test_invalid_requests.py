@@ -1,7 +1,5 @@
 """Invalid requests are rejected with the pointer of each problem and a way to fix it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From a request and a table to a model: choices, rejections, runs that resume bit for bit, predictions."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Options of layers, losses, targets and weights: each is resolved, and changes the trained model."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

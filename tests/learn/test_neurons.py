@@ -1,7 +1,5 @@
 """Runs of the threshold neurons: they resume bit for bit, stop when interrupted, and are loaded from the store."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Optimizers, regularization, schedules, stopping and metrics, through a run."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator

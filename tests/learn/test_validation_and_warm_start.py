@@ -1,7 +1,5 @@
 """Validation sets, warm starts, older specs and reports, through a run."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
 from typing import Any

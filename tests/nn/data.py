@@ -1,7 +1,5 @@
 """Small networks, data sets and helpers that the tests of this folder share."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """Declarations of algorithms fit together, and the kernels know every one or say that they do not."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, get_args
 

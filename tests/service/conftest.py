@@ -1,7 +1,5 @@
 """Fixtures: the app with a real, migrated SQLite, and without a broker."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Schemathesis against an app or a running stack: `python -m tests.service.fuzzing --examples 300` (make fuzz-api)."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

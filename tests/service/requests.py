@@ -1,7 +1,5 @@
 """Set-up and requests that many tests of the service share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

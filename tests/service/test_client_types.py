@@ -1,7 +1,5 @@
 """The client's types have the fields that the service declares: the client may import neither service nor store."""
 
-from __future__ import annotations
-
 import types
 from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints
 

@@ -1,7 +1,5 @@
 """The cache of datasets: its size, and its tenants."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Hostile requests: each is answered soon with a clear 4xx, and the service goes on."""
 
-from __future__ import annotations
-
 import resource
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Hostile uploads: each is rejected with a clear error or read as data, and the API's memory hardly grows."""
 
-from __future__ import annotations
-
 import io
 import struct
 import time

@@ -1,7 +1,5 @@
 """The schemas of requests agree with what `learn` declares: the defaults of training, and the kinds of network."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 from backpropd.learn import TrainingRequest

@@ -1,7 +1,5 @@
 """A test client that checks every successful JSON answer against the schema that its route declares."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The store's tests run twice, on SQLite and on a real PostgreSQL; and what they have in common."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any

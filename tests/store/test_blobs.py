@@ -1,7 +1,5 @@
 """Blobs: named by their content, on a local disk and elsewhere."""
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

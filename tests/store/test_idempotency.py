@@ -1,7 +1,5 @@
 """Idempotency keys: one resource for all requests with one key."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """Jobs as clients manage and read them: requests, pages, versions and epochs."""
 
-from __future__ import annotations
-
 import struct
 import time
 

@@ -1,7 +1,5 @@
 """Claims and pages read few rows of a large table, even while the database's statistics are out of date."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from itertools import product

@@ -1,7 +1,5 @@
 """Datasets and models that unfinished jobs need cannot be deleted."""
 
-from __future__ import annotations
-
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor

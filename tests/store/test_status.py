@@ -1,7 +1,5 @@
 """The transitions between statuses, and their drawing in the documentation."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Any bytes become a table or one of our errors, and a table is the same whether A
 follows the exact rule. Add a test for every finding.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Encoders, JSON rows, splits and samples."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Files become tables, or errors that name the line."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """The sandbox: its limits, and what happens when one of its processes dies."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

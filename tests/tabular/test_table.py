@@ -1,7 +1,5 @@
 """Tables on disk: columns are loaded when they are used, however many together, and small tables are cached."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A migrated SQLite database and blobs with the iris dataset, and jobs on it."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

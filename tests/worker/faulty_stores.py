@@ -1,7 +1,5 @@
 """Databases and blobs with faults."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

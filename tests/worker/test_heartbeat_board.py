@@ -1,7 +1,5 @@
 """The shared memory of a worker's parent and children, with real processes."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

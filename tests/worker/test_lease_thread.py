@@ -1,7 +1,5 @@
 """The lease thread: one for many jobs, none while there is no job."""
 
-from __future__ import annotations
-
 import threading
 import time
 

@@ -1,7 +1,5 @@
 """Leases and databases that are lost while a job is trained: the job continues bit for bit."""
 
-from __future__ import annotations
-
 import threading
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The reaper: jobs of lost workers are requeued, wake-up messages sent again, and unused data deleted."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """One job on one worker: trained to its end, with the next one claimed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """A job that is stopped: cancelled, paused, handed back, out of turn or out of time; it continues bit for bit."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

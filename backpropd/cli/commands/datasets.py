@@ -1,7 +1,5 @@
 """`backpropd datasets …`: upload and list tables."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import typer

@@ -1,7 +1,5 @@
 """`backpropd jobs …`: list, follow and control jobs."""
 
-from __future__ import annotations
-
 import typer
 
 from backpropd.cli.console import client, show, table

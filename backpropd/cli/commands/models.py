@@ -1,7 +1,5 @@
 """`backpropd models …`: list trained models and their metrics."""
 
-from __future__ import annotations
-
 import typer
 
 from backpropd.cli.console import client, show, table

@@ -1,7 +1,5 @@
 """`backpropd predict`: predictions for the rows of a CSV file."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import nullcontext
 from typing import Annotated

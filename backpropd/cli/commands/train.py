@@ -1,7 +1,5 @@
 """`backpropd train`: upload a table, train a network on it, and watch. Omitted options have the API's defaults."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated, Any

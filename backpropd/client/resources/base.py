@@ -1,7 +1,5 @@
 """What all resources share: paths, lists of pages, and idempotency keys."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator
 from typing import Any

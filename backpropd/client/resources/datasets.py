@@ -1,7 +1,5 @@
 """Datasets: upload, list and read tables."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Jobs: create, follow and control them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Models: predict with them, inspect and download them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """A model's loss on a plane through its parameters, over rows of the table that it was trained on, for JSON."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Literal
 

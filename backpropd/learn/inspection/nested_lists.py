@@ -1,7 +1,5 @@
 """Arrays as nested lists for JSON, which has no number that is not finite."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

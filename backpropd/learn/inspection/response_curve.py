@@ -1,7 +1,5 @@
 """A model's output against one of its features, the others held constant: a step, a sigmoid, or another curve."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

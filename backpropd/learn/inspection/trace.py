@@ -1,7 +1,5 @@
 """A model's trace for raw rows and raw targets: every number of its forward and backward pass, for JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

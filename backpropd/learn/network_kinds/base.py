@@ -1,7 +1,5 @@
 """The interface of every kind of network: its resolved spec, and the network that is trained."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

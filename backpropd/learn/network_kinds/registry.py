@@ -1,7 +1,5 @@
 """The kinds of network by name: how a stored spec of each is read, and how a request for it is resolved."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The roles of the columns: the target, the features, the task, and the sample weight."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 from backpropd import errors

@@ -1,7 +1,5 @@
 """The cost of training a feed-forward network: parameters, memory, steps, and the interval between metrics."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Resolve a request for a feed-forward network."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec

@@ -1,7 +1,5 @@
 """The layers of a feed-forward network, and the loss that fits its output activation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The limits and the context of a request, and the plan that it is resolved to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Combinations of options of a feed-forward network that are invalid, each with the reason."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How the rows are split into a training set and a validation set."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Resolve a request for a threshold neuron: a McCulloch-Pitts neuron, a perceptron, or a network of perceptrons."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How a feed-forward network is trained: every `auto` of `training` is decided."""
 
-from __future__ import annotations
-
 import math
 import secrets
 from collections.abc import Collection, Mapping, Sequence

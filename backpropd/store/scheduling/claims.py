@@ -1,7 +1,5 @@
 """Claims: a worker takes the next queued job, with a lease and a new fencing token, and reads what it needs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

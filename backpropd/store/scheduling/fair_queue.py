@@ -4,8 +4,6 @@ The highest priority goes first. Within a priority the tenants take turns: in ea
 job, its oldest. So a tenant's first job waits for one turn, however many jobs another tenant has queued.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 

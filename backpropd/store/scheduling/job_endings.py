@@ -1,7 +1,5 @@
 """The end of a lease: the job succeeded, failed, was cancelled or paused, or returns to the queue."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

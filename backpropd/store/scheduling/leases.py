@@ -1,7 +1,5 @@
 """Leases: renewed with the job's progress, as long as the fencing token is still the claim's."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NoReturn
 

@@ -1,7 +1,5 @@
 """The statements of `queries.sql`, which explains each."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from backpropd.store.sql.column_types import Instant, Json

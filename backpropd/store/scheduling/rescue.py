@@ -1,7 +1,5 @@
 """Rescue of jobs that lost their worker, and the cleaning of old rows: the SQL of the reaper."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, func, or_, select, tuple_

@@ -1,7 +1,5 @@
 """Submission of a job: it is queued unless the queue is full, and its position and start are estimated."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, insert, inspect, select

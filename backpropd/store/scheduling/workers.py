@@ -1,7 +1,5 @@
 """Workers: their heartbeats, and the slots in which they train jobs."""
 
-from __future__ import annotations
-
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session

@@ -1,7 +1,5 @@
 """Column types and clocks that mean the same on SQLite and PostgreSQL."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """A database: its connections, and transactions that read or write."""
 
-from __future__ import annotations
-
 import select
 import threading
 import time

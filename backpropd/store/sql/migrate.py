@@ -1,7 +1,5 @@
 """Migration of a database to the newest schema, with Alembic."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from alembic import command

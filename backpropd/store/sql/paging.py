@@ -1,7 +1,5 @@
 """Pages of a tenant's rows, newest first. A cursor is the id of the last row of the page before."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar

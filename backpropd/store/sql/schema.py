@@ -1,7 +1,5 @@
 """The tables, as classes of SQLAlchemy's ORM. An attribute may have a more telling name than its column."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, ClassVar
 

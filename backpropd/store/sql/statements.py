@@ -1,7 +1,5 @@
 """Statements that are prepared once: from `.sql` files and from SQLAlchemy's expressions, run past the ORM."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache

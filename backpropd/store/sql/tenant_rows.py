@@ -1,7 +1,5 @@
 """One row of a tenant by its id: the whole row, or some of its columns. Lists are in `paging`."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Any, TypeVar

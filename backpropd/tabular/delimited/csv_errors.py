@@ -1,7 +1,5 @@
 """Errors of a delimited file: where it stops being a table, with the line number."""
 
-from __future__ import annotations
-
 import csv
 import itertools
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """A table's header: whether the first row is one, and the column names in it."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

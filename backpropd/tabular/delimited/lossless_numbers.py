@@ -1,7 +1,5 @@
 """Cells as float64, a block at a time, if a float64 represents every one of them without loss."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

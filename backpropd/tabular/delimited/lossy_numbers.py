@@ -5,8 +5,6 @@ and underflows (`1e-400`) in the bytes if there is a 0 among the values. A false
 because `lossless_numbers` then decides cell by cell. The bytes are whole rows without quotes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The dialect of a delimited file: encoding, delimiter, column names, and the offset of the first row."""
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
 from collections.abc import Iterator

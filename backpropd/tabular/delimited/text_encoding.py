@@ -1,7 +1,5 @@
 """The encoding of a text file, and the checks that it is text: the whole file is decoded once."""
 
-from __future__ import annotations
-
 import codecs
 import io
 import itertools

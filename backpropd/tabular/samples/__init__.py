@@ -1,7 +1,5 @@
 """The bundled samples: CSV files, the generated points of the playground, and truth tables."""
 
-from __future__ import annotations
-
 import csv
 import secrets
 import shutil

@@ -3,8 +3,6 @@
 Labels are 0 and 1. `noise` is between 0 and 1, where the playground's slider is between 0 and 50.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

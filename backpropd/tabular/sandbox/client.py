@@ -1,7 +1,5 @@
 """The client side of the sandbox: it starts the server process and has files parsed."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -3,8 +3,6 @@
 The package's docstring describes the processes and their messages.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os

@@ -1,7 +1,5 @@
 """All faults at random: `python -m tests.acceptance.faults.chaos --seconds 600 --seed 1`, or `make chaos`."""
 
-from __future__ import annotations
-
 import argparse
 import random
 import signal

@@ -1,7 +1,5 @@
 """The programs of the service as processes, with a database and a Redis, into which tests inject faults."""
 
-from __future__ import annotations
-
 import os
 import resource
 import signal

@@ -1,7 +1,5 @@
 """Clusters on SQLite and on PostgreSQL, repaired before each test."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

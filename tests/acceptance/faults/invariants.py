@@ -1,7 +1,5 @@
 """What must hold in the database when all jobs have ended, whatever happened to the processes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from functools import cache

@@ -1,7 +1,5 @@
 """Jobs of many kinds, each of about half a second: every optimizer, and everything else that a checkpoint contains."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A short run of all faults at random; `make chaos` makes longer ones."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

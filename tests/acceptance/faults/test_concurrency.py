@@ -1,7 +1,5 @@
 """Many clients at once: one Idempotency-Key a hundred times, twenty threads on SQLite, hundreds of jobs of a tenant."""
 
-from __future__ import annotations
-
 import itertools
 import random
 import threading

@@ -1,7 +1,5 @@
 """Cancel, pause and resume in every status: allowed transitions happen at once, and all others are a 409."""
 
-from __future__ import annotations
-
 import random
 import time
 from typing import Any

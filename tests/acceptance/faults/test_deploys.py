@@ -1,7 +1,5 @@
 """SIGTERM to one program after the other, as in a deployment: jobs are handed over without a loss."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """A full disk: nothing can be written, and when there is space again nothing is lost."""
 
-from __future__ import annotations
-
 import resource
 import time
 

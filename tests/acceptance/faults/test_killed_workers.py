@@ -1,7 +1,5 @@
 """`kill -9` of training processes and workers at any time: every job has the uninterrupted result."""
 
-from __future__ import annotations
-
 import random
 import signal
 import time

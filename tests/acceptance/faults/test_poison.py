@@ -1,7 +1,5 @@
 """A job that kills its workers, one that does not end, one that does not fit: each fails with the reason."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

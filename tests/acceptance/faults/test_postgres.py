@@ -1,7 +1,5 @@
 """PostgreSQL is interrupted: the API answers 503, workers keep epochs in memory, and nothing is lost or duplicated."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Redis loses its data, is killed, stays down or does not answer: jobs are accepted and each ends once."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable

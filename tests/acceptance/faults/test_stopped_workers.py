@@ -1,7 +1,5 @@
 """A worker that is suspended and continues later: it notices that it lost the lease, and writes nothing."""
 
-from __future__ import annotations
-
 import os
 import signal
 

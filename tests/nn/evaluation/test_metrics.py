@@ -1,7 +1,5 @@
 """Metrics against scikit-learn's, and in cases where a naive formula gives NaN."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from typing import Any

@@ -1,7 +1,5 @@
 """Tables and curves of the report against scikit-learn's; they are finite, short and ready for JSON."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Activation functions at their values and at their extremes."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Backpropagation against finite differences, for all that may be combined."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

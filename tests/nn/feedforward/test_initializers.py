@@ -1,7 +1,5 @@
 """Initializers and their parameters."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

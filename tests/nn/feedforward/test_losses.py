@@ -1,7 +1,5 @@
 """Losses against their formula, finite differences and PyTorch; in high precision where logits are large."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The network: its layout, passes compared with calculations by hand, and errors in specs and data."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

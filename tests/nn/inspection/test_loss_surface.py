@@ -1,7 +1,5 @@
 """The loss on a plane through theta: its directions, its values, and the path of training projected on it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

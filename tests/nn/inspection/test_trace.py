@@ -1,7 +1,5 @@
 """A trace has the numbers of PyTorch's autograd, of the model as it predicts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

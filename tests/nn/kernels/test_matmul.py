@@ -1,7 +1,5 @@
 """`gemm` compared with NumPy's matrix product."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numba

@@ -1,7 +1,5 @@
 """Checkpoints, interrupts and exceptions of the training of every threshold neuron."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The McCulloch-Pitts neuron: its answers, and an exact search that explains why it finds none."""
 
-from __future__ import annotations
-
 import itertools
 import time
 from collections.abc import Sequence

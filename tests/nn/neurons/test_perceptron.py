@@ -1,7 +1,5 @@
 """The perceptron: its rule, its two engines, convergence, and the pocket."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The network of perceptrons: it represents every boolean function; contradictions end in the pocket."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

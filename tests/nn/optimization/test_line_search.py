@@ -1,7 +1,5 @@
 """The line search ends at points that satisfy the strong Wolfe conditions, and L-BFGS has the H of the BFGS formula."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Optimizers compared with calculations by hand, and their use of memory."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Regularization compared with calculations by hand and finite differences, and its use of memory."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Schedules compared with PyTorch, and cases that PyTorch does not have."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -6,8 +6,6 @@ python3 -m venv /tmp/peers && /tmp/peers/bin/pip install torch==2.13.0 numpy
 /tmp/peers/bin/python -m tests.nn.peers.make_references
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial

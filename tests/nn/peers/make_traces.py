@@ -3,8 +3,6 @@
 Run it as `make_references`: /tmp/peers/bin/python -m tests.nn.peers.make_traces
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Inputs of the comparisons with PyTorch, drawn by NumPy: both sides start from the same numbers."""
 
-from __future__ import annotations
-
 import json
 from itertools import pairwise
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The same start, data and settings give PyTorch's losses and parameters, with every optimizer and regularization."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

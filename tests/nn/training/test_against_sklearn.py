@@ -1,7 +1,5 @@
 """The same initial theta, data and settings give the losses of scikit-learn."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

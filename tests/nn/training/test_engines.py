@@ -1,7 +1,5 @@
 """The compiled engine agrees with the NumPy engine, both keep the promises of `fit`, and runs repeat bit for bit."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import threading

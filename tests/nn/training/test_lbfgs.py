@@ -1,7 +1,5 @@
 """L-BFGS: it is as good as SciPy's, converges by its tolerances, and satisfies the contract of `fit`."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Checkpoints and interrupts: a run that continues equals the uninterrupted one bit for bit."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from itertools import product

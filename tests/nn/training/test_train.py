@@ -1,7 +1,5 @@
 """Training: what an epoch reports, what a run learns, and how it ends."""
 
-from __future__ import annotations
-
 import tracemalloc
 
 import numpy as np

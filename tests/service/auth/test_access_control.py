@@ -1,7 +1,5 @@
 """Access control: keys and scopes, and in the mode without keys the hosts and origins of requests."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

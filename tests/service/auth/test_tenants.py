@@ -1,7 +1,5 @@
 """Tenants are isolated from each other, and deletions and changes of keys are audited."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

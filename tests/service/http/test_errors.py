@@ -1,7 +1,5 @@
 """Errors of every origin are problem documents."""
 
-from __future__ import annotations
-
 from flask import Flask
 
 from tests.service.validation import Client

@@ -1,7 +1,5 @@
 """The OpenAPI document agrees with the service, as schemathesis finds out."""
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Iterator

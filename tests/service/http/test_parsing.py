@@ -1,7 +1,5 @@
 """Requests are parsed strictly, and each mistake is listed with its pointer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Limits: each is listed, and a request beyond it is rejected with a code and the number."""
 
-from __future__ import annotations
-
 import socket
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Response curves over HTTP: a model's output against one of its features."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Datasets over HTTP: uploads in every form, reading, listing, deleting."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Jobs over HTTP: submitting, reading, waiting, events, cancelling, pausing, resuming, deleting."""
 
-from __future__ import annotations
-
 import csv
 import io
 import time

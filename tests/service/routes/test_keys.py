@@ -1,7 +1,5 @@
 """API keys over HTTP and with the operator's commands."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Prometheus metrics."""
 
-from __future__ import annotations
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.service.requests import Work

@@ -1,7 +1,5 @@
 """Models over HTTP: predictions of rows, and the weights in each format."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

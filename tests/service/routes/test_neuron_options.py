@@ -1,7 +1,5 @@
 """Options of threshold neurons over HTTP: accepted, rejected, and counted in a dry run."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Threshold neurons over HTTP: perceptrons, McCulloch-Pitts neurons and networks of perceptrons."""
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 

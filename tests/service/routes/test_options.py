@@ -1,7 +1,5 @@
 """Options of training over HTTP: resolved, used, stored with the model, or rejected with their pointer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

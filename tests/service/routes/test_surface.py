@@ -1,7 +1,5 @@
 """Surfaces of a model's loss over HTTP, as numbers and as PNG."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

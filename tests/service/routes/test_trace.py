@@ -1,7 +1,5 @@
 """Traces of backpropagation over HTTP."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

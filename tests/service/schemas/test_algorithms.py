@@ -1,7 +1,5 @@
 """Requests accept every algorithm as it is declared, with its defaults and bounds, and nothing else."""
 
-from __future__ import annotations
-
 import dataclasses
 import inspect
 from typing import Any

@@ -1,7 +1,5 @@
 """Request bodies and their minimum rate, in real time, with an event loop in a thread as in the server."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import time

@@ -1,7 +1,5 @@
 """The WSGI bridge: the environ of a request, and the end of a stream whose client is gone."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator

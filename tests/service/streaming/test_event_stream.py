@@ -1,7 +1,5 @@
 """Event streams: resuming, and the batches that streams of the same job share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The queue: priority, then tenants in rounds, then age; its limits, its estimates, and the workers that are alive."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import select, update
 

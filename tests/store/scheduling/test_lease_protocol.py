@@ -1,7 +1,5 @@
 """The protocol of claims, leases, fencing and rescue, as a state machine: any order of events, on a fake clock."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress

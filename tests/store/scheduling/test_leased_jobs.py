@@ -1,7 +1,5 @@
 """Leased jobs: claims in the order of the queue, writes with the current fencing token, endings and rescue."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

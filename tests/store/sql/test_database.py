@@ -1,7 +1,5 @@
 """Connections: unavailable databases, exhausted pools, closed sockets, and SQLite's journal."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Migrations: they create the declared tables, and rows of older revisions can be read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
