@@ -33,7 +33,7 @@ MP, PERCEPTRON, NETWORK = {"kind": "mcculloch_pitts"}, {"kind": "perceptron"}, {
         (MP, {"target": ["y", "who"]}, "/target", "one target"),
         (PERCEPTRON, {"target": ["y", "who"]}, "/target", "one target"),
         (PERCEPTRON, {"target": "size"}, "/target", "numbers from 0.5 to 29.5"),
-        (PERCEPTRON, {"task": "regression"}, "/task", "classes"),
+        (PERCEPTRON, {"task": "regression"}, "/task", "classifier"),
         (PERCEPTRON, {"training": {"optimizer": {"name": "adam"}}}, "/training/optimizer/name", "sgd"),
         (
             PERCEPTRON,
