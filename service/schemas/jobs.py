@@ -74,7 +74,6 @@ class ResolvedSpec(ResolvedFields):
 
     computed: ClassVar[tuple[str, ...]] = (*ResolvedFields.model_fields, "training")
 
-    dataset_id: str
     training: dict[str, Any]
 
 
@@ -97,6 +96,7 @@ class Job(ResolvedSpec):
     id: str
     name: str | None
     status: JobStatus
+    dataset_id: str
     progress: Progress
     model_id: str | None
     error: JobError | None
@@ -127,6 +127,7 @@ class Plan(ResolvedSpec):
 
     computed = (*ResolvedSpec.computed, "cost")
 
+    dataset_id: str
     cost: dict[str, Any]
 
 
