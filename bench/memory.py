@@ -28,6 +28,7 @@ from bench.measurement import in_new_process, memory
 from bench.runner import ONE_THREAD
 from bench.workloads import Workload, named
 from embedded.demo import stack
+from service.schemas.jobs import JobRequest
 
 LARGE = Workload("large", 1_000_000, 30, (8,), 2, 8192)
 ENCODED = 4 * LARGE.rows * LARGE.inputs  # bytes
@@ -90,8 +91,9 @@ def _peak_of_job(folder: Path) -> float:
 
 
 def _run_job(client: Client, dataset_id: str, target: str, batch_size: int) -> None:
-    spec = {"network": {"hidden": [HIDDEN]}, "training": {"epochs": 3, "batch_size": batch_size, "seed": 0}}
-    client.jobs.wait(client.jobs.create(dataset_id, target, task="classification", **spec)["id"])
+    network, training = {"hidden": [HIDDEN]}, {"epochs": 3, "batch_size": batch_size, "seed": 0}
+    job = client.jobs.create(dataset_id, target, task="classification", network=network, training=training)
+    client.jobs.wait(job["id"])
 
 
 def _peak_and_estimate(folder: Path, task: str, engine: str) -> tuple[float, float]:
@@ -109,15 +111,12 @@ def _run_in_this_process(folder: Path, rows: int, task: str, engine: str) -> dic
     number = {"missing": 0, "kind": "number", "min": -9.0, "max": 9.0, "mean": 0.0, "std": 1.0}
     label = {**number, "name": "label", "distinct": 2, "whole": True, "min": 0.0, "max": 1.0}
     numbers = [{**number, "name": name, "distinct": None, "whole": False} for name in (*FEATURES, "value")]
-    request = learn.JobRequest.from_json(
-        target=TARGETS[task],
-        features=FEATURES,
-        task=task,
-        network={"kind": "feedforward", "hidden": [HIDDEN], "output_activation": "auto", "initializer": "auto"},
-        training={"epochs": 3, "batch_size": 256, "seed": 0, "engine": engine},
-    )
-    plan = learn.resolve(request, learn.TableDescription.from_json([label, *numbers], rows), LIMITS)
-    source = learn.Source.from_json([label, *numbers], folder / f"{rows}.parquet")
+    training = {"epochs": 3, "batch_size": 256, "seed": 0, "engine": engine}
+    fields = {"target": TARGETS[task], "features": FEATURES, "task": task, "training": training}
+    request = JobRequest.model_validate({"dataset_id": "large", "network": {"hidden": [HIDDEN]}, **fields})
+    columns = learn.columns_from_json([label, *numbers])
+    plan = learn.resolve(request.to_learn(), learn.Context(learn.TableDescription(columns, rows), LIMITS))
+    source = learn.Source(columns, folder / f"{rows}.parquet")
     run = learn.Run(plan.spec, source, None, np.zeros(1, np.int8))
     for _ in run.epoch_chunks():
         run.checkpoint()
