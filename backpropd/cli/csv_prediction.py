@@ -47,6 +47,7 @@ def write_csv(batches: Iterator[Batch], output: str) -> int:
     No cell is a formula. The file is opened after the first batch: a rejected request does not overwrite an older one.
     """
     first = next(batches)
+    # SIM115: the `with` below closes it.
     opened = nullcontext(sys.stdout) if output == "-" else open(output, "w", newline="", encoding="utf-8")  # noqa: SIM115
     with opened as target:
         names = escape_row(first.rows[0] | _columns(first.predictions[0]))
@@ -77,7 +78,7 @@ def _read_batches(reader: csv.DictReader[str], features: Sequence[str]) -> Itera
 
 
 def _read_rows(reader: csv.DictReader[str]) -> Iterator[dict[str, str]]:
-    """The rows. Raises `ClientError` for one that is not as long as the header."""
+    """The rows. Raises `ClientError` for a row whose length differs from the header's."""
     try:
         for row in reader:
             if None in row or None in row.values():

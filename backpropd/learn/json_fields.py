@@ -23,7 +23,7 @@ class JsonFields:
     def from_json(cls: type[T], data: Mapping[str, Any]) -> T:
         """From JSON; unknown names are ignored."""
         values = {}
-        for each in fields(cls):  # type: ignore[arg-type]
+        for each in fields(cls):  # type: ignore[arg-type]  # subclasses are dataclasses
             parse = each.metadata.get("parse")
             if each.name in data and not (parse and data[each.name] in (None, "auto")):
                 values[each.name] = parse(data[each.name]) if parse else data[each.name]
@@ -31,7 +31,7 @@ class JsonFields:
 
     def to_json(self) -> dict[str, Any]:
         """Every field, as JSON."""
-        return {each.name: _to_json(getattr(self, each.name)) for each in fields(self)}  # type: ignore[arg-type]
+        return {each.name: _to_json(getattr(self, each.name)) for each in fields(self)}  # type: ignore[arg-type]  # as above
 
 
 def _to_json(value: Any) -> Any:

@@ -111,7 +111,7 @@ class _ParquetColumns(Mapping[str, Column]):
 
 @lru_cache(maxsize=CACHED_TABLES)
 def _read_small(path: Path, _inode: int, _modified: int, names: tuple[str, ...]) -> Table | None:
-    """A read-only table in memory; None for one that has many cells in a small file."""
+    """A read-only table in memory; None for a table with many cells in a small file."""
     columns = _ParquetColumns(path, names)
     if columns.rows * len(columns) > CACHED_CELLS:
         return None

@@ -1,10 +1,13 @@
 """`backpropd jobs …`: list, follow and control jobs."""
 
+from collections.abc import Callable
+
 import typer
 
 from backpropd.cli.console import client, show, table
 from backpropd.cli.job_display import watch
 from backpropd.client import Job
+from backpropd.client.resources.jobs import Jobs
 
 commands = typer.Typer(help="List, follow and control jobs.", no_args_is_help=True)
 
@@ -21,8 +24,7 @@ def list_(context: typer.Context, status: str | None = None) -> None:
 @commands.command("show")
 def show_(context: typer.Context, job_id: str) -> None:
     """Show a job."""
-    with client(context) as service:
-        _show(context, service.jobs.get(job_id))
+    _show(context, lambda jobs: jobs.get(job_id))
 
 
 @commands.command("watch")
@@ -35,29 +37,29 @@ def watch_(context: typer.Context, job_id: str) -> None:
 @commands.command("cancel")
 def cancel(context: typer.Context, job_id: str) -> None:
     """Cancel a job that has not ended."""
-    with client(context) as service:
-        _show(context, service.jobs.cancel(job_id))
+    _show(context, lambda jobs: jobs.cancel(job_id))
 
 
 @commands.command("pause")
 def pause(context: typer.Context, job_id: str) -> None:
     """Pause a job, with a checkpoint."""
-    with client(context) as service:
-        _show(context, service.jobs.pause(job_id))
+    _show(context, lambda jobs: jobs.pause(job_id))
 
 
 @commands.command("resume")
 def resume(context: typer.Context, job_id: str) -> None:
     """Queue a paused job again."""
-    with client(context) as service:
-        _show(context, service.jobs.resume(job_id))
+    _show(context, lambda jobs: jobs.resume(job_id))
 
 
 def _progress(job: Job) -> str:
     return f"{job['progress']['epoch']}/{job['progress']['epochs']}"
 
 
-def _show(context: typer.Context, job: Job) -> None:
+def _show(context: typer.Context, request: Callable[[Jobs], Job]) -> None:
+    """Print the job that a request returns."""
+    with client(context) as service:
+        job = request(service.jobs)
     lines = [f"{job['id']} is {job['status']}, epoch {_progress(job)}"]
     if job["model_id"]:
         lines.append(f"the model is {job['model_id']}")

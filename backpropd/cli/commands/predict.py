@@ -18,6 +18,7 @@ def predict(
     """Predict the rows of a CSV file: the output has the same rows with the predictions as further columns."""
     from backpropd.cli.csv_prediction import predict_csv, write_csv
 
+    # SIM115: the `with` below closes it.
     opened = nullcontext(sys.stdin) if file == "-" else open(file, newline="", encoding="utf-8-sig")  # noqa: SIM115
     with client(context) as service, opened as source:
         batches = predict_csv(service, model_id, source)

@@ -27,7 +27,7 @@ def trace(
     *,
     max_numbers: int,
 ) -> dict[str, Any]:
-    """`{"loss", "input", "layers", "update"}` of the model as it predicts, in float64 whatever it was trained in.
+    """`{"loss", "input", "layers", "update"}` of the model at prediction, in float64 whatever its dtype is.
 
     `rows` are as for `Model.predict`; `targets` are labels, or values in the target's own unit, one for each row: with
     several targets as objects by name, or arrays in the order of the targets. Without them loss, gradients and update

@@ -159,7 +159,7 @@ class FeedforwardSpec(ResolvedSpec):
     def network_spec(self, width: int) -> nn.Spec:
         """The network over `width` encoded inputs, as `nn` takes it."""
         training = self.training
-        parameters = asdict(training.loss)  # type: ignore[call-overload]
+        parameters = asdict(training.loss)  # type: ignore[call-overload]  # every loss is a dataclass
         if training.label_smoothing:
             parameters["label_smoothing"] = training.label_smoothing
         return nn.Spec(width, self.network.layers, training.loss.name, training.dtype, parameters)

@@ -37,5 +37,5 @@ def resolve(request: JobRequest, context: Context) -> Plan:
     Raises `errors.Invalid` and its subclasses, each with the pointer of what is wrong in the request.
     """
     if context.table.rows == 0:
-        raise errors.EmptyDataset("the dataset has no rows: upload one that has", pointer="/dataset_id")
+        raise errors.EmptyDataset("the dataset has no rows: upload one with rows", pointer="/dataset_id")
     return KINDS[request.network["kind"]].resolve(request, context)

@@ -54,7 +54,7 @@ def classification(h: Array, y: Array, weight: Array | None = None) -> dict[str,
 
     - `accuracy`, and `balanced_accuracy`: the mean recall over the classes in y.
     - `precision`, `recall` and `f1`: of the second of two classes; of more, the mean over the classes in y or in the
-      predictions. 0/0 is 0: the precision of a class that is never predicted, the recall of one that is not in y
+      predictions. 0/0 is 0: the precision of a class that is never predicted, the recall of a class that is not in y
       (`zero_division=0`).
     - `roc_auc`: of the second of two classes; of more, the mean over the classes in y, each against the rest. Left
       out if y has one class only.

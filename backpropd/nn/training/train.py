@@ -1,4 +1,4 @@
-"""Training: `fit`, the loop over epochs. It does no I/O, and reads no clock but the one that it is given."""
+"""Training: `fit`, the loop over epochs. It does no I/O; its clock is an argument."""
 
 from collections.abc import Callable, Iterator
 

@@ -42,7 +42,7 @@ class TextFile:
         return io.TextIOWrapper(file, self.encoding, newline="")
 
     def lines(self) -> Iterator[str]:
-        """The lines with their ends. Raises `NotATable` at one that is too long."""
+        """The lines with their ends. Raises `NotATable` at a line that is too long."""
         with self.open() as file:
             for n in itertools.count(1):
                 line = file.readline(MAX_LINE_CHARACTERS + 1)

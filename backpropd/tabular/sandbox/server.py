@@ -142,7 +142,7 @@ def _enforce_limits(pid: int, limits: SandboxLimits) -> str | None:
 
 
 def _resident_bytes(pid: int) -> int:
-    """The resident memory of a process: 0 where there is no /proc, and for one that has just ended."""
+    """The resident memory of a process: 0 without /proc, or if the process has ended."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     except OSError:
