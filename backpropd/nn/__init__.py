@@ -20,10 +20,11 @@ from backpropd.nn.feedforward.spec import LayerSpec, Spec
 from backpropd.nn.hyperparameter_bounds import hyperparameters
 from backpropd.nn.kernels.prediction import row_predictor
 from backpropd.nn.layout import DType, Layout
-from backpropd.nn.neurons.fit_neuron import Neuron, fit_neuron, restore_neuron, start_neuron
+from backpropd.nn.neurons.fit_neuron import fit_neuron, restore_neuron, start_neuron
 from backpropd.nn.neurons.mcculloch_pitts import McCullochPitts
 from backpropd.nn.neurons.perceptron import Perceptron
 from backpropd.nn.neurons.perceptron_network import PerceptronNetwork
+from backpropd.nn.neurons.step_units import Neuron
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import OPTIMIZERS, SGD, Adadelta, Adagrad, Adam, AdamW, Nadam, RMSprop
 from backpropd.nn.optimization.regularization import Regularization

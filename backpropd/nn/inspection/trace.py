@@ -17,8 +17,7 @@ from backpropd.nn.feedforward.losses import Loss
 from backpropd.nn.feedforward.network import Batch, Network, Workspace, output_gradient
 from backpropd.nn.feedforward.normalization import Normalization
 from backpropd.nn.layout import Array
-from backpropd.nn.neurons.fit_neuron import Neuron
-from backpropd.nn.neurons.step_units import checked_rows
+from backpropd.nn.neurons.step_units import Neuron, checked_rows
 
 Gradients = dict[str, Array | None]
 

@@ -1,43 +1,16 @@
 """`fit_neuron` trains any threshold neuron, as `fit` trains a feed-forward network."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from backpropd.errors import Diverged, Invalid
 from backpropd.nn.feedforward.network import Batch
-from backpropd.nn.layout import Array, Layout
-from backpropd.nn.neurons.step_units import Interrupt, LayerValues
+from backpropd.nn.layout import Array
+from backpropd.nn.neurons.step_units import Interrupt, Neuron
 from backpropd.nn.training.epochs import Epoch
 from backpropd.nn.training.state import State
-
-
-class Neuron(Protocol):
-    """A threshold neuron. It has no parameters of its own: theta is passed in.
-
-    `batch` prepares rows and targets for `learn` and `mistakes`. `learn` is one pass over them, or the only one if the
-    neuron is not `iterative`; it changes theta in place, and returns False if it was interrupted.
-    """
-
-    @property
-    def inputs(self) -> int: ...
-    @property
-    def outputs(self) -> int: ...
-    @property
-    def dtype(self) -> str: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def iterative(self) -> bool: ...
-    @property
-    def layout(self) -> Layout: ...
-    def initialize(self, rng: np.random.Generator) -> Array: ...
-    def forward(self, theta: Array, x: Array) -> list[LayerValues]: ...
-    def predict(self, theta: Array, x: Array) -> Array: ...
-    def batch(self, x: Array, y: Array) -> Batch: ...
-    def mistakes(self, theta: Array, batch: Batch) -> int: ...
-    def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool: ...
 
 
 def start_neuron(neuron: Neuron, rng: np.random.Generator) -> State:

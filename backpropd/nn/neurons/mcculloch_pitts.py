@@ -7,14 +7,14 @@ import numpy as np
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Batch
 from backpropd.nn.layout import Array, Layout
-from backpropd.nn.neurons.step_units import Interrupt, LayerValues, boolean_rows, boolean_targets, step
+from backpropd.nn.neurons.step_units import Interrupt, LayerValues, Neuron, boolean_rows, boolean_targets, step
 from backpropd.nn.neurons.truth_table_search import SearchSpace, ThresholdGate, represent
 
 LARGEST_THRESHOLD = 2**24  # whole numbers up to this one are exact in float32
 
 
 @dataclass(frozen=True)
-class McCullochPitts:
+class McCullochPitts(Neuron):
     """A neuron over `inputs` booleans: the aggregate g(x) is the sum of the excitatory inputs that are active.
 
     It answers f(g) = 1 where g >= `threshold`, else 0; and 0 wherever an inhibitory input is active, for any g:
@@ -33,13 +33,11 @@ class McCullochPitts:
     dtype: str = "float32"
     names: tuple[str, ...] = ()
 
-    outputs = 1
     learning_rate = 0.0  # nothing is learned
     iterative = False
 
     def __post_init__(self) -> None:
-        if self.inputs < 1 or self.dtype not in ("float32", "float64"):
-            raise Invalid("a neuron needs at least one input and the dtype float32 or float64")
+        super().__post_init__()
         if not set(self.inhibitory or ()) <= set(range(self.inputs)):
             raise Invalid(f"inhibitory inputs are indices from 0 to {self.inputs - 1}")
         if not 0 <= (self.threshold or 0) <= LARGEST_THRESHOLD:
@@ -54,9 +52,8 @@ class McCullochPitts:
 
     def initialize(self, rng: np.random.Generator) -> Array:
         """The theta (inputs + 1,) of the given neuron; zeros if `inhibitory` or `threshold` is searched."""
-        del rng  # nothing is random
         if self.inhibitory is None or self.threshold is None:
-            return self.layout.zeros(self.dtype)
+            return super().initialize(rng)
         return self._theta(ThresholdGate(self._mask(self.inhibitory), self.threshold))
 
     def decode(self, theta: Array) -> tuple[tuple[int, ...], int]:
@@ -78,17 +75,9 @@ class McCullochPitts:
         a = boolean_rows(x, self.inputs).astype(theta.dtype) @ weight + bias
         return [LayerValues(a, step(a))]
 
-    def predict(self, theta: Array, x: Array) -> Array:
-        """The answers (n, 1), 0 or 1, for rows x (n, inputs) of 0 and 1. Raises `Invalid` for other values."""
-        return self.forward(theta, x)[-1].h
-
     def batch(self, x: Array, y: Array) -> Batch:
         """Rows x (n, inputs) and targets y (n, 1), all 0 or 1, as booleans (n, inputs) and (n,). Raises `Invalid`."""
         return Batch(boolean_rows(x, self.inputs), boolean_targets(y, len(x)))
-
-    def mistakes(self, theta: Array, batch: Batch) -> int:
-        """The number of rows answered wrongly."""
-        return int(np.count_nonzero(self.predict(theta, batch.x)[:, 0] != batch.y))
 
     def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
         """Write the neuron into theta, as given or as the search finds it. False if it was interrupted before.

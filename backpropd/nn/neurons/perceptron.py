@@ -1,6 +1,5 @@
 """The perceptron: a weighted sum and a step, learned row by row from its mistakes (Rosenblatt 1958)."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +13,7 @@ from backpropd.nn.neurons.step_units import (
     BLOCK_ROWS,
     Interrupt,
     LayerValues,
+    Neuron,
     boolean_targets,
     checked_rows,
     learn_in_random_order,
@@ -22,7 +22,7 @@ from backpropd.nn.neurons.step_units import (
 
 
 @dataclass(frozen=True)
-class Perceptron:
+class Perceptron(Neuron):
     """One perceptron for two classes, one per class for more; a = x·w + b over real inputs.
 
     A single perceptron fires, which answers the second class, where a >= 0. Of several, the one with the largest a
@@ -44,13 +44,10 @@ class Perceptron:
     dtype: str = "float32"
     engine: Literal["numba", "numpy"] = "numba"
 
-    iterative = True
-
     def __post_init__(self) -> None:
-        if self.inputs < 1 or self.classes < 2 or self.dtype not in ("float32", "float64"):
-            raise Invalid("a perceptron has one input and two classes at least, and the dtype float32 or float64")
-        if not 0 < self.learning_rate < math.inf:
-            raise Invalid("a learning_rate is a finite number above 0")
+        super().__post_init__()
+        if self.classes < 2:
+            raise Invalid("a perceptron has at least two classes")
 
     @property
     def outputs(self) -> int:
@@ -62,11 +59,6 @@ class Perceptron:
         """The positions of the weights and biases in theta ((inputs + 1) * outputs,)."""
         return Layout({"layers.0.weight": (self.inputs, self.outputs), "layers.0.bias": (self.outputs,)})
 
-    def initialize(self, rng: np.random.Generator) -> Array:
-        """A theta of zeros, ((inputs + 1) * outputs,): the rule needs no random initialization."""
-        del rng
-        return self.layout.zeros(self.dtype)
-
     @np.errstate(all="ignore")
     def forward(self, theta: Array, x: Array) -> list[LayerValues]:
         """For rows x (n, inputs): the pre-activations a (n, outputs), and h, 1 for the perceptron that fires.
@@ -75,10 +67,6 @@ class Perceptron:
         """
         a = preactivation(checked_rows(x, self.inputs, self.dtype), *self.layout.views(theta).values())
         return [LayerValues(a, fire(a))]
-
-    def predict(self, theta: Array, x: Array) -> Array:
-        """The answers h (n, outputs): 0 or 1 for two classes, a single 1 in each row for more."""
-        return self.forward(theta, x)[-1].h
 
     @np.errstate(all="ignore")
     def batch(self, x: Array, y: Array) -> Batch:
@@ -101,9 +89,9 @@ class Perceptron:
 
     def mistakes(self, theta: Array, batch: Batch) -> int:
         """The number of rows answered wrongly."""
-        h = self.predict(theta, batch.x)
-        answered = h[:, 0] if self.outputs == 1 else h.argmax(axis=1)
-        return int(np.count_nonzero(answered != batch.y))
+        if self.outputs == 1:
+            return super().mistakes(theta, batch)
+        return int(np.count_nonzero(self.predict(theta, batch.x).argmax(axis=1) != batch.y))
 
     def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
         """One epoch of the perceptron rule, in place; False if it was interrupted in the middle."""

@@ -1,6 +1,5 @@
 """A layered network of perceptrons that represents any boolean function of its inputs (Minsky and Papert 1969)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,9 @@ from backpropd.nn.feedforward.network import Batch
 from backpropd.nn.kernels.compilation import compiled_exactly
 from backpropd.nn.layout import Array, Layout
 from backpropd.nn.neurons.step_units import (
-    BLOCK_ROWS,
     Interrupt,
     LayerValues,
+    Neuron,
     boolean_rows,
     boolean_targets,
     learn_in_random_order,
@@ -23,7 +22,7 @@ MAX_INPUTS = 12  # 4096 hidden perceptrons; each further input doubles them
 
 
 @dataclass(frozen=True)
-class PerceptronNetwork:
+class PerceptronNetwork(Neuron):
     """`inputs` booleans, 2^inputs hidden perceptrons of which exactly one fires for each row, one output perceptron.
 
     Inputs 0 and 1 are coded -1 and +1. The weights of hidden perceptron k are the binary digits of k (the first input
@@ -40,17 +39,13 @@ class PerceptronNetwork:
     learning_rate: float = 1.0
     dtype: str = "float32"
 
-    outputs = 1
-    iterative = True
-
     def __post_init__(self) -> None:
         if not 1 <= self.inputs <= MAX_INPUTS:
             raise Invalid(
                 f"a network of perceptrons has one hidden perceptron for each of the 2^inputs rows: "
                 f"give it 1 to {MAX_INPUTS} inputs, not {self.inputs}"
             )
-        if not 0 < self.learning_rate < math.inf or self.dtype not in ("float32", "float64"):
-            raise Invalid("a learning_rate is a finite number above 0, and the dtype float32 or float64")
+        super().__post_init__()
 
     @property
     def hidden(self) -> int:
@@ -71,8 +66,7 @@ class PerceptronNetwork:
 
     def initialize(self, rng: np.random.Generator) -> Array:
         """A theta whose hidden layer is the fixed one, and whose output perceptron is zero."""
-        del rng
-        theta = self.layout.zeros(self.dtype)
+        theta = super().initialize(rng)
         views = self.layout.views(theta)
         digits = np.arange(self.hidden) >> np.arange(self.inputs)[::-1, np.newaxis] & 1
         views["layers.0.weight"][:] = 2 * digits - 1
@@ -90,14 +84,6 @@ class PerceptronNetwork:
         h = step(hidden)
         a = h @ weight + bias
         return [LayerValues(hidden, h), LayerValues(a, step(a))]
-
-    def predict(self, theta: Array, x: Array) -> Array:
-        """The answers (n, 1), 0 or 1, for rows x (n, inputs) of 0 and 1, a block of rows at a time."""
-        h = np.empty((len(x), 1), theta.dtype)
-        for start in range(0, len(x), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
-            h[block] = self.forward(theta, x[block])[-1].h
-        return h
 
     def batch(self, x: Array, y: Array) -> Batch:
         """For rows x (n, inputs) and targets y (n, 1), all 0 or 1: the hidden perceptron that fires, and y (n,).
