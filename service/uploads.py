@@ -35,40 +35,43 @@ UPLOADS = {
 
 @dataclass(frozen=True)
 class Upload:
-    """A received table: its file, the dataset's name, the declared format, and the sample's name if it is one."""
+    """A received table: its file, the dataset's name, the declared format, how to read it, and
+    the sample's name if it is one.
+    """
 
     file: Path
     name: str
     format: str
+    options: tabular.ReadOptions
     sample: str = ""
 
 
-def receive(folder: Path, name: str | None) -> Upload:
-    """Write this request's table to a file in `folder`; `name` is that of the query.
+def receive(folder: Path, query: UploadQuery) -> Upload:
+    """Write this request's table to a file in `folder`.
 
     Raises `errors.UnsupportedMediaType`, `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`.
     """
     media_type = request.mimetype
     if media_type == "application/json":
-        return _make_sample(folder / "upload", name)
+        return _make_sample(folder / "upload", query)
     if media_type == FORM:
-        return _receive_form(folder / "upload", name)
+        return _receive_form(folder / "upload", query)
     if media_type not in FORMAT_OF_MEDIA_TYPE:
         raise errors.UnsupportedMediaType(
             f"send a table as {', '.join([*FORMAT_OF_MEDIA_TYPE, FORM])}, or a sample as application/json; this came "
             f"as {media_type or 'nothing: set Content-Type'}"
         )
     _receive_raw(folder / "upload")
-    return Upload(folder / "upload", name or "dataset", FORMAT_OF_MEDIA_TYPE[media_type])
+    return Upload(folder / "upload", query.name or "dataset", FORMAT_OF_MEDIA_TYPE[media_type], query.to_options())
 
 
-def _make_sample(file: Path, name: str | None) -> Upload:
+def _make_sample(file: Path, query: UploadQuery) -> Upload:
     body = json_body(request, SampleRequest, services().settings.max_json_bytes)
     tabular.write_sample(body.sample, file, noise=body.noise, rows=body.rows, seed=body.seed)
-    return Upload(file, name or body.name or body.sample, DEFAULT_FORMAT, body.sample)
+    return Upload(file, query.name or body.name or body.sample, DEFAULT_FORMAT, body.to_options(), body.sample)
 
 
-def _receive_form(target: Path, name: str | None) -> Upload:
+def _receive_form(target: Path, query: UploadQuery) -> Upload:
     """Write the form's field `file` to disk as it arrives."""
     parser = FormDataParser(
         stream_factory=lambda *_, **__: target.open("w+b"),
@@ -81,14 +84,15 @@ def _receive_form(target: Path, name: str | None) -> Upload:
         _, form, files = parser.parse(request.stream, FORM, request.content_length, request.mimetype_params)
     except ValueError as error:
         raise errors.Malformed(f"the body is not {FORM}: {error}") from error
-    if set(files) != {"file"} or len(files.getlist("file")) != 1 or set(form) - {"name"}:
-        raise errors.Invalid("send one field called file, and besides it at most one called name", pointer="/file")
+    if set(files) != {"file"} or len(files.getlist("file")) != 1:
+        raise errors.Invalid("send one file, in a field called file", pointer="/file")
     upload = files["file"]
     upload.close()
-    given = validate(UploadQuery, {"name": form["name"]}).name if "name" in form else None
+    given = validate(UploadQuery, {**query.model_dump(exclude_unset=True), **form.to_dict()}, strict=False)
     stem = Path(upload.filename or "").stem[:200]
     fallback = stem if stem.isprintable() and stem else "dataset"
-    return Upload(target, name or given or fallback, FORMAT_OF_MEDIA_TYPE.get(upload.mimetype, DEFAULT_FORMAT))
+    declared = FORMAT_OF_MEDIA_TYPE.get(upload.mimetype, DEFAULT_FORMAT)
+    return Upload(target, query.name or given.name or fallback, declared, given.to_options())
 
 
 def _receive_raw(target: Path) -> None:
@@ -112,10 +116,13 @@ def store(folder: Path, upload: Upload) -> Dataset:
     and `errors.StorageFull`.
     """
     key, parquet = idempotency_key(), folder / "table.parquet"
-    info = services().reader.read(upload.file, parquet, upload.format)
+    info = services().reader.read(upload.file, parquet, upload.format, upload.options)
     blobs = services().blobs
     sha256, size = blobs.put(parquet)
-    keyed, dataset_id = keyed_request(key, f"{sha256} {upload.sample} {upload.name}"), new_id("ds")
+    keyed, dataset_id = (
+        keyed_request(key, f"{sha256} {upload.sample} {upload.name} {upload.options}"),
+        new_id("ds"),
+    )
     with services().database.write() as session:
         if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, dataset_id):
             return datasets.get(session, tenant(), existing_id)
@@ -133,4 +140,6 @@ def store(folder: Path, upload: Upload) -> Dataset:
             size=size,
             sha256=sha256,
             columns=[column.to_json() for column in info.columns],
+            dialect=info.dialect,
+            warnings=[warning.to_json() for warning in info.warnings],
         )

@@ -3,6 +3,35 @@
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
 
+class Dialect(TypedDict):
+    """What was recognized in a text file."""
+
+    encoding: str
+    delimiter: str
+    quote: str | None
+    decimal: str
+    thousands: str | None
+    header: bool
+    skipped_lines: int
+
+
+class Example(TypedDict):
+    """A value in a file, and its line."""
+
+    line: int
+    value: str
+
+
+class TableWarning(TypedDict):
+    """What was read otherwise than it stands in the file, or is suspicious."""
+
+    code: str
+    column: str | None
+    count: int
+    detail: str
+    examples: list[Example]
+
+
 class Dataset(TypedDict):
     """An uploaded table."""
 
@@ -13,7 +42,9 @@ class Dataset(TypedDict):
     bytes: int
     sha256: str
     created_at: str
+    dialect: Dialect | None
     columns: list[dict[str, Any]]
+    warnings: list[TableWarning]
 
 
 class Progress(TypedDict):

@@ -8,6 +8,7 @@ from backpropd.tabular.feature_encoder import FeatureEncoder, max_width
 from backpropd.tabular.ingest import IngestedTable, ingest
 from backpropd.tabular.json_rows import table_from_json_rows
 from backpropd.tabular.limits import SandboxLimits, TableLimits
+from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.samples import list_samples, write_sample
 from backpropd.tabular.sandbox.client import SandboxedReader, start_sandbox
 from backpropd.tabular.split import is_validation_value, split_by_column, train_validation_split
@@ -18,6 +19,7 @@ __all__ = [
     "ColumnInfo",
     "FeatureEncoder",
     "IngestedTable",
+    "ReadOptions",
     "SandboxLimits",
     "SandboxedReader",
     "Table",

@@ -5,8 +5,10 @@ later value does not fit, the rest is only searched for more such columns and th
 never costs a value, and most files are read once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,22 +19,32 @@ from backpropd.tabular.file_signatures import reject_other_formats
 from backpropd.tabular.formats import DEFAULT_FORMAT, FORMATS, TableReader
 from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.parquet_writer import ParquetWriter
+from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.warnings import TableWarning
 
 UNLIMITED = TableLimits()
+GUESS_ALL = ReadOptions()
 MAX_LEVELS_OF_TABLE = 1_000_000  # different values counted over all columns, because they are held in memory
 
 
 @dataclass(frozen=True)
 class IngestedTable:
-    """The description of an ingested file; `format` is the one found in it."""
+    """The description of an ingested file; `format` is the one found in it, `dialect` that of text, as in the API."""
 
     format: str
     rows: int
     columns: tuple[ColumnInfo, ...]
+    dialect: Mapping[str, Any] | None = None
+    warnings: tuple[TableWarning, ...] = ()
 
 
 def ingest(
-    source: Path, destination: Path, *, format: str = DEFAULT_FORMAT, limits: TableLimits = UNLIMITED
+    source: Path,
+    destination: Path,
+    *,
+    format: str = DEFAULT_FORMAT,
+    options: ReadOptions = GUESS_ALL,
+    limits: TableLimits = UNLIMITED,
 ) -> IngestedTable:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
@@ -44,7 +56,7 @@ def ingest(
         TableTooLarge: there are more rows, columns or cells than `limits` allows.
     """
     reject_other_formats(source)
-    reader = FORMATS[format].open(source, limits.columns)
+    reader = FORMATS[format].open(source, options, limits.columns)
     table = _read(reader, destination, limits) or _read(reader, destination, limits)
     assert table is not None  # noqa: S101 - the first pass found every text column
     return table
@@ -70,7 +82,8 @@ def _read(reader: TableReader, destination: Path, limits: TableLimits) -> Ingest
         return None
     if rows == 0:
         raise EmptyDataset("the table has a header and no rows: send at least one")
-    return IngestedTable(reader.format, rows, tuple(each.info(rows) for each in statistics))
+    infos = tuple(each.info(rows) for each in statistics)
+    return IngestedTable(reader.format, rows, infos, reader.dialect, tuple(reader.warnings.to_list()))
 
 
 def _check_size(rows: int, columns: int, limits: TableLimits) -> None:

@@ -26,8 +26,8 @@ routes = Routes("datasets")
 def create(query: UploadQuery) -> Answer:
     """Upload a table as multipart `file` or as the raw body, or make a bundled sample with JSON."""
     with services().blobs.workspace() as folder:
-        dataset = uploads.store(folder, uploads.receive(folder, query.name))
-    return Dataset.render(dataset), 201, {"Location": f"/v1/datasets/{dataset.id}"}
+        dataset = uploads.store(folder, uploads.receive(folder, query))
+    return Dataset.of(dataset), 201, {"Location": f"/v1/datasets/{dataset.id}"}
 
 
 @routes("GET", "/v1/datasets", answers={200: DatasetPage}, query=PageQuery)
@@ -35,14 +35,14 @@ def list_datasets(query: PageQuery) -> Answer:
     """List the datasets, newest first."""
     with services().database.read() as session:
         page = datasets.list_page(session, tenant(), query.limit, query.cursor)
-    return DatasetPage.of(page, Dataset.render_all(page.rows))
+    return DatasetPage.of(page, map(Dataset.of, page.rows))
 
 
 @routes("GET", "/v1/datasets/{dataset_id}", answers={200: Dataset}, problems=(404,))
 def read(dataset_id: str) -> Answer:
     """Read a dataset: its columns and their statistics."""
     with services().database.read() as session:
-        return Dataset.render(datasets.get(session, tenant(), dataset_id))
+        return Dataset.of(datasets.get(session, tenant(), dataset_id))
 
 
 @routes("DELETE", "/v1/datasets/{dataset_id}", answers={204: None}, problems=(404, 409))

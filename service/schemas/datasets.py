@@ -1,16 +1,51 @@
-"""Datasets, their rows, and the bundled samples."""
+"""Datasets, how they are to be read, their rows, and the bundled samples."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
-from backpropd.tabular import list_samples
-from service.schemas.fields import Input, Int, Name, Output
+from backpropd.tabular import ReadOptions, list_samples
+from service.schemas.fields import ColumnName, Input, Int, Name, Output
 from service.schemas.paging import Page
 
 
-class SampleRequest(Input):
+def _parse_json(value: Any) -> Any:
+    """The value of a list or object in a query or a form, which is JSON in a string."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"this must be JSON: {error}") from error
+
+
+Kind = Literal["number", "category", "boolean", "date", "text"]
+Character = Annotated[str, StringConstraints(min_length=1, max_length=1)]
+
+
+class ReadFields(Input):
+    """Corrections of what the reader guesses; what is left out is guessed."""
+
+    encoding: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    delimiter: Character | None = None
+    quote: Annotated[str, StringConstraints(max_length=1)] | None = Field(None, description="empty: no quotes")
+    decimal: Literal[".", ","] | None = None
+    thousands: Annotated[str, StringConstraints(max_length=1)] | None = Field(None, description="empty: none")
+    header: bool | None = None
+    skip_lines: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    comment: Annotated[str, StringConstraints(min_length=1, max_length=10)] | None = None
+    missing: Annotated[list[str], Field(max_length=1000), BeforeValidator(_parse_json)] | None = None
+    kinds: Annotated[dict[ColumnName, Kind], BeforeValidator(_parse_json)] = {}
+    sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    strict: bool = False
+
+    def to_options(self) -> ReadOptions:
+        """The options as `tabular` takes them."""
+        fields = {name: getattr(self, name) for name in ReadFields.model_fields}
+        return ReadOptions.from_json(fields)
+
+
+class SampleRequest(ReadFields):
     """A bundled sample as a dataset; `noise`, `rows` and `seed` apply to generated samples."""
 
     sample: Annotated[Name, Field(json_schema_extra={"enum": [sample.name for sample in list_samples()]})]
@@ -26,8 +61,37 @@ class Column(Output):
     model_config = ConfigDict(extra="allow")
 
     name: str
-    kind: Literal["number", "category", "boolean", "text"]
+    kind: Kind
     missing: int
+
+
+class Dialect(Output):
+    """What was recognized in a text file."""
+
+    encoding: str
+    delimiter: str
+    quote: str | None
+    decimal: str
+    thousands: str | None
+    header: bool
+    skipped_lines: int
+
+
+class Example(Output):
+    """A value in the file, and its line; in a format without lines, the number of its row."""
+
+    line: int
+    value: str
+
+
+class TableWarning(Output):
+    """What was read otherwise than it stands in the file, or is suspicious; of a column or of the whole table."""
+
+    code: str
+    column: str | None
+    count: int
+    detail: str
+    examples: list[Example]
 
 
 class Dataset(Output):
@@ -38,7 +102,16 @@ class Dataset(Output):
     bytes: int = Field(validation_alias="size")
     sha256: str
     created_at: datetime
+    dialect: Dialect | None
     columns: list[Column]
+    warnings: list[TableWarning]
+
+    computed = ("dialect", "warnings")
+
+    @classmethod
+    def of(cls, row: Any) -> dict[str, Any]:
+        """A row of `datasets`."""
+        return cls.render(row, {"dialect": row.dialect, "warnings": row.warnings or []})
 
 
 class Rows(Output):
@@ -59,7 +132,7 @@ class RowsQuery(Input):
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
 
 
-class UploadQuery(Input):
+class UploadQuery(ReadFields):
     name: Name | None = None
 
 

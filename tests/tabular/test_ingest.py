@@ -281,7 +281,7 @@ def test_what_a_csv_writer_wrote_is_read_back(
     source, target = tmp_path / "t.csv", tmp_path / "t.parquet"
     source.write_bytes(out.getvalue().encode())
     monkeypatch.setitem(
-        FORMATS, "declared", FileFormat("declared", (), (), partial(open_delimited, delimiter=delimiter))
+        FORMATS, "declared", FileFormat("declared", (), (), partial(open_delimited, declared=delimiter))
     )
     ingest(source, target, format="declared")
     assert [tuple(row.values()) for row in preview_rows(target, 100)] == rows

@@ -42,6 +42,8 @@ class Dataset(Resource):
     size: Mapped[int] = mapped_column("bytes", BigInt)
     sha256: Mapped[str]
     columns: Mapped[list[Any]]
+    dialect: Mapped[dict[str, Any] | None]
+    warnings: Mapped[list[Any] | None]  # None in rows from before there were warnings
     created_at: Mapped[datetime]
 
 

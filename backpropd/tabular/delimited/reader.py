@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from pyarrow import csv as pa_csv
@@ -24,6 +24,8 @@ from backpropd.tabular.delimited import lossy_numbers
 from backpropd.tabular.delimited.csv_errors import check_quotes, explain, long_row_error, max_row_bytes
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.delimited.sniff import Dialect, sniff
+from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.warnings import WarningLog
 
 THREADS = 2
 READ_AHEAD = 4  # blocks
@@ -37,12 +39,14 @@ Columns = list[pa.Array]
 Item = TypeVar("Item")
 
 
-def open_delimited(path: Path, max_columns: int, *, delimiter: str | None = None) -> DelimitedReader:
-    """Open a CSV or TSV file; the delimiter is detected unless it is given.
+def open_delimited(
+    path: Path, options: ReadOptions, max_columns: int, *, declared: str | None = None
+) -> DelimitedReader:
+    """Open a CSV or TSV file; the delimiter is detected unless the options or the `declared` format give it.
 
     Raises `NotATable`, `TableTooLarge` for too many columns, and `EmptyDataset` for an empty file.
     """
-    dialect = sniff(path, delimiter, max_columns)
+    dialect = sniff(path, options.delimiter or declared, max_columns)
     check_quotes(dialect)
     reader = DelimitedReader(dialect)
     reader.guess_text_columns()
@@ -53,40 +57,46 @@ class DelimitedReader:
     """Iterates over the blocks of a file. A column found to hold words joins `text_columns` and stays text."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self.dialect = dialect
+        self._dialect = dialect
         self.format = "tsv" if dialect.delimiter == "\t" else "csv"
         self.names: Sequence[str] = dialect.names
+        self.dialect: Mapping[str, Any] | None = dialect.to_json()
+        self.warnings = WarningLog()
         self.text_columns: set[str] = set()
+
+    def line_of(self, row: int) -> int:
+        """See `TableReader`."""
+        return row + 1 + self._dialect.has_header
 
     def guess_text_columns(self) -> None:
         """Find `text_columns` in the first block. Raises `NotATable`."""
-        with _explained_errors(self.dialect), closing(self._tasks()) as tasks:
+        with _explained_errors(self._dialect), closing(self._tasks()) as tasks:
             next(tasks, list)()
 
     def __iter__(self) -> Generator[Columns, None, None]:
         """The columns of each block. Raises `NotATable`, which names the line."""
-        with _explained_errors(self.dialect), closing(self._tasks()) as tasks, closing(_in_parallel(tasks)) as blocks:
+        with _explained_errors(self._dialect), closing(self._tasks()) as tasks, closing(_in_parallel(tasks)) as blocks:
             yield from blocks
 
     def _tasks(self) -> Generator[Callable[[], Columns], None, None]:
         """A function for each block, which reads it."""
-        text = self.dialect.text
+        text = self._dialect.text
         if text.quotes or text.encoding.startswith("utf-16") or len(self.names) > WIDE:
-            yield from (partial(self._convert, batch) for batch in _stream(self.dialect))
+            yield from (partial(self._convert, batch) for batch in _stream(self._dialect))
         else:
-            yield from (partial(self._read_chunk, chunk) for chunk in _chunks(self.dialect))
+            yield from (partial(self._read_chunk, chunk) for chunk in _chunks(self._dialect))
 
     def _read_chunk(self, chunk: memoryview) -> Columns:
         """Let Arrow convert the numbers of a chunk without quotes, unless a float64 may lose something of them."""
         try:
-            if not lossy_numbers.may_have_leading_zeros(chunk, self.dialect.delimiter):
-                batch = _read(chunk, self.dialect, set(self.names) - self.text_columns)
+            if not lossy_numbers.may_have_leading_zeros(chunk, self._dialect.delimiter):
+                batch = _read(chunk, self._dialect, set(self.names) - self.text_columns)
                 if not lossy_numbers.may_be_out_of_range(batch, chunk):
                     return list(batch.columns)
         except pa.ArrowInvalid as error:
             if "conversion error" not in str(error):
                 raise
-        return self._convert(_read(chunk, self.dialect, ()))
+        return self._convert(_read(chunk, self._dialect, ()))
 
     def _convert(self, batch: pa.RecordBatch) -> Columns:
         """Convert strings to numbers by the exact rule, except in text columns."""

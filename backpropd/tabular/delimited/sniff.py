@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
 from backpropd.tabular.delimited.header import column_names, is_header
@@ -24,6 +24,19 @@ class Dialect:
     delimiter: str
     names: tuple[str, ...]
     start: int
+    has_header: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The dialect as the API shows it."""
+        return {
+            "encoding": self.text.encoding,
+            "delimiter": self.delimiter,
+            "quote": '"',
+            "decimal": ".",
+            "thousands": None,
+            "header": self.has_header,
+            "skipped_lines": 0,
+        }
 
 
 def sniff(path: Path, delimiter: str | None, max_columns: int) -> Dialect:
@@ -44,8 +57,8 @@ def sniff(path: Path, delimiter: str | None, max_columns: int) -> Dialect:
         raise TableTooLarge(f"the table has {len(first)} columns; the maximum is {max_columns}")
     if is_header(first, below):
         start = text.bom_bytes + _encoded_size(text, first_row_end)
-        return Dialect(text, delimiter, column_names(first), start)
-    return Dialect(text, delimiter, column_names([""] * len(first)), text.bom_bytes)
+        return Dialect(text, delimiter, column_names(first), start, has_header=True)
+    return Dialect(text, delimiter, column_names([""] * len(first)), text.bom_bytes, has_header=False)
 
 
 def _score(rows: list[list[str]]) -> tuple[float, int]:

@@ -13,8 +13,10 @@ from typing import Any
 from backpropd import errors
 from backpropd.blas import ONE_THREAD
 from backpropd.tabular.columns import ColumnInfo
-from backpropd.tabular.ingest import IngestedTable
+from backpropd.tabular.ingest import GUESS_ALL, IngestedTable
 from backpropd.tabular.limits import SandboxLimits, TableLimits
+from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.warnings import TableWarning
 
 GRACE = 5.0  # seconds beyond the wall-clock limit
 INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")  # and PYTHON*: no secret reaches a parser
@@ -29,7 +31,7 @@ class SandboxedReader:
         self._table_limits, self._sandbox_limits = table_limits, sandbox_limits
         self._slots = threading.BoundedSemaphore(max_concurrent)
 
-    def read(self, source: Path, destination: Path, format: str) -> IngestedTable:
+    def read(self, source: Path, destination: Path, format: str, options: ReadOptions = GUESS_ALL) -> IngestedTable:
         """`ingest` in the sandbox.
 
         Raises what `ingest` raises, and:
@@ -40,6 +42,7 @@ class SandboxedReader:
             "source": str(source),
             "destination": str(destination),
             "format": format,
+            "options": options.to_json(),
             "table_limits": vars(self._table_limits),
             "sandbox_limits": vars(self._sandbox_limits),
         }
@@ -54,7 +57,13 @@ class SandboxedReader:
             raise errors.TooLarge(self._exceeded_message(answer["exceeded"]))
         if "traceback" in answer:
             raise RuntimeError(f"reading a table failed\n{answer['traceback']}")
-        return IngestedTable(answer["format"], answer["rows"], tuple(map(ColumnInfo.from_json, answer["columns"])))
+        return IngestedTable(
+            answer["format"],
+            answer["rows"],
+            tuple(map(ColumnInfo.from_json, answer["columns"])),
+            answer["dialect"],
+            tuple(map(TableWarning.from_json, answer["warnings"])),
+        )
 
     def _exceeded_message(self, limit: str) -> str:
         limits = self._sandbox_limits

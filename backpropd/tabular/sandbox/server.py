@@ -27,6 +27,7 @@ from backpropd.tabular.column_statistics import statistics_for
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
+from backpropd.tabular.read_options import ReadOptions
 
 POLL_SECONDS = (
     0.02  # between two checks of a parser's memory; a limit on its address space would count what Arrow reserves
@@ -171,14 +172,21 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     paths, limits = (Path(request["source"]), Path(request["destination"])), TableLimits(**request["table_limits"])
     try:
-        table = ingest(*paths, format=request["format"], limits=limits)
+        options = ReadOptions.from_json(request["options"])
+        table = ingest(*paths, format=request["format"], options=options, limits=limits)
     except BackpropdError as error:
         return {"error": type(error).__name__, "detail": error.detail}
     except MemoryError:
         return {"exceeded": "memory"}
     except Exception:
         return {"traceback": traceback.format_exc()}
-    return {"format": table.format, "rows": table.rows, "columns": [column.to_json() for column in table.columns]}
+    return {
+        "format": table.format,
+        "rows": table.rows,
+        "columns": [column.to_json() for column in table.columns],
+        "dialect": table.dialect,
+        "warnings": [warning.to_json() for warning in table.warnings],
+    }
 
 
 def _send_answer(connection: socket.socket, answer: dict[str, Any]) -> None:
