@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from inspect import get_annotations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backpropd import errors
+
+Limits = TypeVar("Limits")
 
 
 def is_loopback(host: str) -> bool:
@@ -51,7 +54,7 @@ class Settings(BaseSettings):
     log_requests: bool = Field(False, description="log a line for each request")
 
     # the API
-    threads: int = Field(600, ge=2, description="threads of the API; more than the limits below can occupy")
+    threads: int = Field(600, ge=2, description="threads of the API: enough for the limits below on up to 27 cores")
     max_event_streams: int = Field(256, ge=1, description="concurrently open event streams")
     max_waits: int = Field(32, ge=1, description="concurrent requests that wait for the end of a job (?wait=)")
     max_bodies: int = Field(256, ge=1, description="concurrent requests whose body is being received")
@@ -97,7 +100,7 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(5.0, description="between two checkpoints, at least")
     flush_seconds: float = Field(0.25, description="between two writes of epochs")
     idempotency_seconds: float = Field(24 * 3600.0, description="how long an Idempotency-Key is remembered")
-    max_losses: int = Field(3, description="crashes of workers, without progress in between, that fail a job")
+    max_crashes: int = Field(3, description="crashes of workers, without progress in between, that fail a job")
     turn_seconds: float = Field(60.0, description="how long a job trains before it yields to waiting jobs")
     max_job_seconds: float = _limit("job_seconds", 24 * 3600.0, description="training time of one job")
     max_queued_jobs: int = Field(200_000, description="queued jobs of all tenants")
@@ -139,6 +142,12 @@ class Settings(BaseSettings):
     def worker_timeout_seconds(self) -> float:
         """A worker whose last heartbeat is older may be lost: three heartbeats."""
         return 3 * self.heartbeat_seconds
+
+    def limits(self, kind: type[Limits]) -> Limits:
+        """The limits of a dataclass, each from the setting of its name, perhaps behind `max_`."""
+        return kind(
+            **{name: getattr(self, f"max_{name}", None) or getattr(self, name) for name in get_annotations(kind)}
+        )
 
     def check_exposure(self) -> None:
         """Raise `errors.Misconfigured` if a service without keys could be reached from other machines."""

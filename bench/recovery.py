@@ -19,7 +19,7 @@ AS_DEPLOYED = {name: Settings.model_fields[name].default for name in SHORT_LEASE
 
 def main() -> None:
     """Kill the training process repeatedly, with a deployment's settings, and print the times to recover."""
-    settings = {**AS_DEPLOYED, "max_losses": 1000}
+    settings = {**AS_DEPLOYED, "max_crashes": 1000}
     with tempfile.TemporaryDirectory() as folder, running_cluster(Path(folder), **settings) as cluster:
         seconds = {name: [_seconds_until_running(cluster, kill) for _ in range(TIMES)] for name, kill in WAYS.items()}
     print(f"seconds from kill -9 until the job runs again, {TIMES} times each")

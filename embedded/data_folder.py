@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backpropd.errors import Conflict, Unavailable
-from embedded.guard import is_running
+from embedded.orphan_guard import is_running
 
 _CHOOSE_ANOTHER = "Choose another one: BACKPROPD_DATA_DIR=/some/folder make run"
 _GUARD_SECONDS = 30.0  # the longest that a guard takes to stop all programs

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from embedded.guard import Guard
+from embedded.orphan_guard import OrphanGuard
 from embedded.output import Output
 
 POLL_SECONDS = 0.05
@@ -38,7 +38,7 @@ class Program:
 class ProgramProcess:
     """The process of a program, in a session of its own, so that Ctrl-C in the terminal signals only the supervisor."""
 
-    def __init__(self, program: Program, environment: Mapping[str, str], output: Output, guard: Guard) -> None:
+    def __init__(self, program: Program, environment: Mapping[str, str], output: Output, guard: OrphanGuard) -> None:
         self.program = program
         self.last_lines: deque[str] = deque(maxlen=12)
         self._environment = environment

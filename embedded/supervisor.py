@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backpropd.errors import Unavailable
-from embedded.guard import Guard
+from embedded.orphan_guard import OrphanGuard
 from embedded.output import Output
 from embedded.program import POLL_SECONDS, Program, ProgramProcess, describe
 from embedded.stop_signals import StopSignals
@@ -62,7 +62,7 @@ class Supervisor:
         `descriptors` (locks) stay open as long as any process runs, even after a `kill -9` of this one. Raises
         `Unavailable`, with the program's last lines, if one does not become ready or keeps failing.
         """
-        with self._signals, Guard(descriptors) as guard:
+        with self._signals, OrphanGuard(descriptors) as guard:
             try:
                 for program in self._programs:
                     if not program.parallel:

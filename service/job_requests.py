@@ -25,7 +25,7 @@ def plan(request: JobRequest, *, is_dry_run: bool) -> learn.Plan:
     """
     settings, cache = services().settings, services().dataset_cache
     dataset = (cache.read if is_dry_run else cache.get)(tenant(), request.dataset_id)
-    limits = learn.Limits(settings.max_epochs, settings.max_parameters, settings.worker_memory_bytes)
+    limits = settings.limits(learn.Limits)
     table = learn.TableDescription(learn.columns_from_json(dataset.columns), dataset.rows)
     return learn.resolve(request.to_learn(), learn.Context(table, limits, **_referenced(request.training)))
 
@@ -70,7 +70,7 @@ def submit(request: JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             id=job_id,
             epochs=spec["training"]["epochs"],
             limits=submission.QueueLimits(settings.max_queued_jobs_per_tenant, settings.max_queued_jobs),
-            worker_timeout_seconds=settings.lease_seconds,
+            worker_timeout_seconds=settings.worker_timeout_seconds,
             spec=spec,
             **request.to_row(),
         )

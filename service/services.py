@@ -1,4 +1,4 @@
-"""The services that views use: database, blobs, queue, limits and streams, made once for an app."""
+"""The objects that views share: database, blobs, queue, limits and streams, made once for an app."""
 
 from flask import current_app
 from prometheus_client import CollectorRegistry, Histogram
@@ -52,9 +52,7 @@ class Services:
 
 
 def _reader(settings: Settings) -> tabular.SandboxedReader:
-    limits = tabular.TableLimits(
-        settings.max_rows, settings.max_columns, settings.max_cells, settings.max_category_levels
-    )
+    limits = settings.limits(tabular.TableLimits)
     sandbox_limits = tabular.SandboxLimits(settings.read_memory_bytes, settings.read_cpu_seconds, settings.read_seconds)
     return tabular.SandboxedReader(limits, sandbox_limits, settings.max_reads)
 

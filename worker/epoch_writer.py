@@ -99,7 +99,7 @@ class EpochWriter:
         self.may_have_checkpoint = self.may_have_checkpoint or checkpoint is not None
         self.flushed_at = time.monotonic()
         try:
-            self.lease.stop(write(lambda session: self._put(session, checkpoint)))
+            self.lease.request_stop(write(lambda session: self._put(session, checkpoint)))
         except errors.Unavailable as error:
             pending, job_id = len(self.pending), self.lease.claim.job_id
             log.warning("%s: the database is unavailable, %d epochs are pending: %s", job_id, pending, error)

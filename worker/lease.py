@@ -64,14 +64,14 @@ class Lease:
         """How long workers have leased the job, over all attempts."""
         return self.claim.training_seconds + time.monotonic() - self._began
 
-    def limit(self, seconds: float) -> None:
+    def set_deadline(self, seconds: float) -> None:
         """Set the deadline of a training that begins now and may take `seconds`."""
         self._deadline = min(self._deadline, time.monotonic() + seconds + OVERTIME_SECONDS)
 
     def check(self) -> None:
         """Raise `errors.LeaseLost` if the lease was lost or not renewed in time."""
         if self.request == "lost" or time.monotonic() - self._renewed_at > self.settings.fence_seconds:
-            self.stop("lost")
+            self.request_stop("lost")
             raise errors.LeaseLost(f"the lease of job {self.claim.job_id} is lost")
 
     def write(self, change: Callable[[Session], Result]) -> Result:
@@ -116,7 +116,7 @@ class Lease:
         try:
             self._renew_and_check()
         except errors.LeaseLost:
-            self.stop("lost")
+            self.request_stop("lost")
         except errors.Unavailable as error:
             log.warning("%s: no heartbeat: %s", self.claim.job_id, error)
         if self.request is not None:
@@ -127,16 +127,16 @@ class Lease:
         self.check()
         self.board.beat()
         if time.monotonic() - self._renewed_at >= self.settings.heartbeat_seconds:
-            self.stop(self.try_to_write(self._renew))
+            self.request_stop(self.try_to_write(self._renew))
         else:
             with self.database.read() as session:
-                self.stop(leases.stop_request(session, self.claim))
+                self.request_stop(leases.stop_request(session, self.claim))
                 yields = self._turn_is_over() and fair_queue.has_queued_job(session, self.claim.priority)
-            self.stop("turn_over" if yields else None)
+            self.request_stop("turn_over" if yields else None)
         if self.board.is_stopping():
-            self.stop("hand_back")
+            self.request_stop("hand_back")
         if time.monotonic() > self._deadline:
-            self.stop("deadline")
+            self.request_stop("deadline")
 
     def _renew(self, session: Session) -> str | None:
         return leases.renew(session, self.claim, self.settings.lease_seconds, self.seconds)
@@ -144,7 +144,7 @@ class Lease:
     def _turn_is_over(self) -> bool:
         return time.monotonic() - self._began > self.settings.turn_seconds
 
-    def stop(self, request: str | None) -> None:
+    def request_stop(self, request: str | None) -> None:
         """Request that training stops, if there is a reason. The first one counts, but 'cancel' and 'lost' override."""
         if request is None or self.request == "lost":
             return
@@ -163,7 +163,7 @@ class Lease:
             except (errors.LeaseLost, errors.Unavailable) as error:
                 log.warning("%s: %s", self.claim.job_id, error)
             else:
-                self.stop("lost")
+                self.request_stop("lost")
         if elapsed > grace + KILL_SECONDS:
             log.error("%s does not stop: this process is killed and replaced", self.claim.job_id)
             os.kill(os.getpid(), signal.SIGKILL)

@@ -120,6 +120,6 @@ def _send_heartbeat(runner: Runner) -> list[str]:
     try:
         with runner.database.write() as session:
             workers.record_heartbeat(session, runner.name, runner.settings.workers)
-            return rescue.rescue_dead(session, may_run, runner.settings.max_losses)
+            return rescue.rescue_dead(session, may_run, runner.settings.max_crashes)
     finally:
         runner.database.dispose()

@@ -48,8 +48,8 @@ def reap(database: Database, app: Celery, settings: Settings) -> None:
     A job is still queued then if its wake-up message was lost: the broker was unavailable, or the sender died.
     """
     with database.write() as session:
-        lost = rescue.rescue_dead(session, may_run, settings.max_losses)
-        lost += rescue.rescue_expired(session, settings.lease_seconds, settings.max_losses)
+        lost = rescue.rescue_dead(session, may_run, settings.max_crashes)
+        lost += rescue.rescue_expired(session, settings.lease_seconds, settings.max_crashes)
     for job_id in lost:
         log.warning("%s lost its worker", job_id)
     with database.read() as session:

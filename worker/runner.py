@@ -82,11 +82,11 @@ class Runner:
 
     def _train(self, claim: Claim, lease: Lease) -> str:
         if self.board.is_stopping():  # the job was claimed in the transaction that ended the one before
-            lease.stop("hand_back")
+            lease.request_stop("hand_back")
             return lease.write(lease.apply_request)
         run = self._prepare(claim, lease)
         if (max_seconds := run.spec.training.max_seconds) is not None:
-            lease.limit(max_seconds)
+            lease.set_deadline(max_seconds)
         writer = EpochWriter(lease, run, self.settings)
         try:
             for chunk in run.epoch_chunks():
@@ -99,7 +99,7 @@ class Runner:
                 self._next = self._lease(next_claim, since)
                 return status
         except job_endings.StopRequested as stop:
-            lease.stop(stop.request)
+            lease.request_stop(stop.request)
         except errors.BackpropdError:
             writer.flush()  # the epochs before the error are stored
             raise

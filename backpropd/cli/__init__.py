@@ -1,4 +1,4 @@
-"""The command `backpropd`: the service from a terminal. It imports `backpropd.client` and nothing below it.
+"""The command `backpropd`: the service from a terminal. It talks to the service through `backpropd.client` alone.
 
 Each group of commands is a module of `commands`; what they share is in `console`.
 """

@@ -55,7 +55,7 @@ class Transport:
             except httpx.TransportError as error:
                 if attempt == MAX_ATTEMPTS or not repeatable:
                     raise self._unreachable(error) from error
-                pause: float | None = FIRST_PAUSE * 2**attempt
+                pause: float | None = FIRST_PAUSE * 2 ** (attempt - 1)
             else:
                 pause = _pause_before_repeat(response, repeatable)
                 if pause is None or attempt == MAX_ATTEMPTS:
@@ -76,7 +76,7 @@ class Transport:
 
     def _unreachable(self, error: httpx.TransportError) -> ServiceUnreachable:
         return ServiceUnreachable(
-            f"no answer from {self.url} ({error or type(error).__name__}): start a service with `make run`, or set "
+            f"no answer from {self.url} ({error or type(error).__name__}): check that the service is running, or set "
             "BACKPROPD_URL to the address of another one"
         )
 

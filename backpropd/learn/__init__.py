@@ -1,7 +1,7 @@
 """From a request and a table to a trained model that predicts from raw rows.
 
 What belongs here: resolving requests, preparing data, runs, models and their inspection, for every kind of network
-(`kinds`). What does not: formulas (`nn`), file formats of tables (`tabular`), SQL (`store`), HTTP (`service`).
+(`network_kinds`). What does not: formulas (`nn`), file formats of tables (`tabular`), SQL (`store`), HTTP (`service`).
 """
 
 from backpropd.learn.inspection.loss_surface import loss_surface

@@ -56,5 +56,5 @@ def to_named(algorithm: Any) -> dict[str, Any]:
 
 
 def to_shortest(named: dict[str, Any]) -> str | dict[str, Any]:
-    """The bare name for an algorithm without parameters."""
+    """The name alone if there are no parameters, otherwise the object as it is."""
     return named if len(named) > 1 else str(named["name"])

@@ -1,4 +1,4 @@
-"""Access control: every request passes it before its view, and is rejected unless its endpoint's scope lets it in."""
+"""Access control: each request is checked before its view, and rejected if its key lacks the endpoint's scope."""
 
 import re
 from collections.abc import Mapping

@@ -30,8 +30,8 @@ class Route:
     `view` gets the path parameters, and `body` and `query` as models where they are declared. An answer in `answers` is
     a schema for JSON, a media type for anything else, or None for no content; `alternatives` are the other media types
     of a 200 answer, `uploads` those of a body that the view reads itself, each with its media type object (OpenAPI).
-    `scope` is what a key needs, and if it is empty `read` to GET and `write` for the rest. Routes that are `costly`
-    compute for long and take a slot for inspections.
+    `scope` is what a key needs, and if it is empty `read` to GET and `write` for the rest. `costly` routes
+    take long to compute; each takes a slot of the inspections.
     """
 
     view: View

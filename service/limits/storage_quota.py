@@ -28,7 +28,7 @@ class StorageQuota:
             )
 
     def check_recent(self, session: Session, tenant: str) -> None:
-        """Raise `errors.StorageFull` if the quota is exceeded; a second later at most.
+        """As `check`, but not again within a second of a success: it may notice up to a second late.
 
         Counting reads an index entry of every model of the tenant: too slow for each of many jobs a second.
         """

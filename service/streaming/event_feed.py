@@ -39,7 +39,7 @@ class EventBatch(NamedTuple):
 
 
 class _BatchKey(NamedTuple):
-    """What a batch was read for. A batch that was read for a version is at least as new as it is."""
+    """What a batch was read for. A batch that was read for a version has at least the events of that version."""
 
     tenant: str
     job_id: str

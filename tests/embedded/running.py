@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from embedded.guard import is_running
+from embedded.orphan_guard import is_running
 
 TIMEOUT = 30.0  # seconds
 

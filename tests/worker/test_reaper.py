@@ -62,7 +62,7 @@ def test_a_job_is_requeued_when_its_lease_has_expired_and_not_before(stores: Sto
 
 def test_a_job_that_loses_too_many_workers_fails(stores: Stores) -> None:
     job_id = stores.post()
-    for _ in range(stores.settings.max_losses):
+    for _ in range(stores.settings.max_crashes):
         assert stores.job(job_id).status == "queued"
         claim(stores)
         lose_every_worker(stores)

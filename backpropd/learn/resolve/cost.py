@@ -71,10 +71,10 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
 
 def check_size(parameters: int, memory: int, table: str, limits: Limits, pointer: str) -> None:
     """Raises `errors.TooLargeForMemory` for a job above the limits; `table` describes the rows in the message."""
-    if parameters > limits.parameters or memory > limits.memory_bytes:
+    if parameters > limits.parameters or memory > limits.worker_memory_bytes:
         raise errors.TooLargeForMemory(
             f"{parameters} parameters over {table} need about {memory} bytes; the limits are {limits.parameters} "
-            f"parameters and {limits.memory_bytes} bytes: use fewer features, rows or units",
+            f"parameters and {limits.worker_memory_bytes} bytes: use fewer features, rows or units",
             pointer=pointer,
         )
 

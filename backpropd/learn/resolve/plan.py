@@ -14,7 +14,7 @@ class Limits:
 
     epochs: int
     parameters: int
-    memory_bytes: int
+    worker_memory_bytes: int
 
 
 class Context(NamedTuple):

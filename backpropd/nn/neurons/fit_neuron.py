@@ -38,8 +38,8 @@ def fit_neuron(
     Loss and metrics are those of theta at the end of the epoch over the whole set, not of the answers during it: `loss`
     is the share of rows answered wrongly, `metrics["mistakes"]` their number, and likewise for the validation set.
     So "converged" means that theta answers every training row correctly. The state's `best_theta` is the best theta at
-    the end of an epoch, the first of equals: the pocket (Gallant 1990). After the last epoch theta becomes the pocket,
-    while that epoch reports its own theta. A McCulloch-Pitts neuron has one epoch.
+    the end of an epoch, the earliest of several (the pocket algorithm, Gallant 1990). After the last epoch theta
+    becomes this one, while that epoch reports its own theta. A McCulloch-Pitts neuron has one epoch.
 
     `state` and `interrupt` are as for `fit`: between two epochs the state is that of the last one
     yielded, from which a checkpoint resumes bit for bit; an interrupt ends the generator within a block of rows.

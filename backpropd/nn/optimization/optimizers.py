@@ -250,7 +250,7 @@ class Nadam(Optimizer):
 
     @lru_cache(maxsize=1)  # noqa: B019 - every block of a step needs it
     def mu_product(self, t: int) -> float:
-        """μ_1 μ_2 … μ_t, from t alone, so that a checkpoint needs no product; zero once 1 - it rounds to 1.
+        """μ_1 μ_2 … μ_t, from t alone, so that a checkpoint needs no product; 0 as soon as 1 minus it rounds to 1.
 
         By default that is after 55 factors, because the first ones are near one half.
         """

@@ -61,7 +61,7 @@ def record_epochs(run: FitRun, stats: Array, learning_rates: Array) -> list[Epoc
 
 
 def finish_epoch(run: FitRun, epoch: Epoch, *, converged: bool) -> Epoch:
-    """Inspect the last epoch of a chunk: is it the last of the run, are its metrics due, is theta to be recorded.
+    """Decide for the last epoch of a chunk whether it ends the run, and add its metrics and its theta if they are due.
 
     Raises `Diverged` for metrics, or a loss after the run's last step, that are not finite.
     """

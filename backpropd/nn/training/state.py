@@ -65,7 +65,7 @@ class State:
 
     @classmethod
     def of(cls, layout: Layout, dtype: str, slots: Array, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> Self:
-        """As `restore`, for a model with this layout of theta; `slots` is an array like the one of the optimizer."""
+        """The state from stored arrays; `slots` only gives the expected shape and dtype of the optimizer's."""
         size = (layout.size,)
         shapes = {"theta": size, "best_theta": size, "path": (len(meta["path_epochs"]), *size)}
         expected = {name: (shape, np.dtype(dtype)) for name, shape in shapes.items()}

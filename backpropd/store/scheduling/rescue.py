@@ -16,7 +16,8 @@ from backpropd.store.status import Status
 def rescue_expired(session: Session, lease_seconds: float, max_crashes: int) -> list[str]:
     """Rescue the jobs whose lease has expired. Returns their ids.
 
-    A lease that expires later than any lease can is from before the clock was set back or the machine restarted.
+    No lease runs longer than `lease_seconds`: one that expires more than twice that from now was written before the
+    clock was set back, or before the machine restarted.
     """
     expired = or_(Job.lease_expires_at < steady(), Job.lease_expires_at > steady(2 * lease_seconds))
     return _rescue(session, expired, "the lease of {worker} ran out", max_crashes)

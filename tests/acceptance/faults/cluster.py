@@ -42,7 +42,7 @@ SHORT_LEASES: dict[str, Any] = {
     "fence_seconds": 3.0,
     "reap_seconds": 0.5,
     "checkpoint_seconds": 0.1,
-    "max_losses": 1000,
+    "max_crashes": 1000,
     "workers": 1,
 }
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.acceptance
 @pytest.fixture(scope="module")
 def strict_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that fails a job after three lost workers, and after three seconds."""
-    limits: dict[str, Any] = {"max_losses": 3, "checkpoint_seconds": 60.0, "max_job_seconds": 3.0}
+    limits: dict[str, Any] = {"max_crashes": 3, "checkpoint_seconds": 60.0, "max_job_seconds": 3.0}
     with running_cluster(tmp_path_factory.mktemp("strict"), "api", "worker-1", "reaper", **limits) as cluster:
         cluster.wait_until_ready()
         yield cluster

@@ -18,7 +18,7 @@ from contextlib import suppress
 from types import TracebackType
 
 
-class Guard:
+class OrphanGuard:
     """The supervisor's end of the pipe. The guard inherits `descriptors`: locks stay locked until it has ended."""
 
     def __init__(self, descriptors: Iterable[int] = ()) -> None:
@@ -33,7 +33,7 @@ class Guard:
             start_new_session=True,
         )
 
-    def __enter__(self) -> Guard:
+    def __enter__(self) -> OrphanGuard:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
