@@ -14,38 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backpropd.errors import EmptyDataset, NotATable
-from backpropd.tabular import IngestedTable, Table, ingest, preview_rows
+from backpropd.tabular import Table, ingest, preview_rows
 from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited.lossless_numbers import NUMBER, parse_numbers
 from backpropd.tabular.delimited.lossy_numbers import WINDOW_BYTES
 from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
 from backpropd.tabular.formats import FORMATS, FileFormat
-
-
-def read(folder: Path, data: bytes | str) -> tuple[IngestedTable, Path]:
-    source, target = folder / "table.csv", folder / "table.parquet"
-    source.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return ingest(source, target), target
-
-
-def levels(path: Path) -> list[str]:
-    return Table.read(path, ["a"]).columns["a"].levels  # type: ignore[union-attr]
-
-
-def kinds(info: IngestedTable) -> dict[str, str]:
-    return {column.name: column.kind for column in info.columns}
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
-def test_letters_survive_in_every_encoding(tmp_path: Path, encoding: str) -> None:
-    _, path = read(tmp_path, "größe,n\nä,1\n".encode(encoding))
-    assert preview_rows(path, 5) == [{"größe": "ä", "n": 1}]
-
-
-def test_a_late_byte_that_is_not_utf8_makes_the_file_latin_1(tmp_path: Path) -> None:
-    info, path = read(tmp_path, b"a,b\n" + b"x,1\n" * 100_000 + "ä,2\n".encode("latin-1"))
-    assert info.rows == 100_001
-    assert "ä" in levels(path)
+from tests.tabular.reading import kinds, levels, read
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

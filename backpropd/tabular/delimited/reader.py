@@ -7,7 +7,7 @@ Blocks are read in parallel.
 
 from __future__ import annotations
 
-import os
+import io
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
+from backpropd.errors import NotATable
 from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited import lossy_numbers
+from backpropd.tabular.delimited.byte_scan import scan
 from backpropd.tabular.delimited.csv_errors import check_quotes, explain, long_row_error, max_row_bytes
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.delimited.sniff import Dialect, sniff
@@ -48,7 +50,10 @@ def open_delimited(
     """
     dialect = sniff(path, options.delimiter or declared, max_columns)
     check_quotes(dialect)
-    reader = DelimitedReader(dialect)
+    with dialect.text.open_utf8() as file:
+        _skip(file, dialect.start)
+        found = scan(file, dialect.delimiter, '"', len(dialect.names))
+    reader = DelimitedReader(dialect, found.rows if found.clean else None)
     reader.guess_text_columns()
     return reader
 
@@ -56,8 +61,8 @@ def open_delimited(
 class DelimitedReader:
     """Iterates over the blocks of a file. A column found to hold words joins `text_columns` and stays text."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, dialect: Dialect, rows: int | None) -> None:
+        self._dialect, self._expected_rows = dialect, rows
         self.format = "tsv" if dialect.delimiter == "\t" else "csv"
         self.names: Sequence[str] = dialect.names
         self.dialect: Mapping[str, Any] | None = dialect.to_json()
@@ -75,13 +80,17 @@ class DelimitedReader:
 
     def __iter__(self) -> Generator[Columns, None, None]:
         """The columns of each block. Raises `NotATable`, which names the line."""
+        rows = 0
         with _explained_errors(self._dialect), closing(self._tasks()) as tasks, closing(_in_parallel(tasks)) as blocks:
-            yield from blocks
+            for columns in blocks:
+                rows += len(columns[0])
+                yield columns
+        if self._expected_rows is not None and rows != self._expected_rows:
+            raise NotATable(f"{rows} rows were read of {self._expected_rows}: report this file, so that none is lost")
 
     def _tasks(self) -> Generator[Callable[[], Columns], None, None]:
         """A function for each block, which reads it."""
-        text = self._dialect.text
-        if text.quotes or text.encoding.startswith("utf-16") or len(self.names) > WIDE:
+        if self._dialect.text.quotes or len(self.names) > WIDE:
             yield from (partial(self._convert, batch) for batch in _stream(self._dialect))
         else:
             yield from (partial(self._read_chunk, chunk) for chunk in _chunks(self._dialect))
@@ -138,18 +147,22 @@ def _explained_errors(dialect: Dialect) -> Iterator[None]:
 
 
 def _chunks(dialect: Dialect) -> Iterator[memoryview]:
-    """The bytes of the rows, split at line ends. Raises `NotATable` for a row that is too long."""
+    """The UTF-8 bytes of the rows, split at line ends. Raises `NotATable` for a row that is too long."""
     max_bytes = max(CHUNK_BYTES, max_row_bytes(dialect))
-    with dialect.text.path.open("rb", buffering=0) as file:
-        file.seek(dialect.start)
-        target = FIRST_CHUNK_BYTES
-        while data := file.read(max_bytes):
+    with dialect.text.open_utf8() as file:
+        _skip(file, dialect.start)
+        target, rest = FIRST_CHUNK_BYTES, b""
+        while data := rest + file.read(max_bytes - len(rest)):
             end = _last_line_end(data, target) or _last_line_end(data, max_bytes) or len(data)
             if end == max_bytes and not data.endswith((b"\n", b"\r")):
                 raise long_row_error(dialect)
-            file.seek(end - len(data), os.SEEK_CUR)
             yield memoryview(data)[:end]
-            target = max_bytes
+            target, rest = max_bytes, data[end:]
+
+
+def _skip(file: io.BufferedReader, size: int) -> None:
+    while size and (skipped := len(file.read(min(size, CHUNK_BYTES)))):
+        size -= skipped
 
 
 def _last_line_end(data: bytes, limit: int) -> int:
@@ -158,31 +171,30 @@ def _last_line_end(data: bytes, limit: int) -> int:
 
 
 def _read(chunk: memoryview, dialect: Dialect, numbers: Collection[str]) -> pa.RecordBatch:
+    """The rows of a chunk without quotes as one batch, however many Arrow made of them."""
     read, parse, convert = _options(dialect, numbers, len(chunk) + 1)
     parse.quote_char = False
     parse.newlines_in_values = False
     read.use_threads = False
-    table = pa_csv.read_csv(pa.BufferReader(chunk), read, parse, convert)
+    table = pa_csv.read_csv(pa.BufferReader(chunk), read, parse, convert).combine_chunks()
     return next(iter(table.to_batches()), pa.RecordBatch.from_pylist([], table.schema))  # blank lines have no batch
 
 
 def _stream(dialect: Dialect) -> Iterator[pa.RecordBatch]:
     """The rows block by block, every column as strings."""
-    path = dialect.text.path
-    if path.stat().st_size == dialect.start:
-        return
-    with pa.OSFile(str(path)) as file:
-        file.seek(dialect.start)
-        with pa_csv.open_csv(file, *_options(dialect, (), max_row_bytes(dialect))) as batches:
+    with dialect.text.open_utf8() as file:
+        _skip(file, dialect.start)
+        if not file.peek(1):
+            return
+        with pa_csv.open_csv(pa.PythonFile(file, "r"), *_options(dialect, (), max_row_bytes(dialect))) as batches:
             yield from batches
 
 
 def _options(
     dialect: Dialect, numbers: Collection[str], block_bytes: int
 ) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions, pa_csv.ConvertOptions]:
-    encoding = "utf8" if dialect.text.encoding == "utf-8" else dialect.text.encoding
     return (
-        pa_csv.ReadOptions(block_size=block_bytes, column_names=list(dialect.names), encoding=encoding),
+        pa_csv.ReadOptions(block_size=block_bytes, column_names=list(dialect.names)),
         pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
         pa_csv.ConvertOptions(
             check_utf8=False,  # the whole text was decoded when its encoding was found

@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
 from backpropd.tabular.delimited.header import column_names, is_header
-from backpropd.tabular.delimited.text_encoding import TextFile, open_text
+from backpropd.tabular.delimited.text_encoding import open_text
+from backpropd.tabular.delimited.text_file import TextFile
 
 SAMPLE_CHARACTERS = 256 * 1024  # the row that reaches this far is read to its end
 MAX_FIRST_ROW = 16 * 1024 * 1024  # characters
@@ -18,7 +19,7 @@ DELIMITERS = (",", ";", "\t", "|")
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to read a file; `start` is the byte offset of its first row."""
+    """How to read a file; `start` is the offset of its first row in UTF-8."""
 
     text: TextFile
     delimiter: str
@@ -56,9 +57,8 @@ def sniff(path: Path, delimiter: str | None, max_columns: int) -> Dialect:
     if len(first) > max_columns:
         raise TableTooLarge(f"the table has {len(first)} columns; the maximum is {max_columns}")
     if is_header(first, below):
-        start = text.bom_bytes + _encoded_size(text, first_row_end)
-        return Dialect(text, delimiter, column_names(first), start, has_header=True)
-    return Dialect(text, delimiter, column_names([""] * len(first)), text.bom_bytes, has_header=False)
+        return Dialect(text, delimiter, column_names(first), _utf8_size(text, first_row_end), has_header=True)
+    return Dialect(text, delimiter, column_names([""] * len(first)), 0, has_header=False)
 
 
 def _score(rows: list[list[str]]) -> tuple[float, int]:
@@ -98,6 +98,6 @@ class _BoundedLines:
             yield line
 
 
-def _encoded_size(text: TextFile, characters: int) -> int:
+def _utf8_size(text: TextFile, characters: int) -> int:
     with text.open() as file:
-        return len(file.read(characters).encode(text.encoding))
+        return len(file.read(characters).encode())

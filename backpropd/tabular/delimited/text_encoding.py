@@ -1,20 +1,26 @@
 """The encoding of a text file, and the checks that it is text: the whole file is decoded once."""
 
 import codecs
-import io
 import itertools
 import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from backpropd.errors import NotATable
+from backpropd.tabular.delimited.text_file import WINDOWS_1252, TextFile
 
 CHUNK_BYTES = 256 * 1024
-MAX_LINE_CHARACTERS = 16 * 1024 * 1024  # where a file is read line by line
-BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 # Objects and nested arrays, on one line or several. A header such as `[a],[b]` is not JSON.
 JSON = re.compile(r'\s*(\[\s*)?(\{\s*("|\}|$)|\[\s*(\[|$))')
 # Causes of invalid UTF-8. The second is a character as UTF-8 encodes it between ASCII, which hardly occurs in Latin-1.
@@ -26,51 +32,39 @@ UTF8_ERRORS = {
 }
 
 
-@dataclass(frozen=True)
-class TextFile:
-    """A file of text: Python's name of its encoding, the size of its byte order mark, and its number of quotes."""
-
-    path: Path
-    encoding: str
-    bom_bytes: int
-    quotes: int
-
-    def open(self) -> io.TextIOWrapper:
-        """The text from its first character, with unchanged line ends."""
-        file = self.path.open("rb")
-        file.seek(self.bom_bytes)
-        return io.TextIOWrapper(file, self.encoding, newline="")
-
-    def lines(self) -> Iterator[str]:
-        """The lines with their ends. Raises `NotATable` at a line that is too long."""
-        with self.open() as file:
-            for n in itertools.count(1):
-                line = file.readline(MAX_LINE_CHARACTERS + 1)
-                if len(line) > MAX_LINE_CHARACTERS:
-                    raise NotATable(f"line {n} is longer than {MAX_LINE_CHARACTERS // 2**20} MiB: is this a table?")
-                if not line:
-                    return
-                yield line
-
-
 def open_text(path: Path) -> TextFile:
-    """Detect the encoding: by the byte order mark, else UTF-8 if the whole file is valid, else Latin-1.
+    """Detect the encoding: by the byte order mark or NUL bytes, else UTF-8 if the file is valid, else Windows-1252.
 
     Raises `NotATable` for a file that is not text, is JSON, or mixes encodings.
     """
     with path.open("rb") as file:
-        head = file.read(3)
+        head = file.read(CHUNK_BYTES)
     bom = next((bom for bom in BYTE_ORDER_MARKS if head.startswith(bom)), b"")
-    encoding = BYTE_ORDER_MARKS.get(bom, "utf-8")
+    encoding = BYTE_ORDER_MARKS.get(bom) or _encoding_of_nuls(head) or "utf-8"
+    text = TextFile(path, encoding, len(bom))
     try:
-        text = TextFile(path, encoding, len(bom), _count_quotes(path, encoding, len(bom)))
+        text = replace(text, quotes=_count_quotes(text))
     except UnicodeDecodeError as error:
-        if bom:
+        if encoding != "utf-8" or bom:
             raise NotATable(f"the file begins as {encoding.upper()} and is not valid: {error.reason}") from error
         _check_not_mixed(path)
-        text = TextFile(path, "latin-1", 0, _count_quotes(path, "latin-1", 0))
+        text = TextFile(path, WINDOWS_1252, 0, errors=WINDOWS_1252)
+        text = replace(text, quotes=_count_quotes(text))
     _check_not_json(text)
     return text
+
+
+def _encoding_of_nuls(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a byte order mark: at least a tenth of the bytes are NUL."""
+    head = head[: len(head) // 4 * 4]
+    if head.count(0) * 10 < len(head) or not head:
+        return None
+    for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
+        with suppress(UnicodeDecodeError):
+            text = codecs.getincrementaldecoder(encoding)().decode(head)
+            if "\0" not in text and sum(text.count(each) for each in "\r\n,;\t|") * 50 >= len(text):
+                return encoding
+    return None
 
 
 def _read_bytes(path: Path, start: int) -> Iterator[bytes]:
@@ -80,18 +74,18 @@ def _read_bytes(path: Path, start: int) -> Iterator[bytes]:
             yield chunk
 
 
-def _decode(path: Path, encoding: str, start: int) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    yield from map(decoder.decode, _read_bytes(path, start))
+def _decode(text: TextFile) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(text.encoding)(text.errors)
+    yield from map(decoder.decode, _read_bytes(text.path, text.bom_bytes))
     yield decoder.decode(b"", final=True)
 
 
-def _count_quotes(path: Path, encoding: str, start: int) -> int:
+def _count_quotes(text: TextFile) -> int:
     """Decode the file and count its quotes. Raises `NotATable` at a NUL, `UnicodeDecodeError` for another encoding."""
     quotes = 0
-    for n, chunk in enumerate(_decode(path, encoding, start)):
+    for n, chunk in enumerate(_decode(text)):
         if "\0" in chunk:
-            before = sum(each.count("\n") for each in itertools.islice(_decode(path, encoding, start), n))
+            before = sum(each.count("\n") for each in itertools.islice(_decode(text), n))
             line = 1 + before + chunk.count("\n", 0, chunk.index("\0"))
             raise NotATable(f"line {line} contains a NUL byte: this is not a text file; send CSV or TSV")
         if '"' in chunk:  # ten times faster than counting
