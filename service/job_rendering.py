@@ -9,7 +9,7 @@ from backpropd.store import jobs
 from backpropd.store.scheduling import fair_queue
 from backpropd.store.sql import schema
 from backpropd.store.status import Status
-from service.schemas.jobs import Job
+from service.schemas.jobs import Job, JobSummary
 from service.services import services
 
 
@@ -22,6 +22,6 @@ def render_job(session: Session, row: schema.Job) -> dict[str, Any]:
 
 
 def render_jobs(session: Session, rows: Sequence[schema.Job]) -> list[dict[str, Any]]:
-    """The jobs of a page, without positions."""
+    """The jobs of a page, without positions and specs."""
     transitions = jobs.transitions(session, rows)
-    return [Job.of(row, transitions[row.number]) for row in rows]
+    return [JobSummary.of(row, transitions[row.number]) for row in rows]

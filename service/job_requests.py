@@ -13,7 +13,7 @@ from backpropd.store.scheduling import submission
 from service.auth.principal import tenant
 from service.http.idempotency import idempotency_key, keyed_request
 from service.job_rendering import render_job
-from service.schemas.jobs import Job, JobRequest
+from service.schemas.jobs import Job, JobRequest, notes
 from service.schemas.training import Training
 from service.services import services
 
@@ -52,7 +52,7 @@ def _pointer(pointer: str) -> Iterator[None]:
         raise errors.NotFound(error.detail, pointer=pointer) from error
 
 
-def submit(request: JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
+def submit(request: JobRequest, plan: learn.Plan) -> dict[str, Any]:
     """Queue the job, or find the one that an earlier request with this Idempotency-Key queued; gives it rendered.
 
     Raises `errors.NotFound`, `errors.QueueFull` and `errors.StorageFull`.
@@ -68,11 +68,12 @@ def submit(request: JobRequest, spec: dict[str, Any]) -> dict[str, Any]:
             session,
             tenant(),
             id=job_id,
-            epochs=spec["training"]["epochs"],
+            epochs=plan.spec.training.epochs,
             limits=submission.QueueLimits(settings.max_queued_jobs_per_tenant, settings.max_queued_jobs),
             worker_timeout_seconds=settings.worker_timeout_seconds,
-            spec=spec,
+            spec=plan.spec.to_json(),
             **request.to_row(),
+            **notes(plan),
         )
         bind_contextvars(job_id=job_id)
     services().worker_notifier.notify()  # after the commit, or the worker would not find the job

@@ -9,18 +9,33 @@ with Client() as client:
 
 from backpropd.client.client import Client
 from backpropd.client.errors import ClientError, JobDidNotSucceed, ServiceError, ServiceUnreachable, WaitTimeout
-from backpropd.client.types import Curve, Dataset, Epoch, Event, Job, Model, Surface, Trace
+from backpropd.client.types import (
+    Curve,
+    Dataset,
+    DatasetSummary,
+    Epoch,
+    Event,
+    Job,
+    JobSummary,
+    Model,
+    ModelSummary,
+    Surface,
+    Trace,
+)
 
 __all__ = [
     "Client",
     "ClientError",
     "Curve",
     "Dataset",
+    "DatasetSummary",
     "Epoch",
     "Event",
     "Job",
     "JobDidNotSucceed",
+    "JobSummary",
     "Model",
+    "ModelSummary",
     "ServiceError",
     "ServiceUnreachable",
     "Surface",

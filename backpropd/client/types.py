@@ -1,6 +1,6 @@
 """The responses of the service as typed dictionaries; a newer service may add fields."""
 
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 
 class Dialect(TypedDict):
@@ -32,16 +32,22 @@ class TableWarning(TypedDict):
     examples: list[Example]
 
 
-class Dataset(TypedDict):
-    """An uploaded table."""
+class DatasetSummary(TypedDict):
+    """An uploaded table in a list; `width` is the number of its columns."""
 
     id: str
     name: str
     format: str
     rows: int
+    width: int
     bytes: int
     sha256: str
     created_at: str
+
+
+class Dataset(DatasetSummary):
+    """An uploaded table."""
+
     dialect: Dialect | None
     columns: list[dict[str, Any]]
     warnings: list[TableWarning]
@@ -76,18 +82,32 @@ class QueuePosition(TypedDict):
     estimated_start_at: str | None
 
 
-class Job(TypedDict):
-    """A training job."""
+class LeftOut(TypedDict):
+    """A column that is neither target nor feature and that the request did not leave out, and why."""
+
+    column: str
+    reason: str
+    detail: str
+
+
+class JobWarning(TypedDict):
+    """What may surprise in a job; `pointer` is the place in the request that would change it."""
+
+    code: str
+    pointer: str | None
+    detail: str
+
+
+class JobSummary(TypedDict):
+    """A training job in a list."""
 
     id: str
     name: str | None
     status: str
     dataset_id: str
     target: str | list[str]
-    features: list[str]
     task: str
-    network: dict[str, Any]
-    training: dict[str, Any]
+    warnings: list[JobWarning]
     progress: Progress
     model_id: str | None
     error: JobError | None
@@ -100,6 +120,16 @@ class Job(TypedDict):
     started_at: str | None
     finished_at: str | None
     metadata: dict[str, Any]
+
+
+class Job(JobSummary):
+    """A training job."""
+
+    features: list[str]
+    kinds: dict[str, str]
+    left_out: list[LeftOut]
+    network: dict[str, Any]
+    training: dict[str, Any]
 
 
 class Epoch(TypedDict):
@@ -115,15 +145,13 @@ class Epoch(TypedDict):
     seconds: float
 
 
-class Model(TypedDict):
-    """The trained network of a succeeded job."""
+class ModelSummary(TypedDict):
+    """The trained network of a succeeded job in a list."""
 
     id: str
     job_id: str
     name: str | None
     task: str
-    network: dict[str, Any]
-    features: list[str]
     target: str | list[str]
     classes: list[str] | None
     parameters: int
@@ -132,7 +160,14 @@ class Model(TypedDict):
     bytes: int
     sha256: str
     created_at: str
-    report: NotRequired[dict[str, Any] | None]  # absent in lists
+
+
+class Model(ModelSummary):
+    """The trained network of a succeeded job."""
+
+    network: dict[str, Any]
+    features: list[str]
+    report: dict[str, Any] | None
 
 
 class Curve(TypedDict):

@@ -83,7 +83,7 @@ def encode_target(spec: ResolvedSpec, target: TargetEncoder, table: Table) -> Ar
 def _open(spec: ResolvedSpec, source: Source) -> Table:
     others = (spec.training.sample_weight, spec.training.validation_column)
     names = [*spec.target, *(name for name in others if name and name in source.columns), *spec.features]
-    return Table.read(source.path, names)
+    return source.read(names)
 
 
 def _fit_features(spec: ResolvedSpec, source: Source, table: Table, rows: Indices) -> FeatureEncoder:

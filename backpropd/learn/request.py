@@ -59,11 +59,13 @@ class JobRequest:
     """What is to be learned from which columns, by which network and training.
 
     `network` is JSON, with the `kind` and the fields of that kind. `given` are the fields of training that the client
-    stated: kinds that support few of them reject the others, and have defaults of their own.
+    stated: kinds that support few of them reject the others, and have defaults of their own. `kinds` are kinds of
+    columns, instead of the dataset's.
     """
 
     target: str | Sequence[str]
     features: Sequence[str] | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
     task: str = "auto"
     network: Mapping[str, Any]
     network_given: bool = True

@@ -45,7 +45,8 @@ class Run:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`validation` is the table that `validation_dataset_id` names, `warm_start` the model that the spec names."""
-        self.spec = spec
+        self.spec, source = spec, source.with_kinds(spec.kinds)
+        validation = validation and validation.with_kinds(spec.kinds)
         split_seed, training_seed = np.random.SeedSequence(spec.training.seed).spawn(2)
         before = Model.load(warm_start.encoders, warm_start.weights) if warm_start else None
         known, rng = Encoders(before.encoder, before.target) if before else None, np.random.default_rng(split_seed)

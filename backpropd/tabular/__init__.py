@@ -5,8 +5,10 @@ Networks, specs, HTTP and SQL do not belong here.
 
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.feature_encoder import FeatureEncoder, max_width
+from backpropd.tabular.identifiers import find_identifiers
 from backpropd.tabular.ingest import IngestedTable, ingest
 from backpropd.tabular.json_rows import table_from_json_rows
+from backpropd.tabular.kinds import example_of, with_kind, with_kinds
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.samples import list_samples, write_sample
@@ -25,6 +27,8 @@ __all__ = [
     "Table",
     "TableLimits",
     "TargetEncoder",
+    "example_of",
+    "find_identifiers",
     "ingest",
     "is_validation_value",
     "list_samples",
@@ -34,5 +38,7 @@ __all__ = [
     "start_sandbox",
     "table_from_json_rows",
     "train_validation_split",
+    "with_kind",
+    "with_kinds",
     "write_sample",
 ]

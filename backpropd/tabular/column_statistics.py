@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from backpropd.tabular.columns import ColumnInfo, boolean_label, kind_of_strings
 
+Numbers = NDArray[np.float64]
+
 MAX_LEVEL_CHARACTERS = 1000
+MAX_COUNTED_NUMBERS = 50  # different whole numbers, at most, that a description lists with their counts
+MAX_EXAMPLE_CHARACTERS = 100
 
 
 def statistics_for(name: str, numeric: bool, max_levels: int) -> NumberStatistics | StringStatistics:
@@ -21,15 +26,19 @@ def statistics_for(name: str, numeric: bool, max_levels: int) -> NumberStatistic
 
 
 class NumberStatistics:
-    """Minimum, maximum, mean and standard deviation (Chan, Golub and LeVeque 1983), and the distinct values if few."""
+    """Minimum, maximum, mean and standard deviation (Chan, Golub and LeVeque 1983), and the distinct values if few.
+
+    `increasing`: each number is greater than the one before.
+    """
 
     def __init__(self, name: str, max_levels: int) -> None:
         self.name, self.max_levels = name, max_levels
         self.missing = self.count = 0
         self.mean = self.m2 = 0.0
         self.low, self.high = math.inf, -math.inf
-        self.whole = True
-        self.values: set[float] | None = set()
+        self.whole = self.increasing = True
+        self.last = -math.inf
+        self.values: Counter[float] | None = Counter()
 
     def update(self, values: pa.Array) -> None:
         """Add a block of finite numbers."""
@@ -39,13 +48,20 @@ class NumberStatistics:
             return
         self.low, self.high = min(self.low, float(x.min())), max(self.high, float(x.max()))
         self.whole = self.whole and bool((np.floor(x) == x).all())
+        self.increasing = self.increasing and bool(x[0] > self.last and (x[1:] > x[:-1]).all())
+        self.last = float(x[-1])
         self._update_moments(x)
         if self.values is not None:
-            self.values.update(np.unique(x).tolist())
-            if len(self.values) > self.max_levels:
-                self.values = None
+            values, counts = np.unique(x, return_counts=True)
+            self.values = self._with(self.values, values, counts)
 
-    def _update_moments(self, x: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+    def _with(self, known: Counter[float], values: Numbers, counts: NDArray[np.intp]) -> Counter[float] | None:
+        if len(values) > self.max_levels:
+            return None
+        known.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+        return known if len(known) <= self.max_levels else None
+
+    def _update_moments(self, x: Numbers) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(x.mean())
             m2 = float(np.square(x - mean).sum())
@@ -62,12 +78,15 @@ class NumberStatistics:
             return ColumnInfo(self.name, "number", rows, 0, dict.fromkeys(("min", "max", "mean", "std", "whole")))
         std = math.sqrt(self.m2 / self.count) if math.isfinite(self.m2) else None
         mean = self.mean if math.isfinite(self.mean) else None
-        statistics = {"min": self.low, "max": self.high, "mean": mean, "std": std, "whole": self.whole}
+        statistics: dict[str, Any] = {"min": self.low, "max": self.high, "mean": mean, "std": std, "whole": self.whole}
+        statistics["increasing"] = self.increasing
+        if self.whole and self.values and len(self.values) <= MAX_COUNTED_NUMBERS:
+            statistics["values"] = [{"value": value, "count": n} for value, n in sorted(self.values.items())]
         return ColumnInfo(self.name, "number", self.missing, distinct, statistics)
 
 
 class StringStatistics:
-    """The different values with their counts while there are few, and the shortest and longest length."""
+    """The different values with their counts while there are few, the shortest and longest length, and an example."""
 
     def __init__(self, name: str, max_levels: int) -> None:
         self.name, self.max_levels = name, max_levels
@@ -75,6 +94,7 @@ class StringStatistics:
         self.levels: Counter[str] | None = Counter()
         self.shortest: int | None = None
         self.longest: int | None = None
+        self.example: str | None = None
 
     def update(self, values: pa.Array) -> None:
         """Add a block of strings."""
@@ -82,6 +102,8 @@ class StringStatistics:
         lengths = pc.min_max(pc.utf8_length(values)).as_py()
         if lengths["min"] is None:
             return
+        if self.example is None:
+            self.example = values.drop_null()[0].as_py()[:MAX_EXAMPLE_CHARACTERS]
         self.shortest = min(lengths["min"], lengths["min"] if self.shortest is None else self.shortest)
         self.longest = max(lengths["max"], self.longest or 0)
         if self.longest > MAX_LEVEL_CHARACTERS:
@@ -102,7 +124,7 @@ class StringStatistics:
         kind, levels = kind_of_strings(self.levels, rows), self.levels
         if kind == "text" or levels is None:
             distinct = None if levels is None else len(levels)
-            lengths = {"shortest": self.shortest, "longest": self.longest}
+            lengths = {"shortest": self.shortest, "longest": self.longest, "example": self.example}
             return ColumnInfo(self.name, "text", self.missing, distinct, lengths)
         if kind == "boolean":
             spellings, levels = levels, Counter()

@@ -28,8 +28,9 @@ BOOLEAN_WORDS = {word: word == pair[0] for pair in BOOLEAN_PAIRS for word in pai
 class ColumnInfo:
     """A column: `distinct` counts its different values and is None beyond the limit.
 
-    `statistics`: for numbers `min, max, mean, std, whole`; for categories and booleans `levels`, the values with their
-    counts, most frequent first; for text `shortest, longest` in characters.
+    `statistics`: for numbers `min, max, mean, std, whole, increasing`, and of few whole numbers `values` with their
+    counts in order; for categories and booleans `levels`, the values with their counts, most frequent first; for text
+    `shortest, longest` in characters, and an `example`.
     """
 
     name: str

@@ -7,7 +7,16 @@ from backpropd.store import datasets
 from service import uploads
 from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
-from service.schemas.datasets import Dataset, DatasetPage, Rows, RowsQuery, SampleRequest, Samples, UploadQuery
+from service.schemas.datasets import (
+    Dataset,
+    DatasetPage,
+    DatasetSummary,
+    Rows,
+    RowsQuery,
+    SampleRequest,
+    Samples,
+    UploadQuery,
+)
 from service.schemas.paging import PageQuery
 from service.services import services
 
@@ -35,7 +44,7 @@ def list_datasets(query: PageQuery) -> Answer:
     """List the datasets, newest first."""
     with services().database.read() as session:
         page = datasets.list_page(session, tenant(), query.limit, query.cursor)
-    return DatasetPage.of(page, map(Dataset.of, page.rows))
+    return DatasetPage.of(page, map(DatasetSummary.of, page.rows))
 
 
 @routes("GET", "/v1/datasets/{dataset_id}", answers={200: Dataset}, problems=(404,))

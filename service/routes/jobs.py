@@ -22,7 +22,6 @@ from service.schemas.jobs import (
     JobRequest,
     JobsQuery,
     Plan,
-    spec_fields,
 )
 from service.services import services
 
@@ -41,10 +40,9 @@ routes = Routes("jobs")
 def create(body: JobRequest, query: DryRunQuery) -> Answer:
     """Queue a training job, or with `dry_run` only say what it would become."""
     plan = job_requests.plan(body, is_dry_run=query.dry_run)
-    spec = plan.spec.to_json()
     if query.dry_run:
-        return Plan.render(body, {**spec_fields(spec), "cost": plan.cost})
-    job = job_requests.submit(body, spec)
+        return Plan.of(body, plan)
+    job = job_requests.submit(body, plan)
     return job, 202, {"Location": f"/v1/jobs/{job['id']}"}
 
 

@@ -5,7 +5,7 @@ from backpropd.store import models
 from backpropd.store.sql import schema
 from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
-from service.schemas.models import Model, ModelPage, ModelWithReport, PredictionRequest, Predictions
+from service.schemas.models import Model, ModelPage, ModelSummary, PredictionRequest, Predictions
 from service.schemas.paging import PageQuery
 from service.services import services
 
@@ -17,14 +17,14 @@ def list_models(query: PageQuery) -> Answer:
     """List the models, newest first."""
     with services().database.read() as session:
         page = models.list_page(session, tenant(), query.limit, query.cursor)
-    return ModelPage.of(page, map(Model.of, page.rows))
+    return ModelPage.of(page, map(ModelSummary.of, page.rows))
 
 
-@routes("GET", "/v1/models/{model_id}", answers={200: ModelWithReport}, problems=(404,))
+@routes("GET", "/v1/models/{model_id}", answers={200: Model}, problems=(404,))
 def read(model_id: str) -> Answer:
     """Read a model: its features, its target, its metrics, its report."""
     with services().database.read() as session:
-        return ModelWithReport.of(models.get(session, tenant(), model_id, schema.Model.report))
+        return Model.of(models.get(session, tenant(), model_id, schema.Model.report))
 
 
 @routes("DELETE", "/v1/models/{model_id}", answers={204: None}, problems=(404, 409))

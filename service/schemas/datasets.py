@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -94,24 +94,39 @@ class TableWarning(Output):
     examples: list[Example]
 
 
-class Dataset(Output):
+class DatasetSummary(Output):
+    """A dataset in a list; `width` is the number of its columns."""
+
+    computed: ClassVar[tuple[str, ...]] = ("width",)
+
     id: str
     name: str
     format: str
     rows: int
+    width: int
     bytes: int = Field(validation_alias="size")
     sha256: str
     created_at: datetime
-    dialect: Dialect | None
-    columns: list[Column]
-    warnings: list[TableWarning]
-
-    computed = ("dialect", "warnings")
 
     @classmethod
     def of(cls, row: Any) -> dict[str, Any]:
         """A row of `datasets`."""
-        return cls.render(row, {"dialect": row.dialect, "warnings": row.warnings or []})
+        return cls.render(row, {"width": len(row.columns)})
+
+
+class Dataset(DatasetSummary):
+    """A dataset with its columns, and what there is to say about how it was read."""
+
+    computed = (*DatasetSummary.computed, "warnings")
+
+    dialect: Dialect | None
+    columns: list[Column]
+    warnings: list[TableWarning]
+
+    @classmethod
+    def of(cls, row: Any) -> dict[str, Any]:
+        """A row of `datasets`."""
+        return cls.render(row, {"width": len(row.columns), "warnings": row.warnings or []})
 
 
 class Rows(Output):
@@ -137,4 +152,4 @@ class UploadQuery(ReadFields):
 
 
 class DatasetPage(Page):
-    data: list[Dataset]
+    data: list[DatasetSummary]

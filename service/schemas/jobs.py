@@ -9,10 +9,11 @@ from pydantic import Field
 from backpropd import learn
 from backpropd.store import epochs
 from backpropd.store.status import Status
+from service.schemas.datasets import Kind
 from service.schemas.fields import ColumnName, Identifier, Input, Int, Metadata, Name, OneOf, Output
 from service.schemas.network import AnyNetwork, Network
 from service.schemas.paging import Page, PageQuery
-from service.schemas.resolved_fields import TASKS, ResolvedFields, target_to_json
+from service.schemas.resolved_fields import TASKS, NetworkFields, TaskFields, target_to_json
 from service.schemas.training import Training
 
 JobStatus = Annotated[str, OneOf(tuple(Status))]
@@ -24,6 +25,7 @@ class JobRequest(Input):
     dataset_id: str
     target: ColumnName | Annotated[list[ColumnName], Field(min_length=1)]
     features: Annotated[list[ColumnName], Field(min_length=1)] | None = None
+    kinds: Annotated[dict[ColumnName, Kind], Field(description="of columns, instead of the dataset's")] = {}
     task: Annotated[str, OneOf(("auto", *TASKS))] = "auto"
     name: Name | None = None
     metadata: Metadata = {}
@@ -34,7 +36,7 @@ class JobRequest(Input):
     def to_learn(self) -> learn.JobRequest:
         """The request as `learn.resolve` takes it."""
         return learn.JobRequest(
-            **self.model_dump(include={"target", "features", "task", "network"}),
+            **self.model_dump(include={"target", "features", "kinds", "task", "network"}),
             network_given="network" in self.model_fields_set,
             training=learn.TrainingRequest.from_json(self.training.model_dump()),
             given=self.training.model_dump(exclude_unset=True),
@@ -69,34 +71,52 @@ class QueuePosition(Output):
     estimated_start_at: datetime | None = Field(validation_alias="starts_at")
 
 
-class ResolvedSpec(ResolvedFields):
-    """What a job learns and how, without `auto`: nothing that decides the result stays hidden."""
+class LeftOut(Output):
+    """A column that is neither target nor feature and that the request did not leave out, and why."""
 
-    computed: ClassVar[tuple[str, ...]] = (*ResolvedFields.model_fields, "training")
+    column: str
+    reason: str
+    detail: str
 
+
+class JobWarning(Output):
+    """What may surprise in a job; `pointer` is the place in the request that would change it."""
+
+    code: str
+    pointer: str | None
+    detail: str
+
+
+class SpecFields(NetworkFields):
+    """How a job learns and from what, without `auto`: nothing that decides the result stays hidden."""
+
+    kinds: dict[str, Kind] = Field(description="of columns that have another kind here than in the dataset")
+    left_out: list[LeftOut]
     training: dict[str, Any]
 
 
 def spec_fields(spec: dict[str, Any]) -> dict[str, Any]:
-    """The computed fields of `ResolvedSpec`, from a stored spec."""
+    """The fields of a job that a stored spec has."""
     return {
         "target": target_to_json(spec["target"]),
         "features": spec["features"],
+        "kinds": spec.get("kinds", {}),
         "task": spec["task"],
         "network": spec["network"],
         "training": spec["training"],
     }
 
 
-class Job(ResolvedSpec):
-    """A job, with the whole resolved spec: nothing that decides the result stays hidden."""
+class JobSummary(TaskFields):
+    """A job in a list."""
 
-    computed = (*ResolvedSpec.computed, "error", "transitions", "queue")
+    computed: ClassVar[tuple[str, ...]] = (*TaskFields.model_fields, "warnings", "error", "transitions", "queue")
 
     id: str
     name: str | None
     status: JobStatus
     dataset_id: str
+    warnings: list[JobWarning]
     progress: Progress
     model_id: str | None
     error: JobError | None
@@ -113,22 +133,44 @@ class Job(ResolvedSpec):
     @classmethod
     def of(cls, row: Any, transitions: Iterable[Any], queue: Any = None) -> dict[str, Any]:
         """A row of `jobs` with its transitions, oldest first, and if it is queued and read alone its estimate."""
-        fields = {
+        computed = {
             **spec_fields(row.spec),
+            "left_out": row.left_out or [],
+            "warnings": row.warnings or [],
             "error": None if row.error_code is None else JobError.render(row),
             "transitions": Transition.render_all(transitions),
             "queue": None if queue is None else QueuePosition.render(queue),
         }
-        return cls.render(row, fields)
+        return cls.render(row, {name: computed[name] for name in cls.computed})
 
 
-class Plan(ResolvedSpec):
+class Job(JobSummary, SpecFields):
+    """A job, with the whole resolved spec."""
+
+    computed = (*JobSummary.computed, *SpecFields.model_fields)
+
+
+class Plan(TaskFields, SpecFields):
     """What a job would become and cost: the answer to a dry run."""
 
-    computed = (*ResolvedSpec.computed, "cost")
+    computed = (*TaskFields.model_fields, *SpecFields.model_fields, "warnings", "cost")
 
     dataset_id: str
+    warnings: list[JobWarning]
     cost: dict[str, Any]
+
+    @classmethod
+    def of(cls, request: JobRequest, plan: learn.Plan) -> dict[str, Any]:
+        """A resolved request."""
+        return cls.render(request, {**spec_fields(plan.spec.to_json()), **notes(plan), "cost": plan.cost})
+
+
+def notes(plan: learn.Plan) -> dict[str, Any]:
+    """What there is to say about a plan, as JSON."""
+    return {
+        "left_out": [each._asdict() for each in plan.left_out],
+        "warnings": [each._asdict() for each in plan.warnings],
+    }
 
 
 class Epoch(Output):
@@ -174,4 +216,4 @@ class EpochsQuery(Input):
 
 
 class JobPage(Page):
-    data: list[Job]
+    data: list[JobSummary]

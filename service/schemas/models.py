@@ -9,11 +9,11 @@ from backpropd import errors
 from backpropd.export import WEIGHT_FORMATS
 from service.schemas.fields import Cell, Input, OneOf, Output
 from service.schemas.paging import Page
-from service.schemas.resolved_fields import ResolvedFields, target_to_json
+from service.schemas.resolved_fields import NetworkFields, TaskFields, target_to_json
 
 
-class Model(ResolvedFields):
-    """The model that a succeeded job made."""
+class ModelSummary(TaskFields):
+    """A model in a list."""
 
     computed = ("target",)
 
@@ -34,8 +34,8 @@ class Model(ResolvedFields):
         return cls.render(row, {"target": target_to_json(row.target)})
 
 
-class ModelWithReport(Model):
-    """A model, and the report of the end of its training.
+class Model(ModelSummary, NetworkFields):
+    """The model that a succeeded job made, and the report of the end of its training.
 
     The report is of the validation set if there is one, else of the training set: a confusion matrix, ROC and
     precision-recall points and calibration bins, or for regression the residuals. Models from before there were
@@ -76,4 +76,4 @@ class WeightsQuery(Input):
 
 
 class ModelPage(Page):
-    data: list[Model]
+    data: list[ModelSummary]

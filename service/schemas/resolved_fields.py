@@ -7,10 +7,17 @@ from service.schemas.fields import OneOf, Output
 TASKS = ("classification", "regression")
 
 
-class ResolvedFields(Output):
+class TaskFields(Output):
+    """What is learned."""
+
     target: str | list[str]
-    features: list[str]
     task: Annotated[str, OneOf(TASKS)]
+
+
+class NetworkFields(Output):
+    """From which columns, and by which network: lists leave it out."""
+
+    features: list[str]
     network: dict[str, Any]
 
 

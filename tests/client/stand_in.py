@@ -20,15 +20,21 @@ def a_dataset(name: str = "plants", id: str = "ds_1") -> dict[str, Any]:
     columns = [{"name": column, "kind": "number", "missing": 0} for column in FEATURES]
     columns.append({"name": "kind", "kind": "category", "missing": 0, "distinct": 2})
     shown = {"id": id, "name": name, "format": "csv", "rows": 4, "bytes": 80, "sha256": "0" * 64}
-    return shown | {"created_at": "2026-01-01T00:00:00Z", "columns": columns, "from_the_future": True}
+    shown |= {"created_at": "2026-01-01T00:00:00Z", "dialect": None, "columns": columns, "warnings": []}
+    return shown | {"width": len(columns), "from_the_future": True}
+
+
+def summary_of(dataset: dict[str, Any]) -> dict[str, Any]:
+    """The dataset as a list shows it."""
+    return {name: value for name, value in dataset.items() if name not in ("dialect", "columns", "warnings")}
 
 
 def a_job(status: str = "queued", epoch: int = 0, **fields: Any) -> dict[str, Any]:
     error = {"code": "diverged", "detail": "the loss is not finite: lower the learning rate"}
     shown = {
         "id": "job_1", "name": None, "status": status, "dataset_id": "ds_1", "target": "kind",
-        "features": FEATURES, "task": "classification", "network": {}, "training": {},
-        "progress": {"epoch": epoch, "epochs": EPOCHS}, "transitions": [], "attempts": 1, "priority": 0,
+        "features": FEATURES, "kinds": {}, "left_out": [], "warnings": [], "task": "classification", "network": {},
+        "training": {}, "progress": {"epoch": epoch, "epochs": EPOCHS}, "transitions": [], "attempts": 1, "priority": 0,
         "model_id": "model_1" if status == "succeeded" else None,
         "error": error if status == "failed" else None,
         "stop_reason": {"succeeded": "epochs", "failed": "error", "cancelled": "cancelled"}.get(status),
@@ -121,7 +127,7 @@ class StandIn:
         at = int(request.args.get("cursor", 0))
         more = at + 1 < len(self.dataset_names)
         return {
-            "data": [a_dataset(self.dataset_names[at])],
+            "data": [summary_of(a_dataset(self.dataset_names[at]))],
             "has_more": more,
             "next_cursor": str(at + 1) if more else None,
         }

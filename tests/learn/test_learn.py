@@ -25,7 +25,7 @@ def test_auto_becomes_documented_choices(tmp_path: Path) -> None:
         return *choices, training["batch_size"], training["validation_fraction"]
 
     mixed = Learner(tmp_path, MIXED)
-    assert mixed.plan("c").spec.features == ["number", "y", "late"]
+    assert mixed.plan("c").spec.features == ["y", "late"]
     assert choices(mixed, "c") == ("classification", "logistic", "binary_cross_entropy", 32, 0.2)
     assert choices(mixed, "y") == ("regression", "linear", "squared_error", 32, 0.2)
     iris, xor = Learner(tmp_path, sample="iris"), Learner(tmp_path / "xor", sample="xor")

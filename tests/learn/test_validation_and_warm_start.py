@@ -40,7 +40,7 @@ def test_the_validation_set_may_be_another_table(tmp_path: Path) -> None:
     learner = Learner(tmp_path / "a", "x,c,y\n" + "".join(f"{n},{'ab'[n % 2]},{'uv'[n // 20]}\n" for n in range(40)))
     rows = "".join(f"{'uv'[n % 2]},{'abz'[n % 3]},{n},1\n" for n in range(10))
     other = Learner(tmp_path / "b", "y,c,x,more\n" + rows)
-    plan = learner.plan("y", validation=other)
+    plan = learner.plan("y", validation=other, features=["x", "c"])
     assert (plan.cost["training_rows"], plan.cost["validation_rows"]) == (40, 10)
     run = learner.run(plan, validation=other.source)
     assert run.validation_set is not None

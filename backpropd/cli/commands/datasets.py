@@ -31,7 +31,7 @@ def list_(context: typer.Context) -> None:
     """List the datasets, newest first."""
     with client(context) as service:
         found = list(service.datasets.list())
-    rows = [[each["id"], each["name"], each["rows"], len(each["columns"]), each["created_at"][:19]] for each in found]
+    rows = [[each["id"], each["name"], each["rows"], each["width"], each["created_at"][:19]] for each in found]
     show(context, found, table(["id", "name", "rows", "columns", "created"], rows))
 
 

@@ -6,7 +6,7 @@ import typer
 
 from backpropd.cli.console import client, show, table
 from backpropd.cli.job_display import watch
-from backpropd.client import Job
+from backpropd.client import Job, JobSummary
 from backpropd.client.resources.jobs import Jobs
 
 commands = typer.Typer(help="List, follow and control jobs.", no_args_is_help=True)
@@ -52,7 +52,7 @@ def resume(context: typer.Context, job_id: str) -> None:
     _show(context, lambda jobs: jobs.resume(job_id))
 
 
-def _progress(job: Job) -> str:
+def _progress(job: JobSummary) -> str:
     return f"{job['progress']['epoch']}/{job['progress']['epochs']}"
 
 

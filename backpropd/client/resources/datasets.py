@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from backpropd.client.resources.base import Resource, Rows, idempotency_header
-from backpropd.client.types import Dataset
+from backpropd.client.types import Dataset, DatasetSummary
 
 CHUNK_BYTES = 1024 * 1024
 MEDIA_TYPES = {".tsv": "text/tab-separated-values", ".tab": "text/tab-separated-values"}  # of file extensions
@@ -58,8 +58,8 @@ class Datasets(Resource):
         """One dataset."""
         return cast(Dataset, self._transport.json("GET", self._path(dataset_id)))
 
-    def list(self) -> Iterator[Dataset]:
-        """All datasets, newest first."""
+    def list(self) -> Iterator[DatasetSummary]:
+        """All datasets, newest first, without their columns."""
         return self._pages()
 
     def rows(self, dataset_id: str, limit: int = 20) -> Rows:

@@ -7,7 +7,7 @@ from backpropd.client import event_stream
 from backpropd.client.errors import JobDidNotSucceed, ServiceError
 from backpropd.client.event_stream import TERMINAL, Deadline
 from backpropd.client.resources.base import Resource, idempotency_header
-from backpropd.client.types import Epoch, Event, Job
+from backpropd.client.types import Epoch, Event, Job, JobSummary
 
 LONG_POLL_SECONDS = 30.0
 EPOCH_POLL_SECONDS = 1.0  # between two polls of a job whose epochs are followed
@@ -49,8 +49,8 @@ class Jobs(Resource):
         timeout = (self._transport.http.timeout.read or 60.0) + (wait or 0)
         return cast(Job, self._transport.json("GET", self._path(job_id), params=query, timeout=timeout))
 
-    def list(self, *, status: str | None = None, dataset_id: str | None = None) -> Iterator[Job]:
-        """All jobs, newest first."""
+    def list(self, *, status: str | None = None, dataset_id: str | None = None) -> Iterator[JobSummary]:
+        """All jobs, newest first, without their networks."""
         return self._pages(status=status, dataset_id=dataset_id)
 
     def epochs(self, job_id: str, after: int = 0) -> Iterator[Epoch]:

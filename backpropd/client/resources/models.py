@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from backpropd.client.resources.base import Resource, Rows
-from backpropd.client.types import Curve, Model, Surface, Trace
+from backpropd.client.types import Curve, Model, ModelSummary, Surface, Trace
 
 InputRows = Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]]
 
@@ -19,7 +19,7 @@ class Models(Resource):
         """One model."""
         return cast(Model, self._transport.json("GET", self._path(model_id)))
 
-    def list(self) -> Iterator[Model]:
+    def list(self) -> Iterator[ModelSummary]:
         """All models, newest first."""
         return self._pages()
 

@@ -12,7 +12,7 @@ from backpropd.learn.inspection.nested_lists import nested_lists
 from backpropd.learn.model import Model
 from backpropd.nn.inspection.loss_surface import Plane, axes, losses, path_plane, random_plane
 from backpropd.nn.layout import Array
-from backpropd.tabular import Table
+from backpropd.tabular import Table, with_kinds
 
 MAX_ROWS = 2000
 MIN_ROWS = 50
@@ -82,7 +82,7 @@ def _max_rows(network: nn.Network, points: int, max_operations: int) -> int:
 
 def _batch(model: Model, network: nn.Network, path: Path, max_rows: int, rng: np.random.Generator) -> nn.Batch:
     """At most `max_rows` rows that have a target, encoded as in training, without weights."""
-    table = Table.read(path, [*model.spec.target, *model.spec.features])
+    table = with_kinds(Table.read(path, [*model.spec.target, *model.spec.features]), model.spec.kinds)
     rows = table.complete_rows(model.spec.target)
     drawn = rows[np.sort(rng.permutation(len(rows))[:max_rows])]
     (x,) = model.encoder.transform_subsets(table, [drawn])

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -100,13 +100,17 @@ class TrainableNetwork(ABC):
 
 @dataclass(frozen=True)
 class ResolvedSpec(JsonFields, ABC):
-    """A job with every `auto` decided, as it is stored with the job and the model, and as the API shows it."""
+    """A job with every `auto` decided, as it is stored with the job and the model, and as the API shows it.
+
+    `kinds` are those of columns that have another kind in this job than in the dataset.
+    """
 
     target: list[str]
     features: list[str]
     task: str
     network: ResolvedNetwork
     training: ResolvedTraining
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_multi_label(self) -> bool:

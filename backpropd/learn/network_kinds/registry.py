@@ -1,6 +1,7 @@
 """The kinds of network by name: how a stored spec of each is read, and how a request for it is resolved."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from backpropd import errors
@@ -37,5 +38,9 @@ def resolve(request: JobRequest, context: Context) -> Plan:
     Raises `errors.Invalid` and its subclasses, each with the pointer of what is wrong in the request.
     """
     if context.table.rows == 0:
-        raise errors.EmptyDataset("the dataset has no rows: upload one with rows", pointer="/dataset_id")
-    return KINDS[request.network["kind"]].resolve(request, context)
+        detail = "the dataset has a header and no rows: there is nothing to learn from. Upload one with rows"
+        raise errors.EmptyDataset(detail, pointer="/dataset_id")
+    before = context.warm_start["spec"].get("kinds", {}) if context.warm_start else {}
+    kinds = {**{name: kind for name, kind in before.items() if name in context.table.columns}, **request.kinds}
+    plan = KINDS[request.network["kind"]].resolve(request, context.with_kinds(kinds))
+    return plan._replace(spec=replace(plan.spec, kinds=kinds))

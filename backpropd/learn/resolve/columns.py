@@ -1,17 +1,18 @@
-"""The roles of the columns: the target, the features, the task, and the sample weight."""
+"""The roles of the columns: the target, the features, and the sample weight."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from backpropd import errors
 from backpropd.errors import Problem
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec
 from backpropd.learn.request import TrainingOptions
+from backpropd.learn.resolve.plan import JobWarning, LeftOut
 from backpropd.learn.tables import Columns, TableDescription, is_boolean
-from backpropd.tabular import ColumnInfo
+from backpropd.tabular import ColumnInfo, example_of, find_identifiers
 
-MAX_CLASS_NUMBERS = 20  # distinct whole numbers, at most, that `auto` treats as classes
-MAX_CLASSES = 1000
 MAX_LISTED = 50  # columns named in a message
+MAX_EXAMPLE_CHARACTERS = 60
 
 
 def resolve_target(requested: str | Sequence[str], table: TableDescription) -> list[str]:
@@ -27,7 +28,21 @@ def resolve_target(requested: str | Sequence[str], table: TableDescription) -> l
         if table.columns[name].kind == "text":
             detail = f"the target {name!r} is free text: choose a column with numbers, or with few different values"
             raise errors.UnusableColumn(detail, pointer=pointer)
+        if table.columns[name].kind == "date":
+            detail = f"the target {name!r} holds dates, which are learned from but not predicted: choose a number, "
+            raise errors.UnusableColumn(detail + "such as the days from one date to another", pointer=pointer)
     return names
+
+
+def missing_targets(target: Sequence[str], table: TableDescription) -> list[JobWarning]:
+    """A warning of rows without a value of the target, which are not trained on."""
+    return [
+        JobWarning(
+            "rows_without_target", "/target", f"{missing} of {table.rows} rows have no {name!r}: they are left out"
+        )
+        for name in target
+        if (missing := table.columns[name].missing)
+    ]
 
 
 def check_known(name: str, columns: Columns, pointer: str) -> None:
@@ -43,44 +58,87 @@ def other_roles(target: Sequence[str], options: TrainingOptions) -> dict[str, st
     return {**{name: role for name, role in roles.items() if name}, **dict.fromkeys(target, "a target")}
 
 
-def why_no_feature(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], str] | None:
-    """The error, and the reason why a column of `rows` rows cannot be a feature; None if it can."""
+class WhyNot(NamedTuple):
+    """Why a column cannot be a feature: the error where it was requested, a reason for programs, and a sentence."""
+
+    error: type[errors.Invalid]
+    reason: str
+    sentence: str
+
+
+def why_no_feature(info: ColumnInfo, rows: int) -> WhyNot | None:
+    """Why a column of `rows` rows cannot be a feature; None if it can."""
     if info.missing == rows:
-        return errors.AllMissing, "has no values"
+        return WhyNot(errors.AllMissing, "empty", "has no values")
     if info.kind == "text":
-        return errors.UnusableColumn, "is free text"
+        return WhyNot(errors.UnusableColumn, "text", "is free text")
     if info.distinct == 1 and info.missing == 0:
-        return errors.ConstantColumn, "has the same value in every row"
+        return WhyNot(errors.ConstantColumn, "constant", "has the same value in every row")
     return None
+
+
+class Features(NamedTuple):
+    """The names of the features, the columns that were left out though the request did not say so, and warnings."""
+
+    names: list[str]
+    left_out: list[LeftOut] = []
+    warnings: list[JobWarning] = []
 
 
 def resolve_features(
     requested: Sequence[str] | None,
     other_roles: Mapping[str, str],
     table: TableDescription,
-    why_not: Callable[[ColumnInfo, int], tuple[type[errors.Invalid], str] | None] = why_no_feature,
-) -> list[str]:
-    """The names of the features: those requested, or every column without another role that `why_not` allows.
+    why_not: Callable[[ColumnInfo, int], WhyNot | None] = why_no_feature,
+) -> Features:
+    """Those requested, or every column without another role that `why_not` allows and that is no identifier.
 
-    Raises `errors.Invalid` and its subclasses for columns that cannot be features.
+    Identifiers remain where nothing else does. Raises `errors.Invalid` and its subclasses for columns that cannot be
+    features.
     """
     if not requested:
-        others = [info for name, info in table.columns.items() if name not in other_roles]
-        found = [info.name for info in others if not why_not(info, table.rows)]
-        if not found:
-            detail = "no column is left to learn from: each is a target, free text, empty or constant"
-            raise errors.UnusableColumn(detail, pointer="/features")
-        return found
+        return _choose_features(other_roles, table, why_not)
     for index, name in enumerate(requested):
         pointer = f"/features/{index}"
         check_known(name, table.columns, pointer)
         if name in other_roles or requested.index(name) != index:
             role = other_roles.get(name, "listed before")
             raise errors.Invalid(f"{name!r} is {role}: leave it out here", pointer=pointer)
-        if reason := why_not(table.columns[name], table.rows):
-            error, why = reason
-            raise error(f"the feature {name!r} {why}: leave it out", problems=[Problem(pointer, why)])
-    return list(requested)
+        if unfit := why_not(table.columns[name], table.rows):
+            detail = f"the feature {name!r} {unfit.sentence}: leave it out"
+            raise unfit.error(detail, problems=[Problem(pointer, unfit.sentence)])
+    return Features(list(requested))
+
+
+def _choose_features(
+    other_roles: Mapping[str, str], table: TableDescription, why_not: Callable[[ColumnInfo, int], WhyNot | None]
+) -> Features:
+    others = [info for name, info in table.columns.items() if name not in other_roles]
+    unfit = {info.name: why for info in others if (why := why_not(info, table.rows))}
+    identifiers = find_identifiers(list(table.columns.values()), table.rows)
+    usable = [info.name for info in others if info.name not in unfit]
+    found = [name for name in usable if name not in identifiers]
+    if not usable:
+        detail = "no column is left to learn from: each is a target, free text, empty or constant"
+        raise errors.UnusableColumn(detail, pointer="/features")
+    warnings = []
+    if not found:
+        found = usable
+        detail = (
+            f"only identifiers are left to learn from ({', '.join(usable[:MAX_LISTED])}): add columns that describe"
+        )
+        warnings.append(JobWarning("only_identifiers", "/features", f"{detail} the rows"))
+    left_out = [_left_out(info, unfit.get(info.name), identifiers) for info in others if info.name not in found]
+    return Features(found, left_out, warnings)
+
+
+def _left_out(info: ColumnInfo, unfit: WhyNot | None, identifiers: Mapping[str, str]) -> LeftOut:
+    example = example_of(info)
+    such_as = "" if example is None else f", such as {example[:MAX_EXAMPLE_CHARACTERS]!r}"
+    if unfit and (unfit.reason != "text" or info.name not in identifiers):
+        return LeftOut(info.name, unfit.reason, f"{unfit.sentence}{such_as}")
+    advice = "" if unfit else ": name it in features to learn from it"
+    return LeftOut(info.name, "identifier", f"{identifiers[info.name]}{such_as}{advice}")
 
 
 def check_sample_weight(name: str | None, columns: Columns, target: Sequence[str]) -> None:
@@ -99,48 +157,6 @@ def check_sample_weight(name: str | None, columns: Columns, target: Sequence[str
     if low < 0 or high == 0:
         detail = f"the weights are from {low:g} to {high:g}: none may be negative, and one must be above 0"
         raise errors.Invalid(detail, pointer=pointer)
-
-
-def resolve_task(requested: str, targets: Sequence[ColumnInfo]) -> str:
-    """Classification or regression. Raises `errors.Invalid` and its subclasses for targets that do not fit."""
-    if requested == "regression" or (requested == "auto" and not looks_like_classes(targets)):
-        _check_numbers(targets)
-        return "regression"
-    _check_classes(targets)
-    return "classification"
-
-
-def looks_like_classes(targets: Sequence[ColumnInfo]) -> bool:
-    """Whether `auto` means classification: one target of words or of few whole numbers, or booleans alone."""
-    if len(targets) > 1:
-        return all(info.kind == "boolean" for info in targets)
-    (info,) = targets
-    if info.kind != "number":
-        return True
-    few = info.distinct is not None and info.distinct <= MAX_CLASS_NUMBERS
-    return few and bool(info.statistics.get("whole"))
-
-
-def _check_numbers(targets: Sequence[ColumnInfo]) -> None:
-    for info in targets:
-        if info.kind != "number":
-            detail = f"{info.name!r} is of kind {info.kind}, and regression needs numbers: request a classification"
-            raise errors.UnusableColumn(detail, pointer="/target")
-        if info.distinct == 1:
-            raise errors.ConstantColumn(f"{info.name!r} has the same value in every row", pointer="/target")
-
-
-def _check_classes(targets: Sequence[ColumnInfo]) -> None:
-    for index, info in enumerate(targets):
-        pointer = "/target" if len(targets) == 1 else f"/target/{index}"
-        if len(targets) > 1 and not is_boolean(info):
-            detail = f"{info.name!r} is not boolean, nor 0 and 1, as one of several targets of a classification must be"
-            raise errors.UnusableColumn(detail, pointer=pointer)
-        if info.distinct == 1:
-            raise errors.OneClass(f"the target {info.name!r} has one class only: nothing to learn", pointer=pointer)
-        if info.distinct is None or info.distinct > MAX_CLASSES:
-            detail = f"the target {info.name!r} has more than {MAX_CLASSES} values: request regression, or group them"
-            raise errors.UnusableColumn(detail, pointer=pointer)
 
 
 def labels_of(info: ColumnInfo) -> set[str] | None:

@@ -14,9 +14,11 @@ from backpropd.learn.network_kinds.threshold import (
 )
 from backpropd.learn.request import JobRequest, TrainingRequest
 from backpropd.learn.resolve import columns
+from backpropd.learn.resolve.columns import Features, WhyNot
 from backpropd.learn.resolve.cost import check_size
 from backpropd.learn.resolve.plan import Context, Limits, Plan
 from backpropd.learn.resolve.split import resolve_fraction
+from backpropd.learn.resolve.task import holds_few_numbers, resolve_task
 from backpropd.learn.resolve.training import check_epochs, resolve_seed
 from backpropd.learn.tables import TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo, max_width
@@ -43,17 +45,18 @@ def resolve_threshold(request: JobRequest, context: Context) -> Plan:
     info = table.columns[target[0]]
     features = (_boolean_columns if network.takes_booleans else _perceptron_columns)(request, info, table)
     rows = table.rows - info.missing
-    resolved = network.resolve(request.network, features, info)
-    spec = ThresholdSpec(target, features, "classification", resolved, _training(request.given, network, rows, limits))
-    return Plan(spec, _cost(spec, max_width([table.columns[name] for name in features]), rows, limits))
+    resolved, training = network.resolve(request.network, features.names, info), request.given
+    spec = ThresholdSpec(target, features.names, "classification", resolved, _training(training, network, rows, limits))
+    cost = _cost(spec, max_width([table.columns[name] for name in spec.features]), rows, limits)
+    return Plan(spec, cost, features.left_out, [*columns.missing_targets(target, table), *features.warnings])
 
 
-def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescription) -> list[str]:
+def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescription) -> Features:
     """The features of a kind that takes booleans alone. Raises `errors.Invalid` for other columns."""
     kind = request.network["kind"]
     _check_boolean(f"the target {target.name!r}", target, kind, "/target")
     features = columns.resolve_features(request.features, {target.name: "a target"}, table, _why_no_input)
-    for index, name in enumerate(features):
+    for index, name in enumerate(features.names):
         info, pointer = table.columns[name], f"/features/{index}" if request.features else "/features"
         _check_boolean(f"the input {name!r}", info, kind, pointer)
         if info.missing:
@@ -62,9 +65,10 @@ def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescri
     return features
 
 
-def _why_no_input(info: ColumnInfo, rows: int) -> tuple[type[errors.Invalid], str] | None:
-    why = "is free text" if info.kind == "text" else "has no values" if info.missing == rows else None
-    return (errors.UnusableColumn, why) if why else None
+def _why_no_input(info: ColumnInfo, rows: int) -> WhyNot | None:
+    """Why not, as for other networks; but a constant is a boolean like any other."""
+    why = columns.why_no_feature(info, rows)
+    return None if why is None or why.reason == "constant" else why._replace(error=errors.UnusableColumn)
 
 
 def _check_boolean(column: str, info: ColumnInfo, kind: str, pointer: str) -> None:
@@ -79,19 +83,19 @@ def _values(info: ColumnInfo) -> str:
     if info.kind == "number":
         whole = "" if statistics["whole"] else ", not all whole"
         return f"numbers from {statistics['min']:g} to {statistics['max']:g}{whole}"
-    levels = [repr(level["value"]) for level in statistics["levels"]]
+    levels = [repr(level["value"]) for level in statistics.get("levels", [])]
     return "words: " + ", ".join(levels[:5]) + (", …" if len(levels) > 5 else "")
 
 
-def _perceptron_columns(request: JobRequest, target: ColumnInfo, table: TableDescription) -> list[str]:
+def _perceptron_columns(request: JobRequest, target: ColumnInfo, table: TableDescription) -> Features:
     """The features of a perceptron, which are those of a feed-forward network. Raises `errors.Invalid` likewise."""
     features = columns.resolve_features(request.features, {target.name: "a target"}, table)
-    if request.task == "auto" and not columns.looks_like_classes([target]):
+    if request.task == "auto" and target.kind == "number" and not holds_few_numbers(target):
         needs = "a perceptron is a classifier: choose a target with few different values, or use feedforward"
         raise errors.UnusableColumn(
             f"the target {target.name!r} holds {_values(target)}, and {needs}", pointer="/target"
         )
-    columns.resolve_task("classification", [target])
+    resolve_task("classification", [target], table.rows)
     return features
 
 

@@ -103,6 +103,8 @@ def _why_no_class(label: str, info: ColumnInfo, classes: Collection[str] | None)
     """Why a label is none of the classes, or cannot be one of a column's numbers; None if it may be one."""
     if classes is not None:
         return None if label in classes else f"they are {', '.join(sorted(classes)[:20])}"
+    if info.kind != "number":
+        return None
     try:
         value = float(label)
     except ValueError:

@@ -11,6 +11,7 @@ from backpropd.errors import Problem
 from backpropd.learn.network_kinds.feedforward import FeedforwardNetwork, FeedforwardSpec
 from backpropd.learn.request import JobRequest
 from backpropd.learn.resolve.columns import check_columns_fit, check_known_classes
+from backpropd.learn.resolve.plan import LeftOut
 from backpropd.learn.tables import Columns
 from backpropd.tabular import FeatureEncoder, TargetEncoder
 
@@ -49,6 +50,12 @@ def fill_in(request: JobRequest, before: PreviousModel) -> JobRequest:
         network=request.network if request.network_given else spec.network.to_json(),
         training=replace(training, loss=training.loss or spec.training.loss),
     )
+
+
+def left_out(spec: FeedforwardSpec, columns: Columns) -> list[LeftOut]:
+    """The columns of the table that are none of the model's."""
+    used = {*spec.target, *spec.features, spec.training.sample_weight, spec.training.validation_column}
+    return [LeftOut(name, "warm_start", "is no feature of the earlier model") for name in columns if name not in used]
 
 
 def check(spec: FeedforwardSpec, columns: Columns, before: PreviousModel) -> None:

@@ -87,6 +87,8 @@ class Job(Resource):
     validation_dataset_id: Mapped[str | None]
     warm_start_model_id: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
+    left_out: Mapped[list[Any] | None]  # None in rows from before there were such notes, as in `warnings`
+    warnings: Mapped[list[Any] | None]
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
     epoch: Mapped[int] = mapped_column(default=0)
     epochs: Mapped[int]

@@ -16,6 +16,7 @@ MIXED = "size,big,colour,bit,label\n" + "".join(
     f"{n},{'true' if n > 9 else 'false'},{'red' if n % 3 else 'blue'},{int(n % 4 == 0)},{'ab'[n > 9]}\n"
     for n in range(20)
 )
+MIXED_FEATURES = ["size", "big", "colour", "bit"]  # named, because the sizes count up as row numbers do
 SIGMOID = {"kind": "feedforward", "hidden": []}
 
 
@@ -47,7 +48,7 @@ def test_the_curves_of_a_perceptron_and_a_sigmoid_neuron(http: Client, work: Wor
 
 
 def test_a_curve_agrees_with_predictions(http: Client, work: Work) -> None:
-    path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 5})
+    path = trained(http, work, MIXED, "label", SIGMOID, features=MIXED_FEATURES, training={"epochs": 5})
     curve = read(http, path, feature="size", points=3, to=40, hold=json.dumps({"colour": "blue", "big": True}))
     assert (curve["x"], curve["held"]) == ([0, 20, 40], {"big": True, "colour": "blue", "bit": 0})
     rows = [[x, True, "blue", 0] for x in curve["x"]]
@@ -56,7 +57,9 @@ def test_a_curve_agrees_with_predictions(http: Client, work: Work) -> None:
 
 
 def test_other_features_have_their_typical_values(http: Client, work: Work) -> None:
-    path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1, "validation_fraction": 0.0})
+    path = trained(
+        http, work, MIXED, "label", SIGMOID, features=MIXED_FEATURES, training={"epochs": 1, "validation_fraction": 0.0}
+    )
     curve = read(http, path, feature="colour")
     assert curve["x"] == ["blue", "red"]
     assert curve["held"] == {"size": 9.5, "big": "false", "bit": 0}
@@ -106,7 +109,7 @@ def test_a_boolean_feature_has_two_points(http: Client, work: Work) -> None:
 def test_an_invalid_curve_request_is_rejected_with_its_pointer(
     http: Client, work: Work, query: dict[str, Any], pointer: str
 ) -> None:
-    path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1})
+    path = trained(http, work, MIXED, "label", SIGMOID, features=MIXED_FEATURES, training={"epochs": 1})
     assert rejected_pointers(http.get(path, query_string=query)) == [pointer]
 
 
@@ -125,7 +128,9 @@ def test_a_curve_over_huge_values_is_finite(http: Client, work: Work) -> None:
 
 
 def test_a_model_without_stored_statistics_still_has_a_curve(app: Flask, http: Client, work: Work) -> None:
-    path = trained(http, work, MIXED, "label", SIGMOID, training={"epochs": 1, "validation_fraction": 0.0})
+    path = trained(
+        http, work, MIXED, "label", SIGMOID, features=MIXED_FEATURES, training={"epochs": 1, "validation_fraction": 0.0}
+    )
     with app.extensions["backpropd"].database.write() as session:
         model = session.get(Model, path.split("/")[3])
         encoders = json.loads(json.dumps(model.encoders))

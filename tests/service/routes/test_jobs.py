@@ -171,6 +171,23 @@ def test_jobs_are_listed_by_status(http: Client, iris: str, work: Work) -> None:
     assert http.get("/v1/jobs?limit=0").status_code == 422
 
 
+def test_lists_are_summaries(http: Client, iris: str, work: Work) -> None:
+    job = submit(http, iris, training={"epochs": 1})
+    work()
+    absent = {
+        "datasets": {"dialect", "columns", "warnings"},
+        "jobs": {"features", "kinds", "left_out", "network", "training"},
+        "models": {"features", "network", "report"},
+    }
+    for noun, names in absent.items():
+        (listed,) = http.get(f"/v1/{noun}").json["data"]
+        whole = http.get(f"/v1/{noun}/{listed['id']}").json
+        assert whole.keys() - listed.keys() == names
+        assert listed == {name: value for name, value in whole.items() if name not in names}
+    assert http.get("/v1/datasets").json["data"][0]["width"] == 5
+    assert http.get("/v1/jobs").json["data"][0]["id"] == job["id"]
+
+
 def test_concurrent_requests_with_one_idempotency_key_make_one_job(app: Flask, http: Client, iris: str) -> None:
     def send(_: int) -> Any:
         body = {"dataset_id": iris, "target": "species"}

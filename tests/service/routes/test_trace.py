@@ -86,7 +86,7 @@ NUMBERS = "x,late,u,v\n" + "".join(f"{n},{'yes' if n % 3 else 'no'},{n * 2},{50 
 
 
 def test_targets_have_the_units_of_the_table_and_several_come_as_objects_or_arrays(http: Client, work: Work) -> None:
-    model = train_model(http, work, upload(http, NUMBERS), ["u", "v"])
+    model = train_model(http, work, upload(http, NUMBERS), ["u", "v"], features=["x", "late"])
     row = {"x": 3, "late": "yes"}
     (value,) = http.post(f"/v1/models/{model}/predictions", json={"rows": [row]}).json["predictions"]
     by_name = trace(http, model, rows=[row], targets=[value["value"]])
@@ -153,7 +153,7 @@ def test_an_invalid_trace_request_is_rejected_with_its_pointer(
 
 
 def test_a_target_that_is_no_number_is_rejected_with_its_pointer(http: Client, work: Work) -> None:
-    model = train_model(http, work, upload(http, NUMBERS), ["u", "v"])
+    model = train_model(http, work, upload(http, NUMBERS), ["u", "v"], features=["x", "late"])
     for target, pointer in (({"u": 1, "v": "much"}, "/targets/0/v"), ([None, 1], "/targets/0/0")):
         answer = http.post(f"/v1/models/{model}/trace", json={"rows": [[1, "yes"]], "targets": [target]})
         assert rejected_pointers(answer) == [pointer]
