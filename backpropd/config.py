@@ -15,6 +15,9 @@ from backpropd import errors
 
 Limits = TypeVar("Limits")
 
+DATABASE_URL = r"^(sqlite://.*|postgresql\+psycopg://.+)?$"
+BROKER_URL = r"^((rediss?|redis\+socket|sentinel)://.+)?$"
+
 
 def is_loopback(host: str) -> bool:
     """Whether this name or address is reachable from this machine only."""
@@ -47,8 +50,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="the port that the API listens on; 0 for any free one")
     data_dir: Path = Field(Path("var"), description="the folder for the database, blobs and compiled kernels")
     workers: int = Field(default_factory=_cores, ge=1, description="training processes of one worker: the cores")
-    database_url: str = Field("", description="an SQLAlchemy URL; left out: SQLite in data_dir")
-    broker_url: str = Field("", description="a Redis URL; left out: `make run` starts its own Redis")
+    database_url: str = Field("", pattern=DATABASE_URL, description="an SQLAlchemy URL; left out: SQLite in data_dir")
+    broker_url: str = Field(
+        "", pattern=BROKER_URL, description="a Redis URL; left out: `make run` starts its own Redis"
+    )
     blobs_url: str = Field("", description="an fsspec URL for datasets; left out: a folder in data_dir")
     log_format: Literal["people", "json"] = Field("people", description="plain log lines, or JSON")
     log_requests: bool = Field(False, description="log a line for each request")

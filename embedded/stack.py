@@ -38,7 +38,10 @@ def run(settings: Settings, stream: BinaryIO) -> None:
 
             def on_ready() -> None:
                 data_folder.write_address(address_file, api.url)
-                output.announce(f"backpropd is ready at {api.url} (data in {settings.data_dir}; Ctrl-C stops it)")
+                everywhere = "" if api.host == api.reachable_host else f", listening on {api.host}"
+                output.announce(
+                    f"backpropd is ready at {api.url}{everywhere} (data in {settings.data_dir}; Ctrl-C stops it)"
+                )
 
             Supervisor(programs, environment, output).run(on_ready, [lock])
 

@@ -17,7 +17,16 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("MODE", "open"), ("MODE", ""), ("PORT", "eighty"), ("LOG_FORMAT", "xml"), ("MAX_ROWS", "0")]
+    ("name", "value"),
+    [
+        ("MODE", "open"),
+        ("MODE", ""),
+        ("PORT", "eighty"),
+        ("LOG_FORMAT", "xml"),
+        ("MAX_ROWS", "0"),
+        ("DATABASE_URL", "mysql://x"),
+        ("BROKER_URL", "foo"),
+    ],
 )
 def test_an_invalid_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"BACKPROPD_{name}", value)

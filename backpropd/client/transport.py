@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from backpropd.client.errors import ServiceError, ServiceUnreachable
+from backpropd.client.errors import ClientError, ServiceError, ServiceUnreachable
 from backpropd.errors import Problem
 
 MAX_ATTEMPTS = 4
@@ -20,6 +20,10 @@ class Transport:
 
     def __init__(self, url: str, api_key: str | None, timeout: float) -> None:
         self.url = url
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise ClientError(
+                "the API key has characters that no key has: copy it again, without quotes or line breaks"
+            )
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         address = _parse_url(url)
         use_proxy = address.host not in LOOPBACK
@@ -52,6 +56,10 @@ class Transport:
                 request["content"] = body()
             try:
                 response = self.http.request(method, path, **request)
+            except ValueError as error:
+                if "JSON compliant" not in str(error):
+                    raise
+                raise ClientError("the request has NaN or infinity, which JSON lacks: give finite numbers") from error
             except httpx.TransportError as error:
                 if attempt == MAX_ATTEMPTS or not repeatable:
                     raise self._unreachable(error) from error

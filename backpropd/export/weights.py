@@ -3,9 +3,10 @@
 import io
 import json
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load
 
 
@@ -16,15 +17,20 @@ class WeightFormat(NamedTuple):
     encode: Callable[[bytes], bytes]
 
 
+def _by_name(stored: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays sorted by name: safetensors reads them in no fixed order."""
+    return dict(sorted(load(stored).items()))
+
+
 def _npz(stored: bytes) -> bytes:
     out = io.BytesIO()
-    np.savez(out, allow_pickle=False, **load(stored))
+    np.savez(out, allow_pickle=False, **_by_name(stored))
     return out.getvalue()
 
 
 def _json(stored: bytes) -> bytes:
     """Nested lists by name."""
-    return json.dumps({name: array.tolist() for name, array in load(stored).items()}).encode()
+    return json.dumps({name: array.tolist() for name, array in _by_name(stored).items()}).encode()
 
 
 WEIGHT_FORMATS = {

@@ -167,7 +167,11 @@ def _scaled_weight(spec: ResolvedSpec, weight: Array | None, rows: Indices) -> A
     """The weights of these rows, with a mean of 1."""
     if weight is None:
         return None
-    mean = weight[rows].mean()
+    with np.errstate(over="ignore"):
+        mean = weight[rows].mean()
+    if np.isinf(mean):
+        weight = weight / weight.max()
+        mean = weight[rows].mean()
     if not mean > 0:
         raise errors.Invalid("every row of the training set or the validation set has the weight 0: nothing to learn")
     return np.asarray(weight[rows] / mean, spec.training.dtype)

@@ -21,7 +21,11 @@ class Blobs:
     """A store of blobs at any URL that fsspec supports, and a local scratch folder for unfinished files."""
 
     def __init__(self, url: str, scratch: Path) -> None:
-        self.filesystem, self.root = fsspec.core.url_to_fs(url)
+        """Raises `errors.Misconfigured` for a URL of an unknown scheme, or one whose driver is not installed."""
+        try:
+            self.filesystem, self.root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise errors.Misconfigured(f"BACKPROPD_BLOBS_URL={url} cannot be opened: {error}") from error
         self.local = "file" in (self.filesystem.protocol, *self.filesystem.protocol)
         self.scratch = scratch
         scratch.mkdir(parents=True, exist_ok=True)

@@ -102,7 +102,8 @@ def move(session: Session, job: Job, status: Status, reason: str) -> Status:
     Raises `errors.Conflict` for a transition that `ALLOWED_TRANSITIONS` does not have.
     """
     if status not in ALLOWED_TRANSITIONS[Status(job.status)]:
-        raise errors.Conflict(f"the job is {job.status}: it cannot become {status}")
+        already = "already" if job.status == status else f"{job.status}, and cannot become"
+        raise errors.Conflict(f"the job is {already} {status}")
     job.status = status
     job.lease_expires_at = job.worker = job.stop_request = None
     if status in TERMINAL:

@@ -10,7 +10,7 @@ from pydantic import Field, create_model, model_validator
 
 from backpropd import nn
 from backpropd.errors import Invalid
-from service.schemas.fields import Input, Int
+from service.schemas.fields import Input, Whole
 
 BESIDE = ("label_smoothing", "warmup_epochs")
 """Parameters that are fields of `Training`, because they go with several algorithms."""
@@ -41,11 +41,11 @@ def _parameters(algorithm: type[Any]) -> dict[str, tuple[Any, Any]]:
 
 
 def _as_json(kind: Any) -> Any:
-    """The type with `Int` for int: JSON may write 1 as 1.0."""
+    """The type with `Whole` for int."""
     if get_origin(kind) in (Union, UnionType):
         return Union[tuple(map(_as_json, get_args(kind)))]  # noqa: UP007 - made at run time
     if get_origin(kind) is Annotated and kind.__origin__ is int:
-        return Annotated[Int, *kind.__metadata__]
+        return Annotated[int, *kind.__metadata__, Whole]
     return kind
 
 

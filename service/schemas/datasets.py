@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
 from backpropd.tabular import ReadOptions, list_samples
-from service.schemas.fields import ColumnName, Input, Int, Name, Output
+from service.schemas.fields import ColumnName, Input, Name, Output, Whole
 from service.schemas.paging import Page
 
 
@@ -51,8 +51,8 @@ class SampleRequest(ReadFields):
     sample: Annotated[Name, Field(json_schema_extra={"enum": [sample.name for sample in list_samples()]})]
     name: Name | None = None
     noise: Annotated[float, Field(ge=0, le=1)] | None = None
-    rows: Annotated[Int, Field(ge=4, le=1_000_000)] | None = None
-    seed: Annotated[Int, Field(ge=0, lt=2**63)] | None = None
+    rows: Annotated[int, Field(ge=4, le=1_000_000), Whole] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63), Whole] | None = None
 
 
 class Column(Output):

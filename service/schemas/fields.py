@@ -34,10 +34,10 @@ LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # datetime ends with the year 9999
 # No control characters, and none that change the direction of text: a name must be what it looks like.
 NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+$"
 
-Int = Annotated[int, BeforeValidator(_whole)]
+Whole = BeforeValidator(_whole)  # last in an annotation of int: before its bounds, they would not be in JSON Schema
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_CONTROLS)]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Count = Annotated[Int, Field(ge=1, lt=2**31)]
+Count = Annotated[int, Field(ge=1, lt=2**31), Whole]
 Timestamp = Annotated[AwareDatetime, Field(lt=LATEST), BeforeValidator(_parse_timestamp)]
 Metadata = Annotated[dict[str, Any], AfterValidator(_limit_size)]
 
@@ -92,7 +92,7 @@ class OneOf:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         """The core schema of the `Literal`."""
-        return core_schema.literal_schema(list(self.names))
+        return core_schema.literal_schema([str(name) for name in self.names])
 
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_]+$", max_length=64)]

@@ -10,7 +10,7 @@ from backpropd import learn
 from backpropd.store import epochs
 from backpropd.store.status import Status
 from service.schemas.datasets import Kind
-from service.schemas.fields import ColumnName, Identifier, Input, Int, Metadata, Name, OneOf, Output
+from service.schemas.fields import ColumnName, Identifier, Input, Metadata, Name, OneOf, Output, Whole
 from service.schemas.network import AnyNetwork, Network
 from service.schemas.paging import Page, PageQuery
 from service.schemas.resolved_fields import TASKS, NetworkFields, TaskFields, target_to_json
@@ -29,7 +29,7 @@ class JobRequest(Input):
     task: Annotated[str, OneOf(("auto", *TASKS))] = "auto"
     name: Name | None = None
     metadata: Metadata = {}
-    priority: Annotated[Int, Field(ge=-10, le=10)] = 0
+    priority: Annotated[int, Field(ge=-10, le=10), Whole] = 0
     network: AnyNetwork = Network()
     training: Training = Training()
 

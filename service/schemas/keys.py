@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from backpropd.store.keys import SCOPES
-from service.schemas.fields import Input, Int, Name, OneOf, Output, Timestamp
+from service.schemas.fields import Input, Name, OneOf, Output, Timestamp, Whole
 from service.schemas.paging import Page
 
 Scope = Annotated[str, OneOf(SCOPES)]
@@ -23,7 +23,7 @@ class KeyRequest(Input):
 class RotateRequest(Input):
     """The old secret stays valid for `overlap_seconds` more, so that its users can switch."""
 
-    overlap_seconds: Annotated[Int, Field(ge=0, le=30 * 24 * 3600)] = 0
+    overlap_seconds: Annotated[int, Field(ge=0, le=30 * 24 * 3600), Whole] = 0
 
 
 class Key(Output):

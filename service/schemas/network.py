@@ -7,13 +7,13 @@ from pydantic import BeforeValidator, Field
 from backpropd import nn
 from backpropd.nn.hyperparameter_bounds import Fraction
 from service.schemas.algorithms import HiddenActivation, Initializer, OutputActivation
-from service.schemas.fields import ColumnName, Input, Int
+from service.schemas.fields import ColumnName, Input, Whole
 
 
 class Layer(Input):
     """A hidden layer; `dropout` is the fraction of its values that is dropped in training."""
 
-    units: Annotated[Int, Field(ge=1, le=1_000_000)]
+    units: Annotated[int, Field(ge=1, le=1_000_000), Whole]
     activation: HiddenActivation = "tanh"
     initializer: Initializer = "auto"
     use_bias: bool = True
@@ -35,7 +35,7 @@ class McCullochPitts(Input):
 
     kind: Literal["mcculloch_pitts"]
     inhibitory: Literal["search"] | list[ColumnName] = "search"
-    threshold: Literal["search"] | Annotated[Int, Field(ge=0, le=2**24)] = "search"
+    threshold: Literal["search"] | Annotated[int, Field(ge=0, le=2**24), Whole] = "search"
 
 
 class Perceptron(Input):

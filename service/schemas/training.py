@@ -7,7 +7,7 @@ from pydantic import Field
 from backpropd import nn
 from backpropd.nn.hyperparameter_bounds import Fraction, NonNegative, Positive
 from service.schemas.algorithms import DEFAULT_OPTIMIZER, Loss, Optimizer, Schedule
-from service.schemas.fields import ColumnName, Count, Identifier, Input, Int
+from service.schemas.fields import ColumnName, Count, Identifier, Input, Whole
 
 
 class EarlyStopping(Input):
@@ -34,7 +34,7 @@ class Training(Input):
     sample_weight: ColumnName | None = None
     optimizer: Optimizer = DEFAULT_OPTIMIZER
     schedule: Schedule | None = None
-    warmup_epochs: Annotated[Int, Field(ge=0, lt=2**31)] = 0
+    warmup_epochs: Annotated[int, Field(ge=0, lt=2**31), Whole] = 0
     l1: NonNegative = 0.0
     l2: NonNegative = 0.0
     weight_decay: NonNegative | None = None
@@ -53,6 +53,6 @@ class Training(Input):
     keep_path: bool = False
     keep_optimizer_state: bool = False
     warm_start_model_id: Identifier | None = None
-    seed: Annotated[Int, Field(ge=0, lt=2**63)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63), Whole] | None = None
     dtype: nn.DType = "float32"
     engine: Literal["auto", "numpy", "numba"] = "auto"

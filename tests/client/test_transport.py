@@ -5,7 +5,7 @@ import socket
 import pytest
 from flask import Response
 
-from backpropd.client import Client, ServiceError, ServiceUnreachable
+from backpropd.client import Client, ClientError, ServiceError, ServiceUnreachable
 from backpropd.errors import Problem
 from tests.client.stand_in import StandIn, problem
 
@@ -123,3 +123,15 @@ def test_url_and_key_come_from_the_environment(stand_in: StandIn, monkeypatch: p
     with Client() as client:
         client.datasets.get("ds_1")
     assert stand_in.headers("/v1/datasets/ds_1", "Authorization") == ["Bearer secret"]
+
+
+def test_a_number_that_json_lacks_is_rejected_before_anything_is_sent(stand_in: StandIn, service: Client) -> None:
+    with pytest.raises(ClientError, match="NaN or infinity"):
+        service.jobs.create("ds_1", "y", training={"l2": float("nan")})
+    assert not stand_in.bodies
+
+
+def test_a_key_with_characters_that_no_key_has_is_rejected() -> None:
+    for key in ("clé", "a\nb"):
+        with pytest.raises(ClientError, match="copy it again"):
+            Client("http://127.0.0.1:1", api_key=key)

@@ -181,6 +181,14 @@ def test_class_and_sample_weights_multiply_and_have_the_mean_1(tmp_path: Path) -
     assert np.allclose(weight, expected / expected.mean())
 
 
+def test_weights_whose_sum_overflows_are_scaled_like_any_others(tmp_path: Path) -> None:
+    text = "\n".join(f"{line},{'w' if n == 0 else '1e308'}" for n, line in enumerate(RARE.strip().split("\n")))
+    learner = Learner(tmp_path, text)
+    weight = learner.run(learner.plan("y", sample_weight="w", validation_fraction=0.0)).training_set.weight
+    assert weight is not None
+    assert np.array_equal(weight, np.ones(100))
+
+
 def test_a_class_with_a_larger_weight_is_predicted_more_often(tmp_path: Path) -> None:
     learner = Learner(tmp_path, RARE)
 

@@ -10,6 +10,8 @@ from backpropd.cli.console import client, show
 from backpropd.cli.job_display import watch
 from backpropd.client import Client
 
+EXAMPLES = {"--network": '{"output_activation": "tanh"}', "--training": '{"l2": 0.001}'}
+
 
 def train(
     context: typer.Context,
@@ -72,8 +74,7 @@ def _merge(option: str, text: str, fields: dict[str, Any]) -> dict[str, Any]:
     try:
         return {**fields, **json.loads(text)}
     except (ValueError, TypeError):
-        example = "'{\"l2\": 0.001}'"
-        raise typer.BadParameter(f"not a JSON object, such as {example}", param_hint=option) from None
+        raise typer.BadParameter(f"not a JSON object, such as '{EXAMPLES[option]}'", param_hint=option) from None
 
 
 def _batch_size(text: str | None) -> int | str | None:
@@ -87,7 +88,7 @@ def _batch_size(text: str | None) -> int | str | None:
 def _hidden_layers(hidden: str | None, activation: str | None) -> dict[str, Any]:
     if hidden is None:
         return {}
-    units = [each.strip() for each in hidden.split(",") if each.strip()]
+    units = [each.strip() for each in hidden.split(",")] if hidden.strip() else []
     if not all(each.isdigit() for each in units):
         raise typer.BadParameter("not whole numbers separated by commas, such as 16,8", param_hint="--hidden")
     return {"hidden": [_given(units=int(each), activation=activation) for each in units]}

@@ -17,6 +17,7 @@ from backpropd.errors import NotRepresentable
 from backpropd.nn.layout import Array
 from backpropd.nn.neurons.perceptron_network import MAX_INPUTS
 
+NETWORK_ADVICE = f"A perceptron_network represents every boolean function of up to {MAX_INPUTS} inputs: choose it"
 MAX_LISTED = 20  # rows of a conflict, and inputs of a row, in a message
 
 
@@ -139,11 +140,9 @@ def _error(x: Array, y: Array, space: SearchSpace, rows: Sequence[int], names: S
         detail = f"the same inputs have different targets: {listed}. Correct one of these rows, or leave one out"
     else:
         reason = _why_silent(x[rows[0]], space) if y[rows[0]] else _why_firing(x, y, space, rows)
-        detail = (
-            f"no single McCulloch-Pitts neuron of the requested kind answers {listed}. {reason}. "
-            f"A perceptron_network represents every boolean function of up to {MAX_INPUTS} inputs: choose it, "
-            "or change these rows"
-        )
+        advice = NETWORK_ADVICE if x.shape[1] <= MAX_INPUTS else "Use a feedforward network"
+        what = "no single McCulloch-Pitts neuron of the requested kind"
+        detail = f"{what} answers {listed}. {reason}. {advice}, or change these rows"
     return NotRepresentable(detail, rows=rows)
 
 

@@ -64,3 +64,8 @@ def test_schemathesis_finds_no_fault_in_any_phase(tmp_path: Path, broker_url: st
     assert made.total() > 1000
     assert made["ignored_auth"] > 10
     assert found == []
+
+
+def test_bounds_are_written_in_the_words_of_json_schema(http: Client) -> None:
+    names = re.findall(r'"(ge|gt|le|lt)":', http.get("/openapi.json").text)
+    assert not names

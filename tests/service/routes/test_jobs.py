@@ -159,6 +159,8 @@ def test_a_queued_job_is_cancelled_at_once(http: Client, iris: str) -> None:
     assert http.post(f"/v1/jobs/{job['id']}/cancel").status_code == 202
     waited = http.get(f"/v1/jobs/{job['id']}?wait=60").json
     assert (waited["status"], waited["stop_reason"]) == ("cancelled", "cancelled")
+    again = http.post(f"/v1/jobs/{job['id']}/cancel")
+    assert (again.status_code, again.json["detail"]) == (409, "the job is already cancelled")
 
 
 def test_jobs_are_listed_by_status(http: Client, iris: str, work: Work) -> None:
@@ -167,7 +169,9 @@ def test_jobs_are_listed_by_status(http: Client, iris: str, work: Work) -> None:
     waiting = submit(http, iris)
     listed = http.get("/v1/jobs?status=queued").json
     assert [job["id"] for job in listed["data"]] == [waiting["id"]]
-    assert http.get("/v1/jobs?status=nonsense").status_code == 422
+    unknown = http.get("/v1/jobs?status=nonsense")
+    assert unknown.status_code == 422
+    assert "'queued', 'running'" in unknown.json["detail"]
     assert http.get("/v1/jobs?limit=0").status_code == 422
 
 

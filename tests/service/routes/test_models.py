@@ -35,3 +35,4 @@ def test_weights_are_available_in_three_formats(http: Client, iris: str, work: W
     assert np.array_equal(archive["layers.0.weight"], tensors["layers.0.weight"])
     lists = http.get(f"{path}?format=json").json
     assert np.array_equal(np.array(lists["layers.1.bias"], np.float32), tensors["layers.1.bias"])
+    assert list(lists) == sorted(lists)
