@@ -114,7 +114,8 @@ def _class_encoder(spec: ResolvedSpec, source: Source, targets: Table) -> Target
         return None
     info = source.columns[spec.target[0]]
     if spec.network.takes_booleans:
-        return TargetEncoder([info.name], ["false", "true"] if info.kind == "boolean" else ["0", "1"], [], [])
+        labels = tabular.boolean_labels(info) if info.kind == "boolean" else ["0", "1"]
+        return TargetEncoder([info.name], labels, [], [])
     return TargetEncoder.fit_classes(targets, info)
 
 

@@ -3,6 +3,7 @@
 Networks, specs, HTTP and SQL do not belong here.
 """
 
+from backpropd.tabular.cells import convert_cells
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.feature_encoder import FeatureEncoder, max_width
 from backpropd.tabular.identifiers import find_identifiers
@@ -15,7 +16,7 @@ from backpropd.tabular.samples import list_samples, write_sample
 from backpropd.tabular.sandbox.client import SandboxedReader, start_sandbox
 from backpropd.tabular.split import is_validation_value, split_by_column, train_validation_split
 from backpropd.tabular.table import Table, preview_rows
-from backpropd.tabular.target_encoder import TargetEncoder
+from backpropd.tabular.target_encoder import TargetEncoder, boolean_labels
 
 __all__ = [
     "ColumnInfo",
@@ -27,6 +28,8 @@ __all__ = [
     "Table",
     "TableLimits",
     "TargetEncoder",
+    "boolean_labels",
+    "convert_cells",
     "example_of",
     "find_identifiers",
     "ingest",

@@ -11,18 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from backpropd.tabular.columns import ColumnInfo, boolean_label, kind_of_strings
+from backpropd.tabular.columns import ColumnInfo, kind_of_strings, merged_spellings
 
 Numbers = NDArray[np.float64]
 
 MAX_LEVEL_CHARACTERS = 1000
 MAX_COUNTED_NUMBERS = 50  # different whole numbers, at most, that a description lists with their counts
 MAX_EXAMPLE_CHARACTERS = 100
-
-
-def statistics_for(name: str, numeric: bool, max_levels: int) -> NumberStatistics | StringStatistics:
-    """A new collector for a column of numbers or strings, which counts up to `max_levels` different values."""
-    return NumberStatistics(name, max_levels) if numeric else StringStatistics(name, max_levels)
 
 
 class NumberStatistics:
@@ -112,24 +107,26 @@ class StringStatistics:
             self.levels = self._with(self.levels, values)
 
     def _with(self, levels: Counter[str], values: pa.Array) -> Counter[str] | None:
-        counts = values.drop_null().value_counts()
-        if len(counts) > self.max_levels:
+        """The counts with those of a block; None, and `levels` as they were, if there are too many."""
+        found = values.drop_null().value_counts()
+        if len(found) > self.max_levels:
             return None
-        for entry in counts.to_pylist():
-            levels[entry["values"]] += entry["counts"]
-        return levels if len(levels) <= self.max_levels else None
+        counts = dict(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True))
+        if len(levels.keys() | counts.keys()) > self.max_levels:
+            return None
+        levels.update(counts)
+        return levels
 
-    def info(self, rows: int) -> ColumnInfo:
-        """The description."""
-        kind, levels = kind_of_strings(self.levels, rows), self.levels
+    def info(self, rows: int, kind: str | None = None) -> ColumnInfo:
+        """The description as a column of this kind, or of the one that its values have."""
+        levels = self.levels
+        kind = kind or kind_of_strings(levels, rows)
         if kind == "text" or levels is None:
             distinct = None if levels is None else len(levels)
             lengths = {"shortest": self.shortest, "longest": self.longest, "example": self.example}
             return ColumnInfo(self.name, "text", self.missing, distinct, lengths)
         if kind == "boolean":
-            spellings, levels = levels, Counter()
-            for spelling, count in spellings.items():
-                levels[boolean_label(spelling)] += count
+            levels = merged_spellings(levels)
         ordered = sorted(levels.items(), key=lambda level: (-level[1], level[0]))
         statistics = {"levels": [{"value": level, "count": count} for level, count in ordered]}
         return ColumnInfo(self.name, kind, self.missing, len(levels), statistics)

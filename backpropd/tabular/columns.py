@@ -1,12 +1,13 @@
 """A column's kind, and the description of a column that the API shows.
 
-The kind follows from the values that are not missing. An empty cell, NA, N/A, NaN, null, None and ? are missing, with
-or without a space around them.
+The kind follows from the cells of the whole column, trimmed. Empty cells are missing; in columns of numbers and dates
+the usual spellings of a missing value are, too (`cells.missing`), and in columns of words they are levels.
 
-- `number`: every value is a finite decimal (`3`, `-0.5`, `1e-3`) that a float64 represents without loss, anywhere in
-  the file; spaces around it are ignored. Not numbers, because a float64 would lose something: leading zeros (`007`),
-  whole numbers of 2^53 and beyond (`9007199254740993`, also among decimals; `6.02e23` is a number), `1e400`, `1e-400`,
-  `0x10`, digits other than 0-9. A column of 0 and 1 holds numbers.
+- `number`: at least nine tenths of the other cells are numbers in one notation (`cells.notation`), and the rest is then
+  missing, with a warning; or all are times of day, which become hours. A float64 represents every number without loss,
+  or the column holds words: leading zeros (`007`), whole numbers of 2^53 and beyond (`9007199254740993`, also among
+  decimals; `6.02e23` is a number), `1e400`, `1e-400`, `0x10`, digits other than 0-9. A column of 0 and 1 holds numbers.
+- `date`: at least nine tenths are dates in one format (`cells.date_formats`).
 - `boolean`: true and false, yes and no, t and f, or y and n, in any case.
 - `category`: at most max(20, 5% of the rows) different values, none longer than 1000 characters, and no more than the
   limit: 1000 by default, and in a table of more than 1000 columns 1,000,000 divided by their number.
@@ -15,6 +16,7 @@ or without a space around them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +24,7 @@ from typing import Any
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?")
 BOOLEAN_PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 BOOLEAN_WORDS = {word: word == pair[0] for pair in BOOLEAN_PAIRS for word in pair}
+BOOLEAN_CELLS = {**BOOLEAN_WORDS, "1": True, "0": False}  # in a column that is said to be boolean
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,10 @@ class ColumnInfo:
     """A column: `distinct` counts its different values and is None beyond the limit.
 
     `statistics`: for numbers `min, max, mean, std, whole, increasing`, and of few whole numbers `values` with their
-    counts in order; for categories and booleans `levels`, the values with their counts, most frequent first; for text
-    `shortest, longest` in characters, and an `example`.
+    counts in order; for categories and booleans `levels`, the values with their counts, most frequent first, booleans
+    as they are most often written; for text `shortest, longest` in characters, and an `example`; for dates `min, max`
+    in ISO 8601 and their `format`. Numbers that are not written as `-1234.5` have a `notation`: `decimal, thousands,
+    prefix, unit, multipliers`; times of day, which are hours, a `format`.
     """
 
     name: str
@@ -62,6 +67,16 @@ def kind_of_strings(levels: Mapping[str, int] | None, rows: int) -> str:
     if levels and any({level.lower() for level in levels} <= {*pair} for pair in BOOLEAN_PAIRS):
         return "boolean"
     return "category" if len(levels) <= max(20, rows // 20) else "text"
+
+
+def merged_spellings(levels: Mapping[str, int]) -> Counter[str]:
+    """The counts of booleans by their most frequent spelling: `Yes` for `Yes`, `yes` and `YES`."""
+    spellings = sorted(levels, key=lambda level: (-levels[level], level))
+    first = {BOOLEAN_CELLS[level.lower()]: level for level in reversed(spellings)}
+    merged = Counter[str]()
+    for level, count in levels.items():
+        merged[first[BOOLEAN_CELLS[level.lower()]]] += count
+    return merged
 
 
 def boolean_label(word: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd.tabular.columns import BOOLEAN_WORDS, ColumnInfo
+from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo
 from backpropd.tabular.table import CategoricalColumn, Column, Table
 
 Array = NDArray[Any]
@@ -27,7 +27,7 @@ def as_numbers(column: Column) -> NDArray[np.float64]:
     """A column as numbers: booleans become 0 and 1, missing values NaN."""
     if not isinstance(column, CategoricalColumn):
         return column
-    values = [float(BOOLEAN_WORDS[level.lower()]) for level in column.levels]
+    values = [float(BOOLEAN_CELLS[level.lower()]) for level in column.levels]
     return np.array([*values, np.nan])[column.codes]
 
 

@@ -1,8 +1,9 @@
 """Ingest an uploaded file: write it as Parquet and describe its columns, block by block.
 
-A column holds numbers while all its blocks do, by the rule in `columns`; the reader guesses from the first block. If a
-later value does not fit, the rest is only searched for more such columns and the file is read a second time: a guess
-never costs a value, and most files are read once.
+The reader yields numbers, dates and strings, which are staged as Parquet. What the strings are is decided from whole
+columns, and if one holds numbers in another notation or dates, the staged table is rewritten: most files are read and
+written once. A reader guesses from the first block which columns hold numbers. If a later value does not fit, the rest
+is only searched for more such columns and the file is read a second time: a guess never costs a value.
 """
 
 from collections.abc import Mapping
@@ -10,21 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from backpropd.errors import EmptyDataset, TableTooLarge
-from backpropd.tabular.column_statistics import statistics_for
+from backpropd.errors import EmptyDataset, UnknownColumn
+from backpropd.tabular.cells.decide import Decisions
+from backpropd.tabular.column_statistics import NumberStatistics
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.file_signatures import reject_other_formats
 from backpropd.tabular.formats import DEFAULT_FORMAT, FORMATS, TableReader
 from backpropd.tabular.limits import TableLimits
-from backpropd.tabular.parquet_writer import ParquetWriter
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.staging import StagedTable, stage
+from backpropd.tabular.typed_columns import ColumnTyper
 from backpropd.tabular.warnings import TableWarning
 
 UNLIMITED = TableLimits()
 GUESS_ALL = ReadOptions()
-MAX_LEVELS_OF_TABLE = 1_000_000  # different values counted over all columns, because they are held in memory
 
 
 @dataclass(frozen=True)
@@ -48,46 +48,54 @@ def ingest(
 ) -> IngestedTable:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
-    Memory is bounded by a few blocks. Numbers are stored as float64, everything else as strings.
+    Memory is bounded by a few blocks. Numbers are stored as float64, dates as timestamps in microseconds, everything
+    else as strings.
 
     Raises:
         NotATable: the file is not a table, or stops being one; the message names the line.
         EmptyDataset: there are no rows.
         TableTooLarge: there are more rows, columns or cells than `limits` allows.
+        UnknownColumn: the options name a column that is not in the file.
+        UnusableColumn: a column cannot be of the kind that the options name.
     """
     reject_other_formats(source)
     reader = FORMATS[format].open(source, options, limits.columns)
-    table = _read(reader, destination, limits) or _read(reader, destination, limits)
-    assert table is not None  # noqa: S101 - the first pass found every text column
-    return table
-
-
-def _read(reader: TableReader, destination: Path, limits: TableLimits) -> IngestedTable | None:
-    """Read the file once. Returns None if it added to `reader.text_columns`, which then is complete."""
-    names, text_columns = reader.names, frozenset(reader.text_columns)
-    max_levels = min(limits.category_levels, MAX_LEVELS_OF_TABLE // len(names))
-    statistics = [statistics_for(name, name not in text_columns, max_levels) for name in names]
-    schema = pa.schema([(name, pa.string() if name in text_columns else pa.float64()) for name in names])
-    rows = 0
-    with ParquetWriter(destination, schema) as writer:
-        for columns in reader:
-            if reader.text_columns != text_columns:
-                continue
-            writer.put(pa.record_batch(columns, schema))
-            rows += len(columns[0])
-            _check_size(rows, len(names), limits)
-            for each, column in zip(statistics, columns, strict=True):
-                each.update(column)
-    if reader.text_columns != text_columns:
-        return None
-    if rows == 0:
+    _check_kinds(options, reader)
+    table = stage(reader, destination, limits, options.missing)
+    if table.rows == 0:
         raise EmptyDataset("the table has a header and no rows: send at least one")
-    infos = tuple(each.info(rows) for each in statistics)
-    return IngestedTable(reader.format, rows, infos, reader.dialect, tuple(reader.warnings.to_list()))
+    typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))
+    decisions = typer.decide(table)
+    if again := _perhaps_thousands(reader, table, decisions):
+        reader.text_columns.update(again)
+        table = stage(reader, destination, limits, options.missing)
+        decisions = typer.decide(table)
+    staged = destination.with_name(f"{destination.name}.typed")
+    try:
+        infos = typer.convert(table, decisions.conversions, staged)
+    finally:
+        staged.unlink(missing_ok=True)
+    warnings = tuple(reader.warnings.to_list())
+    return IngestedTable(reader.format, table.rows, tuple(infos), _dialect(reader, decisions), warnings)
 
 
-def _check_size(rows: int, columns: int, limits: TableLimits) -> None:
-    if rows > limits.rows:
-        raise TableTooLarge(f"the table has more than {limits.rows} rows, the maximum: send fewer")
-    if rows * columns > limits.cells:
-        raise TableTooLarge(f"the table has more than {limits.cells} cells, the maximum: send fewer rows or columns")
+def _check_kinds(options: ReadOptions, reader: TableReader) -> None:
+    """Keep the cells of columns whose kind is named as strings. Raises `UnknownColumn`."""
+    if unknown := [name for name in options.kinds if name not in reader.names]:
+        listed = ", ".join(reader.names[:20])
+        raise UnknownColumn(f"kinds names {unknown[0]!r}, and the columns are: {listed}", pointer="/kinds")
+    if reader.dialect is not None:
+        reader.text_columns.update(name for name, kind in options.kinds.items() if kind != "number")
+
+
+def _perhaps_thousands(reader: TableReader, table: StagedTable, decisions: Decisions) -> set[str]:
+    """The columns of plain numbers whose point may separate thousands, because others have a decimal comma."""
+    if reader.dialect is None or decisions.decimal != ",":
+        return set()
+    columns = table.columns.items()
+    return {name for name, each in columns if isinstance(each, NumberStatistics) and each.count and not each.whole}
+
+
+def _dialect(reader: TableReader, decisions: Decisions) -> Mapping[str, Any] | None:
+    marks = {"decimal": decisions.decimal, "thousands": decisions.thousands}
+    return None if reader.dialect is None else {**reader.dialect, **marks}

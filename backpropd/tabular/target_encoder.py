@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.errors import Invalid
-from backpropd.tabular.columns import ColumnInfo, boolean_label
+from backpropd.tabular.columns import BOOLEAN_CELLS, BOOLEAN_PAIRS, ColumnInfo
 from backpropd.tabular.feature_encoder import Array, as_numbers
 from backpropd.tabular.table import CategoricalColumn, Table, class_label
 
@@ -23,10 +23,15 @@ class TargetEncoder:
 
     @classmethod
     def fit_classes(cls, table: Table, info: ColumnInfo) -> TargetEncoder:
-        """The classes of a column in order: numbers by value, strings alphabetically, false before true."""
+        """The classes of a column in order: numbers by value, strings alphabetically, false before true.
+
+        Booleans are labelled as they are most often written.
+        """
         column = table.columns[info.name]
-        if isinstance(column, CategoricalColumn):
-            labels = sorted({_label(level, info.kind) for level in column.levels})
+        if info.kind == "boolean":
+            labels = boolean_labels(info)
+        elif isinstance(column, CategoricalColumn):
+            labels = sorted(column.levels)
         else:
             labels = [class_label(value) for value in np.unique(column).tolist()]
         return cls([info.name], labels, [], [])
@@ -55,10 +60,22 @@ class TargetEncoder:
             return scaled
         column = table.columns[self.names[0]]
         if isinstance(column, CategoricalColumn):
-            kind = "boolean" if set(self.labels) <= {"true", "false"} else "category"
-            return self._indices([_label(level, kind) for level in column.levels])[column.codes]
+            return self._indices([self.label_of(level) for level in column.levels])[column.codes]
         values = np.unique(column)
         return self._indices([class_label(value) for value in values.tolist()])[values.searchsorted(column)]
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether the labels are the two words of a boolean."""
+        words = [label.lower() for label in self.labels or ()]
+        return len(set(words)) == len(words) == 2 and any(set(words) == {*pair} for pair in BOOLEAN_PAIRS)
+
+    def label_of(self, level: str) -> str:
+        """The label that a level has: a boolean may be in any spelling."""
+        meaning = BOOLEAN_CELLS.get(level.lower())
+        if meaning is None or not self.is_boolean:
+            return level
+        return next(label for label in self.labels or () if BOOLEAN_CELLS[label.lower()] == meaning)
 
     def _indices(self, labels: Sequence[str]) -> NDArray[np.intp]:
         """The class index of each label. Raises `errors.Invalid` for an unknown one."""
@@ -85,5 +102,9 @@ class TargetEncoder:
         return cls(data["names"], data["labels"], data["offset"], data["scale"])
 
 
-def _label(level: str, kind: str) -> str:
-    return boolean_label(level) if kind == "boolean" else level
+def boolean_labels(info: ColumnInfo) -> list[str]:
+    """Both labels of a boolean column, false first, as its description spells them."""
+    written = {BOOLEAN_CELLS[level["value"].lower()]: level["value"] for level in info.statistics.get("levels", ())}
+    words = {word.lower() for word in written.values()}
+    pair = next(pair for pair in (*BOOLEAN_PAIRS, ("1", "0"), ("true", "false")) if words <= {*pair})
+    return [written.get(False, pair[1]), written.get(True, pair[0])]

@@ -78,7 +78,7 @@ def test_classes_are_ordered_labels(table: tuple[Table, list[ColumnInfo]]) -> No
     assert TargetEncoder.fit_classes(data, infos[3]).labels == ["10", "20", "30", "40", "50"]
     present = data.take(data.complete_rows(["big"]), ["big"])
     booleans = TargetEncoder.fit_classes(present, infos[2])
-    assert booleans.labels == ["false", "true"]
+    assert booleans.labels == ["no", "yes"]
     assert booleans.encode(present).tolist() == [1, 0, 1, 0]
 
 

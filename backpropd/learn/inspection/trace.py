@@ -90,7 +90,7 @@ def _kind(model: Model) -> str:
         return "number"
     if model.spec.is_multi_label:
         return "boolean"
-    return "boolean" if set(model.target.labels or ()) <= {"true", "false"} else "category"
+    return "boolean" if model.target.is_boolean else "category"
 
 
 def _unknown(model: Model, column: Array | CategoricalColumn) -> list[tuple[int, str]]:
@@ -103,7 +103,7 @@ def _unknown(model: Model, column: Array | CategoricalColumn) -> list[tuple[int,
     for row, code in enumerate(column.codes.tolist()):
         if code < 0:
             found.append((row, f"give one of the labels, which are: {listed}"))
-        elif column.levels[code] not in labels:
+        elif model.target.labels and model.target.label_of(column.levels[code]) not in labels:
             found.append((row, f"there is no label {column.levels[code][:50]!r}; the labels are: {listed}"))
     return found
 

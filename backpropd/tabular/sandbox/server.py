@@ -23,11 +23,11 @@ from typing import Any
 import pyarrow as pa
 
 from backpropd.errors import BackpropdError
-from backpropd.tabular.column_statistics import statistics_for
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.staging import new_statistics
 
 POLL_SECONDS = (
     0.02  # between two checks of a parser's memory; a limit on its address space would count what Arrow reserves
@@ -64,8 +64,9 @@ def _end_group() -> None:
 
 def _preload() -> None:
     """Run the one-time initializations of NumPy and Arrow before forking; none of them starts a thread."""
-    for cells, numeric in ((parse_numbers(pa.array(["1", " 2"])), True), (pa.array(["a", "b"]), False)):
-        statistics = statistics_for("", numeric, 1)
+    parse_numbers(pa.array(["1", " 2"]))
+    for cells in (pa.array([1.0, 2.0]), pa.array(["a", "b"])):
+        statistics = new_statistics(cells.type, "", 1)
         statistics.update(cells)
         statistics.info(2)
 

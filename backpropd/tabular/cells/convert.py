@@ -1,0 +1,51 @@
+"""Cells of a column that is known: as predictions need it, and as the rewriting of an upload needs it."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backpropd.tabular.cells.conversions import Conversion, NumberCells, conversion_of
+from backpropd.tabular.cells.missing import Markers
+from backpropd.tabular.cells.notation import PLAIN
+from backpropd.tabular.cells.numbers import mask_of_nulls
+from backpropd.tabular.cells.shapes import tidy
+from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.delimited.lossless_numbers import parse_numbers
+
+Mask = NDArray[np.bool_]
+
+
+def convert_cells(info: ColumnInfo, cells: pa.StringArray) -> tuple[pa.Array, Mask]:
+    """The values (n,) of string cells (n,) by the description of their column, and which cells (n,) do not fit it.
+
+    Values are float64 for the kind number, `timestamp[us]` for date, and strings for all others. A cell is null where
+    it is missing, or does not fit: then its mask is true. The usual markers of a missing value are missing in numbers
+    and dates, and only the empty cell is in words. Numbers may be in the column's notation, or plain (`-1234.5`).
+    Booleans keep their spelling.
+    """
+    if info.kind == "number" and (plain := parse_numbers(cells)) is not None and "format" not in info.statistics:
+        return plain, np.zeros(len(cells), bool)
+    conversion = conversion_of(info.kind, info.statistics)
+    values, misfits = convert(conversion, cells, Markers())
+    if isinstance(conversion, NumberCells) and misfits.any() and not conversion.notation.is_plain:
+        others, misfits = convert(NumberCells(PLAIN, exact=False), cells, Markers())
+        values, misfits = pc.coalesce(values, others), misfits & mask_of_nulls(values)
+    return values, misfits
+
+
+def convert(conversion: Conversion, cells: pa.StringArray, markers: Markers) -> tuple[pa.Array, Mask]:
+    """The values (n,) of cells (n,), and which cells (n,) neither fit nor are missing. Raises `LossyNumberError`."""
+    tidied = tidy(cells)
+    if conversion.type != pa.string():
+        missing = markers.find(tidied)
+        cells = pc.if_else(pa.array(missing), pa.scalar(None, pa.string()), tidied)
+    elif markers.named is not None:
+        cells = pc.if_else(pa.array(markers.find(tidied)), pa.scalar(None, pa.string()), cells)
+    values = conversion.apply(cells)
+    return values, mask_of_nulls(values) & ~mask_of_nulls(cells) & ~_is_empty(cells)
+
+
+def _is_empty(cells: pa.StringArray) -> Mask:
+    empty: Mask = pc.fill_null(pc.equal(cells, ""), False).to_numpy(zero_copy_only=False)
+    return empty

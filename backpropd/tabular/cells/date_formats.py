@@ -1,0 +1,73 @@
+"""The formats of dates and times of day: a name, and a pattern that both Python's `re` and RE2 read.
+
+The groups of a pattern are `y, m, d` (year, month, day), `mon` (a month's name), `q` (quarter), `w, wd` (ISO week and
+weekday), `hour, minute, second, fraction, half` (AM or PM) and `zone`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from backpropd.tabular.cells.month_names import MONTH_OF_NAME
+
+_MONTH = f"(?P<mon>(?i:{'|'.join(sorted(MONTH_OF_NAME, key=len, reverse=True))}))\\.?"
+_WEEKDAY = r"(?:[A-Za-z]{2,10}\.?,? )?"
+_YEAR = "(?P<y>[0-9]{4})"
+_SHORT_YEAR = "(?P<y>[0-9]{4}|'?[0-9]{2})"
+_DAY = "(?P<d>[0-9]{1,2})"
+_NTH = "(?:st|nd|rd|th|\\.)?"
+_HALF = r"(?: ?(?P<half>[AaPp]\.?[Mm]\.?))?"
+_FRACTION = r"(?:[.,](?P<fraction>[0-9]{1,9}))?"
+_CLOCK = (
+    rf"(?P<hour>[0-9]{{1,2}})[:.](?P<minute>[0-9]{{2}})(?:[:.](?P<second>[0-9]{{2}}){_FRACTION})?{_HALF}"
+    r"(?: ?(?P<zone>Z|UTC|GMT|[-+][0-9]{2}:?[0-9]{2}|[-+][0-9]{2}))?"
+)
+_TIME_OF_DAY = (
+    rf"(?P<hour>[0-9]{{1,2}})(?::(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}){_FRACTION})?{_HALF}"
+    r"|\.(?P<minute2>[0-9]{2})\.(?P<second2>[0-9]{2})| ?(?P<half2>[AaPp]\.?[Mm]\.?))"
+)
+
+
+@dataclass(frozen=True)
+class DateFormat:
+    """A format; a date may be followed by a time unless it `is_time` alone.
+
+    `named_only`: numbers look the same, so that it is only tried in a column that is said to hold dates.
+    """
+
+    name: str
+    date: str
+    is_time: bool = False
+    named_only: bool = False
+
+    @cached_property
+    def pattern(self) -> str:
+        """Matches a whole tidied cell."""
+        return f"^{self.date}$" if self.is_time else f"^{self.date}(?:(?:T|,? +){_CLOCK})?$"
+
+
+YEAR_FIRST = DateFormat("year-month-day", f"{_YEAR}[-/.](?P<m>[0-9]{{1,2}})[-/.]{_DAY}")
+DAY_FIRST = DateFormat("day/month/year", f"{_WEEKDAY}{_DAY}[-/.](?P<m>[0-9]{{1,2}})[-/.]{_SHORT_YEAR}")
+MONTH_FIRST = DateFormat("month/day/year", f"{_WEEKDAY}(?P<m>[0-9]{{1,2}})[-/.]{_DAY}[-/.]{_SHORT_YEAR}")
+TIME = DateFormat("time of day", _TIME_OF_DAY, is_time=True)
+COMPACT = DateFormat("yearmonthday", f"{_YEAR}(?P<m>[0-9]{{2}})(?P<d>[0-9]{{2}})", named_only=True)
+_FORMATS = (
+    YEAR_FIRST,
+    DAY_FIRST,
+    MONTH_FIRST,
+    DateFormat("year-month", f"{_YEAR}[-/](?P<m>[0-9]{{1,2}})"),
+    DateFormat("month/year", f"(?P<m>[0-9]{{1,2}})[-/]{_YEAR}"),
+    DateFormat("day month year", rf"{_WEEKDAY}{_DAY}{_NTH}[-/. ]*(?:de )?{_MONTH}[-/., ]*(?:de )?{_SHORT_YEAR}"),
+    DateFormat("month day, year", rf"{_WEEKDAY}{_MONTH}[- ]*{_DAY}{_NTH}(?:, ?|[- ]+){_SHORT_YEAR}"),
+    DateFormat("year month day", f"{_YEAR}[-/. ]*{_MONTH}[-/. ]*{_DAY}"),
+    DateFormat("month year", rf"{_MONTH}(?:[-/., ]*{_YEAR}|[-/'](?P<y2>[0-9]{{2}}))"),
+    DateFormat("year month", f"{_YEAR}[-/., ]*{_MONTH}"),
+    DateFormat("year quarter", f"{_YEAR}[-/. ]?[Qq](?P<q>[0-9])"),
+    DateFormat("quarter year", f"[Qq](?P<q>[0-9])[-/. ]*{_YEAR}"),
+    DateFormat("year week", f"{_YEAR}-?W(?P<w>[0-9]{{2}})(?:-?(?P<wd>[0-9]))?"),
+    TIME,
+    COMPACT,
+    DateFormat("year", _YEAR, named_only=True),
+)
+DATE_FORMATS = {each.name: each for each in _FORMATS}

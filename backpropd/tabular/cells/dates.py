@@ -1,0 +1,131 @@
+"""Cells in one format as timestamps in microseconds, or as hours of the day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backpropd.tabular.cells.date_formats import DateFormat
+from backpropd.tabular.cells.month_names import MONTH_OF_NAME
+
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+PIVOT = 69  # two-digit years from here on are 19xx, as POSIX has it
+HOUR, MINUTE, SECOND = 3_600_000_000, 60_000_000, 1_000_000  # microseconds
+
+
+class _Fields:
+    """The groups of a pattern for n cells, as integers (n,)."""
+
+    def __init__(self, cells: pa.StringArray, pattern: str) -> None:
+        found = pc.extract_regex(cells, pattern)
+        self.matched: Mask = found.is_valid().to_numpy(zero_copy_only=False)
+        self._groups = {field.name: column for field, column in zip(found.type, found.flatten(), strict=True)}
+
+    def text(self, name: str) -> pa.StringArray:
+        """The group as strings, empty where it is absent."""
+        if name not in self._groups:
+            return pa.array([""] * len(self.matched), pa.string())
+        return pc.fill_null(self._groups[name], "")
+
+    def number(self, name: str, default: int) -> Integers:
+        """The group as integers, `default` where it is absent."""
+        if name not in self._groups:
+            return np.full(len(self.matched), default, np.int64)
+        text = self.text(name)
+        found = pc.if_else(pc.equal(text, ""), str(default), text).cast(pa.int64())
+        numbers: Integers = found.to_numpy(zero_copy_only=False)
+        return numbers
+
+
+def read_dates(cells: pa.StringArray, form: DateFormat) -> pa.TimestampArray:
+    """Tidied cells as `timestamp[us]`, in UTC where they have a zone; null where a cell is no date in this format."""
+    fields = _Fields(cells, form.pattern)
+    days, valid = _days(fields)
+    microseconds, in_day = _time(fields)
+    valid &= fields.matched & in_day
+    stamps = days * (24 * HOUR) + microseconds - _offset(fields.text("zone"))
+    return pa.array(stamps, mask=~valid).cast(pa.timestamp("us"))
+
+
+def read_hours(cells: pa.StringArray, form: DateFormat) -> pa.DoubleArray:
+    """Tidied cells as hours of the day in [0, 24), null where a cell is no time in this format."""
+    fields = _Fields(cells, form.pattern)
+    microseconds, valid = _time(fields)
+    return pa.array(microseconds / HOUR, mask=~(fields.matched & valid))
+
+
+def _days(fields: _Fields) -> tuple[Integers, Mask]:
+    """Days since 1970 (n,), and which of them exist."""
+    year, month, day = _year(fields), _month(fields), fields.number("d", 1)
+    valid = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
+    months = np.where(valid, (year - 1970) * 12 + month - 1, 0)
+    first = _month_start(months)
+    valid &= day <= _month_start(months + 1) - first
+    days = first + day - 1
+    week = fields.number("w", 0)
+    if week.any():
+        days = _week_start(year) + (week - 1) * 7 + fields.number("wd", 1) - 1
+        valid = fields.matched & (week >= 1) & (week <= 53)
+    return days, valid
+
+
+def _year(fields: _Fields) -> Integers:
+    text = pc.coalesce(*(pc.if_else(pc.equal(each, ""), None, each) for each in map(fields.text, ("y", "y2"))), "0")
+    year = pc.replace_substring(text, "'", "").cast(pa.int64()).to_numpy(zero_copy_only=False)
+    short = (pc.binary_length(text).to_numpy(zero_copy_only=False) < 4) & fields.matched
+    full: Integers = np.where(short, np.where(year >= PIVOT, 1900, 2000) + year, year)
+    return full
+
+
+def _month(fields: _Fields) -> Integers:
+    names = fields.text("mon")
+    quarter = fields.number("q", 0)
+    month = np.where(quarter > 0, np.where(quarter <= 4, quarter * 3 - 2, 99), fields.number("m", 1))
+    known = pc.index_in(pc.utf8_lower(names), value_set=pa.array([*MONTH_OF_NAME], pa.string()))
+    of_name = np.array([*MONTH_OF_NAME.values(), 0])[pc.fill_null(known, len(MONTH_OF_NAME)).to_numpy()]
+    return np.where(of_name > 0, of_name, month)
+
+
+def _month_start(months: Integers) -> Integers:
+    """Days since 1970 of the first day of months since 1970."""
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+
+
+def _week_start(year: Integers) -> Integers:
+    """Days since 1970 of the Monday of the ISO week 1, which contains January 4."""
+    fourth = _month_start((year - 1970) * 12) + 3
+    return fourth - (fourth + 3) % 7  # 1970-01-01 was a Thursday
+
+
+def _time(fields: _Fields) -> tuple[Integers, Mask]:
+    """Microseconds since midnight (n,), and which of them are within a day."""
+    hour = fields.number("hour", 0)
+    minute = fields.number("minute", 0) + fields.number("minute2", 0)
+    second = fields.number("second", 0) + fields.number("second2", 0)
+    half = pc.ascii_lower(pc.binary_join_element_wise(fields.text("half"), fields.text("half2"), ""))
+    is_am, is_pm = (_mask(pc.starts_with(half, letter)) for letter in "ap")
+    valid = (hour <= 23) & (minute <= 59) & (second <= 60) & ~((is_am | is_pm) & ((hour > 12) | (hour == 0)))
+    hour = np.where((is_am | is_pm) & (hour == 12), 0, hour) + 12 * is_pm
+    fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(fields.text("fraction"), 6, "0"), 0, 6).cast(pa.int64())
+    return hour * HOUR + minute * MINUTE + second * SECOND + fraction.to_numpy(zero_copy_only=False), valid
+
+
+def _offset(zone: pa.StringArray) -> Integers:
+    """The offset from UTC in microseconds (n,): 0 for `Z` and for none."""
+    digits = pc.replace_substring_regex(zone, "[^0-9]", "")
+    padded = pc.if_else(pc.equal(digits, ""), "0000", pc.utf8_rpad(digits, 4, "0")).cast(pa.int64())
+    value = padded.to_numpy(zero_copy_only=False)
+    sign = np.where(_mask(pc.starts_with(zone, "-")), -1, 1)
+    offset: Integers = sign * (value // 100 * HOUR + value % 100 * MINUTE)
+    return offset
+
+
+def _mask(found: Any) -> Mask:
+    mask: Mask = found.to_numpy(zero_copy_only=False)
+    return mask

@@ -1,0 +1,167 @@
+"""What each column of strings is, decided from all its cells and from what the other columns of the file show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from backpropd.errors import UnusableColumn
+from backpropd.tabular.cells.conversions import Conversion, DateCells, NumberCells, WordCells
+from backpropd.tabular.cells.infer_dates import MIN_SHARE, DateGuess, Scan, infer_dates
+from backpropd.tabular.cells.infer_numbers import NumberGuess, infer_numbers
+from backpropd.tabular.cells.notation import CURRENCY, PLAIN, NumberNotation
+from backpropd.tabular.cells.profile import CellProfile
+from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.warnings import WarningLog
+
+MIXED_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A column of strings: what its cells look like, and how to read them again."""
+
+    name: str
+    profile: CellProfile
+    scan: Scan
+
+
+@dataclass
+class Decisions:
+    """The conversions of the columns that are more than words, by name, and the marks of the file's numbers."""
+
+    conversions: dict[str, Conversion] = field(default_factory=dict)
+    decimal: str = "."
+    thousands: str | None = None
+
+
+def decide(
+    candidates: Sequence[Candidate],
+    options: ReadOptions,
+    log: WarningLog,
+    *,
+    plain_decimals: int = 0,
+    delimiter: str | None = None,
+) -> Decisions:
+    """Decide the columns together; `plain_decimals` columns hold numbers like `12.5`. Adds to the warnings.
+
+    Raises `UnusableColumn` for a column that cannot be of the kind that the options name.
+    """
+    guesses = {each.name: infer_numbers(each.profile.shapes, options.decimal, options.thousands) for each in candidates}
+    marks = Counter({".": plain_decimals})
+    for each in candidates:
+        if (guess := guesses[each.name]) and _are_numbers(each, guess) and guess.decimals and not guess.alternative:
+            marks[guess.notation.decimal] += 1
+    decider = _Decider(options, log, options.decimal or _most_common(marks), delimiter)
+    decisions = Decisions()
+    for each in candidates:
+        if conversion := decider.decide(each, guesses[each.name]):
+            decisions.conversions[each.name] = conversion
+    _count_marks(decisions, marks)
+    return decisions
+
+
+def _most_common(marks: Counter[str]) -> str | None:
+    return marks.most_common(1)[0][0] if marks.total() else None
+
+
+def _count_marks(decisions: Decisions, marks: Counter[str]) -> None:
+    notations = [each.notation for each in decisions.conversions.values() if isinstance(each, NumberCells)]
+    for notation in notations:
+        marks[notation.decimal] += notation.decimal != "."
+    decisions.decimal = _most_common(marks) or "."
+    decisions.thousands = _most_common(Counter(each.thousands for each in notations if each.thousands))
+
+
+def _are_numbers(candidate: Candidate, guess: NumberGuess | None) -> bool:
+    if guess is None or guess.leading_zeros:
+        return False
+    return guess.fitting >= MIN_SHARE * candidate.profile.filled
+
+
+@dataclass(frozen=True)
+class _Decider:
+    options: ReadOptions
+    log: WarningLog
+    decimal: str | None
+    delimiter: str | None
+
+    def decide(self, candidate: Candidate, guess: NumberGuess | None) -> Conversion | None:
+        """The conversion of a column, None for words."""
+        forced = self.options.kinds.get(candidate.name)
+        if forced:
+            return self._forced(candidate, guess, forced)
+        profile = candidate.profile
+        if not profile.filled:
+            return NumberCells(PLAIN)
+        if guess and _are_numbers(candidate, guess):
+            return NumberCells(self._notation(candidate.name, guess))
+        if dates := self._dates(candidate):
+            return DateCells(dates.form)
+        if guess and not guess.leading_zeros and guess.fitting >= MIXED_SHARE * profile.filled:
+            detail = (
+                f"{guess.fitting} of {profile.filled} cells are numbers, and the others are words, so all are kept as "
+                "words: upload with this column's kind as number to take the words for missing values"
+            )
+            self.log.add("mixed_column", candidate.name, detail, count=profile.filled - guess.fitting)
+        return self._words(profile)
+
+    def _words(self, profile: CellProfile) -> Conversion | None:
+        return WordCells() if self.options.missing is not None and profile.markers else None
+
+    def _forced(self, candidate: Candidate, guess: NumberGuess | None, kind: str) -> Conversion | None:
+        if kind == "text":
+            return None
+        if kind == "number":
+            if guess is None:
+                raise impossible_kind(candidate.name, kind, candidate.scan())
+            return NumberCells(self._notation(candidate.name, guess), exact=False)
+        if kind == "date":
+            dates = self._dates(candidate, named=True)
+            if dates is None or dates.form.is_time:
+                raise impossible_kind(candidate.name, kind, candidate.scan())
+            return DateCells(dates.form)
+        return WordCells("boolean") if kind == "boolean" else self._words(candidate.profile)
+
+    def _notation(self, name: str, guess: NumberGuess) -> NumberNotation:
+        """The notation of a guess, or its alternative if other columns have that decimal mark."""
+        notation = guess.notation
+        if guess.alternative:
+            decimal = self.decimal or ("," if self.delimiter == ";" else None)
+            if guess.alternative.decimal == decimal:
+                notation = guess.alternative
+            if not self.decimal and not self.options.thousands:
+                self._warn_of_alternative(name, notation, guess)
+        if notation.unit and not CURRENCY.fullmatch(notation.unit) and notation.unit != "%":
+            self.log.add("unit", name, f"the unit {notation.unit!r} is left out: the column holds numbers")
+        return notation
+
+    def _warn_of_alternative(self, name: str, notation: NumberNotation, guess: NumberGuess) -> None:
+        mark = "the decimal mark" if notation.thousands == "" else "a thousands separator"
+        separator = notation.thousands or notation.decimal
+        detail = (
+            f"{separator!r} always stands before three digits, and is read as {mark}: upload with decimal or thousands "
+            "if that is wrong"
+        )
+        self.log.add("ambiguous_numbers", name, detail, count=guess.fitting)
+
+    def _dates(self, candidate: Candidate, named: bool = False) -> DateGuess | None:
+        profile, day_first = candidate.profile, self.decimal == "," or self.delimiter == ";"
+        found = infer_dates(profile.shapes, profile.filled, candidate.scan, named=named, day_first=day_first)
+        if found and found.rival:
+            detail = (
+                f"the dates fit {found.form.name} and {found.rival.name}, and are read as {found.form.name}: write "
+                "them as year-month-day if that is wrong"
+            )
+            self.log.add("ambiguous_dates", candidate.name, detail, count=found.fitting)
+        return found
+
+
+def impossible_kind(name: str, kind: str, cells: Iterable[object]) -> UnusableColumn:
+    """The error for a column none of whose cells is of the kind that the options name."""
+    examples = [str(cell) for block in cells for cell in block if cell is not None][:3]  # type: ignore[attr-defined]
+    return UnusableColumn(
+        f"the column {name!r} cannot be of kind {kind}: none of its cells is one (such as {', '.join(examples)}); "
+        "choose another kind"
+    )

@@ -1,0 +1,54 @@
+"""The spellings of a missing value in columns of numbers and dates.
+
+They are those of pandas, of spreadsheets, of R and of databases, in any case. In a column of words only the empty cell
+is missing, because `None` or `NA` may be one of its levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+_WORDS = (
+    "na n/a n.a. n.a n/k n/d nd nan -nan nat none null nil missing unknown undefined <na> (null) \\n "
+    "#n/a #na #div/0! #ref! #value! #num! #name? #null! #error! #n/a! 1.#ind -1.#ind 1.#qnan -1.#qnan"
+)
+_SIGNS = "- -- --- \u2014 . .. ... \u2026 ? ?? ??? * ** : / 0000-00-00 00/00/0000"
+_PHRASES = ("", "#n/a n/a", "not available", "not applicable", "no data", "0000-00-00 00:00:00")
+MARKERS = frozenset((*_WORDS.split(), *_SIGNS.split(), *_PHRASES))
+INFINITE = frozenset("inf -inf +inf infinity -infinity +infinity \u221e -\u221e 1.#inf -1.#inf".split())  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Markers:
+    """Which cells are missing: the usual spellings, or where an upload names some, exactly these."""
+
+    named: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, named: Sequence[str] | None) -> Markers:
+        """The markers that an upload names, None for the usual ones."""
+        return cls(None if named is None else tuple(named))
+
+    def find(self, cells: pa.StringArray) -> NDArray[np.bool_]:
+        """Which tidied cells (n,) are missing; an infinite number is, where none are named."""
+        if self.named is None:
+            return _is_in(pc.utf8_lower(cells), MARKERS | INFINITE)
+        return _is_in(cells, {*self.named, ""})
+
+
+def is_infinite(cells: pa.StringArray) -> NDArray[np.bool_]:
+    """Which tidied cells (n,) say that they are infinite."""
+    return _is_in(pc.utf8_lower(cells), INFINITE)
+
+
+def _is_in(cells: pa.StringArray, values: set[str] | frozenset[str]) -> NDArray[np.bool_]:
+    """Which cells are among the values, or null."""
+    found = pc.is_in(cells, value_set=pa.array([*sorted(values), None], pa.string()))
+    mask: NDArray[np.bool_] = found.to_numpy(zero_copy_only=False)
+    return mask

@@ -1,0 +1,91 @@
+"""The notation of a column's numbers: decimal mark, thousands separator, currency, unit, and multipliers.
+
+The pattern of a notation is read both by Python's `re` and by RE2, which Arrow uses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+SYMBOLS = r"(?:[A-Z]{1,3})?[$€£¥₹₽₩₺₫₱₪₴฿₦₿¢]"
+CODES = (
+    "USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|RUB|UAH|TRY|BRL|MXN|ARS|CLP|COP|"
+    "PEN|ZAR|NGN|KES|EGP|MAD|ILS|AED|SAR|KRW|TWD|HKD|SGD|THB|MYR|IDR|PHP|VND|PKR|BDT|LKR|BTC|ETH|Euro|euro|Fr\\.|"
+    "Rs\\.?|kr\\.?|Kč|zł|Ft|лв\\.?|руб\\.?"
+)
+CURRENCY = re.compile(f"{SYMBOLS}|{CODES}")
+
+MULTIPLIERS = {
+    **dict.fromkeys(("K", "k", "thousand", "Thousand", "tsd", "Tsd", "Tsd.", "kB", "KB"), 3),
+    **dict.fromkeys(("lakh", "Lakh", "lakhs", "Lakhs", "Lac", "lac"), 5),
+    **dict.fromkeys(
+        ("M", "m", "mn", "Mn", "MM", "mio", "Mio", "Mio.", "mil", "million", "Million", "millions", "MB"), 6
+    ),
+    **dict.fromkeys(("crore", "Crore", "crores", "Cr", "cr"), 7),
+    **dict.fromkeys(("B", "b", "bn", "Bn", "BN", "mrd", "Mrd", "Mrd.", "billion", "Billion", "billions", "G", "GB"), 9),
+    **dict.fromkeys(("T", "tn", "trillion", "Trillion", "TB"), 12),
+}
+# Alone in a column these are rather units: metres, bits, tesla, bytes.
+NEED_COMPANY = frozenset(("m", "mil", "b", "G", "T", "kB", "KB", "MB", "GB", "TB", "cr", "MM"))
+
+NUMBER_MARKS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
+"""The decimal marks and thousands separators, the most usual first."""
+
+
+@dataclass(frozen=True)
+class NumberNotation:
+    """How a column writes its numbers; `multipliers`: they may end with one, as `30.32K`.
+
+    `prefix` is a currency. The prefix and the unit may be absent in a cell.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    prefix: str = ""
+    unit: str = ""
+    multipliers: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The notation as the API shows it."""
+        return asdict(self) | {"thousands": self.thousands or None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> NumberNotation:
+        """The notation whose `to_json` this is; None is the plain one."""
+        return cls(**{**data, "thousands": data["thousands"] or ""}) if data else PLAIN
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether numbers are written as `-1234.5`."""
+        return self == PLAIN
+
+    @cached_property
+    def pattern(self) -> str:
+        """Matches a whole tidied cell; its groups are `open, sign, inner, body, exponent, multiplier, minus, close`."""
+        prefix = f"(?:{re.escape(self.prefix)} ?)?" if self.prefix else ""
+        unit = f"(?: ?{re.escape(self.unit)})?" if self.unit else ""
+        words = "|".join(sorted(map(re.escape, MULTIPLIERS), key=len, reverse=True))
+        multiplier = f"(?: ?(?P<multiplier>{words}))" if self.multipliers else "(?P<multiplier>#)"
+        scale = f"(?:[eE](?P<exponent>[-+]?[0-9]+)|{multiplier})?"
+        return (
+            rf"^(?P<open>\()?(?P<sign>[-+])? ?{prefix}(?P<inner>[-+])?(?P<body>{self._body}){scale}{unit}"
+            rf"(?P<minus>-)?(?P<close>\))?$"
+        )
+
+    @property
+    def _body(self) -> str:
+        decimal, thousands = re.escape(self.decimal), re.escape(self.thousands)
+        whole = "[0-9]+"
+        if thousands:
+            groups = f"[1-9][0-9]{{0,2}}(?:{thousands}[0-9]{{3}})+"
+            if self.thousands == ",":  # 12,34,567 is Indian
+                groups += f"|[1-9][0-9]?(?:{thousands}[0-9]{{2}})+{thousands}[0-9]{{3}}"
+            whole = f"(?:{groups}|{whole})"
+        return f"(?:{whole}(?:{decimal}[0-9]*)?|{decimal}[0-9]+)"
+
+
+PLAIN = NumberNotation()

@@ -1,0 +1,71 @@
+"""Cells in plain characters, and their shapes: `1.299,99` has the shape `9.999,99`, `02134` the shape `09999`."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+MINUS_SIGNS = "[\u2010-\u2013\u2212\ufe63\uff0d]"
+SPACES = "[\u00a0\u2000-\u200a\u202f\u205f\u3000]"
+APOSTROPHES = "[\u2019\u02bc\u00b4`]"
+LONGEST_RUN = 9  # digits; longer runs have the shape of this one
+LONG_RUN = "9{10,}"
+
+
+def tidy(cells: pa.StringArray) -> pa.StringArray:
+    """Every minus sign as `-`, space as ` ` and apostrophe as `'`, trimmed."""
+    if not _is_ascii(cells):
+        for pattern, plain in ((MINUS_SIGNS, "-"), (SPACES, " "), (APOSTROPHES, "'")):
+            cells = pc.replace_substring_regex(cells, pattern, plain)
+    return pc.ascii_trim_whitespace(cells)
+
+
+def shapes(cells: pa.StringArray) -> tuple[pa.StringArray, NDArray[np.bool_]]:
+    """The shapes (n,) of cells without nulls, and which cells (n,) contain a digit.
+
+    Every digit becomes a 9, except that a 0 which is the cell's first digit remains, and the 2 or 3 of a unit (`m2`).
+    """
+    cells = pa.concat_arrays([cells])  # without an offset
+    edges, characters = _edges(cells), _characters(cells).copy()
+    digits = np.flatnonzero(characters - np.uint8(ord("0")) < 10)
+    first = np.searchsorted(digits, edges[:-1])
+    has_digit = first < len(digits)
+    has_digit[has_digit] = digits[first[has_digit]] < edges[1:][has_digit]
+    first_digits = digits[first[has_digit]]
+    kept = np.concatenate([first_digits[characters[first_digits] == ord("0")], _powers(characters, digits, edges)])
+    values = characters[kept]
+    characters[digits] = ord("9")
+    characters[kept] = values
+    shaped = pa.StringArray.from_buffers(len(cells), cells.buffers()[1], pa.py_buffer(characters.tobytes()))
+    return pc.replace_substring_regex(shaped, LONG_RUN, "9" * LONGEST_RUN), has_digit
+
+
+def _powers(characters: NDArray[np.uint8], digits: NDArray[np.intp], edges: NDArray[Any]) -> NDArray[np.intp]:
+    """The offsets of single digits 2 and 3 behind a letter or `^` within a cell."""
+    found = digits[(characters[digits] == ord("2")) | (characters[digits] == ord("3"))]
+    padded = np.concatenate([characters, np.zeros(2, np.uint8)])  # -1 and the end are outside
+    before, after = padded[found - 1], padded[found + 1]
+    is_letter = ((before | 0x20) - np.uint8(ord("a")) < 26) | (before == ord("^"))
+    is_single = ~(after - np.uint8(ord("0")) < 10) | np.isin(found + 1, edges)
+    powers: NDArray[np.intp] = found[is_letter & is_single & ~np.isin(found, edges)]
+    return powers
+
+
+def _is_ascii(cells: pa.StringArray) -> bool:
+    characters = _characters(cells)
+    return not len(characters) or bool(characters.max() < 128)
+
+
+def _edges(cells: pa.StringArray) -> NDArray[Any]:
+    """The offsets (n + 1,) of the cells in their characters."""
+    return np.frombuffer(cells.buffers()[1], np.int32)[cells.offset : cells.offset + len(cells) + 1]
+
+
+def _characters(cells: pa.StringArray) -> NDArray[np.uint8]:
+    """The bytes up to the end of the last cell."""
+    buffer = cells.buffers()[2]
+    if buffer is None or not len(cells):
+        return np.empty(0, np.uint8)
+    return np.frombuffer(buffer, np.uint8)[: _edges(cells)[-1]]

@@ -1,0 +1,121 @@
+"""A file as its reader yields it: written as Parquet, with what the columns show while they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from backpropd.errors import TableTooLarge
+from backpropd.tabular.cells.missing import Markers
+from backpropd.tabular.cells.string_column import StringColumn
+from backpropd.tabular.column_statistics import NumberStatistics, StringStatistics
+from backpropd.tabular.date_statistics import DateStatistics
+from backpropd.tabular.formats import TableReader
+from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.parquet_writer import ParquetWriter
+
+MAX_LEVELS_OF_TABLE = 1_000_000  # different values counted over all columns, because they are held in memory
+
+Statistics = NumberStatistics | StringStatistics | DateStatistics
+
+
+@dataclass(frozen=True)
+class StagedTable:
+    """A Parquet file, its number of rows, and its columns by name, of which those of strings may be more than words."""
+
+    path: Path
+    rows: int
+    columns: dict[str, NumberStatistics | DateStatistics | StringColumn]
+    max_levels: int
+
+    def statistics_of(self, name: str) -> Statistics:
+        """The statistics of a column as it was staged."""
+        column = self.columns[name]
+        return column.statistics if isinstance(column, StringColumn) else column
+
+
+def stage(reader: TableReader, destination: Path, limits: TableLimits, missing: tuple[str, ...] | None) -> StagedTable:
+    """Read a file, a second time if a column of numbers turned out to hold words. Numbers in `missing` become null.
+
+    Raises `TableTooLarge`, and what the reader raises.
+    """
+    table = _read(reader, destination, limits, missing) or _read(reader, destination, limits, missing)
+    assert table is not None  # noqa: S101 - the first pass found every text column
+    return table
+
+
+def new_statistics(type_: pa.DataType, name: str, max_levels: int) -> Statistics:
+    """A new collector for a column of this Arrow type, which counts up to `max_levels` different values."""
+    if type_ == pa.float64():
+        return NumberStatistics(name, max_levels)
+    return StringStatistics(name, max_levels) if type_ == pa.string() else DateStatistics(name, max_levels)
+
+
+def _schema(reader: TableReader) -> pa.Schema:
+    dates: Iterable[str] = getattr(reader, "date_columns", ())
+    types = {**dict.fromkeys(dates, pa.timestamp("us")), **dict.fromkeys(reader.text_columns, pa.string())}
+    return pa.schema([(name, types.get(name, pa.float64())) for name in reader.names])
+
+
+def _read(
+    reader: TableReader, destination: Path, limits: TableLimits, missing: tuple[str, ...] | None
+) -> StagedTable | None:
+    """Read the file once. Returns None if it added to `reader.text_columns`, which then is complete."""
+    text_columns, schema, markers = frozenset(reader.text_columns), _schema(reader), Markers.of(missing)
+    max_levels = min(limits.category_levels, MAX_LEVELS_OF_TABLE // len(schema))
+    columns = {field.name: _column(field, max_levels, markers) for field in schema}
+    missing_numbers = _numbers(missing or ())
+    rows = 0
+    with ParquetWriter(destination, schema) as writer:
+        for block in reader:
+            if reader.text_columns != text_columns:
+                continue
+            values = [_without(each, missing_numbers) for each in block] if missing_numbers else block
+            writer.put(pa.record_batch(values, schema))
+            rows += len(values[0])
+            _check_size(rows, len(schema), limits)
+            for column, each in zip(columns.values(), values, strict=True):
+                column.update(each)
+    if reader.text_columns != text_columns:
+        return None
+    for column in columns.values():
+        if isinstance(column, StringColumn):
+            column.finish()
+    return StagedTable(destination, rows, columns, max_levels)
+
+
+def _column(field: pa.Field, max_levels: int, markers: Markers) -> NumberStatistics | DateStatistics | StringColumn:
+    if field.type == pa.string():
+        return StringColumn(field.name, max_levels, markers)
+    statistics = new_statistics(field.type, field.name, max_levels)
+    assert not isinstance(statistics, StringStatistics)  # noqa: S101 - for the type checker
+    return statistics
+
+
+def _numbers(missing: Iterable[str]) -> list[float]:
+    """The markers that are numbers, as `-999`, which a typed file holds as numbers."""
+    found = []
+    for marker in missing:
+        try:
+            found.append(float(marker))
+        except ValueError:
+            continue
+    return found
+
+
+def _without(values: pa.Array, missing: list[float]) -> pa.Array:
+    if values.type != pa.float64():
+        return values
+    is_missing = pc.is_in(values, value_set=pa.array(missing, pa.float64()))
+    return pc.if_else(is_missing, pa.scalar(None, pa.float64()), values)
+
+
+def _check_size(rows: int, columns: int, limits: TableLimits) -> None:
+    if rows > limits.rows:
+        raise TableTooLarge(f"the table has more than {limits.rows} rows, the maximum: send fewer")
+    if rows * columns > limits.cells:
+        raise TableTooLarge(f"the table has more than {limits.cells} cells, the maximum: send fewer rows or columns")

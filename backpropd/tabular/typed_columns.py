@@ -1,0 +1,137 @@
+"""The columns of a staged table in their kinds: those of strings that hold more than words are converted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from backpropd.errors import UnusableColumn
+from backpropd.tabular.cells.conversions import Conversion, DateCells, WordCells
+from backpropd.tabular.cells.date_formats import COMPACT
+from backpropd.tabular.cells.decide import Candidate, Decisions, decide, impossible_kind
+from backpropd.tabular.cells.infer_dates import infer_dates
+from backpropd.tabular.cells.missing import Markers
+from backpropd.tabular.cells.profile import CellProfile
+from backpropd.tabular.cells.rewrite import Misfits, Rewriter, scan_column
+from backpropd.tabular.cells.string_column import StringColumn
+from backpropd.tabular.column_statistics import NumberStatistics, StringStatistics
+from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.staging import StagedTable, Statistics, new_statistics
+from backpropd.tabular.warnings import WarningLog
+
+DATE_NAME = re.compile(r"(?i)(^|[^a-z])(date|day|datum|dt|fecha|jour|data|ymd|yyyymmdd)([^a-z]|$)|date$")
+COMPACT_RANGE = (19000101, 21001231)
+MISFIT_CODES = {"number": "cells_not_numbers", "date": "cells_not_dates", "boolean": "cells_not_booleans"}
+
+
+@dataclass(frozen=True)
+class ColumnTyper:
+    """Decides what the columns of a staged table are, and converts them; adds to the warnings of its file.
+
+    `line_of` maps a row, from 0, to its line.
+    """
+
+    options: ReadOptions
+    log: WarningLog
+    line_of: Callable[[int], int]
+    delimiter: str | None
+
+    @property
+    def _markers(self) -> Markers:
+        return Markers.of(self.options.missing)
+
+    def decide(self, table: StagedTable) -> Decisions:
+        """What the columns are. Raises `UnusableColumn` for one that cannot be of the kind that the options name."""
+        candidates = [
+            Candidate(name, self._profile(table, name), partial(scan_column, table.path, name))
+            for name, column in table.columns.items()
+            if isinstance(column, StringColumn) or self._is_other_kind(name, column)
+        ]
+        floats = [each for each in table.columns.values() if isinstance(each, NumberStatistics)]
+        decimals = sum(bool(each.count) and not each.whole for each in floats)
+        decisions = decide(candidates, self.options, self.log, plain_decimals=decimals, delimiter=self.delimiter)
+        for each in candidates:
+            if not isinstance(table.columns[each.name], StringColumn):
+                words = WordCells(self.options.kinds[each.name])
+                decisions.conversions.setdefault(each.name, words)
+        decisions.conversions.update(self._compact_dates(table))
+        return decisions
+
+    def _is_other_kind(self, name: str, column: object) -> bool:
+        """Whether the options make a column of numbers or dates another kind."""
+        return self.options.kinds.get(name, _kind(column)) != _kind(column)
+
+    def _profile(self, table: StagedTable, name: str) -> CellProfile:
+        column = table.columns[name]
+        if isinstance(column, StringColumn):
+            return column.profile
+        profile = CellProfile(self._markers)
+        for cells in scan_column(table.path, name):
+            profile.add(cells)
+        return profile
+
+    def _compact_dates(self, table: StagedTable) -> Iterable[tuple[str, Conversion]]:
+        """Columns of numbers like 20201231 whose names say that they hold dates."""
+        for name, column in table.columns.items():
+            if not isinstance(column, NumberStatistics) or name in self.options.kinds or not DATE_NAME.search(name):
+                continue
+            low, high = COMPACT_RANGE
+            if column.count and column.whole and low <= column.low and column.high <= high:
+                scan = partial(scan_column, table.path, name)
+                found = infer_dates({"9" * 8: column.count}, column.count, scan, named=True)
+                if found and found.form == COMPACT and found.fitting == column.count:
+                    yield name, DateCells(COMPACT)
+
+    def convert(self, table: StagedTable, conversions: Mapping[str, Conversion], target: Path) -> list[ColumnInfo]:
+        """The descriptions of the columns, after `target` replaced the staged file if there was anything to convert.
+
+        Raises `UnusableColumn` for a column without any cell of the kind that the options name.
+        """
+        statistics = {name: table.statistics_of(name) for name in table.columns}
+        conversions = dict(conversions)
+        while conversions:
+            fresh = {name: new_statistics(each.type, name, table.max_levels) for name, each in conversions.items()}
+            rewriter = Rewriter(table.path, conversions, self._markers)
+            rewriter.write(target, lambda name, values, fresh=fresh: fresh[name].update(values))  # type: ignore[misc]
+            if not rewriter.lossy:
+                self._warn(rewriter, conversions, table)
+                statistics.update(fresh)
+                target.replace(table.path)
+                break
+            for name in rewriter.lossy:
+                del conversions[name]
+        return [self._info(each, table.rows, conversions.get(name)) for name, each in statistics.items()]
+
+    def _info(self, statistics: Statistics, rows: int, conversion: Conversion | None) -> ColumnInfo:
+        if isinstance(statistics, StringStatistics):
+            info = statistics.info(rows, kind := self.options.kinds.get(statistics.name))
+            if kind == "category" and statistics.levels is None:
+                detail = f"has more than {statistics.max_levels} different values, or one that is too long"
+                raise UnusableColumn(f"the column {info.name!r} {detail}: it cannot be of kind category")
+            return info
+        info = statistics.info(rows)
+        return replace(info, statistics={**info.statistics, **conversion.describe()}) if conversion else info
+
+    def _warn(self, rewriter: Rewriter, conversions: Mapping[str, Conversion], table: StagedTable) -> None:
+        for name, misfits in rewriter.misfits.items():
+            kind = conversions[name].kind or "text"
+            if not misfits.count:
+                continue
+            if misfits.count == rewriter.filled[name] and name in self.options.kinds:
+                raise impossible_kind(name, kind, scan_column(table.path, name))
+            self._add(MISFIT_CODES[kind], name, f"cells are no {kind} and are taken as missing", misfits)
+        for name, infinite in rewriter.infinite.items():
+            if infinite.count:
+                self._add("infinite_numbers", name, "infinite numbers are taken as missing", infinite)
+
+    def _add(self, code: str, name: str, detail: str, found: Misfits) -> None:
+        examples = [(self.line_of(row), value) for row, value in found.examples]
+        self.log.add(code, name, detail, examples, found.count)
+
+
+def _kind(column: object) -> str:
+    return "number" if isinstance(column, NumberStatistics) else "date"
