@@ -70,6 +70,9 @@ def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
     infos = [ColumnInfo(name, _kind(model), 0, None) for name in names]
     bare = len(names) == 1 and not any(isinstance(target, list | dict) for target in targets)
     cells = [[target] for target in targets] if bare else targets
+    if scalars := [n for n, target in enumerate(cells) if not isinstance(target, list | dict)]:
+        detail = f"send the targets of a row as an object or an array of {len(names)}: {', '.join(names[:20])}"
+        raise errors.Invalid.from_problems([Problem(pointer("targets", n), detail) for n in scalars])
     try:
         table = table_from_json_rows(cells, infos, names)
     except errors.Invalid as error:

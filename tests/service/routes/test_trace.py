@@ -94,6 +94,9 @@ def test_targets_have_the_units_of_the_table_and_several_come_as_objects_or_arra
     by_order = trace(http, model, rows=[row], targets=[[value["value"]["u"], value["value"]["v"]]])
     assert by_order == by_name
     assert trace(http, model, rows=[row], targets=[[100, 7]])["loss"] > 0.1
+    for scalar in (1, "12", None):
+        answer = http.post(f"/v1/models/{model}/trace", json={"rows": [row], "targets": [scalar]})
+        assert rejected_pointers(answer) == ["/targets/0"]
 
 
 def test_a_boolean_target_is_accepted_in_every_form_of_a_table(http: Client, work: Work) -> None:
