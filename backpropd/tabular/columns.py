@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?")
+TIME_OF_DAY = "time of day"  # the format of such a column
 BOOLEAN_PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 BOOLEAN_WORDS = {word: word == pair[0] for pair in BOOLEAN_PAIRS for word in pair}
 BOOLEAN_CELLS = {**BOOLEAN_WORDS, "1": True, "0": False}  # in a column that is said to be boolean
@@ -58,6 +59,11 @@ class ColumnInfo:
     def level_count(self) -> int:
         """The number of different values of a category."""
         return self.distinct or 0
+
+
+def is_time_of_day(info: ColumnInfo) -> bool:
+    """Whether a column of numbers holds hours of the day, which were written as times."""
+    return info.kind == "number" and info.statistics.get("format") == TIME_OF_DAY
 
 
 def kind_of_strings(levels: Mapping[str, int] | None, rows: int) -> str:

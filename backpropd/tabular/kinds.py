@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backpropd.tabular.column_encoders import as_numbers
 from backpropd.tabular.columns import BOOLEAN_WORDS, ColumnInfo, boolean_label
 from backpropd.tabular.delimited.lossless_numbers import NUMBER
-from backpropd.tabular.feature_encoder import as_numbers
 from backpropd.tabular.table import CategoricalColumn, Column, Table, class_label
 
 BOOLEAN_DIGITS = {"0": "false", "1": "true"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from backpropd.tabular.date_statistics import iso_date
+
 MAX_VALUES_IN_MEMORY = 2**21  # of a file: 16 MiB of numbers
+MICROSECONDS_OF_DAY = 86_400_000_000
 BATCH_ROWS = 2**16  # decoded at a time
 # A table of at most this file size and this number of cells is cached in memory: 8 MiB in all.
 CACHED_BYTES, CACHED_CELLS, CACHED_TABLES = 2**15, 2**14, 64
@@ -38,7 +42,10 @@ Column = NDArray[np.float64] | CategoricalColumn
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name: numbers as float64 with NaN where missing, all others as `CategoricalColumn`."""
+    """Columns by name: numbers as float64 with NaN where missing, all others as `CategoricalColumn`.
+
+    Dates are numbers: days since 1970-01-01, with the time as their fraction.
+    """
 
     columns: Mapping[str, Column]
     rows: int
@@ -97,12 +104,12 @@ class _ParquetColumns(Mapping[str, Column]):
         first, count = self._names.index(name), max(MAX_VALUES_IN_MEMORY // max(self.rows, 1), 1)
         names = self._names[first : first + count]
         schema = self._file.schema_arrow
-        numbers = {name: np.empty(self.rows) for name in names if pa.types.is_floating(schema.field(name).type)}
+        numbers = {name: np.empty(self.rows) for name in names if schema.field(name).type != pa.string()}
         strings: dict[str, list[pa.Array]] = {name: [] for name in names if name not in numbers}
         start = 0
         for batch in self._file.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
             for name, column in numbers.items():
-                column[start : start + len(batch)] = batch.column(name).to_numpy(zero_copy_only=False)
+                column[start : start + len(batch)] = float_column(batch.column(name))
             for name, chunks in strings.items():
                 chunks.append(batch.column(name))
             start += len(batch)
@@ -121,6 +128,16 @@ def _read_small(path: Path, _inode: int, _modified: int, names: tuple[str, ...])
     return Table(loaded, columns.rows)
 
 
+def float_column(values: pa.Array) -> NDArray[np.float64]:
+    """Numbers or timestamps (n,) as a column of a table: NaN where they are null, timestamps as days since 1970."""
+    if not pa.types.is_timestamp(values.type):
+        numbers: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
+        return numbers
+    microseconds = values.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)
+    days: NDArray[np.float64] = microseconds.to_numpy(zero_copy_only=False) / MICROSECONDS_OF_DAY
+    return days
+
+
 def _categorical(chunks: list[pa.Array]) -> CategoricalColumn:
     encoded = pa.chunked_array(chunks, pa.string()).dictionary_encode().combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
@@ -128,11 +145,18 @@ def _categorical(chunks: list[pa.Array]) -> CategoricalColumn:
 
 
 def preview_rows(path: Path, limit: int) -> list[dict[str, Any]]:
-    """The first rows of a Parquet file as JSON values, whole numbers as int."""
+    """The first rows of a Parquet file as JSON values."""
     file = pq.ParquetFile(path, memory_map=True)
     batch = next(file.iter_batches(batch_size=limit, use_threads=False), None)
     rows = [] if batch is None else batch.slice(0, limit).to_pylist()
-    return [{name: int(value) if _is_whole(value) else value for name, value in row.items()} for row in rows]
+    return [{name: _json_value(value) for name, value in row.items()} for row in rows]
+
+
+def _json_value(value: Any) -> Any:
+    """A value for JSON: whole numbers as int, dates in ISO 8601, without their time at midnight."""
+    if isinstance(value, datetime):
+        return iso_date(value)
+    return int(value) if _is_whole(value) else value
 
 
 def class_label(value: Any) -> str:

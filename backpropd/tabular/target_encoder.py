@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.errors import Invalid
+from backpropd.tabular.column_encoders import Array, as_numbers
 from backpropd.tabular.columns import BOOLEAN_CELLS, BOOLEAN_PAIRS, ColumnInfo
-from backpropd.tabular.feature_encoder import Array, as_numbers
 from backpropd.tabular.table import CategoricalColumn, Table, class_label
 
 

@@ -47,7 +47,7 @@ def test_the_validation_set_may_be_another_table(tmp_path: Path) -> None:
     assert (len(run.training_set.x), run.validation_set.y[:, 0].tolist()) == (40, [0, 1] * 5)
     encoder = run.untrained.encoder.column_encoders[0]
     assert np.allclose(run.validation_set.x[:, 0] * encoder.std + encoder.mean, range(10), atol=1e-4)  # type: ignore[union-attr]
-    assert run.validation_set.x[2, 1:].tolist() == [0, 0, 1]  # z is a level that the training set lacks
+    assert run.validation_set.x[2, 1:].tolist() == [0.5, 0.5]  # z is a level that the training set lacks
 
 
 def test_a_run_rejects_a_class_that_only_the_validation_table_has(tmp_path: Path) -> None:

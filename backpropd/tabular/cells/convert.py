@@ -21,14 +21,16 @@ def convert_cells(info: ColumnInfo, cells: pa.StringArray) -> tuple[pa.Array, Ma
 
     Values are float64 for the kind number, `timestamp[us]` for date, and strings for all others. A cell is null where
     it is missing, or does not fit: then its mask is true. The usual markers of a missing value are missing in numbers
-    and dates, and only the empty cell is in words. Numbers may be in the column's notation, or plain (`-1234.5`).
-    Booleans keep their spelling.
+    and dates, and only the empty cell is in words. Numbers may be in the column's notation, or plain (`-1234.5`), and
+    times of day plain hours. Booleans keep their spelling. `table.float_column` makes a column of a table from numbers
+    and timestamps.
     """
-    if info.kind == "number" and (plain := parse_numbers(cells)) is not None and "format" not in info.statistics:
-        return plain, np.zeros(len(cells), bool)
     conversion = conversion_of(info.kind, info.statistics)
+    is_plain = isinstance(conversion, NumberCells) and conversion.notation.is_plain
+    if is_plain and (plain := parse_numbers(cells)) is not None:
+        return plain, np.zeros(len(cells), bool)
     values, misfits = convert(conversion, cells, Markers())
-    if isinstance(conversion, NumberCells) and misfits.any() and not conversion.notation.is_plain:
+    if info.kind == "number" and not is_plain and misfits.any():
         others, misfits = convert(NumberCells(PLAIN, exact=False), cells, Markers())
         values, misfits = pc.coalesce(values, others), misfits & mask_of_nulls(values)
     return values, misfits

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from backpropd.tabular.cells.month_names import MONTH_OF_NAME
+from backpropd.tabular.columns import TIME_OF_DAY
 
 _MONTH = f"(?P<mon>(?i:{'|'.join(sorted(MONTH_OF_NAME, key=len, reverse=True))}))\\.?"
 _WEEKDAY = r"(?:[A-Za-z]{2,10}\.?,? )?"
@@ -50,7 +51,7 @@ class DateFormat:
 YEAR_FIRST = DateFormat("year-month-day", f"{_YEAR}[-/.](?P<m>[0-9]{{1,2}})[-/.]{_DAY}")
 DAY_FIRST = DateFormat("day/month/year", f"{_WEEKDAY}{_DAY}[-/.](?P<m>[0-9]{{1,2}})[-/.]{_SHORT_YEAR}")
 MONTH_FIRST = DateFormat("month/day/year", f"{_WEEKDAY}(?P<m>[0-9]{{1,2}})[-/.]{_DAY}[-/.]{_SHORT_YEAR}")
-TIME = DateFormat("time of day", _TIME_OF_DAY, is_time=True)
+TIME = DateFormat(TIME_OF_DAY, _TIME_OF_DAY, is_time=True)
 COMPACT = DateFormat("yearmonthday", f"{_YEAR}(?P<m>[0-9]{{2}})(?P<d>[0-9]{{2}})", named_only=True)
 _FORMATS = (
     YEAR_FIRST,

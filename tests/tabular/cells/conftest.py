@@ -13,7 +13,7 @@ class Upload:
     """An ingested table of one column `x` beside a column of row numbers, with its values."""
 
     def __init__(self, table: IngestedTable, path: Path) -> None:
-        self.table, self._path = table, path
+        self.table, self.path = table, path
 
     @property
     def info(self) -> ColumnInfo:
@@ -21,7 +21,7 @@ class Upload:
 
     @property
     def values(self) -> list[Any]:
-        column: Any = Table.read(self._path, ["x"]).columns["x"]
+        column: Any = Table.read(self.path, ["x"]).columns["x"]
         return (
             column.tolist() if hasattr(column, "tolist") else [*map([*column.levels, None].__getitem__, column.codes)]
         )

@@ -1,0 +1,141 @@
+"""Dates and times in common formats are read, one format a column."""
+
+from datetime import date, datetime
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backpropd.errors import UnusableColumn
+from backpropd.tabular import convert_cells, preview_rows
+from backpropd.tabular.cells.date_formats import DATE_FORMATS
+from backpropd.tabular.cells.dates import read_dates
+from tests.tabular.cells.conftest import Uploader
+
+MOMENT = datetime(2020, 12, 31)
+FORMATS = [
+    ("2020-12-31", "2020-01-01"), ("2020/12/31", "2020/1/1"), ("2020.12.31", "2020.01.01"),
+    ("31/12/2020", "01/01/2020"), ("12/31/2020", "01/01/2020"), ("31.12.2020", "1.1.2020"), ("31-12-2020", "1-1-2020"),
+    ("31.12.20", "01.01.20"), ("12/31/20", "1/1/20"), ("31 Dec 2020", "1 Jan 2020"), ("31-Dec-2020", "01-Jan-2020"),
+    ("31-DEC-20", "01-JAN-20"), ("Dec 31, 2020", "Jan 1, 2020"), ("December 31 2020", "January 1 2020"),
+    ("Thu, 31 Dec 2020", "Wed, 1 Jan 2020"), ("31st December 2020", "1st January 2020"),
+    ("31. Dezember 2020", "1. Januar 2020"), ("31 décembre 2020", "1 janvier 2020"),
+    ("31 de diciembre de 2020", "1 de enero de 2020"), ("2020 Dec 31", "2020 Jan 1"),
+    ("2020-12-31T00:00:00Z", "2020-01-01T00:00:00Z"), ("2020-12-31 00:00", "2020-01-01 00:00"),
+    ("2020-12-31T02:00:00+02:00", "2020-01-01T02:00:00+02:00"), ("2020-12-30T19:00:00.000-0500", "2019-12-31 19:00-05"),
+    ("31/12/2020 12:00 AM", "01/01/2020 12:00 am"), ("2020-12-31 00:00:00.000000", "2020-01-01 00:00:00.000000"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("last", "first"), FORMATS)
+def test_a_column_in_one_format_holds_dates(upload: Uploader, last: str, first: str) -> None:
+    column = upload([last, first])
+    assert (column.info.kind, column.info.missing) == ("date", 0)
+    assert column.info.statistics["min"] == "2020-01-01"
+    assert column.info.statistics["max"] == "2020-12-31"
+    assert column.values == [18627, 18262]
+    values, misfits = convert_cells(column.info, pa.array([last, "soon", " - ", None]))
+    assert values.to_pylist() == [MOMENT, None, None, None]
+    assert misfits.tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("cells", "first"),
+    [
+        (["1949-01", "1949-02"], date(1949, 1, 1)),
+        (["01/1949", "12/1949"], date(1949, 1, 1)),
+        (["Jan 1949", "Feb 1949"], date(1949, 1, 1)),
+        (["Jan-49", "Feb-49"], date(2049, 1, 1)),
+        (["Jan-98", "Feb-98"], date(1998, 1, 1)),
+        (["1949 Jan", "1949 Feb"], date(1949, 1, 1)),
+        (["2020Q2", "2020Q3"], date(2020, 4, 1)),
+        (["Q2 2020", "Q3 2020"], date(2020, 4, 1)),
+        (["2020-W53", "2020-W01"], date(2020, 12, 28)),
+        (["2021-W01-5", "2020-W01-1"], date(2021, 1, 8)),
+    ],
+)
+def test_months_quarters_and_weeks_are_their_first_day(upload: Uploader, cells: list[str], first: date) -> None:
+    column = upload(cells)
+    assert column.info.kind == "date"
+    assert column.values[0] == (first - date(1970, 1, 1)).days
+
+
+@pytest.mark.parametrize(
+    ("cells", "hours"),
+    [
+        (["13:45", "0:30"], [13.75, 0.5]),
+        (["13:45:36", "00:30:00"], [13.76, 0.5]),
+        (["18.00.00", "23.30.00"], [18, 23.5]),
+        (["1:45 PM", "12:30 am"], [13.75, 0.5]),
+        (["1 pm", "12 a.m."], [13, 0]),
+    ],
+)
+def test_a_time_of_day_is_a_number_of_hours(upload: Uploader, cells: list[str], hours: list[float]) -> None:
+    column = upload(cells)
+    assert (column.info.kind, column.info.statistics["format"]) == ("number", "time of day")
+    assert column.values == pytest.approx(hours)
+    assert convert_cells(column.info, pa.array([*cells, "7.5"]))[0].to_pylist() == pytest.approx([*hours, 7.5])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["2020-13-01", "2020-14-01"], ["31/02/2020", "30/02/2020"], ["25:00", "13:99"], ["126/83", "120/80"],
+     ["10.0.19", "11.0.20"], ["Jan", "Feb"], ["may be", "march on"], ["1/2", "3/4"]],
+)  # fmt: skip
+def test_what_is_no_date_stays_words(upload: Uploader, cells: list[str]) -> None:
+    assert upload(cells).values == cells
+
+
+def test_the_order_of_day_and_month_follows_from_the_whole_column(upload: Uploader) -> None:
+    early = ["01/02/2020", "03/02/2020"] * 100
+    assert upload([*early, "25/02/2020"]).info.statistics["format"] == "day/month/year"
+    assert upload([*early, "02/25/2020"]).info.statistics["format"] == "month/day/year"
+
+
+def test_an_undecided_order_is_that_of_rising_dates_with_a_warning(upload: Uploader) -> None:
+    rising = [f"{day:02}/{month:02}/2020" for month in (1, 2, 3) for day in range(1, 13)]
+    column = upload(rising)
+    assert (column.info.statistics["format"], column.codes) == ("day/month/year", ["ambiguous_dates"])
+    swapped = [f"{month:02}/{day:02}/2020" for month in (1, 2, 3) for day in range(1, 13)]
+    assert upload(swapped).info.statistics["format"] == "month/day/year"
+    months = [f"01/{month:02}/2020" for month in range(1, 13)]
+    assert upload(months).info.statistics["format"] == "day/month/year"
+
+
+def test_cells_that_are_no_dates_are_missing_and_listed(upload: Uploader) -> None:
+    column = upload([*(f"2020-01-{day:02}" for day in range(1, 20)), "later"])
+    assert (column.info.kind, column.info.missing, column.codes) == ("date", 1, ["cells_not_dates"])
+
+
+def test_numbers_are_dates_if_they_look_so_and_are_named_so(upload: Uploader) -> None:
+    assert upload(["20201231", "20200101"]).info.kind == "number"
+    assert upload(["20201231", "20200101"], kinds={"x": "date"}).values == [18627, 18262]
+    assert upload(["2019", "2020"], kinds={"x": "date"}).values == [17897, 18262]
+    with pytest.raises(UnusableColumn, match="'x' cannot be of kind date"):
+        upload(["red", "blue"], kinds={"x": "date"})
+
+
+def test_dates_can_be_kept_as_words(upload: Uploader) -> None:
+    cells = ["2020-12-31", "2020-01-01"]
+    column = upload(cells, kinds={"x": "category"})
+    assert (column.info.kind, column.values) == ("category", cells)
+
+
+def test_rows_show_dates_in_iso_8601(upload: Uploader) -> None:
+    column = upload(["31.12.2020", "01.01.2020 13:30", ""])
+    assert [row["x"] for row in preview_rows(column.path, 3)] == ["2020-12-31", "2020-01-01T13:30:00", None]
+
+
+WRITTEN = ["%Y-%m-%dT%H:%M:%S.%f", "%d/%m/%Y %H:%M:%S.%f", "%b %d, %Y %I:%M:%S.%f %p", "%A, %d %B %Y, %H:%M:%S.%f"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), min_size=1),
+    st.sampled_from(WRITTEN),
+)
+def test_a_moment_is_the_same_after_any_format(moments: list[datetime], written: str) -> None:
+    cells = pa.array([moment.strftime(written) for moment in moments])
+    found = [read_dates(cells, form) for form in DATE_FORMATS.values() if not form.is_time]
+    assert any(each.to_pylist() == moments for each in found)
