@@ -1,8 +1,10 @@
 """From an uploaded table, in each of its forms, to a stored dataset."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 from flask import request
 from werkzeug.formparser import FormDataParser
 
@@ -10,15 +12,19 @@ from backpropd import errors, tabular
 from backpropd.store import datasets, idempotency
 from backpropd.store.ids import new_id
 from backpropd.store.sql.schema import Dataset
-from backpropd.tabular.formats import DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE, FORMATS
+from backpropd.tabular.formats import COMPRESSED_MEDIA_TYPES, DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE, FORMATS
 from service.auth.principal import tenant
 from service.http.idempotency import idempotency_key, keyed_request
-from service.http.parsing import json_body, validate
+from service.http.parsing import validate
+from service.http.strict_json import read_json
 from service.schemas.datasets import SampleRequest, UploadQuery
 from service.services import services
 
 CHUNK_BYTES = 1024 * 1024
 FORM = "multipart/form-data"
+JSON = "application/json"
+MAX_SAMPLE_BYTES = 64 * 1024  # of the JSON that asks for a sample
+NAMES_A_SAMPLE = re.compile(rb"""\s*\{\s*"sample"\s*:\s*+(?![\[{])""")  # a list or an object would be a table's column
 # The request body's media types for the OpenAPI document. Any bytes may come: the reader decides what is a table.
 UPLOADS = {
     FORM: {
@@ -29,7 +35,8 @@ UPLOADS = {
             "properties": {"file": {"type": "string", "format": "binary"}, "name": {"type": "string"}},
         }
     },
-    **{each.media_types[0]: {"schema": {}} for each in FORMATS.values()},
+    **{each.media_types[0]: {"schema": {}} for each in FORMATS.values() if JSON not in each.media_types},
+    **{media_type: {"schema": {}} for media_type in COMPRESSED_MEDIA_TYPES},
 }
 
 
@@ -47,26 +54,36 @@ class Upload:
 
 
 def receive(folder: Path, query: UploadQuery) -> Upload:
-    """Write this request's table to a file in `folder`.
+    """Write this request's table to a file in `folder`; its content says more than its media type.
 
-    Raises `errors.UnsupportedMediaType`, `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`.
+    Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`.
     """
-    media_type = request.mimetype
-    if media_type == "application/json":
-        return _make_sample(folder / "upload", query)
-    if media_type == FORM:
-        return _receive_form(folder / "upload", query)
-    if media_type not in FORMAT_OF_MEDIA_TYPE:
-        raise errors.UnsupportedMediaType(
-            f"send a table as {', '.join([*FORMAT_OF_MEDIA_TYPE, FORM])}, or a sample as application/json; this came "
-            f"as {media_type or 'nothing: set Content-Type'}"
-        )
-    _receive_raw(folder / "upload")
-    return Upload(folder / "upload", query.name or "dataset", FORMAT_OF_MEDIA_TYPE[media_type], query.to_options())
+    file = folder / "upload"
+    if request.mimetype == FORM:
+        return _receive_form(file, query)
+    _receive_raw(file)
+    if request.mimetype == JSON and (body := _sample_request(file)) is not None:
+        return _make_sample(file, query, body)
+    declared = FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT)
+    return Upload(file, query.name or "dataset", declared, query.to_options())
 
 
-def _make_sample(file: Path, query: UploadQuery) -> Upload:
-    body = json_body(request, SampleRequest, services().settings.max_json_bytes)
+def _sample_request(file: Path) -> SampleRequest | None:
+    """The request for a sample in this JSON; None if it is a table."""
+    if file.stat().st_size > MAX_SAMPLE_BYTES:
+        return None
+    raw = file.read_bytes()
+    if not NAMES_A_SAMPLE.match(raw):
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(value, dict) or not isinstance(value.get("sample"), str):
+            return None
+    return validate(SampleRequest, read_json(raw))
+
+
+def _make_sample(file: Path, query: UploadQuery, body: SampleRequest) -> Upload:
     tabular.write_sample(body.sample, file, noise=body.noise, rows=body.rows, seed=body.seed)
     return Upload(file, query.name or body.name or body.sample, DEFAULT_FORMAT, body.to_options(), body.sample)
 

@@ -1,41 +1,50 @@
-"""Signatures of file formats that cannot be uploaded, so that such a file is rejected by name before it is parsed."""
-
-from pathlib import Path
+"""Signatures of files that cannot be uploaded, so that such a file is rejected by name before it is parsed."""
 
 from backpropd.errors import NotATable
-from backpropd.tabular.formats import FORMATS
 
-SIGNATURES = {
-    "a zip archive, a spreadsheet or a NumPy archive": (b"PK\x03\x04",),
-    "an empty zip archive": (b"PK\x05\x06",),
-    "gzip": (b"\x1f\x8b",),
-    "bzip2": (b"BZh",),
-    "xz": (b"\xfd7zXZ",),
-    "a 7z archive": (b"7z\xbc\xaf",),
-    "zstd": (b"\x28\xb5\x2f\xfd",),
-    "lz4": (b"\x04\x22\x4d\x18",),
-    "an image": (b"\x89PNG", b"\xff\xd8\xff"),
-    "a PDF": (b"%PDF",),
-    "Parquet": (b"PAR1",),
-    "a NumPy file": (b"\x93NUMPY",),
-    "an Arrow file": (b"ARROW1",),
-    "a Feather file": (b"FEA1",),
-    "an Arrow stream": (b"\xff\xff\xff\xff",),
-    "HDF5": (b"\x89HDF",),
-    "a database": (b"SQLite format 3",),
-    "an old office document": (b"\xd0\xcf\x11\xe0",),
-    "a program": (b"\x7fELF",),
-    "a pickle": (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
-    "a web page": (b"<!DOCTYPE", b"<html"),
-    "XML": (b"<?xml",),
-}
+# What a file is, with the advice how to send its table, and the bytes with which such a file begins.
+SAVE_AS_CSV = "save its table as CSV and send that"
+UNPACK = "unpack it and send the table, which may be compressed with gzip or zstd"
+SIGNATURES: dict[tuple[str, str], tuple[bytes, ...]] = {
+    ("bzip2", UNPACK): (b"BZh",),
+    ("xz", UNPACK): (b"\xfd7zXZ",),
+    ("a 7z archive", UNPACK): (b"7z\xbc\xaf",),
+    ("a RAR archive", UNPACK): (b"Rar!",),
+    ("lz4", UNPACK): (b"\x04\x22\x4d\x18",),
+    ("snappy", UNPACK): (b"\xff\x06\x00\x00sNaPpY",),
+    ("an empty zip archive", "add the table"): (b"PK\x05\x06",),
+    ("an image", "send numbers: a row for each image and a column for each pixel"):
+        (b"\x89PNG", b"\xff\xd8\xff", b"GIF8"),
+    ("a PDF", "copy its table into a spreadsheet and save that"): (b"%PDF",),
+    ("a Rich Text document", SAVE_AS_CSV): (b"{\\rtf",),
+    ("an old Feather file (version 1)", "write it again with a newer library"): (b"FEA1",),
+    ("HDF5", "read it with pandas or h5py, and write Parquet"): (b"\x89HDF",),
+    ("a SQLite database", "export one table as CSV"): (b"SQLite format 3",),
+    ("an old spreadsheet or office document", "save it as XLSX or CSV"): (b"\xd0\xcf\x11\xe0",),
+    ("Avro", "write Parquet instead"): (b"Obj\x01",),
+    ("a MATLAB file", "save the matrix as NPY or CSV"): (b"MATLAB 5.0 MAT-file",),
+    ("an SPSS file", SAVE_AS_CSV): (b"$FL2", b"$FL3"),
+    ("a Stata file", SAVE_AS_CSV): (b"<stata_dta>",),
+    ("R data", "write it with write.csv"): (b"RDX2", b"RDX3", b"X\n\x00\x00\x00"),
+    ("a program", "send a table"): (b"\x7fELF", b"MZ\x90\x00"),
+    ("a pickle, which could run code", "write Parquet or CSV instead"):
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+    ("a pointer of Git LFS and not the file itself", "fetch the file with `git lfs pull`, or download it"):
+        (b"version https://git-lfs",),
+}  # fmt: skip
+# The same for text, in lower case, behind a byte order mark and white space.
+TEXT_SIGNATURES: dict[tuple[str, str], tuple[bytes, ...]] = {
+    ("a web page", "download the file itself: this may be a page about it, or one that asks to log in"):
+        (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<script", b"<!--"),
+    ("an SVG image", "send a table"): (b"<svg",),
+    ("XML", SAVE_AS_CSV): (b"<?xml", b"<!doctype"),
+}  # fmt: skip
 
 
-def reject_other_formats(path: Path) -> None:
-    """Raise `NotATable` for a file that begins with the signature of another format."""
-    with path.open("rb") as file:
-        head = file.read(max(len(each) for signatures in SIGNATURES.values() for each in signatures))
-    for name, signatures in SIGNATURES.items():
-        if head.startswith(signatures):
-            formats = " or ".join(name.upper() for name in FORMATS)
-            raise NotATable(f"this is {name}, which is not supported: send the table as {formats}")
+def reject_other_formats(head: bytes) -> None:
+    """Raise `NotATable` for a file whose first bytes are the signature of a format that cannot be uploaded."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:100].lower()
+    for signatures, beginning in ((SIGNATURES, head), (TEXT_SIGNATURES, text)):
+        for (name, advice), begins in signatures.items():
+            if beginning.startswith(begins):
+                raise NotATable(f"this is {name}, which is not supported: {advice}")

@@ -1,4 +1,4 @@
-"""The file formats that can be uploaded: their names, media types, file extensions and readers.
+"""The file formats that can be uploaded: their names, media types, file extensions, recognition and readers.
 
 A new format is a module with a `TableReader` and an entry in `FORMATS`.
 """
@@ -11,7 +11,14 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from backpropd.tabular.binary.arrow_ipc import open_arrow
+from backpropd.tabular.binary.numpy_files import open_npy, open_npz
+from backpropd.tabular.binary.parquet import open_parquet
+from backpropd.tabular.binary.zip_files import is_npz
 from backpropd.tabular.delimited.reader import open_delimited
+from backpropd.tabular.json_files.reader import open_json
+from backpropd.tabular.json_files.recognition import is_json
+from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
@@ -24,7 +31,9 @@ class TableReader(Protocol):
     names: Sequence[str]
     """The columns' names."""
     text_columns: set[str]
-    """The columns that hold strings; the others hold finite float64. Names may be added while the file is read."""
+    """The columns that hold strings. Names may be added while the file is read."""
+    date_columns: frozenset[str]
+    """The columns that hold `timestamp[us]`; those in neither set hold finite float64."""
 
     dialect: Mapping[str, Any] | None
     """What was recognized in text: `encoding, delimiter, quote, decimal, thousands, header, skipped_lines`."""
@@ -40,22 +49,56 @@ class TableReader(Protocol):
 
 @dataclass(frozen=True)
 class FileFormat:
-    """A format: how a request or a file name declares it, and what opens a file.
+    """A format: how a request or a file name declares it, what recognizes it, and what opens a file.
 
-    `open` takes the path, the options, and the maximum number of columns.
+    `open` takes the path, the options, the limits, and a folder for temporary files. `recognizes` takes the path and
+    the first `HEAD_BYTES` bytes; a format without it is read where no other one was recognized.
     """
 
     name: str
     media_types: tuple[str, ...]
     extensions: tuple[str, ...]
-    open: Callable[[Path, ReadOptions, int], TableReader]
+    open: Callable[[Path, ReadOptions, TableLimits, Path], TableReader]
+    recognizes: Callable[[Path, bytes], bool] | None = None
 
 
+def open_text(
+    path: Path, options: ReadOptions, limits: TableLimits, _: Path, *, declared: str | None = None
+) -> TableReader:
+    return open_delimited(path, options, limits.columns, declared=declared)
+
+
+def _is_json(_: Path, head: bytes) -> bool:
+    return is_json(head)
+
+
+def _begins_with(*signatures: bytes) -> Callable[[Path, bytes], bool]:
+    return lambda _, head: head.startswith(signatures)
+
+
+HEAD_BYTES = 64 * 1024
 CSV_TYPES = ("text/csv", "application/csv", "text/plain", "application/octet-stream")
+JSON_LINES_TYPES = ("application/jsonl", "application/x-ndjson", "application/ndjson", "application/x-jsonlines")
+PARQUET_TYPES = ("application/vnd.apache.parquet", "application/x-parquet")
+ARROW_TYPES = ("application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream")
 _ALL = (
-    FileFormat("csv", CSV_TYPES, (".csv", ".txt"), open_delimited),  # detects the delimiter, so it reads TSV too
-    FileFormat("tsv", ("text/tab-separated-values",), (".tsv", ".tab"), partial(open_delimited, declared="\t")),
+    # detects the delimiter, so it reads TSV too
+    FileFormat("csv", CSV_TYPES, (".csv", ".txt"), open_text),
+    FileFormat("tsv", ("text/tab-separated-values",), (".tsv", ".tab"), partial(open_text, declared="\t")),
+    FileFormat("json", ("application/json", "text/json"), (".json",), open_json, _is_json),
+    FileFormat("jsonl", JSON_LINES_TYPES, (".jsonl", ".ndjson"), open_json, _is_json),
+    FileFormat("parquet", PARQUET_TYPES, (".parquet", ".pq"), open_parquet, _begins_with(b"PAR1")),
+    FileFormat(
+        "arrow",
+        ARROW_TYPES,
+        (".arrow", ".arrows", ".feather", ".ipc"),
+        open_arrow,
+        _begins_with(b"ARROW1", b"\xff\xff\xff\xff"),
+    ),
+    FileFormat("npy", ("application/x-npy",), (".npy",), open_npy, _begins_with(b"\x93NUMPY")),
+    FileFormat("npz", ("application/x-npz",), (".npz",), open_npz, is_npz),
 )
 FORMATS = {each.name: each for each in _ALL}
 DEFAULT_FORMAT = "csv"
 FORMAT_OF_MEDIA_TYPE = {media_type: each.name for each in _ALL for media_type in each.media_types}
+COMPRESSED_MEDIA_TYPES = ("application/gzip", "application/zstd")

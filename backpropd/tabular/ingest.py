@@ -15,9 +15,9 @@ from backpropd.errors import EmptyDataset, UnknownColumn
 from backpropd.tabular.cells.decide import Decisions
 from backpropd.tabular.column_statistics import NumberStatistics
 from backpropd.tabular.columns import ColumnInfo
-from backpropd.tabular.file_signatures import reject_other_formats
-from backpropd.tabular.formats import DEFAULT_FORMAT, FORMATS, TableReader
+from backpropd.tabular.formats import DEFAULT_FORMAT, TableReader
 from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.opening import open_table
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import StagedTable, stage
 from backpropd.tabular.typed_columns import ColumnTyper
@@ -58,8 +58,11 @@ def ingest(
         UnknownColumn: the options name a column that is not in the file.
         UnusableColumn: a column cannot be of the kind that the options name.
     """
-    reject_other_formats(source)
-    reader = FORMATS[format].open(source, options, limits.columns)
+    with open_table(source, format, options, limits, destination.parent) as reader:
+        return _ingest(reader, destination, options, limits)
+
+
+def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits: TableLimits) -> IngestedTable:
     _check_kinds(options, reader)
     table = stage(reader, destination, limits, options.missing)
     if table.rows == 0:

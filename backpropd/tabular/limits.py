@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TableLimits:
-    """The maximum of rows, columns, cells (rows x columns), and different values of a category."""
+    """The maximum of rows, columns, cells (rows x columns), different values of a category, and bytes when unpacked."""
 
     rows: int = sys.maxsize
     columns: int = sys.maxsize
     cells: int = sys.maxsize
     category_levels: int = 1000
+    upload_bytes: int = sys.maxsize
 
 
 @dataclass(frozen=True)

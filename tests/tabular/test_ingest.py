@@ -18,8 +18,8 @@ from backpropd.tabular import Table, ingest, preview_rows
 from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited.lossless_numbers import NUMBER, parse_numbers
 from backpropd.tabular.delimited.lossy_numbers import WINDOW_BYTES
-from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
-from backpropd.tabular.formats import FORMATS, FileFormat
+from backpropd.tabular.delimited.reader import DelimitedReader
+from backpropd.tabular.formats import FORMATS, FileFormat, open_text
 from tests.tabular.reading import kinds, levels, read
 
 
@@ -141,15 +141,6 @@ def test_a_block_of_numbers_follows_the_rule_cell_by_cell(cells: list[str]) -> N
         assert numbers.to_pylist() == [float(cell) for cell in cells]
 
 
-@pytest.mark.parametrize("text", [
-    '{"a": 1}', '[{"a": 1}, {"a": 2}]', '{"a": 1}\n{"a": 2}\n', '[\n  {"a": 1}\n]', "{\n}", "[[1,2],\n[3,4]]", "[1,2]\n"
-])  # fmt: skip
-def test_json_is_rejected(tmp_path: Path, text: str) -> None:
-    with pytest.raises(NotATable, match="JSON"):
-        read(tmp_path, text)
-    assert list(kinds(read(tmp_path, "[a],[b]\n1,2\n")[0])) == ["[a]", "[b]"]
-
-
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -255,9 +246,7 @@ def test_what_a_csv_writer_wrote_is_read_back(
     csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([("a", "b"), *rows])
     source, target = tmp_path / "t.csv", tmp_path / "t.parquet"
     source.write_bytes(out.getvalue().encode())
-    monkeypatch.setitem(
-        FORMATS, "declared", FileFormat("declared", (), (), partial(open_delimited, declared=delimiter))
-    )
+    monkeypatch.setitem(FORMATS, "declared", FileFormat("declared", (), (), partial(open_text, declared=delimiter)))
     ingest(source, target, format="declared")
     assert [tuple(row.values()) for row in preview_rows(target, 100)] == rows
 

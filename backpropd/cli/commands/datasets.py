@@ -12,7 +12,7 @@ commands = typer.Typer(help="Upload and list tables.", no_args_is_help=True)
 
 @commands.command("upload")
 def upload(context: typer.Context, file: Path, name: str | None = None) -> None:
-    """Upload a CSV or TSV file."""
+    """Upload a table: CSV, TSV, JSON, JSON lines, Parquet, Arrow, NPY, NPZ or XLSX, also as .gz or .zst."""
     with client(context) as service:
         dataset = service.datasets.upload(file, name)
     show(context, dataset, _summary(dataset))

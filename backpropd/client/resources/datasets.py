@@ -9,7 +9,27 @@ from backpropd.client.resources.base import Resource, Rows, idempotency_header
 from backpropd.client.types import Dataset, DatasetSummary
 
 CHUNK_BYTES = 1024 * 1024
-MEDIA_TYPES = {".tsv": "text/tab-separated-values", ".tab": "text/tab-separated-values"}  # of file extensions
+# By a file's extension; the service looks at the content too.
+MEDIA_TYPES = {
+    ".tsv": "text/tab-separated-values",
+    ".tab": "text/tab-separated-values",
+    ".json": "application/json",
+    ".jsonl": "application/jsonl",
+    ".ndjson": "application/jsonl",
+    ".parquet": "application/vnd.apache.parquet",
+    ".pq": "application/vnd.apache.parquet",
+    ".arrow": "application/vnd.apache.arrow.file",
+    ".arrows": "application/vnd.apache.arrow.stream",
+    ".feather": "application/vnd.apache.arrow.file",
+    ".ipc": "application/vnd.apache.arrow.file",
+    ".npy": "application/x-npy",
+    ".npz": "application/x-npz",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".xlsm": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".gz": "application/gzip",
+    ".zst": "application/zstd",
+}
+COMPRESSED = (".gz", ".zst")
 
 
 class Datasets(Resource):
@@ -24,17 +44,19 @@ class Datasets(Resource):
         *,
         on_bytes: Callable[[int], None] | None = None,
     ) -> Dataset:
-        """Upload a CSV or TSV file (`.tsv`), streamed from disk; `on_bytes` receives the number of bytes sent so far.
+        """Upload a file, streamed from disk; `on_bytes` receives the number of bytes sent so far.
+
+        It may be CSV, TSV, JSON, JSON lines, Parquet, Arrow, NPY, NPZ or XLSX, also compressed with gzip or zstd.
 
         A seekable file is sent again if the service is unavailable, under one Idempotency-Key.
         """
         if isinstance(file, str | Path):
             with open(file, "rb") as opened:
-                return self._upload(opened, name or Path(file).stem, str(file), on_bytes)
+                return self._upload(opened, name or _stem(Path(file)), str(file), on_bytes)
         return self._upload(file, name, "", on_bytes)
 
     def _upload(self, file: BinaryIO, name: str | None, path: str, on_bytes: Callable[[int], None] | None) -> Dataset:
-        headers = {"Content-Type": MEDIA_TYPES.get(Path(path).suffix, "text/csv")}
+        headers = {"Content-Type": MEDIA_TYPES.get(Path(path).suffix.lower(), "text/csv")}
         start = file.tell() if file.seekable() else None
         if start is not None:
             headers |= {"Content-Length": str(file.seek(0, os.SEEK_END) - start), **idempotency_header()}
@@ -65,6 +87,11 @@ class Datasets(Resource):
     def rows(self, dataset_id: str, limit: int = 20) -> Rows:
         """The first rows."""
         return cast(Rows, self._transport.json("GET", self._path(dataset_id, "/rows"), params={"limit": limit})["data"])
+
+
+def _stem(path: Path) -> str:
+    """The file's name without the extensions of its format and compression."""
+    return Path(path.stem).stem if path.suffix.lower() in COMPRESSED else path.stem
 
 
 def _chunks(file: BinaryIO, start: int | None, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:

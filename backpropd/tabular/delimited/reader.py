@@ -68,6 +68,7 @@ class DelimitedReader:
         self.dialect: Mapping[str, Any] | None = dialect.to_json()
         self.warnings = WarningLog()
         self.text_columns: set[str] = set()
+        self.date_columns: frozenset[str] = frozenset()
 
     def line_of(self, row: int) -> int:
         """See `TableReader`."""

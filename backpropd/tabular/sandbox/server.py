@@ -144,9 +144,10 @@ def _enforce_limits(pid: int, limits: SandboxLimits) -> str | None:
 
 
 def _resident_bytes(pid: int) -> int:
-    """The resident memory of a process: 0 without /proc, or if the process has ended."""
+    """The resident memory of a process besides mapped files: 0 without /proc, or if the process has ended."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+        resident, mapped = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
+        return (resident - mapped) * resource.getpagesize()
     except OSError:
         return 0
 

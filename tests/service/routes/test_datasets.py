@@ -40,6 +40,16 @@ def test_the_media_type_of_tsv_sets_the_delimiter(http: Client) -> None:
     assert answer.json["format"] == "tsv"
 
 
+@pytest.mark.parametrize("kind", ["", "application/json", "application/x-www-form-urlencoded", "image/png"])
+@pytest.mark.parametrize(
+    "text", ['[{"a": 1, "b": "x"}]', '{"a": [1], "b": ["x"]}', '{"sample": [1], "b": ["x"]}', "a,b\n1,x\n", '{"a": 1}']
+)
+def test_a_table_is_recognized_whatever_its_media_type_is(http: Client, text: str, kind: str) -> None:
+    answer = http.post("/v1/datasets", data=text, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json["rows"]) == (201, 1)
+    assert answer.json["format"] == ("csv" if text.startswith("a,b") else "jsonl" if text == '{"a": 1}' else "json")
+
+
 def test_the_first_rows_are_read(http: Client) -> None:
     rows = http.get(f"/v1/datasets/{upload(http, TABLE)}/rows?limit=2").json
     assert rows == {"data": [{"name": "a", "size": 1, "big": "true"}, {"name": "b", "size": 2.5, "big": "false"}]}
@@ -53,7 +63,8 @@ def test_the_first_rows_are_read(http: Client) -> None:
         ("a,b\n", "text/csv", 422, "empty_dataset"),
         (b"PK\x03\x04", "text/csv", 422, "not_a_table"),
         ("a\n" + "1\n" * 60_000, "text/csv", 413, "too_large"),
-        ("{}", "application/xml", 415, "unsupported_media_type"),
+        ("{}", "application/xml", 422, "not_a_table"),
+        ('{"a": [1, 2}', "application/json", 422, "not_a_table"),
         ('{"sample": "rose"}', "application/json", 422, "unknown_sample"),
         ('{"sample": "iris", "noise": 1}', "application/json", 422, "invalid"),
         ('{"sample": ', "application/json", 400, "malformed"),

@@ -1,0 +1,41 @@
+"""From an uploaded file to a reader of its table: decompression, then recognition by content."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from backpropd.tabular.binary.zip_files import reject_other_archives
+from backpropd.tabular.compression import compression_of, decompress
+from backpropd.tabular.file_signatures import reject_other_formats
+from backpropd.tabular.formats import DEFAULT_FORMAT, FORMATS, HEAD_BYTES, FileFormat, TableReader
+from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.read_options import ReadOptions
+
+
+@contextmanager
+def open_table(
+    source: Path, declared: str, options: ReadOptions, limits: TableLimits, folder: Path
+) -> Iterator[TableReader]:
+    """A reader of the table at `source`; the `declared` format counts where the content tells nothing.
+
+    Temporary files are written to `folder`, and removed at the end. Raises what a format's reader raises.
+    """
+    with TemporaryDirectory(dir=folder, prefix="reading-") as scratch:
+        if compression_of(source):
+            unpacked = Path(scratch) / "unpacked"
+            decompress(source, unpacked, limits.upload_bytes)
+            source = unpacked
+        with source.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        yield _recognize(source, head, declared).open(source, options, limits, Path(scratch))
+
+
+def _recognize(source: Path, head: bytes, declared: str) -> FileFormat:
+    """The format found, or else the declared one if it is text, or else CSV. Raises `NotATable` for other files."""
+    for each in FORMATS.values():
+        if each.recognizes is not None and each.recognizes(source, head):
+            return each
+    reject_other_formats(head)
+    reject_other_archives(source, head)
+    return FORMATS[declared if FORMATS[declared].recognizes is None else DEFAULT_FORMAT]

@@ -1,0 +1,134 @@
+"""Parquet and Arrow keep their types; lies in such files are refused."""
+
+import datetime as dt
+import io
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from backpropd.errors import NotATable, TableTooLarge
+from backpropd.tabular import ReadOptions, TableLimits
+from tests.tabular.formats.reading import codes, kinds, read
+
+
+def parquet(table: pa.Table, **options: Any) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out, **options)
+    return out.getvalue()
+
+
+def arrow_file(table: pa.Table, **options: Any) -> bytes:
+    out = io.BytesIO()
+    with pa.ipc.new_file(out, table.schema, **options) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+def arrow_stream(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+    return out.getvalue()
+
+
+Write = Callable[..., bytes]
+WRITERS = [parquet, arrow_file, arrow_stream]
+FORMATS = {parquet: "parquet", arrow_file: "arrow", arrow_stream: "arrow"}
+
+CELLS = {
+    "int": (pa.array([1, None, -3]), [1, None, -3]),
+    "unsigned": (pa.array([1, None, 255], pa.uint8()), [1, None, 255]),
+    "big": (pa.array([2**53, None, 1]), ["9007199254740992", None, "1"]),
+    "huge": (pa.array([2**64 - 1, 0, None], pa.uint64()), ["18446744073709551615", "0", None]),
+    "float": (pa.array([1.5, float("nan"), float("-inf")]), [1.5, None, None]),
+    "half": (pa.array([1.5, None, 2.0], pa.float16()), [1.5, None, 2]),
+    "decimal": (pa.array([Decimal("1.50"), None, Decimal("-3")]), [1.5, None, -3]),
+    "long_decimal": (pa.array([Decimal(2**60), None, Decimal(1)]), ["1152921504606846976", None, "1"]),
+    "text": (pa.array([" padded ", "", "b"]), ["padded", None, "b"]),
+    "large_text": (pa.array(["x", None, "y"], pa.large_string()), ["x", None, "y"]),
+    "dictionary": (pa.array(["x", None, "y"]).dictionary_encode(), ["x", None, "y"]),
+    "boolean": (pa.array([True, None, False]), ["true", None, "false"]),
+    "bytes": (pa.array([b"x", None, b"y"]), ["x", None, "y"]),
+    "nothing": (pa.nulls(3), [None, None, None]),
+    "list": (pa.array([[1, 2], None, []]), ["[1, 2]", None, "[]"]),
+    "map": (pa.array([[("k", 1)], None, []], pa.map_(pa.string(), pa.int64())), ['[["k", 1]]', None, "[]"]),
+    "duration": (pa.array([1500, None, 0], pa.duration("ms")), [1.5, None, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("name", CELLS)
+def test_a_column_of_each_type_keeps_its_values(tmp_path: Path, write: Write, name: str) -> None:
+    values, expected = CELLS[name]
+    table, rows = read(tmp_path, write(pa.table({"x": values, "row": [1, 2, 3]})))
+    assert (table.format, table.dialect, table.rows) == (FORMATS[write], None, 3)
+    assert [row["x"] for row in rows] == expected
+    assert kinds(table)["row"] == "number"
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_fields_of_structs_are_columns(tmp_path: Path, write: Write) -> None:
+    rows = [{"s": {"a": 1, "t": {"b": "x"}}}, {"s": None}, {"s": {"a": None, "t": None}}]
+    _, read_rows = read(tmp_path, write(pa.Table.from_pylist(rows)))
+    assert read_rows == [{"s.a": 1, "s.t.b": "x"}, {"s.a": None, "s.t.b": None}, {"s.a": None, "s.t.b": None}]
+
+
+def test_what_cannot_be_kept_is_told(tmp_path: Path) -> None:
+    columns = {"f": [1.0, float("inf")], "l": [[1], [2]], "n": [float("nan"), 1]}
+    table, _ = read(tmp_path, parquet(pa.table(columns)))
+    assert codes(table) == [("nested_values", "l"), ("cells_not_numbers", "f")]
+    assert [(each.line, each.value) for each in table.warnings[1].examples] == [(2, "inf")]
+
+
+def test_a_late_value_beyond_float64_makes_the_column_strings(tmp_path: Path) -> None:
+    values = [1] * 200_000 + [2**60]
+    table, rows = read(tmp_path, parquet(pa.table({"a": values})))
+    assert (table.rows, rows[0]) == (200_001, {"a": "1"})
+
+
+def test_options_apply_to_typed_columns(tmp_path: Path) -> None:
+    data = parquet(pa.table({"zip": [2134, 10115], "x": [-999.0, 1.5]}))
+    _, rows = read(tmp_path, data, ReadOptions(kinds={"zip": "category"}, missing=("-999", "none")))
+    assert rows == [{"zip": "2134", "x": None}, {"zip": "10115", "x": 1.5}]
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+def test_compressed_buffers_are_read(tmp_path: Path, codec: str) -> None:
+    data = arrow_file(pa.table({"a": [1] * 1000}), options=pa.ipc.IpcWriteOptions(compression=codec))
+    assert read(tmp_path, data)[0].rows == 1000
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pa.array([b"\xff\xfe"]), "the column 'x' holds bytes that are not text"),
+        (pa.array([(1, 2, 3)], pa.month_day_nano_interval()), "the column 'x' has the type month_day_nano_interval"),
+        (pa.array(["a\0b"]), "'x' has a value with the character NUL"),
+    ],
+)
+def test_a_column_that_no_table_has_is_refused_by_name(tmp_path: Path, values: pa.Array, message: str) -> None:
+    with pytest.raises(NotATable, match=message):
+        read(tmp_path, arrow_file(pa.table({"x": values})))
+
+
+def test_limits_are_checked(tmp_path: Path) -> None:
+    data = parquet(pa.table({"a": [1] * 10, "b": [2] * 10}))
+    with pytest.raises(TableTooLarge, match="10 rows; the maximum is 9"):
+        read(tmp_path, data, limits=TableLimits(rows=9))
+    with pytest.raises(TableTooLarge, match="2 columns; the maximum is 1"):
+        read(tmp_path, data, limits=TableLimits(columns=1))
+    with pytest.raises(TableTooLarge, match="more than 9 rows"):
+        read(tmp_path, arrow_stream(pa.table({"a": [1] * 10})), limits=TableLimits(rows=9))
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_cut_off_file_is_refused(tmp_path: Path, write: Write) -> None:
+    data = write(pa.table({"a": [dt.date(2020, 1, 1)] * 1000, "b": [str(n) for n in range(1000)]}))
+    for end in (9, len(data) // 2, len(data) - 9):
+        with pytest.raises(NotATable):
+            read(tmp_path, data[:end])
