@@ -74,7 +74,7 @@ def test_a_late_value_that_a_float64_cannot_represent_makes_the_column_text(
 ) -> None:
     info, path = read(tmp_path, "a,b\n" + "1.50,2\n" * 200_000 + f"{quote}{cell}{quote},3\n")
     assert kinds(info) == {"a": "category", "b": "number"}
-    assert sorted(levels(path)) == sorted(["1.50", cell])
+    assert sorted(levels(path)) == sorted(["1.50", cell.strip()])
 
 
 @pytest.mark.parametrize(("cell", "text"), [('"0"07', "007"), ('""07', "07"), ('"1e"-400', "1e-400"), ('"-"07', "-07")])
@@ -86,7 +86,7 @@ def test_a_partly_quoted_number_keeps_its_text(tmp_path: Path, cell: str, text: 
 @pytest.mark.parametrize("cell", LOSSY)
 def test_a_lossy_first_value_makes_the_column_text(tmp_path: Path, cell: str) -> None:
     info, path = read(tmp_path, f"a\n{cell}\n0\n")
-    assert (kinds(info)["a"], preview_rows(path, 1)[0]["a"]) == ("category", cell)
+    assert (kinds(info)["a"], preview_rows(path, 1)[0]["a"]) == ("category", cell.strip())
 
 
 @pytest.mark.parametrize("offset", range(-6, 2))
@@ -95,7 +95,7 @@ def test_a_lossy_value_is_found_at_the_edge_of_a_window(tmp_path: Path, cell: st
     before = "1.5\n" * (WINDOW_BYTES // 4 - 2)
     before += "2" * (WINDOW_BYTES + offset - len(before) - 1) + "\n"
     _, path = read(tmp_path, f"a\n{before}{cell}\n0\n")
-    assert cell in levels(path)
+    assert cell.strip() in levels(path)
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
@@ -175,9 +175,10 @@ def test_a_wide_header_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1", "utf-16"])
 def test_blank_lines_are_skipped(tmp_path: Path, end: str, encoding: str) -> None:
-    text = end.join(["", "", '"ä', 'b",c', "", "1,x", "", "2, NA", ""])
+    text = end.join(["", "", '"ä', 'b",c', "", "1,x", "", "2, NA", "3, ", ""])
     info, path = read(tmp_path, text.encode(encoding))
-    assert preview_rows(path, 5) == [{f"ä{end}b": 1, "c": "x"}, {f"ä{end}b": 2, "c": None}]
+    assert [[*row.values()] for row in preview_rows(path, 5)] == [[1, "x"], [2, "NA"], [3, None]]
+    assert [column.name for column in info.columns] == [f"ä{end}b", "c"]
     assert info.columns[1].missing == 1
 
 
@@ -191,19 +192,10 @@ def test_columns_without_a_header_are_numbered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"a,b\n1,2\n3,4,5\n", "line 3 has 3 cells and the other lines have 2"),
-        (b"a,b\n" + b"1,2\n" * 200_000 + b"3\n", "line 200002 has 1 cells"),
-        (b'a,b\n"x\ny",1\n2\n', "line 4 has 1 cells"),
-        (b'a,b\n1,"x\n2,y\n3,z\n', "line 2 opens a quote that is never closed"),
-        (b"a,a\n1,2\n", "more than one column 'a'"),
         (b"PK\x03\x04....", "a zip archive"),
         (b"\x1f\x8b....", "gzip"),
         (b"a,b\n1,2\n\0,3\n", "line 3 contains a NUL byte"),
         (b"a,b\n" + b"1,2\n" * 200_000 + b"\0,3\n", "line 200002 contains a NUL byte"),
-        (b"a, a \n1,2\n", "more than one column 'a'"),
-        (b'a\nx\n"', "line 3 opens a quote"),
-        (b'a,"b\n1,2\n', "line 1 opens a quote"),
-        (b'a,b\n"x"y,2\n3,"z\n', "line 3 opens a quote"),
         (b"a,b\n1,2\n" + b"x" * 2_100_000 + b",1\n", "ends at line 3 is longer than 256 KiB"),
         (b'a,b\n1,2\n"' + b"x" * 2_100_000 + b'",1\n', "ends at line 3 is longer than 256 KiB"),
         ("a,b\n1,2\n".encode("utf-16") + b"x", "UTF-16"),
@@ -248,7 +240,7 @@ def test_what_a_csv_writer_wrote_is_read_back(
     source.write_bytes(out.getvalue().encode())
     monkeypatch.setitem(FORMATS, "declared", FileFormat("declared", (), (), partial(open_text, declared=delimiter)))
     ingest(source, target, format="declared")
-    assert [tuple(row.values()) for row in preview_rows(target, 100)] == rows
+    assert [tuple(row.values()) for row in preview_rows(target, 100)] == [(a.strip(), b.strip()) for a, b in rows]
 
 
 def test_the_number_pattern_matches_only_decimals() -> None:

@@ -6,10 +6,13 @@ blank line stands between rows. Only then may Arrow read it.
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from backpropd.tabular.delimited.line_numbers import LineNumbers
+from backpropd.tabular.delimited.text_file import TextFile
 
 WINDOW_BYTES = 192 * 1024  # the temporary arrays stay in a core's cache
 MAX_REST_BYTES = 64 * 1024 * 1024
@@ -21,7 +24,10 @@ Mask = NDArray[np.bool_]
 
 @dataclass
 class Scan:
-    """The rows of a file, without blank lines, its lines, and whether it is clean."""
+    """The rows of a file, without blank lines, its lines, and whether it is clean.
+
+    `quoted` says whether there are quotes; `line_numbers` are those of the rows, the first line being 0.
+    """
 
     rows: int = 0
     lines: int = 0
@@ -29,14 +35,19 @@ class Scan:
     quoted: bool = False
     is_open: bool = False
     blank_before: bool = False
+    row_line: int = 0
+    last_row_line: int = -2
+    line_numbers: LineNumbers = field(default_factory=LineNumbers)
 
 
-def scan(file: io.BufferedReader, delimiter: str, quote: str, width: int) -> Scan:
-    """Scan the UTF-8 of rows that should have `width` cells, up to the first fault."""
+def scan(file: io.BufferedReader, delimiter: str, quote: str, width: int, header: bytes = b"") -> Scan:
+    """Scan the UTF-8 of rows that should have `width` cells, up to the first fault; a repeated `header` line is one."""
     found = Scan()
     marks = ord(delimiter), ord(quote or "\0")
+    header_end = header[-1:]
     separators = 0  # of the row that the last window did not end
     for window in _windows(file):
+        found.clean &= not header or header_end + header not in header_end + window
         separators = _scan_window(np.frombuffer(window, np.uint8), window, marks, width, separators, found)
         if not found.clean:
             break
@@ -66,20 +77,23 @@ def _scan_window(window: Bytes, data: bytes, marks: tuple[int, int], width: int,
     delimiters = window == np.uint8(marks[0])
     if found.is_open or bytes([marks[1]]) in data:
         found.quoted = True
-        found.lines += int(np.count_nonzero(line_ends))
         inside = _inside_quotes(window, marks, found)
-        line_ends &= ~inside
         delimiters &= ~inside
-    offsets = np.flatnonzero(line_ends | delimiters)
-    ends = np.flatnonzero(line_ends[offsets])
-    if not found.quoted:
-        found.lines += len(ends)
-    if not len(ends):
-        return separators + len(offsets)
-    counts = np.diff(ends, prepend=-1) - 1
-    counts[0] += separators
-    _count_rows(counts == width - 1, _are_blank(window, offsets[ends], counts), found)
-    return len(offsets) - 1 - int(ends[-1])
+        row_ends = line_ends & ~inside
+    else:
+        row_ends = line_ends
+    offsets = np.flatnonzero(row_ends | delimiters)
+    ends = np.flatnonzero(row_ends[offsets])
+    if len(ends):
+        counts = np.diff(ends, prepend=-1) - 1
+        counts[0] += separators
+        blank = _are_blank(window, offsets[ends], counts)
+        _number_lines(line_ends, offsets[ends], blank, found)
+        _count_rows(counts == width - 1, blank, found)
+        separators = -1 - int(ends[-1])
+    else:
+        found.lines += int(np.count_nonzero(line_ends))
+    return separators + len(offsets)
 
 
 def _line_ends(window: Bytes, data: bytes) -> Mask:
@@ -115,6 +129,23 @@ def _are_blank(window: Bytes, ends: NDArray[np.intp], counts: NDArray[np.intp]) 
     return blank
 
 
+def _number_lines(line_ends: Mask, row_ends: NDArray[np.intp], blank: Mask, found: Scan) -> None:
+    """Note the lines of the rows that end in a window, where they are not one after the other."""
+    lines, rows = int(np.count_nonzero(line_ends)), len(row_ends)
+    if lines == rows and found.row_line == found.lines and not blank.any():
+        if found.row_line != found.last_row_line + 1:
+            found.line_numbers.jump(found.rows, found.row_line)
+        found.last_row_line = found.row_line + rows - 1
+    else:
+        next_lines = found.lines + np.cumsum(line_ends)[row_ends]
+        starts = np.concatenate(([found.row_line], next_lines[:-1]))[~blank]
+        for index in np.flatnonzero(np.diff(starts, prepend=found.last_row_line) != 1).tolist():
+            found.line_numbers.jump(found.rows + index, int(starts[index]))
+        found.last_row_line = int(starts[-1]) if len(starts) else found.last_row_line
+    found.lines += lines
+    found.row_line = found.lines - int(np.count_nonzero(line_ends[row_ends[-1] + 1 :]))
+
+
 def _count_rows(fit: Mask, blank: Mask, found: Scan) -> None:
     """Add the rows of a window, of which some fit and some are blank."""
     filled = np.flatnonzero(~blank)
@@ -126,3 +157,14 @@ def _count_rows(fit: Mask, blank: Mask, found: Scan) -> None:
     found.clean &= bool(fit[filled].all()) and not blank_between
     found.blank_before = last < len(blank) - 1
     found.rows += len(filled)
+
+
+def count_lines(text: TextFile) -> int:
+    """The lines of a text, counted over its bytes."""
+    lines, last = 0, b"\n"
+    with text.open_utf8() as file:
+        while data := file.read(WINDOW_BYTES):
+            pairs = data.count(b"\r\n") + (last == b"\r" and data.startswith(b"\n"))
+            lines += data.count(b"\n") + data.count(b"\r") - pairs
+            last = data[-1:]
+    return lines + (last not in b"\r\n")

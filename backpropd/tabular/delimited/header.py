@@ -1,34 +1,78 @@
-"""A table's header: whether the first row is one, and the column names in it."""
+"""Whether the first row of a table names its columns."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
-from backpropd.errors import NotATable
 from backpropd.tabular.columns import MISSING_VALUES
+from backpropd.tabular.delimited.cell_shapes import EMPTY, WORDS, shape
+from backpropd.tabular.delimited.cell_shapes import NUMBER as NUMBER_SHAPE
 from backpropd.tabular.delimited.lossless_numbers import NUMBER
 
 UNSIGNED_INTEGER = re.compile(r"\s*\d{1,15}\s*", re.ASCII)
 INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 YEARS = range(1900, 2101)
-MAX_NAME_CHARACTERS = 1000
-# Control characters except tab and line ends, and characters without width or that change the writing direction.
-INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+MIN_ROWS = 3  # below a row with numbers, for a judgement by their values
+MAX_ROWS = 500
+FAR = 10  # times the range of a column's numbers
+# How much a cell speaks for a header, and against it.
+WORD_OVER_NUMBERS, ODD_NUMBER, RECURRING_WORD, USUAL_NUMBER = 3, 1, -2, -1
 
 
 def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns; if in doubt it is data, so that no row is lost.
 
-    It does if none of its cells is a number. It also does if its numbers (two or more) are integers that rise in equal
-    steps, as years and counted columns do, and each differs from the cells below it: most of these are decimals or
-    words, or the number is a year and none of them is.
+    Without numbers it does, unless every cell occurs again in its column. With numbers it does if they are integers
+    that rise in equal steps, as years and counted columns do, and differ from the cells below; or if more cells are
+    unlike their columns than like them: words over numbers, numbers far from those below or written otherwise.
     """
-    numeric = [column for column, cell in enumerate(first) if NUMBER.fullmatch(cell)]
+    below = [row for row in below[:MAX_ROWS] if len(row) >= len(first)]
+    numeric = [column for column, cell in enumerate(first) if shape(cell) == NUMBER_SHAPE]
     if not numeric:
+        return not _recurs(first, below)
+    if _rises_evenly([first[column] for column in numeric]) and all(
+        _differs(first[column], [row[column] for row in below]) for column in numeric
+    ):
         return True
-    return _rises_evenly([first[column] for column in numeric]) and all(
-        _differs(first[column], [row[column] for row in below if column < len(row)]) for column in numeric
-    )
+    if len(below) < MIN_ROWS:
+        return False
+    return sum(_evidence(cell, [row[column] for row in below]) for column, cell in enumerate(first)) > 0
+
+
+def _recurs(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether every cell occurs again in its column, in rows that are not all the same."""
+    first = [cell.strip() for cell in first]
+    others = [row for row in ([cell.strip() for cell in row[: len(first)]] for row in below) if row != first]
+    return bool(others) and all(any(row[n] == cell for row in others) for n, cell in enumerate(first))
+
+
+def _evidence(cell: str, below: Sequence[str]) -> float:
+    filled = [each for each in below if shape(each) != EMPTY]
+    numbers = [each for each in filled if shape(each) == NUMBER_SHAPE]
+    mostly_numbers = len(numbers) * 10 >= len(filled) * 9 > 0
+    kind = shape(cell)
+    if kind == EMPTY or not filled:
+        return 0
+    if kind == NUMBER_SHAPE:
+        if mostly_numbers and not _is_odd(cell, numbers):
+            return USUAL_NUMBER
+        return ODD_NUMBER
+    if mostly_numbers and kind == WORDS:
+        return WORD_OVER_NUMBERS
+    return RECURRING_WORD if cell.strip() in {each.strip() for each in filled} else 0
+
+
+def _is_odd(cell: str, below: Sequence[str]) -> bool:
+    """Whether a number is far from those below, or a whole one over decimals."""
+    if not NUMBER.fullmatch(cell):
+        return False
+    numbers = [float(each) for each in below if NUMBER.fullmatch(each)]
+    if len(numbers) * 2 < len(below):
+        return False
+    low, high = min(numbers), max(numbers)
+    margin = FAR * (high - low)
+    is_far = not low - margin <= float(cell) <= high + margin and high > low
+    decimals = sum(not INTEGER.fullmatch(each) for each in below)
+    return is_far or (bool(UNSIGNED_INTEGER.fullmatch(cell)) and decimals * 20 >= len(below) * 19)
 
 
 def _rises_evenly(numbers: Sequence[str]) -> bool:
@@ -49,20 +93,3 @@ def _differs(number: str, below: Sequence[str]) -> bool:
 
 def _is_year(cell: str) -> bool:
     return bool(UNSIGNED_INTEGER.fullmatch(cell)) and int(cell) in YEARS
-
-
-def column_names(cells: Sequence[str]) -> tuple[str, ...]:
-    """The stripped cells of the header; a third cell that is empty becomes `column_3`.
-
-    Raises `NotATable` for names that are repeated, too long, or contain invisible characters.
-    """
-    names = tuple(cell.strip() or f"column_{n}" for n, cell in enumerate(cells, 1))
-    for n, name in enumerate(names, 1):
-        if len(name) > MAX_NAME_CHARACTERS:
-            raise NotATable(f"the name of column {n} has {len(name)} characters; the maximum is {MAX_NAME_CHARACTERS}")
-        if found := INVISIBLE.search(name):
-            raise NotATable(f"the name of column {n} contains the invisible U+{ord(found[0]):04X}: remove it")
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise NotATable(f"line 1 names more than one column {repeated[0]!r}: give every column a different name")
-    return names

@@ -1,41 +1,44 @@
-"""The reader of CSV and TSV: blocks of columns, float64 where every cell is a number, strings elsewhere.
+"""The reader of CSV and TSV: blocks of columns, float64 where every cell is a plain number, strings elsewhere.
 
-A file without quotes is split at line ends, and Arrow converts its numbers unless a float64 could lose something of
-them. A file with quotes or very many columns is read by Arrow as strings, which are then converted by the exact rule.
-Blocks are read in parallel.
+Arrow reads a clean file. Any other is read row by row in Python, which takes several times as long. Blocks are
+converted in parallel. Either way an independent count must agree with what was read.
 """
 
 from __future__ import annotations
 
-import io
+import re
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from pyarrow import csv as pa_csv
+import pyarrow.compute as pc
 
 from backpropd.errors import NotATable
 from backpropd.tabular.columns import MISSING_VALUES
-from backpropd.tabular.delimited import lossy_numbers
-from backpropd.tabular.delimited.byte_scan import scan
-from backpropd.tabular.delimited.csv_errors import check_quotes, explain, long_row_error, max_row_bytes
+from backpropd.tabular.delimited.arrow_blocks import ArrowBlocks
+from backpropd.tabular.delimited.byte_scan import Scan, count_lines, scan
+from backpropd.tabular.delimited.dialect import Dialect
+from backpropd.tabular.delimited.findings import Findings
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
-from backpropd.tabular.delimited.sniff import Dialect, sniff
+from backpropd.tabular.delimited.sniff import sniff
+from backpropd.tabular.delimited.tolerant_rows import TolerantRows
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
 THREADS = 2
 READ_AHEAD = 4  # blocks
-CHUNK_BYTES = 1536 * 1024
-FIRST_CHUNK_BYTES = 64 * 1024  # for the guess
-WIDE = 500  # columns; beyond, Arrow's set-up for each column of each chunk costs more than parsing its numbers
-# Missing values with a space on either side: `1, NA, red` is common.
-NULLS = [before + value + after for value in MISSING_VALUES for before in ("", " ") for after in ("", " ")]
+BLOCK_CHARACTERS = 256 * 1024  # of a file read in Python
+FIRST_BLOCK_CHARACTERS = 64 * 1024
+UNCHANGED_KINDS = ("text", "category", "boolean", "date")
+TOTAL = re.compile(
+    r"\s*((grand|sub)[ -]?)?(totals?|sum|summe|gesamt|insgesamt|average|mean|overall)\b.*", re.IGNORECASE
+)
+MIN_ROWS_OF_TOTAL = 3
 
 Columns = list[pa.Array]
 Item = TypeVar("Item")
@@ -48,12 +51,9 @@ def open_delimited(
 
     Raises `NotATable`, `TableTooLarge` for too many columns, and `EmptyDataset` for an empty file.
     """
-    dialect = sniff(path, options.delimiter or declared, max_columns)
-    check_quotes(dialect)
-    with dialect.text.open_utf8() as file:
-        _skip(file, dialect.start)
-        found = scan(file, dialect.delimiter, '"', len(dialect.names))
-    reader = DelimitedReader(dialect, found.rows if found.clean else None)
+    log = WarningLog()
+    dialect, findings = sniff(path, options, declared, max_columns, log)
+    reader = DelimitedReader(dialect, options, log, findings)
     reader.guess_text_columns()
     return reader
 
@@ -61,67 +61,140 @@ def open_delimited(
 class DelimitedReader:
     """Iterates over the blocks of a file. A column found to hold words joins `text_columns` and stays text."""
 
-    def __init__(self, dialect: Dialect, rows: int | None) -> None:
-        self._dialect, self._expected_rows = dialect, rows
-        self.format = "tsv" if dialect.delimiter == "\t" else "csv"
+    def __init__(self, dialect: Dialect, options: ReadOptions, log: WarningLog, findings: Findings) -> None:
+        self._dialect, self._findings = dialect, findings
+        self._missing = list({"", *(MISSING_VALUES if options.missing is None else options.missing)})
+        self._scan = _scan(dialect)
+        self._arrow = ArrowBlocks(dialect, self._scan.quoted, self._missing) if self._scan.clean else None
+        self._line_numbers = self._scan.line_numbers
+        self._reported = False
+        self.format = "tsv" if dialect.syntax.delimiter == "\t" else "csv"
         self.names: Sequence[str] = dialect.names
-        self.dialect: Mapping[str, Any] | None = dialect.to_json()
-        self.warnings = WarningLog()
-        self.text_columns: set[str] = set()
+        self.dialect: Mapping[str, Any] | None = dialect.to_json() | {
+            "decimal": options.decimal or ".",
+            "thousands": options.thousands,
+        }
+        self.warnings = log
+        is_other_notation = options.decimal not in (None, ".") or options.thousands == "."
+        kept = {name for name, kind in options.kinds.items() if kind in UNCHANGED_KINDS}
+        self.text_columns: set[str] = set(self.names) if is_other_notation else kept.intersection(self.names)
         self.date_columns: frozenset[str] = frozenset()
 
     def line_of(self, row: int) -> int:
         """See `TableReader`."""
-        return row + 1 + self._dialect.has_header
+        offset = self._dialect.first_line if self._arrow else 0
+        return offset + self._line_numbers.line_of(row)
 
     def guess_text_columns(self) -> None:
         """Find `text_columns` in the first block. Raises `NotATable`."""
-        with _explained_errors(self._dialect), closing(self._tasks()) as tasks:
+        with closing(self._tasks()) as tasks:
             next(tasks, list)()
 
     def __iter__(self) -> Generator[Columns, None, None]:
         """The columns of each block. Raises `NotATable`, which names the line."""
-        rows = 0
-        with _explained_errors(self._dialect), closing(self._tasks()) as tasks, closing(_in_parallel(tasks)) as blocks:
+        rows, last = 0, None
+        with closing(self._tasks()) as tasks, closing(_in_parallel(tasks)) as blocks:
             for columns in blocks:
                 rows += len(columns[0])
+                last = columns if len(columns[0]) else last
                 yield columns
-        if self._expected_rows is not None and rows != self._expected_rows:
-            raise NotATable(f"{rows} rows were read of {self._expected_rows}: report this file, so that none is lost")
+        if self._arrow and rows != self._scan.rows:
+            raise _count_error("rows", rows, self._scan.rows)
+        if not self._reported:
+            self._reported = True
+            self._findings.report(self.warnings)
+            if last is not None:
+                self._warn_of_total(last, rows)
 
     def _tasks(self) -> Generator[Callable[[], Columns], None, None]:
         """A function for each block, which reads it."""
-        if self._dialect.text.quotes or len(self.names) > WIDE:
-            yield from (partial(self._convert, batch) for batch in _stream(self._dialect))
+        if self._arrow:
+            with closing(self._arrow.tasks(self._number_columns)) as tasks:
+                yield from (partial(self._read, task) for task in tasks)
         else:
-            yield from (partial(self._read_chunk, chunk) for chunk in _chunks(self._dialect))
+            yield from (partial(self._read, partial(self._batch, block)) for block in self._tolerant_blocks())
 
-    def _read_chunk(self, chunk: memoryview) -> Columns:
-        """Let Arrow convert the numbers of a chunk without quotes, unless a float64 may lose something of them."""
-        try:
-            if not lossy_numbers.may_have_leading_zeros(chunk, self._dialect.delimiter):
-                batch = _read(chunk, self._dialect, set(self.names) - self.text_columns)
-                if not lossy_numbers.may_be_out_of_range(batch, chunk):
-                    return list(batch.columns)
-        except pa.ArrowInvalid as error:
-            if "conversion error" not in str(error):
-                raise
-        return self._convert(_read(chunk, self._dialect, ()))
+    def _number_columns(self) -> list[str]:
+        return [name for name in self.names if name not in self.text_columns]
 
-    def _convert(self, batch: pa.RecordBatch) -> Columns:
-        """Convert strings to numbers by the exact rule, except in text columns."""
-        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        names = [name for name in columns if name not in self.text_columns]
+    def _tolerant_blocks(self) -> Iterator[list[list[str]]]:
+        """Blocks of rows. Raises `NotATable` if the lines that they account for are not all lines of the file."""
+        rows = TolerantRows(self._dialect, self._findings.copy())
+        block: list[list[str]] = []
+        characters, limit = 0, FIRST_BLOCK_CHARACTERS
+        for row in rows:
+            block.append(row)
+            characters += sum(map(len, row)) + len(row)
+            if characters > limit:
+                yield block
+                block, characters, limit = [], 0, BLOCK_CHARACTERS
+        if block:
+            yield block
+        lines = count_lines(self._dialect.text) - self._dialect.first_line + 1
+        if rows.lines != lines:
+            raise _count_error("lines", rows.lines, lines)
+        if not self._reported:
+            self._line_numbers = rows.line_numbers
+            self._findings = rows.findings
+
+    def _batch(self, block: list[list[str]]) -> pa.RecordBatch:
+        columns = [pa.array(cells, pa.string()) for cells in zip(*block, strict=True)]
+        return pa.RecordBatch.from_arrays(columns, list(self.names))
+
+    def _read(self, task: Callable[[], pa.RecordBatch]) -> Columns:
+        """Read a block, trim its strings, and convert them to numbers by the exact rule except in text columns."""
+        batch = task()
+        columns = dict(zip(batch.schema.names, map(_trimmed, batch.columns), strict=True))
+        names = [name for name in self._number_columns() if columns[name].type == pa.string()]
         # all columns at once first: it usually succeeds, and is faster in a wide table
-        joined = parse_numbers(pa.concat_arrays([columns[name] for name in names])) if names else None
+        joined = self._numbers(pa.concat_arrays([columns[name] for name in names])) if names else None
         rows = batch.num_rows
         for index, name in enumerate(names):
-            numbers = parse_numbers(columns[name]) if joined is None else joined.slice(index * rows, rows)
+            numbers = self._numbers(columns[name]) if joined is None else joined.slice(index * rows, rows)
             if numbers is None:
                 self.text_columns.add(name)
             else:
                 columns[name] = numbers
         return list(columns.values())
+
+    def _numbers(self, cells: pa.StringArray) -> pa.DoubleArray | None:
+        is_missing = pc.is_in(cells, pa.array(self._missing))
+        return parse_numbers(pc.if_else(is_missing, None, cells) if pc.any(is_missing).as_py() else cells)
+
+    def _warn_of_total(self, last: Columns, rows: int) -> None:
+        """Warn of a last row that looks like the sum of the others."""
+        cells = [column[-1].as_py() for column in last if column.type == pa.string()]
+        total = next((cell for cell in cells if cell and TOTAL.fullmatch(cell)), None)
+        if total is not None and rows > MIN_ROWS_OF_TOTAL:
+            detail = "the last row may sum up the others; it was kept as a row"
+            self.warnings.add("looks_like_total", None, detail, [(self.line_of(rows - 1), total)])
+
+
+def _trimmed(cells: pa.Array) -> pa.Array:
+    """Strings without spaces around them, null where nothing is left; numbers as they are."""
+    if cells.type != pa.string():
+        return cells
+    cells = pc.utf8_trim_whitespace(cells)
+    is_empty = pc.equal(cells, "")
+    return pc.if_else(is_empty, None, cells) if pc.any(is_empty).as_py() else cells
+
+
+def _scan(dialect: Dialect) -> Scan:
+    """The count of a file that Arrow may read; `clean` is false for any other."""
+    if not dialect.syntax.is_plain or not dialect.syntax.delimiter.isascii() or dialect.width != dialect.raw_width:
+        return Scan(clean=False)
+    with dialect.text.open_utf8() as file:
+        left = dialect.start
+        while left and (skipped := len(file.read(min(left, BLOCK_CHARACTERS)))):
+            left -= skipped
+        return scan(file, dialect.syntax.delimiter, dialect.syntax.quote, dialect.width, dialect.header_bytes)
+
+
+def _count_error(what: str, read: int, counted: int) -> NotATable:
+    return NotATable(
+        f"{read} {what} were read of {counted} in the file, so it was not stored: save it as UTF-8 with commas, and "
+        "report this"
+    )
 
 
 def _in_parallel(tasks: Iterable[Callable[[], Item]]) -> Generator[Item, None, None]:
@@ -137,71 +210,3 @@ def _in_parallel(tasks: Iterable[Callable[[], Item]]) -> Generator[Item, None, N
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _explained_errors(dialect: Dialect) -> Iterator[None]:
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        raise explain(str(error), dialect) from error
-
-
-def _chunks(dialect: Dialect) -> Iterator[memoryview]:
-    """The UTF-8 bytes of the rows, split at line ends. Raises `NotATable` for a row that is too long."""
-    max_bytes = max(CHUNK_BYTES, max_row_bytes(dialect))
-    with dialect.text.open_utf8() as file:
-        _skip(file, dialect.start)
-        target, rest = FIRST_CHUNK_BYTES, b""
-        while data := rest + file.read(max_bytes - len(rest)):
-            end = _last_line_end(data, target) or _last_line_end(data, max_bytes) or len(data)
-            if end == max_bytes and not data.endswith((b"\n", b"\r")):
-                raise long_row_error(dialect)
-            yield memoryview(data)[:end]
-            target, rest = max_bytes, data[end:]
-
-
-def _skip(file: io.BufferedReader, size: int) -> None:
-    while size and (skipped := len(file.read(min(size, CHUNK_BYTES)))):
-        size -= skipped
-
-
-def _last_line_end(data: bytes, limit: int) -> int:
-    """The offset behind the last line end within `limit` bytes; 0 if there is none."""
-    return data.rfind(b"\n", 0, limit) + 1 or data.rfind(b"\r", 0, limit) + 1
-
-
-def _read(chunk: memoryview, dialect: Dialect, numbers: Collection[str]) -> pa.RecordBatch:
-    """The rows of a chunk without quotes as one batch, however many Arrow made of them."""
-    read, parse, convert = _options(dialect, numbers, len(chunk) + 1)
-    parse.quote_char = False
-    parse.newlines_in_values = False
-    read.use_threads = False
-    table = pa_csv.read_csv(pa.BufferReader(chunk), read, parse, convert).combine_chunks()
-    return next(iter(table.to_batches()), pa.RecordBatch.from_pylist([], table.schema))  # blank lines have no batch
-
-
-def _stream(dialect: Dialect) -> Iterator[pa.RecordBatch]:
-    """The rows block by block, every column as strings."""
-    with dialect.text.open_utf8() as file:
-        _skip(file, dialect.start)
-        if not file.peek(1):
-            return
-        with pa_csv.open_csv(pa.PythonFile(file, "r"), *_options(dialect, (), max_row_bytes(dialect))) as batches:
-            yield from batches
-
-
-def _options(
-    dialect: Dialect, numbers: Collection[str], block_bytes: int
-) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions, pa_csv.ConvertOptions]:
-    return (
-        pa_csv.ReadOptions(block_size=block_bytes, column_names=list(dialect.names)),
-        pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True),
-        pa_csv.ConvertOptions(
-            check_utf8=False,  # the whole text was decoded when its encoding was found
-            column_types={name: pa.float64() if name in numbers else pa.string() for name in dialect.names},
-            null_values=NULLS,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )

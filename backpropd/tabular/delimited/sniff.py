@@ -1,103 +1,168 @@
-"""The dialect of a delimited file: encoding, delimiter, column names, and the offset of the first row."""
+"""The dialect of a delimited file, and its column names, from the beginning of the file."""
 
-import csv
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
 from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
-from backpropd.tabular.delimited.header import column_names, is_header
+from backpropd.tabular.delimited.cell_shapes import NUMBER, ColumnShapes, shape
+from backpropd.tabular.delimited.column_names import column_names
+from backpropd.tabular.delimited.delimiter_guess import DELIMITERS, guess_syntax
+from backpropd.tabular.delimited.dialect import Dialect
+from backpropd.tabular.delimited.findings import Findings
+from backpropd.tabular.delimited.layout import Layout, find_table
+from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
 from backpropd.tabular.delimited.text_encoding import open_text
 from backpropd.tabular.delimited.text_file import TextFile
+from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.warnings import WarningLog
 
-SAMPLE_CHARACTERS = 256 * 1024  # the row that reaches this far is read to its end
-MAX_FIRST_ROW = 16 * 1024 * 1024  # characters
-DELIMITERS = (",", ";", "\t", "|")
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How to read a file; `start` is the offset of its first row in UTF-8."""
-
-    text: TextFile
-    delimiter: str
-    names: tuple[str, ...]
-    start: int
-    has_header: bool
-
-    def to_json(self) -> dict[str, Any]:
-        """The dialect as the API shows it."""
-        return {
-            "encoding": self.text.encoding,
-            "delimiter": self.delimiter,
-            "quote": '"',
-            "decimal": ".",
-            "thousands": None,
-            "header": self.has_header,
-            "skipped_lines": 0,
-        }
+SAMPLE_CHARACTERS = 256 * 1024  # the line that reaches this far is read to its end
+MAX_SHAPE_ROWS = 1000
+SEPARATOR_LINE = re.compile(r'"?sep=(.{1,2}?)"?\s*', re.IGNORECASE)
+COMMENTS = ("#", "%", "//")
+GUESSES = (*DELIMITERS, " ", ":", "/", "_", "-")
 
 
-def sniff(path: Path, delimiter: str | None, max_columns: int) -> Dialect:
-    """The dialect, from the beginning of a file.
+def sniff(
+    path: Path, options: ReadOptions, declared: str | None, max_columns: int, log: WarningLog
+) -> tuple[Dialect, Findings]:
+    """The dialect, from the beginning of a file, and the lines that precede the table.
+
+    What is unusual in the header or in the text as a whole becomes a warning.
 
     Raises `NotATable`, `TableTooLarge` for too many columns, and `EmptyDataset` for an empty file.
     """
-    text = open_text(path)
-    samples = {each: _read_sample(text, each) for each in ([delimiter] if delimiter else DELIMITERS)}
-    delimiter = max(samples, key=lambda each: _score(samples[each][0]))
-    rows, first_row_end = samples[delimiter]
-    if not rows:
+    text = open_text(path, options.encoding)
+    lines, is_whole = _sample(text)
+    findings, skipped = Findings(), min(options.skip_lines or 0, len(lines))
+    delimiter = options.delimiter
+    if not options.strict and skipped < len(lines) and (found := SEPARATOR_LINE.fullmatch(lines[skipped])):
+        findings.skip("name the separator", skipped + 1, lines[skipped])
+        delimiter, skipped = delimiter or found[1], skipped + 1
+    syntax = _syntax(lines[skipped:], delimiter, declared, options)
+    reader = RowReader(lines[skipped:], syntax, skipped + 1)
+    rows = list(reader)
+    faulty = next((row for row in rows if row.faulty), None)
+    if options.strict and faulty:
+        raise open_quote_error(faulty)
+    layout = find_table(rows if is_whole or len(rows) < 2 else rows[:-1], options.header, options.strict)
+    if not layout.header and not layout.body:
         raise EmptyDataset("the file is empty: send a header and at least one row")
-    first, *below = rows
-    if first_row_end >= MAX_FIRST_ROW:
-        raise NotATable(f"the first row is longer than {MAX_FIRST_ROW // 2**20} MiB: is a quote not closed?")
-    if len(first) > max_columns:
-        raise TableTooLarge(f"the table has {len(first)} columns; the maximum is {max_columns}")
-    if is_header(first, below):
-        return Dialect(text, delimiter, column_names(first), _utf8_size(text, first_row_end), has_header=True)
-    return Dialect(text, delimiter, column_names([""] * len(first)), 0, has_header=False)
+    if layout.width > max_columns:
+        raise TableTooLarge(f"the table has {layout.width} columns; the maximum is {max_columns}")
+    _check_several_columns(layout, syntax)
+    for row in layout.before:
+        if row.cells:
+            findings.skip("before the table", row.line, row.text)
+    dialect = _dialect(text, syntax, lines, layout, options.strict, log)
+    for line in reader.comments:
+        if line < dialect.first_line:
+            findings.skip("comments", line, lines[line - 1])
+    return dialect, findings
 
 
-def _score(rows: list[list[str]]) -> tuple[float, int]:
-    """The share of rows with the most frequent width, 0 for a width of 1; then that width."""
-    widths = Counter(map(len, rows))
-    if not widths:
-        return 0.0, 0
-    width, count = widths.most_common(1)[0]
-    return (count / widths.total() if width > 1 else 0.0, width)
+def open_quote_error(row: Row) -> NotATable:
+    """The error for a row with a faulty quote."""
+    return NotATable(f"the row that begins at line {row.line} opens a quote that is never closed")
 
 
-def _read_sample(text: TextFile, delimiter: str) -> tuple[list[list[str]], int]:
-    """A file's first rows, split by one delimiter, and the number of characters up to the end of the first row."""
-    csv.field_size_limit(MAX_FIRST_ROW)
-    rows: list[list[str]] = []
-    first_row_end = 0
-    with text.open() as file:
-        lines = _BoundedLines(file)
-        for row in csv.reader(lines, delimiter=delimiter):
-            if row:
-                first_row_end = first_row_end or lines.characters
-                rows.append(row)
-            if lines.characters >= SAMPLE_CHARACTERS:
-                break
-    return rows, first_row_end
+def _sample(text: TextFile) -> tuple[list[str], bool]:
+    """The first lines of a file, and whether they are all."""
+    lines: list[str] = []
+    characters = 0
+    for line in text.lines():
+        if characters >= SAMPLE_CHARACTERS:
+            return lines, False
+        lines.append(line)
+        characters += len(line)
+    return lines, True
 
 
-class _BoundedLines:
-    """The lines of a file up to `MAX_FIRST_ROW` characters; `characters` counts those read."""
-
-    def __init__(self, file: TextIO) -> None:
-        self.file, self.characters = file, 0
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self.file.readline(MAX_FIRST_ROW - self.characters):
-            self.characters += len(line)
-            yield line
+def _syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, options: ReadOptions) -> Syntax:
+    """The syntax given by the options, else that of the declared format if it fits, else the most regular one."""
+    comment = options.comment or ("" if options.strict else _comment(lines))
+    if delimiter is None and declared is not None:
+        syntax = guess_syntax(lines, declared, options.quote, comment)
+        if any(len(row.cells) > 1 for row in RowReader(lines, syntax)):
+            return syntax
+    return guess_syntax(lines, delimiter, options.quote, comment)
 
 
-def _utf8_size(text: TextFile, characters: int) -> int:
-    with text.open() as file:
-        return len(file.read(characters).encode())
+def _comment(lines: Sequence[str]) -> str:
+    """What begins comments: the sign of the first line, if others with it are the minority, and it is no header."""
+    filled = [line.strip() for line in lines if line.strip()]
+    for sign in COMMENTS:
+        marked = [line for line in filled if line.startswith(sign)]
+        if not marked or len(marked) * 2 > len(filled):
+            continue
+        others = [line for line in filled if not line.startswith(sign)]
+        syntax = guess_syntax([line + "\n" for line in others], None, None, "")
+        widths = [len(row.cells) for row in RowReader([line + "\n" for line in marked], syntax)]
+        usual = len(next(iter(RowReader([others[-1]], syntax))).cells)
+        if all(width != usual for width in widths) or (filled[0].startswith(sign) and len(marked) > 1):
+            return sign
+    return ""
+
+
+def _check_several_columns(layout: Layout, syntax: Syntax) -> None:
+    """Raise `NotATable` for a single column of text, with a guess of the delimiter."""
+    cells = [row.cells[0] for row in layout.body if row.cells]
+    if layout.width > 1 or not cells or any(shape(cell) == NUMBER for cell in cells):
+        return
+    counts = {each: sum(each in cell for cell in cells) for each in GUESSES if each != syntax.delimiter}
+    guess = max(counts, key=lambda each: counts[each])
+    hint = f"; is {guess!r} the delimiter?" if counts[guess] * 2 > len(cells) else ""
+    raise NotATable(
+        f"the file has a single column of text, from which nothing can be learned{hint}: name the delimiter"
+    )
+
+
+def _dialect(
+    text: TextFile, syntax: Syntax, lines: Sequence[str], layout: Layout, strict: bool, log: WarningLog
+) -> Dialect:
+    first = layout.header[0] if layout.header else layout.body[0]
+    last = layout.header[-1] if layout.header else None
+    first_line = last.line + last.lines if last else first.line
+    names, renamed = column_names(layout.name_cells)
+    _warn(layout, syntax, renamed, log)
+    if text.errors != "strict" and text.encoding == "utf-8":
+        log.add("mixed_encodings", None, "bytes are not UTF-8 as the others, and were read as Windows-1252")
+    fitting = [row.cells for row in layout.body if len(row.cells) == layout.raw_width][:MAX_SHAPE_ROWS]
+    start = len("".join(lines[: first_line - 1]).encode())
+    header = lines[first.line - 1].encode() if layout.header else b""
+    return Dialect(
+        text,
+        syntax,
+        names,
+        layout.raw_width,
+        ColumnShapes(fitting, layout.width),
+        first_line,
+        start,
+        tuple(layout.header[0].cells) if layout.header else (),
+        header,
+        first.line - 1,
+        strict,
+    )
+
+
+def _warn(layout: Layout, syntax: Syntax, renamed: Sequence[tuple[str, str]], log: WarningLog) -> None:
+    """Report what is unusual in the header and in the delimiter."""
+    if len(layout.header) > 1:
+        more = layout.header[1:]
+        detail = "more lines than the first belong to the header, as units do, and are no rows"
+        log.add("header_rows", None, detail, map(_example, more), len(more))
+    if renamed:
+        line = layout.header[0].line
+        detail = f"names in line {line} are repeated or contain invisible characters; if it is a row, send header=false"
+        log.add("columns_renamed", None, detail, [(line, f"{old} → {new}") for old, new in renamed], len(renamed))
+    if layout.names_rows:
+        log.add("columns_renamed", None, "the header has a name less than the rows have cells: the first is column_1")
+    if len(syntax.delimiter) > 1 or syntax.delimiter not in DELIMITERS:
+        log.add("unusual_delimiter", None, f"cells are separated by {syntax.delimiter!r}")
+    if layout.raw_width != layout.width and not layout.names_rows:
+        log.add("trailing_delimiters", None, "rows end with delimiters behind the last column")
+
+
+def _example(row: Row) -> tuple[int, str]:
+    return row.line, row.text.strip("\r\n")

@@ -32,7 +32,7 @@ UTF8_ERRORS = {
 }
 
 
-def open_text(path: Path) -> TextFile:
+def open_text(path: Path, encoding: str | None = None) -> TextFile:
     """Detect the encoding: by the byte order mark or NUL bytes, else UTF-8 if the file is valid, else Windows-1252.
 
     Raises `NotATable` for a file that is not text, is JSON, or mixes encodings.

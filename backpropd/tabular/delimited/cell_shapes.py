@@ -1,0 +1,66 @@
+"""The shape of a cell (number, something with digits, words, empty), and how usual a shape is in each column."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from backpropd.tabular.columns import MISSING_VALUES
+
+EMPTY, NUMBER, DIGITS, WORDS = "empty", "number", "digits", "words"
+_SPACES = " \u00a0\u202f"
+NUMBER_NOTATION = re.compile(
+    rf"[(+\-−]?\s?[$€£¥]?\s?[+\-−]?(\d{{1,3}}([{_SPACES}]\d{{3}})+([.,]\d+)?|\d[\d.,'’]*|[.,]\d+)"
+    r"([eE][+\-]?\d+)?\s?[%€$£¥kKM]?\)?",
+    re.ASCII,
+)
+_DIGIT = re.compile(r"\d", re.ASCII)
+_ABSENT = frozenset(MISSING_VALUES) | {"-", "--", ".", "..", "<NA>", "#N/A"}
+SMOOTHING = 0.02  # the share of a shape that a column did not show
+
+
+def shape(cell: str) -> str:
+    """The shape of a cell; the usual markers of a missing value are empty."""
+    text = cell.strip()
+    if text in _ABSENT:
+        return EMPTY
+    if NUMBER_NOTATION.fullmatch(text):
+        return NUMBER
+    return DIGITS if _DIGIT.search(text) else WORDS
+
+
+class ColumnShapes:
+    """The shapes of the cells in each of a table's columns, from some of its rows."""
+
+    def __init__(self, rows: Iterable[Sequence[str]], width: int) -> None:
+        columns: list[Counter[str]] = [Counter() for _ in range(width)]
+        for row in rows:
+            for counts, cell in zip(columns, row, strict=False):
+                counts[shape(cell)] += 1
+        self._columns = columns
+
+    def likelihood(self, column: int, cell: str) -> float:
+        """How usual the cell's shape is in a column, from 0 to 1."""
+        counts, found = self._columns[column], shape(cell)
+        if found == EMPTY:
+            return max(0.3, self._share(counts, EMPTY))
+        filled = counts.total() - counts[EMPTY]
+        return max(SMOOTHING, counts[found] / filled) if filled else 0.5
+
+    def is_number(self, column: int) -> bool:
+        """Whether nine tenths of a column's filled cells are numbers."""
+        counts = self._columns[column]
+        return counts[NUMBER] * 10 >= (counts.total() - counts[EMPTY]) * 9 > 0
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Whether all cells are usual in their columns, the first ones."""
+        return all(self.likelihood(column, cell) > SMOOTHING for column, cell in enumerate(cells))
+
+    def looks_like_header(self, cells: Sequence[str]) -> bool:
+        """Whether words stand in at least half of the columns of numbers."""
+        numbers = [column for column in range(min(len(cells), len(self._columns))) if self.is_number(column)]
+        words = [column for column in numbers if shape(cells[column]) in (WORDS, DIGITS)]
+        return bool(words) and len(words) * 2 >= len(numbers)
+
+    @staticmethod
+    def _share(counts: Counter[str], of: str) -> float:
+        return counts[of] / counts.total() if counts else 0.0

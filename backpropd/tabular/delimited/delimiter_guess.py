@@ -1,0 +1,75 @@
+"""The delimiter, quote and escape of a text: those by which its lines fall into the most regular table.
+
+As in Wrangling messy CSV files by detecting row and type patterns (van den Burg, Nazábal and Sutton, 2019), a guess is
+scored by how regular the rows are, times the share of cells that look like values.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+
+from backpropd.tabular.delimited.cell_shapes import NUMBER_NOTATION
+from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
+
+DELIMITERS = (",", ";", "\t", "|")
+RARE_DELIMITERS = (" ", "  ", ":", "~", "^")
+RARE_WEIGHT = 0.7
+MAX_ROWS = 2000
+MAX_TYPED_CELLS = 4000
+DATE_OR_TIME = re.compile(r"\d{1,4}([-/.:]\d{1,2}){1,2}([T ]\d{1,2}:\d{2}.*)?", re.ASCII)
+ODD = re.compile(r"[;|\t,]|\s{2}|^[\"']|[\"']$")
+ESCAPED = re.compile(r"\\[\"',;|\t]")
+
+
+def guess_syntax(lines: Sequence[str], delimiter: str | None, quote: str | None, comment: str) -> Syntax:
+    """The most regular reading of the lines; a given delimiter or quote is kept (a quote `""` is none)."""
+    text = "".join(lines)
+    delimiters = [delimiter] if delimiter else [each for each in (*DELIMITERS, *RARE_DELIMITERS) if each in text]
+    best, best_score = Syntax(delimiter or ",", '"' if quote is None else quote, "", comment), 0.0
+    for each in delimiters:
+        for candidate in _quotings(text, each, quote, comment):
+            score = _score(list(islice(RowReader(lines, candidate), MAX_ROWS)), candidate)
+            if score > best_score + 1e-9:
+                best, best_score = candidate, score
+    return best if delimiter or not _is_doubled(lines, best) else best.with_delimiter(best.delimiter * 2)
+
+
+def _quotings(text: str, delimiter: str, quote: str | None, comment: str) -> list[Syntax]:
+    quotes = ['"'] if quote is None else [quote]
+    if quote is None and re.search(rf"(^|{re.escape(delimiter)}) ?'", text, re.MULTILINE):
+        quotes.append("'")
+    escapes = ["", "\\"] if ESCAPED.search(text) else [""]
+    return [Syntax(delimiter, each, escape, comment) for each in quotes for escape in escapes]
+
+
+def _is_doubled(lines: Sequence[str], syntax: Syntax) -> bool:
+    """Whether every second column is empty: the delimiter is written twice."""
+    rows = [row.cells for row in islice(RowReader(lines, syntax), MAX_ROWS) if len(row.cells) > 1]
+    return bool(rows) and syntax.delimiter.strip() != "" and not any("".join(cells[1::2]).strip() for cells in rows)
+
+
+def _score(rows: Sequence[Row], syntax: Syntax) -> float:
+    """From 0 to 1: how regular the rows are, times the share of cells that look like values."""
+    filled = [row for row in rows if row.cells]
+    widths = Counter(len(row.cells) for row in filled)
+    if not widths:
+        return 0.0
+    width, count = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
+    if width == 1:
+        return 0.0
+    regular = (count / len(filled)) ** 2 * (width - 1) / width
+    faults = sum(row.faulty for row in filled) / len(filled)
+    cells = [cell for row in filled if len(row.cells) == width for cell in row.cells][:MAX_TYPED_CELLS]
+    weight = RARE_WEIGHT if syntax.delimiter in RARE_DELIMITERS else 1.0
+    return weight * regular * (1 - faults) * sum(map(_plausibility, cells)) / len(cells)
+
+
+def _plausibility(cell: str) -> float:
+    """Whether a cell looks like one value."""
+    text = cell.strip()
+    if not text or NUMBER_NOTATION.fullmatch(text) or DATE_OR_TIME.fullmatch(text):
+        return 1.0
+    if ODD.search(text):
+        return 0.3
+    return 0.9

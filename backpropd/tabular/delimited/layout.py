@@ -1,0 +1,166 @@
+"""Where a table stands in its file: what precedes it, its header, its first row and its number of columns."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backpropd.tabular.delimited.cell_shapes import EMPTY, WORDS, ColumnShapes, shape
+from backpropd.tabular.delimited.header import is_header
+from backpropd.tabular.delimited.row_reader import Row
+
+MIN_TABLE_ROWS = 3
+SMALL_PART = 10  # a first table is at least the tenth of a later one
+MAX_HEADER_ROWS = 4
+DELIMITER_CHARACTERS = ",;|\t "
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The rows of a sample by what they are. `raw_width` counts the columns before empty ones at the end are dropped.
+
+    The first cell of each row has no name in the header if `names_rows` (as statistics programs write them).
+    """
+
+    before: Sequence[Row]
+    header: Sequence[Row]
+    body: Sequence[Row]
+    width: int
+    raw_width: int
+    names_rows: bool = False
+
+    @property
+    def name_cells(self) -> list[str]:
+        """The cells of the header, one for each column; those of several header rows are joined where need be."""
+        rows = [[cell.strip() for cell in row.cells] for row in self.header]
+        if not rows:
+            return [""] * self.width
+        first = rows[0][: self.width] + [""] * (self.width - len(rows[0]) - self.names_rows)
+        if self.names_rows:
+            first = ["", *first]
+        filled = [cell for cell in first if cell]
+        if len(rows) == 1 or len(set(filled)) == self.width:
+            return first
+        parts = [_filled_forward(row[: self.width] + [""] * (self.width - len(row))) for row in rows[:-1]]
+        parts.append(rows[-1][: self.width] + [""] * (self.width - len(rows[-1])))
+        return [" ".join(dict.fromkeys(filter(None, column))) for column in zip(*parts, strict=True)]
+
+
+def _filled_forward(cells: Sequence[str]) -> list[str]:
+    """The cells, an empty one as the cell before it."""
+    filled: list[str] = []
+    for cell in cells:
+        filled.append(cell or (filled[-1] if filled else ""))
+    return filled
+
+
+def find_table(rows: Sequence[Row], header: bool | None, strict: bool) -> Layout:
+    """Find the first table among the first rows of a file (a blank line is a row without cells).
+
+    `header` says whether it has one, None guesses. `strict` takes the first row for the first of the table.
+    """
+    begin = 0 if strict else _begin_of_table(rows)
+    filled = [row for row in rows[begin:] if row.cells]
+    section = _until_blank(rows[begin:]) if not strict else filled
+    if not filled:
+        return Layout(rows[:begin], (), (), 0, 0)
+    raw_width = len(filled[0].cells) if strict else _usual_width(section)
+    headers = _count_header_rows(section, raw_width, header)
+    body = filled[headers:]
+    first = filled[0].cells
+    names_rows = headers > 0 and not strict and _lacks_first_name(first, body, raw_width)
+    width = raw_width if strict or names_rows else _without_empty_columns(filled[:headers], body, raw_width)
+    return Layout(rows[:begin], filled[:headers], body, width, raw_width, names_rows)
+
+
+def _until_blank(rows: Sequence[Row]) -> list[Row]:
+    """The rows up to the first blank line that follows at least `MIN_TABLE_ROWS`, without other blank lines."""
+    section: list[Row] = []
+    for row in rows:
+        if row.cells:
+            section.append(row)
+        elif len(section) >= MIN_TABLE_ROWS:
+            break
+    return section
+
+
+def _usual_width(rows: Sequence[Row]) -> int:
+    """The most frequent number of cells, the larger of equally frequent ones."""
+    widths = Counter(len(row.cells) for row in rows)
+    return max(widths, key=lambda width: (widths[width], width))
+
+
+def _begin_of_table(rows: Sequence[Row]) -> int:
+    """The index of the first row of the first table; what precedes it is a title, a note or a list of properties."""
+    sections = _sections(rows)
+    widths = [_usual_width(rows[start:end]) for start, end in sections]
+    for n, (start, end) in enumerate(sections):
+        later = [each for each in range(n + 1, len(sections)) if widths[each] > 1]
+        larger = max((sections[each][1] - sections[each][0] for each in later), default=0)
+        wider = any(widths[each] > widths[n] for each in later)
+        is_list = widths[n] == 1 or (widths[n] == 2 and wider and end - start < larger)
+        if later and (is_list or end - start < MIN_TABLE_ROWS or (end - start) * SMALL_PART < larger):
+            if _is_start(rows[start], widths[later[0]]) and widths[n] == widths[later[0]]:
+                return start  # a header with a blank line below it
+            continue
+        return next((i for i in range(start, end) if _is_start(rows[i], widths[n])), start)
+    return sections[0][0] if sections else 0
+
+
+def _sections(rows: Sequence[Row]) -> list[tuple[int, int]]:
+    """The runs of rows between blank lines."""
+    sections: list[tuple[int, int]] = []
+    for i, row in enumerate(rows):
+        if row.cells and sections and sections[-1][1] == i:
+            sections[-1] = (sections[-1][0], i + 1)
+        elif row.cells:
+            sections.append((i, i + 1))
+    return sections
+
+
+def _is_start(row: Row, width: int) -> bool:
+    """Whether a row can be the first of a table: half of its cells are filled, or none holds words."""
+    cells = row.cells
+    filled = sum(bool(cell.strip()) for cell in cells)
+    if len(cells) < max(width - 1, 1) or (len(cells) < 2 <= width and width != 2):
+        return False
+    return filled * 2 >= width or (len(cells) == width and all(shape(cell) != WORDS for cell in cells))
+
+
+def _lacks_first_name(header: Sequence[str], body: Sequence[Row], width: int) -> bool:
+    """Whether the header has one cell less than the rows, and the cells in the last column are filled."""
+    rows = [row.cells for row in body if len(row.cells) == width]
+    return len(header) == width - 1 >= 1 and any(cells[-1].strip(DELIMITER_CHARACTERS) for cells in rows)
+
+
+def _without_empty_columns(header: Sequence[Row], body: Sequence[Row], width: int) -> int:
+    """The number of columns without those at the end that have neither a name nor a value."""
+    rows = [row.cells for row in (*header, *body)]
+    width = max(width, *(len(row.cells) for row in header), 1) if header else width
+    while width > 1 and not any(cells[width - 1].strip(DELIMITER_CHARACTERS) for cells in rows if len(cells) >= width):
+        width -= 1
+    return width
+
+
+def _count_header_rows(section: Sequence[Row], width: int, header: bool | None) -> int:
+    """The number of header rows: 0, 1, or more where the rows below are unlike the table."""
+    if header is False:
+        return 0
+    rows = [row.cells for row in section]
+    if header is None and not is_header(rows[0], [cells for cells in rows[1:] if len(cells) == width]):
+        return 0
+    count = 1
+    while count < min(MAX_HEADER_ROWS, len(rows) - MIN_TABLE_ROWS) and _is_second_header(rows, count, width):
+        count += 1
+    return count
+
+
+def _is_second_header(rows: Sequence[Sequence[str]], index: int, width: int) -> bool:
+    """Whether a row below the header has words over columns of numbers, and no cell that occurs below it."""
+    cells, below = rows[index], [row for row in rows[index + 1 :] if len(row) == width]
+    if len(cells) > width or not ColumnShapes(below, width).looks_like_header(cells):
+        return False
+    numbers = [column for column, cell in enumerate(cells) if shape(cell) not in (WORDS, EMPTY)]
+    recurs = any(
+        cell.strip() and any(row[column].strip() == cell.strip() for row in below) for column, cell in enumerate(cells)
+    )
+    return len(numbers) * 2 <= len(cells) and not recurs

@@ -1,0 +1,222 @@
+"""The rows of a text, tolerant of quotes: a quote that is not closed never swallows the lines that follow.
+
+Python's `csv` module reads in its strict mode. A line on which it fails is split alone, by `split_line`.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+MAX_ROW_CHARACTERS = 16 * 1024 * 1024
+MAX_CONTINUED_CHARACTERS = 256 * 1024  # of a row on several lines
+PLACEHOLDER = "\x1f"  # stands for a delimiter that the `csv` module cannot take
+GAP = re.compile(r"[ \t]{2,}|\t")
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """How lines are split. The delimiter may be long; a space means any run of spaces and tabs, two at least two.
+
+    `quote, escape, comment` are empty where there is none.
+    """
+
+    delimiter: str
+    quote: str = '"'
+    escape: str = ""
+    comment: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether cells are enclosed in quotes, doubled within, and separated by one character, as Arrow reads them."""
+        return len(self.delimiter) == 1 and self.delimiter != " " and not self.escape and not self.comment
+
+    def prepare(self) -> Callable[[str], str] | None:
+        """What makes a line readable for the `csv` module with `separator`; None if it is."""
+        if self.delimiter == " ":
+            return lambda line: line.replace("\t", " ").strip() + "\n"
+        if self.delimiter == "  ":
+            return lambda line: GAP.sub(PLACEHOLDER, line.strip()) + "\n"
+        if len(self.delimiter) > 1:
+            return lambda line: line.replace(self.delimiter, PLACEHOLDER)
+        return None
+
+    @property
+    def separator(self) -> str:
+        """The delimiter in a prepared line."""
+        return self.delimiter if len(self.delimiter) == 1 else PLACEHOLDER
+
+    def with_delimiter(self, delimiter: str) -> "Syntax":
+        """The same with another delimiter."""
+        return replace(self, delimiter=delimiter)
+
+
+class Row(NamedTuple):
+    """The cells of a row, the line on which it begins, its number of lines, its (first) line, and whether it has a
+    faulty quote.
+    """
+
+    line: int
+    lines: int
+    cells: list[str]
+    text: str
+    faulty: bool
+
+
+class RowReader:
+    """Iterates over the rows of lines; a blank line is a row without cells, a comment is none.
+
+    `comments` holds the numbers of the first lines left out as comments, `comment_count` their number. `width`, if
+    known, decides between readings.
+    """
+
+    def __init__(self, lines: Iterable[str], syntax: Syntax, first_line: int = 1, width: int | None = None) -> None:
+        self._feed = _Feed(iter(lines), syntax.prepare())
+        self._syntax, self._line, self._width = syntax, first_line, width
+        self.comments: list[int] = []
+        self.comment_count = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        feed, comment = self._feed, self._syntax.comment
+        reader = self._new_reader()
+        while True:
+            feed.taken.clear()
+            try:
+                cells, faulty = next(reader), False
+            except StopIteration:
+                return
+            except (csv.Error, _RowTooLong):
+                cells, faulty = [], True
+            first, lines = feed.taken[0], len(feed.taken)
+            is_comment = bool(comment) and first.lstrip().startswith(comment)
+            if faulty or (lines > 1 and (is_comment or self._fits_alone(first, cells))):
+                feed.push_back()
+                reader = self._new_reader()
+                (cells, faulty), lines = split_line(first, self._syntax), 1
+            if is_comment:
+                self._note_comment()
+            else:
+                yield Row(self._line, lines, self._restored(cells) if first.strip() else [], first, faulty)
+            self._line += lines
+
+    def _note_comment(self) -> None:
+        self.comment_count += 1
+        if len(self.comments) < 10:
+            self.comments.append(self._line)
+
+    def _fits_alone(self, first: str, cells: list[str]) -> bool:
+        """Whether a row on several lines has the wrong width, and its first line alone the right one."""
+        width = self._width
+        return width is not None and len(cells) != width and len(split_line(first, self._syntax)[0]) == width
+
+    def _restored(self, cells: list[str]) -> list[str]:
+        if len(self._syntax.delimiter) > 1 and any(PLACEHOLDER in cell for cell in cells):
+            return [cell.replace(PLACEHOLDER, self._syntax.delimiter) for cell in cells]
+        return cells
+
+    def _new_reader(self) -> Iterator[list[str]]:
+        csv.field_size_limit(MAX_ROW_CHARACTERS)
+        return iter(
+            csv.reader(
+                self._feed,
+                delimiter=self._syntax.separator,
+                quotechar=self._syntax.quote or None,
+                quoting=csv.QUOTE_MINIMAL if self._syntax.quote else csv.QUOTE_NONE,
+                escapechar=self._syntax.escape or None,
+                doublequote=True,
+                skipinitialspace=True,
+                strict=True,
+            )
+        )
+
+
+class _RowTooLong(Exception):
+    """A row on several lines does not end."""
+
+
+class _Feed:
+    """Lines for the `csv` module; those of the current row can be pushed back except the first."""
+
+    def __init__(self, lines: Iterator[str], prepare: Callable[[str], str] | None) -> None:
+        self._lines, self._prepare = lines, prepare
+        self._pushed: list[str] = []  # last first
+        self._characters = 0
+        self.taken: list[str] = []
+
+    def __iter__(self) -> "_Feed":
+        return self
+
+    def __next__(self) -> str:
+        line = self._pushed.pop() if self._pushed else next(self._lines)
+        if self.taken:
+            self._characters += len(line)
+            if self._characters > MAX_CONTINUED_CHARACTERS:
+                self._pushed.append(line)
+                raise _RowTooLong
+        else:
+            self._characters = 0
+        self.taken.append(line)
+        return self._prepare(line) if self._prepare else line
+
+    def push_back(self) -> None:
+        """Return all lines but the first."""
+        self._pushed.extend(reversed(self.taken[1:]))
+
+
+def split_line(line: str, syntax: Syntax) -> tuple[list[str], bool]:
+    """The cells of one line, and whether one has a faulty quote.
+
+    A quote closes a cell only before a delimiter; one that is never closed is dropped.
+    """
+    prepare = syntax.prepare()
+    text = (prepare(line) if prepare else line).rstrip("\r\n")
+    separator, quote = syntax.separator, syntax.quote
+    cells: list[str] = []
+    at, faulty = 0, False
+    while at <= len(text):
+        start = _skip_spaces(text, at) if separator != " " else at
+        is_quoted = bool(quote) and text.startswith(quote, start)
+        end = _closing_quote(text, start + 1, quote, separator) if is_quoted else -1
+        if end >= 0:
+            inner = text[start + 1 : end].replace(quote * 2, "")
+            cells.append(text[start + 1 : end].replace(quote * 2, quote))
+        else:
+            end = _find(text, separator, at)
+            inner = quote if is_quoted and text.count(quote, start, end) % 2 else ""
+            cells.append(_unquoted(text[start:end], quote) if is_quoted else text[at:end])
+        faulty |= bool(quote) and quote in inner
+        at = _find(text, separator, end) + 1
+    return cells, faulty
+
+
+def _skip_spaces(text: str, at: int) -> int:
+    while text.startswith(" ", at):
+        at += 1
+    return at
+
+
+def _unquoted(cell: str, quote: str) -> str:
+    """A cell that begins with a quote and does not end with one, as the `csv` module reads it if quotes are paired."""
+    if cell.count(quote) % 2:
+        return cell.removeprefix(quote)
+    return "".join(next(csv.reader([cell], quotechar=quote, delimiter=PLACEHOLDER), []))
+
+
+def _find(text: str, separator: str, start: int) -> int:
+    found = text.find(separator, start)
+    return len(text) if found < 0 else found
+
+
+def _closing_quote(text: str, start: int, quote: str, separator: str) -> int:
+    """The offset of the quote that closes a cell, or -1."""
+    at = text.find(quote, start)
+    while at >= 0:
+        if text.startswith(quote, at + 1):
+            at = text.find(quote, at + 2)
+            continue
+        rest = _skip_spaces(text, at + 1) if separator != " " else at + 1
+        if rest >= len(text) or text.startswith(separator, rest):
+            return at
+        at = text.find(quote, at + 1)
+    return -1
