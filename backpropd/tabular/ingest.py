@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backpropd.errors import EmptyDataset, UnknownColumn
+from backpropd.errors import UnknownColumn
 from backpropd.tabular.cells.decide import Decisions
 from backpropd.tabular.column_statistics import NumberStatistics
 from backpropd.tabular.columns import ColumnInfo
@@ -53,7 +53,7 @@ def ingest(
 
     Raises:
         NotATable: the file is not a table, or stops being one; the message names the line.
-        EmptyDataset: there are no rows.
+        EmptyDataset: the file is empty; a header without rows is a table.
         TableTooLarge: there are more rows, columns or cells than `limits` allows.
         UnknownColumn: the options name a column that is not in the file.
         UnusableColumn: a column cannot be of the kind that the options name.
@@ -65,8 +65,6 @@ def ingest(
 def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits: TableLimits) -> IngestedTable:
     _check_kinds(options, reader)
     table = stage(reader, destination, limits, options.missing)
-    if table.rows == 0:
-        raise EmptyDataset("the table has a header and no rows: send at least one")
     typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))
     decisions = typer.decide(table)
     if again := _perhaps_thousands(reader, table, decisions):

@@ -207,10 +207,17 @@ def test_an_error_in_a_file_names_the_line(tmp_path: Path, data: bytes, message:
         read(tmp_path, data)
 
 
-@pytest.mark.parametrize("data", [b"", b"\n\n", b"a,b\n", b"a,b\n\n", b"a,b\r\n\r\n\r\n"])
-def test_a_table_without_rows_is_an_empty_dataset(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"\n\n", b" \r\n"])
+def test_a_file_without_content_is_an_empty_dataset(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(EmptyDataset):
         read(tmp_path, data)
+
+
+@pytest.mark.parametrize("data", [b"a,b\n", b"a,b", b"a,b\n\n", b"a,b\r\n\r\n\r\n"])
+def test_a_header_without_rows_is_a_table_with_columns(tmp_path: Path, data: bytes) -> None:
+    info, path = read(tmp_path, data)
+    assert (info.rows, [column.name for column in info.columns]) == (0, ["a", "b"])
+    assert preview_rows(path, 5) == []
 
 
 def test_statistics_over_many_blocks_equal_numpys(tmp_path: Path) -> None:
