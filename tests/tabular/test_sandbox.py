@@ -46,11 +46,11 @@ def test_a_table_is_the_same_inside_and_outside_the_sandbox(tmp_path: Path) -> N
 
 
 def test_an_error_of_the_parser_is_raised_in_the_client(tmp_path: Path) -> None:
-    with pytest.raises(NotATable, match="line 3 has 1 cells"):
-        read(tmp_path, "a,b\n1,2\n3\n")
+    with pytest.raises(NotATable, match="line 3 contains a NUL byte"):
+        read(tmp_path, "a,b\n1,2\n\0\n")
 
 
-# Takes seconds: because of the single quote the file is checked cell by cell.
+# Takes seconds: because of the single quote the file is read row by row.
 SLOW = ",".join("abcdefghij") + "\n" + (",".join(['"0.125"'] * 10) + "\n") * 700_000 + '5" pipe' + ",1" * 9 + "\n"
 
 
@@ -84,7 +84,7 @@ def test_a_table_beyond_a_limit_is_rejected_with_the_number(tmp_path: Path, limi
 
 
 def test_a_category_with_more_levels_than_the_limit_is_text(tmp_path: Path) -> None:
-    text = "a\n" + "".join(f"w{n}\n" for n in range(5))
+    text = "a,b\n" + "".join(f"w{n},1\n" for n in range(5))
     kinds = [read(tmp_path, text, limits=TableLimits(category_levels=limit)).columns[0].kind for limit in (4, 5)]  # type: ignore[attr-defined]
     assert kinds == ["text", "category"]
 

@@ -49,8 +49,9 @@ def sniff(
     layout = find_table(rows if is_whole or len(rows) < 2 else rows[:-1], options.header, options.strict)
     if not layout.header and not layout.body:
         raise EmptyDataset("the file is empty: send a header and at least one row")
-    if layout.width > max_columns:
-        raise TableTooLarge(f"the table has {layout.width} columns; the maximum is {max_columns}")
+    columns = max(layout.raw_width, *(len(row.cells) for row in layout.header), 1)
+    if columns > max_columns:
+        raise TableTooLarge(f"the table has {columns} columns; the maximum is {max_columns}")
     _check_several_columns(layout, syntax)
     for row in layout.before:
         if row.cells:
@@ -107,8 +108,8 @@ def _comment(lines: Sequence[str]) -> str:
 
 def _check_several_columns(layout: Layout, syntax: Syntax) -> None:
     """Raise `NotATable` for a single column of text, with a guess of the delimiter."""
-    cells = [row.cells[0] for row in layout.body if row.cells]
-    if layout.width > 1 or not cells or any(shape(cell) == NUMBER for cell in cells):
+    cells = [row.cells[0] for row in layout.body if row.cells[0].strip()]
+    if layout.raw_width > 1 or sum(shape(cell) == NUMBER for cell in cells) * 2 >= len(cells):
         return
     counts = {each: sum(each in cell for cell in cells) for each in GUESSES if each != syntax.delimiter}
     guess = max(counts, key=lambda each: counts[each])
