@@ -22,7 +22,7 @@ from backpropd.tabular.binary.typed_columns import (
     to_numbers,
     to_text,
 )
-from backpropd.tabular.delimited.header import column_names
+from backpropd.tabular.column_names import column_names
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
@@ -60,7 +60,7 @@ class TypedReader:
             raise TableTooLarge(f"the table has {len(fields)} columns; the maximum is {max_columns}")
         if not len(fields):
             raise NotATable("the table has no columns: send at least two")
-        self.names: Sequence[str] = column_names(fields.names)
+        self.names: Sequence[str] = column_names(fields.names, self.warnings)
         self._types = dict(zip(self.names, fields.types, strict=True))
         self._kinds = {name: self._kind(name, type) for name, type in self._types.items()}
         self.text_columns = {name for name, kind in self._kinds.items() if kind == TEXT}

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
+from backpropd.tabular.column_names import column_names
 from backpropd.tabular.delimited.cell_shapes import NUMBER, ColumnShapes, shape
-from backpropd.tabular.delimited.column_names import column_names
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS, guess_syntax
 from backpropd.tabular.delimited.dialect import Dialect
 from backpropd.tabular.delimited.findings import Findings
@@ -125,8 +125,8 @@ def _dialect(
     first = layout.header[0] if layout.header else layout.body[0]
     last = layout.header[-1] if layout.header else None
     first_line = last.line + last.lines if last else first.line
-    names, renamed = column_names(layout.name_cells)
-    _warn(layout, syntax, renamed, log)
+    names = column_names(layout.name_cells, log, first.line)
+    _warn(layout, syntax, log)
     if text.errors != "strict" and text.encoding == "utf-8":
         log.add("mixed_encodings", None, "bytes are not UTF-8 as the others, and were read as Windows-1252")
     fitting = [row.cells for row in layout.body if len(row.cells) == layout.raw_width][:MAX_SHAPE_ROWS]
@@ -147,16 +147,12 @@ def _dialect(
     )
 
 
-def _warn(layout: Layout, syntax: Syntax, renamed: Sequence[tuple[str, str]], log: WarningLog) -> None:
+def _warn(layout: Layout, syntax: Syntax, log: WarningLog) -> None:
     """Report what is unusual in the header and in the delimiter."""
     if len(layout.header) > 1:
         more = layout.header[1:]
         detail = "more lines than the first belong to the header, as units do, and are no rows"
         log.add("header_rows", None, detail, map(_example, more), len(more))
-    if renamed:
-        line = layout.header[0].line
-        detail = f"names in line {line} are repeated or contain invisible characters; if it is a row, send header=false"
-        log.add("columns_renamed", None, detail, [(line, f"{old} → {new}") for old, new in renamed], len(renamed))
     if layout.names_rows:
         log.add("columns_renamed", None, "the header has a name less than the rows have cells: the first is column_1")
     if len(syntax.delimiter) > 1 or syntax.delimiter not in DELIMITERS:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backpropd.errors import EmptyDataset, NotATable
+from backpropd.tabular.column_names import column_names
 from backpropd.tabular.columns import MISSING_VALUES
-from backpropd.tabular.delimited.header import column_names
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.json_files.cells import check_characters, printable, to_strings
 from backpropd.tabular.json_files.layout import Layout, find_layout
@@ -80,10 +80,10 @@ class JsonReader:
         names = [""] * source.width if source.names is None else source.names
         for name in names:
             check_characters(name, [name])
-        self.names: Sequence[str] = column_names(names)
+        self.warnings = WarningLog()
+        self.names: Sequence[str] = column_names(names, self.warnings)
         self.text_columns = {name for name in self.names if options.kinds.get(name) in STRINGS}
         self._missing = pa.array(MISSING_VALUES if options.missing is None else options.missing, pa.string())
-        self.warnings = WarningLog()
         self._warn(layout)
 
     def _warn(self, layout: Layout) -> None:

@@ -3,21 +3,24 @@
 import re
 from collections.abc import Sequence
 
+from backpropd.tabular.warnings import WarningLog
+
 MAX_NAME_CHARACTERS = 1000
 # Control characters except tab and line ends, and characters without width or that change the writing direction.
 INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
-def column_names(cells: Sequence[str]) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
-    """The names, each different from the others, and those that are not as they stand in the header: (cell, name).
+def column_names(cells: Sequence[str], log: WarningLog, line: int = 1) -> tuple[str, ...]:
+    """The stripped cells of the header in a line as names, each different from the others.
 
-    The cells are stripped. Without a cell the third column is `column_3`, which is not noted. Invisible characters are
-    removed, long names are cut, and the second of two equal names gets a number: `age_2`.
+    An empty third cell becomes `column_3`. Invisible characters are removed, long names are cut, and the second of two
+    equal names gets a number, as `age_2`, each with a warning.
     """
     written = {cell.strip() for cell in cells}
     taken: set[str] = set()
     numbers: dict[str, int] = {}
-    names, renamed = [], []
+    names: list[str] = []
+    renamed: list[tuple[int, str]] = []
     for n, cell in enumerate(cells, 1):
         wanted = name = INVISIBLE.sub("", cell).strip()[:MAX_NAME_CHARACTERS] or f"column_{n}"
         while name in taken or (name != cell.strip() and name in written):
@@ -26,8 +29,11 @@ def column_names(cells: Sequence[str]) -> tuple[tuple[str, ...], list[tuple[str,
         taken.add(name)
         names.append(name)
         if cell.strip() and name != cell.strip():
-            renamed.append((_visible(cell.strip()), name))
-    return tuple(names), renamed
+            renamed.append((line, f"{_visible(cell.strip())} → {name}"))
+    if renamed:
+        detail = "names are repeated, too long or contain invisible characters; if they are a row, send header=false"
+        log.add("columns_renamed", None, detail, renamed, len(renamed))
+    return tuple(names)
 
 
 def _visible(text: str) -> str:
