@@ -72,6 +72,13 @@ def classification(h: Array, y: Array, weight: Array | None = None) -> dict[str,
     }
 
 
+def error_rate(h: Array, y: Array) -> float:
+    """1 minus the `accuracy` of `classification`, or of `multi_label` for several outputs that are 0 or 1 each."""
+    if y.ndim == 1:
+        return float((h.argmax(axis=1) != y).mean())
+    return float(((h >= 0.5) != (y >= 0.5)).mean())
+
+
 def multi_label(h: Array, y: Array, weight: Array | None = None) -> dict[str, float]:
     """The metrics of independent outputs: those of `classification` for label 1 against 0, averaged over the outputs.
 

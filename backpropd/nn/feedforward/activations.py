@@ -225,6 +225,29 @@ def silu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
     out *= grad_h
 
 
+def mish(a: Array, out: Array) -> None:
+    """h = a tanh(log(1 + exp(a))) (Misra 2020, eq. 1)."""
+    tanh_softplus(a, out)
+    out *= a
+
+
+@derivative_of(mish, initializer="he_uniform")
+def mish_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
+    """dh/da = t + (1 - t²) silu(a), with t = tanh(log(1 + exp(a)))."""
+    t = np.empty_like(a)
+    tanh_softplus(a, t)
+    silu(a, out)
+    out *= 1.0 - t * t
+    out += t
+    out *= grad_h
+
+
+def tanh_softplus(a: Array, out: Array) -> None:
+    """tanh(log(1 + exp(a)))."""
+    np.logaddexp(a, 0.0, out)
+    np.tanh(out, out)
+
+
 def softplus(a: Array, out: Array) -> None:
     """h = log(1 + exp(a)) = max(a, 0) + log(1 + exp(-|a|)) (Dugas et al. 2001, eq. 4)."""
     np.logaddexp(a, 0.0, out)

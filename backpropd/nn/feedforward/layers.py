@@ -23,6 +23,8 @@ class Layer:
     output: Array  # (n, fan_out), the next layer's input: h, or with dropout h times mask
     mask: Array | None = None  # (n, fan_out), with dropout: 0 or 1 / (1 - dropout)
     inverse_std: Array | None = None  # returned by the normalization's forward pass
+    input_scale: Array | None = None  # (fan_in,), of the first layer, if inputs are scaled
+    inputs: Array | None = None  # (n, fan_in), the scaled inputs
 
 
 @dataclass
@@ -36,6 +38,7 @@ class LayerGradients:
     bias: Array | None = None
     scale: Array | None = None
     shift: Array | None = None
+    input_scale: Array | None = None
 
 
 def activate(layer: Layer, h_below: Array, rng: np.random.Generator | None) -> None:
@@ -43,6 +46,8 @@ def activate(layer: Layer, h_below: Array, rng: np.random.Generator | None) -> N
 
     With a generator it is a pass in training, with the batch's statistics and dropout.
     """
+    if layer.input_scale is not None:
+        h_below = np.multiply(h_below, layer.input_scale, layer.inputs)
     np.dot(h_below, layer.weight, layer.a)  # (n, fan_in) @ (fan_in, fan_out)
     if layer.bias is not None:
         np.add(layer.a, layer.bias, layer.a)  # (n, fan_out) + (fan_out,)
@@ -74,7 +79,10 @@ def parameter_gradients(layer: Layer, h_below: Array, gradients: LayerGradients)
     if layer.normalization:
         assert layer.inverse_std is not None and gradients.scale is not None and gradients.shift is not None  # noqa: S101, PT018 - for the type checker
         layer.normalization.backward(gradients.a, layer.inverse_std, gradients.scale, gradients.shift)
-    np.dot(h_below.T, gradients.a, gradients.weight)  # (fan_in, n) @ (n, fan_out)
+    inputs = h_below if layer.inputs is None else layer.inputs
+    np.dot(inputs.T, gradients.a, gradients.weight)  # (fan_in, n) @ (n, fan_out)
+    if gradients.input_scale is not None:  # ∂L/∂s_k = Σ x_k (∂L/∂a Wᵀ)_k, over the rows
+        np.einsum("ij,ij->j", h_below, np.dot(gradients.a, layer.weight.T), out=gradients.input_scale)
     if gradients.bias is not None:
         np.dot(gradients.ones, gradients.a, gradients.bias)  # (n,) @ (n, fan_out)
 

@@ -17,6 +17,7 @@ from backpropd.nn.feedforward.layers import (
 )
 from backpropd.nn.feedforward.losses import LOSSES, Loss
 from backpropd.nn.feedforward.normalization import Normalization
+from backpropd.nn.feedforward.parametrization import RateSegment, initial_bias, rate_segments
 from backpropd.nn.feedforward.spec import Spec, check, initializer_of, layout_of
 from backpropd.nn.layout import Array
 
@@ -59,14 +60,22 @@ class Network:
         """The number of learned parameters: the length of theta without the running statistics."""
         return self.layout.trainable
 
+    @property
+    def rate_segments(self) -> list[RateSegment]:
+        """The learned parameters as ranges of theta, each with the factor of its learning rate."""
+        return rate_segments(self.layout, self.spec.parametrization)
+
     def initialize(self, rng: np.random.Generator) -> Array:
-        """A new theta: weights drawn by each layer's initializer, in order; biases 0, scales and variances 1."""
+        """A new theta: weights drawn by each layer's initializer, in order; scales and variances 1."""
         theta = self.layout.zeros(self.spec.dtype)
         for name, view in self.layout.views(theta).items():
             _, index, noun = name.split(".")
             if noun == "weight":
                 view[:] = initializer_of(self.spec.layers[int(index)]).draw(rng, *view.shape)
-            elif noun in ("scale", "running_variance"):
+            elif noun == "bias":
+                hidden = int(index) < len(self.spec.layers) - 1
+                view[:] = initial_bias(rng, len(view), self.spec.parametrization, hidden=hidden)
+            elif noun in ("input_scale", "scale", "running_variance"):
                 view[:] = 1
         return theta
 
@@ -117,6 +126,9 @@ class Network:
             a, h = (np.empty((rows, spec.units), theta.dtype) for _ in range(2))
             statistics = own.get("running_mean"), own.get("running_variance")
             layer = Layer(ACTIVATIONS[spec.activation], own["weight"], own.get("bias"), None, spec.dropout, a, h, h)
+            if "input_scale" in own:
+                layer.input_scale = own["input_scale"]
+                layer.inputs = np.empty((rows, len(layer.input_scale)), theta.dtype)
             if spec.normalization:
                 layer.normalization = Normalization(own["scale"], own["shift"], *statistics, np.empty_like(a))
             if spec.dropout:

@@ -9,6 +9,7 @@ from backpropd.nn.feedforward.activations import ACTIVATIONS
 from backpropd.nn.feedforward.initializers import INITIALIZERS, Initializer
 from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.feedforward.normalization import NormalizationKind
+from backpropd.nn.feedforward.parametrization import ParametrizationKind
 from backpropd.nn.layout import DType, Layout
 
 
@@ -30,13 +31,19 @@ class LayerSpec:
 
 @dataclass(frozen=True)
 class Spec:
-    """A network as data: the number of inputs, the layers (the last is the output), the loss, the dtype."""
+    """A network as data: the number of inputs, the layers (the last is the output), the loss, the dtype.
+
+    With `input_scaling` every input is multiplied by a learned factor, which starts at 1. `parametrization` decides
+    how the learning rate of a parameter follows from its role, see `nn.feedforward.parametrization`.
+    """
 
     inputs: int
     layers: tuple[LayerSpec, ...]
     loss: str
     dtype: str = "float32"
     loss_parameters: Mapping[str, float] = field(default_factory=dict)
+    input_scaling: bool = False
+    parametrization: str = "standard"
 
 
 def layout_of(spec: Spec) -> Layout:
@@ -44,6 +51,8 @@ def layout_of(spec: Spec) -> Layout:
     parameters: dict[str, tuple[int, ...]] = {}
     statistics: dict[str, tuple[int, ...]] = {}
     fan_in = spec.inputs
+    if spec.input_scaling:
+        parameters["layers.0.input_scale"] = (spec.inputs,)
     for index, layer in enumerate(spec.layers):
         name = f"layers.{index}"
         parameters[f"{name}.weight"] = (fan_in, layer.units)
@@ -74,6 +83,7 @@ def check(spec: Spec) -> None:
         raise Invalid("inputs and units must be whole numbers of at least 1")
     _check_known("dtype", spec.dtype, get_args(DType))
     _check_known("loss", spec.loss, LOSSES)
+    _check_known("parametrization", spec.parametrization, get_args(ParametrizationKind))
     for layer in spec.layers:
         _check_known("activation", layer.activation, ACTIVATIONS)
         initializer_of(layer)

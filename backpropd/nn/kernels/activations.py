@@ -13,7 +13,7 @@ from backpropd.nn.kernels.numeric import exp, log, tanh
 CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
 LINEAR, LOGISTIC, TANH, RELU = CODES["linear"], CODES["logistic"], CODES["tanh"], CODES["relu"]
 SOFTMAX, LEAKY_RELU, ELU, SELU = CODES["softmax"], CODES["leaky_relu"], CODES["elu"], CODES["selu"]
-GELU, SILU, SOFTPLUS = CODES["gelu"], CODES["silu"], CODES["softplus"]
+GELU, SILU, MISH, SOFTPLUS = CODES["gelu"], CODES["silu"], CODES["mish"], CODES["softplus"]
 SOFTSIGN, EXPONENTIAL = CODES["softsign"], CODES["exponential"]
 
 ROOT_HALF = math.sqrt(0.5)
@@ -53,6 +53,9 @@ def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
     elif code == SILU:
         for i in range(a.size):
             h[i] = a[i] / (one + exp(-a[i]))
+    elif code == MISH:
+        for i in range(a.size):
+            h[i] = a[i] * _tanh_softplus(a[i])
     elif code == SOFTPLUS:
         for i in range(a.size):
             h[i] = max(a[i], zero) + log(one + exp(-abs(a[i])))
@@ -64,6 +67,15 @@ def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
             h[i] = exp(a[i])
     else:
         raise NotImplementedError("this activation has no kernel")
+
+
+@kernel_function
+def _tanh_softplus(a: Any) -> Any:
+    """tanh(log(1 + eᵃ)) = n / (n + 2) with n = eᵃ (eᵃ + 2)."""
+    two = type(a)(2)
+    e = exp(min(a, type(a)(40)))
+    n = e * (e + two)
+    return n / (n + two)
 
 
 @kernel_function
@@ -124,6 +136,10 @@ def differentiate(code: int, a: Any, h: Any, gradient: Any, lanes: int, scratch:
         for i in range(a.size):
             sigmoid = one / (one + exp(-a[i]))
             gradient[i] *= sigmoid * (one + a[i] * (one - sigmoid))
+    elif code == MISH:
+        for i in range(a.size):
+            t = _tanh_softplus(a[i])
+            gradient[i] *= t + a[i] * (one - t * t) / (one + exp(-a[i]))
     elif code == SOFTPLUS:
         for i in range(a.size):
             gradient[i] /= one + exp(-a[i])

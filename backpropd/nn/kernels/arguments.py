@@ -26,11 +26,14 @@ from backpropd.nn.optimization.regularization import Regularization
 MULTIPLE = 16  # of lanes
 
 SIZES_AND_CODES = ("fan_in", "fan_out", "activation", "normalization")
-PARAMETERS = ("weight", "bias", "scale", "running_mean")
+PARAMETERS = ("weight", "bias", "scale", "running_mean", "input_scale")
 """Their offsets in theta, -1 for none; the running variances follow the means."""
-VALUES = ("a", "h", "output", "mask", "normalized", "inverse_std")
-"""Their offsets in `Workspace.values`, each (fan_out, lanes); `inverse_std` has a number per unit, or per lane."""
+VALUES = ("a", "h", "output", "mask", "normalized", "inverse_std", "inputs")
+"""Their offsets in `Workspace.values`, each (fan_out, lanes); `inverse_std` has a number per unit, or per lane, and
+`inputs`, the scaled ones, are (fan_in, lanes)."""
 INTEGERS = (*SIZES_AND_CODES, *PARAMETERS, *VALUES)
+SEGMENT = np.dtype([("start", np.int64), ("stop", np.int64), ("factor", np.float64)], align=True)
+"""A range of theta with the factor of its learning rate."""
 LAYER = np.dtype([*((name, np.int64) for name in INTEGERS), ("dropout", np.float64)], align=True)
 
 CODES_AND_COUNTS = ("inputs", "outputs", "batch_size", "loss", "fused", "optimizer")
@@ -52,6 +55,8 @@ def layer_records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
             lengths |= {"output": area, "mask": area}
         if spec.normalization:
             lengths |= {"normalized": area, "inverse_std": max(spec.units, lanes)}
+        if f"layers.{index}.input_scale" in network.layout.slices:
+            lengths["inputs"] = fan_in * lanes
         for name, length in lengths.items():
             record[name] = size
             size += length
@@ -63,6 +68,11 @@ def layer_records(network: Network, lanes: int) -> tuple[NDArray[Any], int]:
             record[name] = network.layout.slices.get(f"layers.{index}.{name}", slice(-1, 0)).start
         fan_in = spec.units
     return records, size
+
+
+def segment_records(network: Network) -> NDArray[Any]:
+    """A record for each range of theta whose parameters have the same learning rate."""
+    return np.array([(where.start, where.stop, factor) for where, factor in network.rate_segments], SEGMENT)
 
 
 def settings_record(
@@ -103,7 +113,7 @@ class Workspace(NamedTuple):
     """Flat arrays of the network's dtype where nothing else is said."""
 
     values: Array  # what the layers compute for a batch, at the offsets of their records
-    grad_out: Array  # ∂L/∂a of the current layer, (units of the widest layer, lanes)
+    grad_out: Array  # ∂L/∂a of the current layer, (the widest layer's units, or the inputs, lanes)
     grad_in: Array  # ∂L/∂h of the layer below; the two swap roles from layer to layer
     inputs: Array  # (inputs, lanes)
     labels: NDArray[np.int64]  # (lanes,)
@@ -116,7 +126,7 @@ class Workspace(NamedTuple):
     @classmethod
     def allocate(cls, network: Network, dtype: np.dtype[Any], lanes: int, values: int) -> Self:
         """The arrays for batches of `lanes` lanes, whose layers compute `values` numbers."""
-        widest = max(layer.units for layer in network.spec.layers) * lanes
+        widest = max(network.spec.inputs, *(layer.units for layer in network.spec.layers)) * lanes
         sizes = {
             "values": values, "grad_out": widest, "grad_in": widest, "inputs": network.spec.inputs * lanes,
             "targets": network.outputs * lanes, "row_weight": lanes, "scratch": 2 * lanes, "packed": PACKED_SIZE,

@@ -16,8 +16,8 @@ COMPLETE, INTERRUPTED, DIVERGED = range(3)
 @compiled_entry_point
 def train(
     training_set: Any, validation_set: Any, validation_rows: Any, permutations: Any, rates: Any, theta: Any,
-    gradient: Any, slots: Any, snapshot: Any, layers: Any, settings: Any, workspace: Workspace, stats: Any,
-    interrupt: Any, rng: Any, steps: int,
+    gradient: Any, slots: Any, snapshot: Any, layers: Any, segments: Any, settings: Any, workspace: Workspace,
+    stats: Any, interrupt: Any, rng: Any, steps: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Train one epoch for each of `permutations` (epochs, rows); return how many are complete, and the outcome.
 
@@ -31,12 +31,12 @@ def train(
         snapshot[1][:] = slots
         outcome = _one_pass(
             training_set, permutations[epoch], settings.batch_size, rates[epoch], theta, gradient, slots, layers,
-            settings, workspace, stats[epoch], interrupt, rng, steps,
+            segments, settings, workspace, stats[epoch], interrupt, rng, steps,
         )  # fmt: skip
         if outcome == COMPLETE and validation_rows.size:
             outcome = _one_pass(
-                validation_set, validation_rows, validation_batch, no_rates, theta, gradient, slots, layers, settings,
-                workspace, stats[epoch, 2:], interrupt, rng, steps,
+                validation_set, validation_rows, validation_batch, no_rates, theta, gradient, slots, layers, segments,
+                settings, workspace, stats[epoch, 2:], interrupt, rng, steps,
             )  # fmt: skip
         if outcome == COMPLETE and not _all_finite(theta):
             outcome = DIVERGED
@@ -52,7 +52,7 @@ def train(
 @kernel_function
 def _one_pass(
     data: Any, row_order: Any, batch_size: int, rates: Any, theta: Any, gradient: Any, slots: Any, layers: Any,
-    settings: Any, workspace: Workspace, stats: Any, interrupt: Any, rng: Any, steps: int,
+    segments: Any, settings: Any, workspace: Workspace, stats: Any, interrupt: Any, rng: Any, steps: int,
 ) -> int:  # fmt: skip
     """All rows batch by batch, with a step for each batch if there are `rates`; `stats`: mean loss, gradient norm."""
     inputs, labels, targets, row_weight = workspace.inputs, workspace.labels, workspace.targets, workspace.row_weight
@@ -81,7 +81,7 @@ def _one_pass(
             )
             if settings.l1 > 0 or settings.l2 > 0:
                 loss += penalize(settings, layers, theta, gradient)
-            total_norm += update(settings, layers, theta, gradient, slots, steps + number + 1, rates[number])
+            total_norm += update(settings, layers, segments, theta, gradient, slots, steps + number + 1, rates[number])
         if not math.isfinite(loss):
             return DIVERGED
         total_loss += loss * n

@@ -25,6 +25,10 @@ def forward(
         layer = layers[k]
         size = layer.fan_out * lanes
         a, h = values[layer.a : layer.a + size], values[layer.h : layer.h + size]
+        if layer.input_scale >= 0:
+            scaled = values[layer.inputs : layer.inputs + layer.fan_in * lanes]
+            scale_inputs(theta[layer.input_scale : layer.input_scale + layer.fan_in], x, scaled, lanes)
+            h_below = scaled
         _preactivate(layer, theta, h_below, a, lanes, packed)
         if layer.normalization:
             normalize(layer, theta, a, values, lanes, rows, scratch, training)
@@ -47,7 +51,15 @@ def backward(
         if layer.normalization:
             denormalize(layer, theta, gradient, grad_a, values, lanes, rows, scratch)
         if k == 0:
-            _parameter_gradients(layer, x, grad_a, gradient, lanes, packed)
+            if layer.input_scale >= 0:
+                inputs = values[layer.inputs : layer.inputs + layer.fan_in * lanes]
+                _parameter_gradients(layer, inputs, grad_a, gradient, lanes, packed)
+                grad_inputs = grad_in[: layer.fan_in * lanes]
+                _input_gradient(layer, theta, grad_a, grad_inputs, lanes, packed)
+                grad_scale = gradient[layer.input_scale : layer.input_scale + layer.fan_in]
+                _input_scale_gradient(x, grad_inputs, grad_scale, lanes)
+            else:
+                _parameter_gradients(layer, x, grad_a, gradient, lanes, packed)
             return
         below = layers[k - 1]
         size = below.fan_out * lanes
@@ -61,6 +73,25 @@ def backward(
         a, h = values[below.a : below.a + size], values[below.h : below.h + size]
         differentiate(below.activation, a, h, grad_h, lanes, scratch)
         grad_out, grad_in = grad_in, grad_out
+
+
+@kernel_function
+def scale_inputs(scale: Any, x: Any, scaled: Any, lanes: int) -> None:
+    """scaled = s x: (inputs,) times (inputs, lanes)."""
+    for k in range(scale.size):
+        factor = scale[k]
+        for i in range(k * lanes, (k + 1) * lanes):
+            scaled[i] = factor * x[i]
+
+
+@kernel_function
+def _input_scale_gradient(x: Any, grad_inputs: Any, grad_scale: Any, lanes: int) -> None:
+    """∂L/∂s_k: the sum of x_k times the gradient at the scaled input, over the lanes."""
+    for k in range(grad_scale.size):
+        total = x.dtype.type(0)
+        for i in range(k * lanes, (k + 1) * lanes):
+            total += x[i] * grad_inputs[i]
+        grad_scale[k] = total
 
 
 @kernel_function

@@ -10,6 +10,7 @@ from backpropd.nn.feedforward.network import Network
 from backpropd.nn.kernels.activations import activate
 from backpropd.nn.kernels.arguments import layer_records
 from backpropd.nn.kernels.compilation import compiled_entry_point, kernel_function
+from backpropd.nn.kernels.layers import scale_inputs
 from backpropd.nn.kernels.normalization import normalize
 from backpropd.nn.layout import Array
 
@@ -41,6 +42,10 @@ def _predict(layers: Any, theta: Any, x: Any, values: Any, scratch: Any) -> None
     for k in range(layers.size):
         layer = layers[k]
         a, h = values[layer.a : layer.a + layer.fan_out], values[layer.h : layer.h + layer.fan_out]
+        if layer.input_scale >= 0:
+            scaled = values[layer.inputs : layer.inputs + layer.fan_in]
+            scale_inputs(theta[layer.input_scale : layer.input_scale + layer.fan_in], h_below, scaled, 1)
+            h_below = scaled
         _preactivate(layer, theta, h_below, a)
         if layer.normalization:
             normalize(layer, theta, a, values, 1, 1, scratch, False)

@@ -34,7 +34,9 @@ def penalize(settings: Any, layers: Any, theta: Any, gradient: Any) -> float:
 
 
 @kernel_function
-def update(settings: Any, layers: Any, theta: Any, gradient: Any, slots: Any, steps: int, rate: float) -> float:
+def update(
+    settings: Any, layers: Any, segments: Any, theta: Any, gradient: Any, slots: Any, steps: int, rate: float
+) -> float:
     """Step number `steps` (from 1), in place; returns the L2 norm of the gradient before clipping."""
     T = theta.dtype.type
     if settings.weight_decay > 0:
@@ -43,20 +45,31 @@ def update(settings: Any, layers: Any, theta: Any, gradient: Any, slots: Any, st
             for i in range(layers[k].weight, layers[k].weight + layers[k].fan_in * layers[k].fan_out):
                 theta[i] *= decay_factor
     clips = settings.clip_value > 0 or settings.clip_norm > 0
-    block_size = gradient.size if clips or settings.optimizer == NADAM else BLOCK
     square = 0.0
-    for start in range(0, gradient.size, block_size):
-        block = gradient[start : start + block_size]
-        block_square = T(0)
-        for i in range(block.size):
-            block_square += block[i] * block[i]
-        square += block_square
-        if clips:
-            _clip(settings, gradient, math.sqrt(square))
-        step(settings, theta, block, slots, start, steps, rate)
+    if clips:
+        square += _square(gradient)
+        _clip(settings, gradient, math.sqrt(square))
+    for k in range(segments.size):
+        first, end = segments[k].start, segments[k].stop
+        segment_rate = rate * segments[k].factor
+        block_size = end - first if settings.optimizer == NADAM else BLOCK
+        for start in range(first, end, block_size):
+            block = gradient[start : min(start + block_size, end)]
+            if not clips:
+                square += _square(block)
+            step(settings, theta, block, slots, start, steps, segment_rate)
     if settings.max_norm > 0:
         _apply_max_norm(settings, layers, theta)
     return math.sqrt(square)
+
+
+@kernel_function
+def _square(gradient: Any) -> Any:
+    """Σ g²."""
+    total = gradient.dtype.type(0)
+    for i in range(gradient.size):
+        total += gradient[i] * gradient[i]
+    return total
 
 
 @kernel_function

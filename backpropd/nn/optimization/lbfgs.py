@@ -32,6 +32,7 @@ class LBFGS:
     changes s of theta, and the changes y of the gradient. Iteration t writes row t modulo history of both.
     """
 
+    scale_free: ClassVar[bool] = False
     full_batch: ClassVar[Literal[True]] = True
     slots_dtype: ClassVar[str] = "float64"
     name: ClassVar[str] = "lbfgs"

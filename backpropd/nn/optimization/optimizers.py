@@ -31,6 +31,7 @@ class Optimizer(ABC):
     """An optimizer with its hyper-parameters. `learning_rate` is the base rate: a schedule may change it by step.
 
     `full_batch`: every step takes all rows. `default_weight_decay`: the decoupled decay where a request gives none.
+    `scale_free`: the size of steps depends on neither the gradient's scale, but for epsilon, nor on theta's.
     `has_temporaries`: the formula allocates arrays, so it is applied block by block.
     """
 
@@ -38,6 +39,7 @@ class Optimizer(ABC):
     full_batch: ClassVar[Literal[False]] = False
     slots_dtype: ClassVar[None] = None
     default_weight_decay: ClassVar[float] = 0.0
+    scale_free: ClassVar[bool] = True
     has_temporaries: ClassVar[bool] = True
     learning_rate: Positive
 
@@ -70,6 +72,7 @@ class SGD(Optimizer):
     """
 
     name = "sgd"
+    scale_free = False
     has_temporaries = False
     learning_rate: Positive = 0.1
     momentum: Fraction = 0.0
@@ -153,6 +156,7 @@ class Adadelta(Optimizer):
     """
 
     name = "adadelta"
+    scale_free = False  # steps have the unit of theta
     slots = 2
     learning_rate: Positive = 1.0
     rho: Fraction = 0.9

@@ -20,7 +20,7 @@ Memory: TypeAlias = dict[str, float]
 
 @dataclass(frozen=True)
 class Schedule(ABC):
-    """A factor of the base rate for every step, 1 at the start, after `warmup_epochs` of linear rise to it.
+    """A factor of the base rate for every step, after `warmup_epochs` of linear rise to it.
 
     The k-th of n warmup steps has k/n of the base rate (Goyal et al. 2017, section 2.2). The schedule then runs over
     the remaining epochs.
@@ -113,6 +113,20 @@ class Cosine(Schedule):
 
 
 @dataclass(frozen=True)
+class Coslog4(Schedule):
+    """Four cosine waves from 0 up to 1 and down again, each twice as long: (1 - cos(2π log₂(1 + 15 t))) / 2.
+
+    t is the share of the run's steps that are done (Holzmüller, Grinsztajn, Steinwart 2024, Better by Default).
+    """
+
+    name = "coslog4"
+
+    def factors(self, epoch: int, steps_per_epoch: int, epochs: int, out: Array) -> None:
+        t = _steps(epoch, steps_per_epoch) / (epochs * steps_per_epoch)
+        out[:] = _half_cosine(0.0, 1.0, 2 * np.log2(1 + 15 * t))
+
+
+@dataclass(frozen=True)
 class InverseScaling(Schedule):
     """1 / t^`power` at step t, from 1: Robbins and Monro (1951) require a power above 1/2 and at most 1.
 
@@ -189,5 +203,6 @@ def _half_cosine(start: float, end: float, progress: Array) -> Array:
 
 
 SCHEDULES: dict[str, type[Any]] = {
-    each.name: each for each in (Constant, Step, Exponential, Cosine, InverseScaling, OneCycle, ReduceOnPlateau)
+    each.name: each
+    for each in (Constant, Step, Exponential, Cosine, Coslog4, InverseScaling, OneCycle, ReduceOnPlateau)
 }

@@ -57,6 +57,7 @@ class NumpyEpochs(ABC):
         self.network, self.training_set, self.validation_set, training, self.state, _ = run
         self.regularization, self.theta = training.regularization, theta
         self.gradient = np.zeros(self.network.parameters, theta.dtype)
+        self.rate_segments = self.network.rate_segments
         self.weights = weight_matrices(self.network.layout, theta)
         self.weight_gradients = weight_matrices(self.network.layout, self.gradient)
 

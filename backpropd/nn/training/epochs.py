@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from backpropd.errors import Diverged
+from backpropd.nn.evaluation.metrics import error_rate
 from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.training.state import State, StopReason
 from backpropd.nn.training.stopping import stop_reason, update_early_stopping
-from backpropd.nn.training.training_config import Training
+from backpropd.nn.training.training_config import EarlyStopping, Training
 
 Metrics = Callable[[Array, Array], dict[str, float]]
 FINAL_CHECK_ROWS = 128
@@ -68,7 +69,8 @@ def finish_epoch(run: FitRun, epoch: Epoch, *, converged: bool) -> Epoch:
     state, training = run.state, run.training
     monitored = epoch.loss if epoch.validation_loss is None else epoch.validation_loss
     training.schedule.observe(state.memory, monitored)
-    update_early_stopping(training, state, epoch.loss, monitored)
+    if training.early_stopping:
+        update_early_stopping(training.early_stopping, state, _watched(run, epoch, training.early_stopping))
     reason = stop_reason(training, state, monitored, converged=converged)
     if run.metrics and (epoch.epoch == 1 or epoch.epoch % training.metrics_every == 0 or reason):
         epoch = _with_metrics(run, epoch, run.metrics)
@@ -82,6 +84,13 @@ def finish_epoch(run: FitRun, epoch: Epoch, *, converged: bool) -> Epoch:
         _check_finite(run, run.network.evaluate(state.theta, rows)[0])
     state.stop_reason = reason
     return epoch._replace(stop_reason=reason)
+
+
+def _watched(run: FitRun, epoch: Epoch, stopping: EarlyStopping) -> float:
+    """What early stopping minimizes."""
+    if stopping.monitor == "validation_accuracy" and run.validation_set:
+        return error_rate(run.network.predict(run.state.theta, run.validation_set.x), run.validation_set.y)
+    return epoch.loss if stopping.monitor == "loss" or epoch.validation_loss is None else epoch.validation_loss
 
 
 @np.errstate(all="ignore")  # overflow is detected afterwards, and raised as Diverged

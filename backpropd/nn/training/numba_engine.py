@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Batch
 from backpropd.nn.kernels import epochs
-from backpropd.nn.kernels.arguments import Workspace, layer_records, padded, settings_record
+from backpropd.nn.kernels.arguments import Workspace, layer_records, padded, segment_records, settings_record
 from backpropd.nn.layout import Array
 from backpropd.nn.training.engine import EngineResult, Outcome, Permutations, first_not_finite
 from backpropd.nn.training.epochs import FitRun
@@ -36,6 +36,7 @@ class NumbaEngine:
         self.validation_rows = np.arange(len(self.sets[1][0]))
         lanes = padded(max(batch_size, MIN_VALIDATION_BATCH) if self.has_validation else batch_size)
         self.layers, size = layer_records(network, lanes)
+        self.segments = segment_records(network)
         self.settings = settings_record(network, training.optimizer, training.regularization, batch_size)[0]
         self.workspace = Workspace.allocate(network, dtype, lanes, size)
         self.gradient = np.zeros(network.parameters, dtype)
@@ -46,7 +47,8 @@ class NumbaEngine:
         state, stats = self.state, np.full((len(permutations), 4), np.nan if self.has_validation else 0.0)
         done, outcome = epochs.train(
             *self.sets, self.validation_rows, permutations, rates, state.theta, self.gradient, state.slots,
-            self.snapshot, self.layers, self.settings, self.workspace, stats, interrupt, state.rng, state.steps,
+            self.snapshot, self.layers, self.segments, self.settings, self.workspace, stats, interrupt, state.rng,
+            state.steps,
         )  # fmt: skip
         layer = None
         if outcome == epochs.DIVERGED:

@@ -56,7 +56,8 @@ class NumpyEngine(NumpyEpochs):
         norm = math.sqrt(np.dot(self.gradient, self.gradient))
         regularization.clip(self.gradient)
         regularization.decay(self.weights, rate)
-        self.optimizer.step(theta, self.gradient, self.state.slots, step, rate)
+        for where, factor in self.rate_segments:
+            self.optimizer.step(theta[where], self.gradient[where], self.state.slots[:, where], step, rate * factor)
         regularization.constrain(self.weights)
         return norm
 

@@ -104,11 +104,14 @@ class State:
         self.path = theta.copy() if self.path is None else np.concatenate([self.path, theta])
         self.path_epochs.append(self.epoch)
 
-    def record_loss(self, loss: float, *, min_delta: float, keep_theta: bool) -> None:
-        """Update the best loss, and the number of epochs since it last fell by more than `min_delta`."""
+    def record_loss(self, loss: float, *, min_delta: float, keep_theta: bool, last: bool = False) -> None:
+        """Update the best loss, and the number of epochs since it last fell by more than `min_delta`.
+
+        With `last` an epoch that equals the best one takes its place.
+        """
         best = float("inf") if self.best_loss is None else self.best_loss
         self.wait = 0 if loss < best - min_delta else self.wait + 1
-        if loss < best:
+        if loss < best or (last and loss == best):
             self.best_loss, self.best_epoch = loss, self.epoch
             if keep_theta:
                 self.best_theta = self.theta.copy()

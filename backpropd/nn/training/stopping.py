@@ -1,15 +1,14 @@
 """Stopping rules: whether an epoch is the last of its run, and why."""
 
 from backpropd.nn.training.state import State, StopReason
-from backpropd.nn.training.training_config import Training
+from backpropd.nn.training.training_config import EarlyStopping, Training
 
 
-def update_early_stopping(training: Training, state: State, loss: float, monitored: float) -> None:
-    """Record the epoch's loss, or the `monitored` one, for early stopping."""
-    stopping = training.early_stopping
-    if stopping and state.epoch >= stopping.start_epoch:
-        watched = loss if stopping.monitor == "loss" else monitored
-        state.record_loss(watched, min_delta=stopping.min_delta, keep_theta=stopping.restore_best)
+def update_early_stopping(stopping: EarlyStopping, state: State, watched: float) -> None:
+    """Record what is watched of the state's epoch: the lower, the better."""
+    if state.epoch >= stopping.start_epoch:
+        last = stopping.ties == "last"
+        state.record_loss(watched, min_delta=stopping.min_delta, keep_theta=stopping.restore_best, last=last)
 
 
 def stop_reason(training: Training, state: State, monitored: float, *, converged: bool) -> StopReason | None:

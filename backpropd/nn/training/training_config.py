@@ -11,20 +11,24 @@ from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.optimization.regularization import Regularization
 from backpropd.nn.optimization.schedules import Constant, Schedule
 
+NTK_NEEDS = "use adam, or another optimizer that divides by it, or the standard parametrization"
+
 
 @dataclass(frozen=True)
 class EarlyStopping:
     """Stop after `patience` epochs, none of which lowered the best loss by more than `min_delta` (Prechelt 1998).
 
-    Epochs before `start_epoch` are ignored. With `restore_best`, theta becomes that of the epoch with the lowest loss
-    when the run ends for any reason.
+    `monitor` is what is watched: a loss, or the share of validation rows that are predicted wrongly, as
+    `validation_accuracy`. Epochs before `start_epoch` are ignored. With `restore_best`, theta becomes that of the best
+    epoch when the run ends for any reason; of several equally good ones it is the first, or the last, as `ties` says.
     """
 
-    monitor: Literal["validation_loss", "loss"] = "validation_loss"
+    monitor: Literal["validation_loss", "loss", "validation_accuracy"] = "validation_loss"
     patience: int = 10
     min_delta: float = 0.0
     restore_best: bool = True
     start_epoch: int = 1
+    ties: Literal["first", "last"] = "first"
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,10 @@ def check_training(spec: Spec, training: Training, rows: int, validation_set: Ba
     counts = [training.epochs, training.batch_size, training.metrics_every]
     if min([*counts, stopping.patience if stopping else 1, training.path_every or 1]) < 1:
         raise Invalid("epochs, batch_size, patience, metrics_every and path_every must be whole numbers of at least 1")
-    if stopping and stopping.monitor == "validation_loss" and validation_set is None:
-        raise Invalid("early stopping on the validation_loss needs a validation set: give one, or monitor the loss")
+    if stopping and stopping.monitor != "loss" and validation_set is None:
+        raise Invalid(f"early stopping on the {stopping.monitor} needs a validation set: give one, or monitor the loss")
+    if spec.parametrization == "ntk" and not training.optimizer.scale_free:
+        raise Invalid(f"steps of {training.optimizer.name} depend on the gradient's scale: {NTK_NEEDS}")
     if training.max_seconds is not None and clock is None:
         raise Invalid("max_seconds needs a clock: pass one, such as time.monotonic")
     check_full_batch(spec, training, rows)

@@ -7,6 +7,7 @@ python3 -m venv /tmp/peers && /tmp/peers/bin/pip install torch==2.13.0 numpy
 """
 
 import json
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "selu": F.selu,
     "gelu": F.gelu,
     "silu": F.silu,
+    "mish": lambda a: a * torch.tanh(torch.logaddexp(a, torch.zeros_like(a))),
     "softplus": lambda a: F.softplus(a, threshold=1000),  # above its threshold PyTorch returns a
     "softsign": F.softsign,
     "exponential": torch.exp,
@@ -110,6 +112,13 @@ def warmed_up(rates: optim.Optimizer, epochs: int, after: LRScheduler) -> LRSche
 
 
 # Our schedule, the same one of PyTorch, and whether that changes after an epoch (True) or after a step.
+
+
+def coslog4(step: int) -> float:
+    """The formula in the appendix of Better by Default: PyTorch does not have this schedule."""
+    return 0.5 * (1 - math.cos(2 * math.pi * math.log2(1 + 15 * step / TOTAL)))
+
+
 SCHEDULES: list[tuple[dict[str, Any], Callable[[optim.Optimizer], LRScheduler], bool]] = [
     ({"name": "constant"}, partial(lr_scheduler.ConstantLR, factor=1.0), True),
     ({"name": "step", "every": 3, "factor": 0.5}, partial(lr_scheduler.StepLR, step_size=3, gamma=0.5), True),
@@ -131,6 +140,7 @@ SCHEDULES: list[tuple[dict[str, Any], Callable[[optim.Optimizer], LRScheduler], 
         False,
     ),
     ({"name": "inverse_scaling"}, partial(lr_scheduler.LambdaLR, lr_lambda=lambda step: (step + 1) ** -0.5), False),
+    ({"name": "coslog4"}, partial(lr_scheduler.LambdaLR, lr_lambda=coslog4), False),
     (
         {"name": "one_cycle"},
         partial(lr_scheduler.OneCycleLR, max_lr=25 * starts.BASE, total_steps=TOTAL, cycle_momentum=False),
