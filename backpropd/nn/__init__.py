@@ -16,6 +16,7 @@ from backpropd.nn.feedforward.initializers import INITIALIZERS
 from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.feedforward.normalization import NormalizationKind
+from backpropd.nn.feedforward.parametrization import ParametrizationKind
 from backpropd.nn.feedforward.spec import LayerSpec, Spec
 from backpropd.nn.hyperparameter_bounds import hyperparameters
 from backpropd.nn.kernels.prediction import row_predictor

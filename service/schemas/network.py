@@ -28,6 +28,8 @@ class Network(Input):
     hidden: Annotated[list[Layer], Field(max_length=100)] = [Layer(units=16)]
     output_activation: OutputActivation = "auto"
     initializer: Initializer = "auto"
+    input_scaling: bool = False
+    parametrization: nn.ParametrizationKind = "standard"
 
 
 class McCullochPitts(Input):

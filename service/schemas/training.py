@@ -11,16 +11,18 @@ from service.schemas.fields import ColumnName, Count, Identifier, Input, Whole
 
 
 class EarlyStopping(Input):
-    """Stop when `monitor` has not fallen by more than `min_delta` for `patience` epochs.
+    """Stop when `monitor` has not improved by more than `min_delta` for `patience` epochs.
 
-    Epochs before `start_epoch` do not count. `restore_best` restores the parameters of the best epoch at the end.
+    Epochs before `start_epoch` do not count. `restore_best` restores the parameters of the best epoch at the end: of
+    several equally good ones the first, or the last, as `ties` says.
     """
 
-    monitor: Literal["validation_loss", "loss"] | None = None
+    monitor: Literal["validation_loss", "loss", "validation_accuracy"] | None = None
     patience: Count = 10
     min_delta: NonNegative = 0.0
     restore_best: bool = True
     start_epoch: Count = 1
+    ties: Literal["first", "last"] = "first"
 
 
 class Training(Input):

@@ -16,6 +16,8 @@ TABLE = "x,z,y,c,flag,low,empty_weight,part,w\n" + "".join(
 SGD = {"name": "sgd", "learning_rate": 0.1}
 RESTARTS = {"name": "cosine", "restart_multiplier": 2}
 PLATEAU = {"name": "reduce_on_plateau"}
+ACCURACY = {"monitor": "validation_accuracy"}
+NTK = {"parametrization": "ntk"}
 LATE = {"monitor": "loss", "patience": 1, "min_delta": 0.0, "start_epoch": 31}
 BATCH = {"units": 4, "activation": "tanh", "normalization": "batch"}
 
@@ -56,6 +58,9 @@ def learner(tmp_path: Path) -> Learner:
         ("y", {"schedule": {**PLATEAU, "minimum_rate": 1.0}}, "/training/schedule/minimum_rate", "is below it"),
         ("y", {"warmup_epochs": 30}, "/training/warmup_epochs", "must leave an epoch"),
         ("y", {"early_stopping": LATE}, "/training/early_stopping/start_epoch", "before this epoch"),
+        ("y", {"early_stopping": ACCURACY}, "/training/early_stopping/monitor", "has no accuracy"),
+        ("y", {"network": NTK, "optimizer": SGD}, "/network/parametrization", "use adam"),
+        ("y", {"network": NTK, "optimizer": "lbfgs"}, "/network/parametrization", "use adam"),
         ("y", {"hidden": [BATCH], "batch_size": 1}, "/network/hidden", "no variance"),
         ("y", {"hidden": [{**BATCH, "units": 1, "normalization": "layer"}]}, "/network/hidden", "every value is 0"),
         ("y", {"network": {"initializer": "zeros"}}, "/network/initializer", "stay equal"),

@@ -47,6 +47,20 @@ def test_an_option_of_a_layer_changes_the_model_and_is_stored_with_it(iris: Lear
     assert model.predict(rows[:3]) == model.predict(rows)[:3]  # neither dropout nor the batch changes predictions
 
 
+def test_scaled_inputs_in_the_ntk_parametrization_are_learned_and_stored_with_the_model(iris: Learner) -> None:
+    options = {"input_scaling": True, "parametrization": "ntk"}
+    plan = iris.plan("species", hidden=[HIDDEN], network=options, optimizer={"name": "adam", "learning_rate": 0.05})
+    network = plan.spec.to_json()["network"]
+    assert {name: network[name] for name in options} == options
+    made = iris.trained(plan)
+    assert made["parameters"] == plan.cost["parameters"] == 4 + 5 * 6 + 7 * 3
+    assert (weights_of(made)["layers.0.input_scale"] != 1).all()
+    assert made["metrics"]["accuracy"] > 0.9
+    rows = preview_rows(iris.path, 150)
+    model = load_model(made)
+    assert model.predict(rows[:1])[0]["label"] == model.predict(rows)[0]["label"]
+
+
 def test_a_layer_has_the_parameters_of_its_options(iris: Learner) -> None:
     hidden = [{**HIDDEN, "use_bias": False, "normalization": "batch"}, {**HIDDEN, "normalization": "layer"}]
     names = set(weights_of(iris.trained(iris.plan("species", hidden=hidden, epochs=1))))

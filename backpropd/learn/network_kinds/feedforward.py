@@ -33,7 +33,10 @@ MAX_SNAPSHOTS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class FeedforwardNetwork(ResolvedNetwork):
-    """Hidden layers and the output layer. `initializer` is the requested default of the layers' own."""
+    """Hidden layers and the output layer. `initializer` is the requested default of the layers' own.
+
+    Fields with a default are those that older rows may lack.
+    """
 
     kind: str = "feedforward"
     hidden: list[nn.LayerSpec] = field(metadata={"parse": lambda layers: [nn.LayerSpec(**layer) for layer in layers]})
@@ -41,6 +44,8 @@ class FeedforwardNetwork(ResolvedNetwork):
     outputs: int
     initializer: str | Mapping[str, Any]
     output_initializer: str | Mapping[str, Any]
+    input_scaling: bool = False
+    parametrization: str = "standard"
 
     @property
     def layers(self) -> tuple[nn.LayerSpec, ...]:
@@ -162,7 +167,16 @@ class FeedforwardSpec(ResolvedSpec):
         parameters = asdict(training.loss)  # type: ignore[call-overload]  # every loss is a dataclass
         if training.label_smoothing:
             parameters["label_smoothing"] = training.label_smoothing
-        return nn.Spec(width, self.network.layers, training.loss.name, training.dtype, parameters)
+        network = self.network
+        return nn.Spec(
+            width,
+            network.layers,
+            training.loss.name,
+            training.dtype,
+            parameters,
+            network.input_scaling,
+            network.parametrization,
+        )
 
     def build(self, width: int) -> TrainableFeedforward:
         return TrainableFeedforward(self, width)

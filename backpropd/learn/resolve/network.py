@@ -35,6 +35,8 @@ def resolve_network(
         outputs=1 if nn_task == "classification" and outputs == 2 and activation == "logistic" else outputs,
         initializer=default if default == "auto" else with_parameters(default),
         output_initializer=_initializer(None, default, activation),
+        input_scaling=requested.get("input_scaling", False),
+        parametrization=requested.get("parametrization", "standard"),
     )
     return network, _loss(loss, nn_task, activation)
 

@@ -6,6 +6,7 @@ from typing import Any
 from backpropd import errors, nn
 from backpropd.errors import Problem
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec, FeedforwardTraining
+from backpropd.nn.training.training_config import NTK_NEEDS
 
 SMOOTHING_LOSSES = [name for name, loss in nn.LOSSES.items() if "label_smoothing" in nn.hyperparameters(loss)]
 
@@ -13,7 +14,13 @@ SMOOTHING_LOSSES = [name for name, loss in nn.LOSSES.items() if "label_smoothing
 def check_combinations(spec: FeedforwardSpec) -> None:
     """Raises `errors.Invalid`, which lists every rule that a resolved spec breaks."""
     training = spec.training
-    broken = [*_classes(spec), *_optimizer(training), *_schedule(training), *_epochs(training), *_layers(spec)]
+    broken = [
+        *_classes(spec),
+        *_optimizer(training),
+        *_schedule(training),
+        *_epochs(training, spec.task),
+        *_layers(spec),
+    ]
     if broken:
         raise errors.Invalid.from_problems([Problem(pointer, detail) for pointer, detail in broken])
 
@@ -65,15 +72,20 @@ def _schedule(training: FeedforwardTraining) -> Iterator[tuple[str, str]]:
         yield f"{pointer}/minimum_rate", detail
 
 
-def _epochs(training: FeedforwardTraining) -> Iterator[tuple[str, str]]:
+def _epochs(training: FeedforwardTraining, task: str) -> Iterator[tuple[str, str]]:
     if training.warmup_epochs >= training.epochs:
         yield "/training/warmup_epochs", "the warmup must leave an epoch: lower it, or train for more epochs"
+    if training.early_stopping and training.early_stopping.monitor == "validation_accuracy" and task == "regression":
+        detail = "regression has no accuracy: monitor the validation_loss"
+        yield "/training/early_stopping/monitor", detail
     if training.early_stopping and training.early_stopping.start_epoch > training.epochs:
         yield "/training/early_stopping/start_epoch", "the run ends before this epoch: lower start_epoch"
 
 
 def _layers(spec: FeedforwardSpec) -> Iterator[tuple[str, str]]:
-    hidden, layers = spec.network.hidden, spec.network.layers
+    hidden, layers, optimizer = spec.network.hidden, spec.network.layers, spec.training.optimizer
+    if spec.network.parametrization == "ntk" and not optimizer.scale_free:
+        yield "/network/parametrization", f"steps of {optimizer.name} depend on the gradient's scale: {NTK_NEEDS}"
     if spec.training.batch_size == 1 and any(layer.normalization == "batch" for layer in hidden):
         detail = "a batch of one row has no variance to normalize by: raise batch_size, or normalize by layer"
         yield "/network/hidden", detail

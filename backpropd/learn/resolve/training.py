@@ -66,7 +66,7 @@ def _early_stopping(requested: Mapping[str, Any] | None, split: Split) -> nn.Ear
     if requested is None:
         return None
     monitor = requested.get("monitor") or ("validation_loss" if split.validation else "loss")
-    if monitor == "validation_loss" and not split.validation:
+    if monitor != "loss" and not split.validation:
         detail = "there are no validation rows to monitor: set validation_fraction, or monitor the loss"
         raise errors.Invalid(detail, pointer="/training/early_stopping/monitor")
     return nn.EarlyStopping(**{**requested, "monitor": monitor})

@@ -65,6 +65,7 @@ def check(spec: FeedforwardSpec, columns: Columns, before: PreviousModel) -> Non
         "/task": (spec.task, before.spec.task),
         "/features": (spec.features, before.spec.features),
         "/network/hidden": (_layers(spec), _layers(before.spec)),
+        "/network/input_scaling": (spec.network.input_scaling, before.spec.network.input_scaling),
         "/network/output_activation": (spec.network.output_activation, before.spec.network.output_activation),
         "/training/loss": (spec.training.loss.name, before.spec.training.loss.name),
         "/training/dtype": (spec.training.dtype, before.spec.training.dtype),

@@ -19,12 +19,18 @@ TRAINING: dict[str, Any] = {
     "epochs": 8, "batch_size": 16, "validation_fraction": 0.25, "max_seconds": 1000, "target_loss": 0.001,
     "early_stopping": {
         "monitor": "loss", "patience": 5, "min_delta": 0.001, "restore_best": False, "start_epoch": 2,
+        "ties": "last",
     },
     "metrics_every": 3, "keep_path": True, "keep_optimizer_state": True,
     "seed": 3, "dtype": "float32", "engine": "numpy",
 }  # fmt: skip
 EVERYTHING: dict[str, Any] = {
-    "network": {"hidden": [LAYER], "initializer": {"name": "orthogonal", "gain": 1.5}},
+    "network": {
+        "hidden": [LAYER],
+        "initializer": {"name": "orthogonal", "gain": 1.5},
+        "input_scaling": True,
+        "parametrization": "standard",
+    },
     "training": TRAINING,
 }
 
