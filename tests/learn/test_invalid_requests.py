@@ -139,7 +139,7 @@ def test_early_stopping_monitors_the_validation_loss_only_if_there_are_validatio
 
 
 def test_a_path_that_is_too_large_to_store_is_rejected(learner: Learner) -> None:
-    hidden = [{"units": 700, "activation": "tanh"}] * 2
+    hidden = [{"units": 710, "activation": "tanh"}] * 2
     assert learner.plan("y", hidden=hidden).cost["parameters"] > 500_000
     with pytest.raises(errors.TooLargeForMemory) as caught:
         learner.plan("y", hidden=hidden, keep_path=True, epochs=200)
