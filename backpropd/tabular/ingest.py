@@ -14,6 +14,7 @@ from typing import Any
 from backpropd.errors import UnknownColumn
 from backpropd.tabular.cells.decide import Decisions
 from backpropd.tabular.column_statistics import NumberStatistics
+from backpropd.tabular.column_warnings import warn_of_columns
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.formats import DEFAULT_FORMAT, TableReader
 from backpropd.tabular.limits import TableLimits
@@ -76,6 +77,7 @@ def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits
         infos = typer.convert(table, decisions.conversions, staged)
     finally:
         staged.unlink(missing_ok=True)
+    warn_of_columns(infos, table.rows, reader.warnings)
     warnings = tuple(reader.warnings.to_list())
     return IngestedTable(reader.format, table.rows, tuple(infos), _dialect(reader, decisions), warnings)
 

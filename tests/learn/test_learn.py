@@ -169,3 +169,15 @@ def test_a_column_whose_squares_overflow_is_scaled_and_learned(tmp_path: Path) -
 def test_a_column_survives_its_json() -> None:
     info = ColumnInfo("x", "number", 1, 3, {"min": 0.0})
     assert ColumnInfo.from_json(info.to_json()) == info
+
+
+def test_an_unseen_category_is_predicted_between_the_known_ones_by_every_seed(tmp_path: Path) -> None:
+    towns = {"Aston": 10.0, "Bexley": 20.0, "Corby": 30.0}
+    rows = "".join(f"{town},{n % 7},{price + n % 7}\n" for n in range(20) for town, price in towns.items())
+    learner = Learner(tmp_path, "town,size,price\n" + rows)
+    for seed in (1, 2, 3, 4):
+        model = load_model(learner.trained(learner.plan("price", seed=seed, epochs=60)))
+        rows_of = [{"town": town, "size": 3} for town in (*towns, "Derby", None)]
+        low, _, high, unseen, missing = (each["value"] for each in model.predict(rows_of))
+        assert low < unseen < high
+        assert missing == pytest.approx(unseen)

@@ -258,3 +258,9 @@ def test_the_number_pattern_matches_only_decimals() -> None:
 def test_a_quote_within_a_word_is_valid(tmp_path: Path) -> None:
     _, path = read(tmp_path, 'size,n\n5" pipe,1\n')
     assert preview_rows(path, 5) == [{"size": '5" pipe', "n": 1}]
+
+
+def test_columns_that_training_leaves_out_are_told(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "id,same,none,x\n" + "".join(f"{n},7,,{n % 5}\n" for n in range(1, 21)))
+    found = {(warning.column, warning.code) for warning in info.warnings}
+    assert found == {("id", "looks_like_id"), ("same", "constant_column"), ("none", "empty_column")}

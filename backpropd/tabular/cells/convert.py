@@ -9,7 +9,7 @@ from backpropd.tabular.cells.conversions import Conversion, NumberCells, convers
 from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.cells.notation import PLAIN
 from backpropd.tabular.cells.numbers import mask_of_nulls
-from backpropd.tabular.cells.shapes import tidy
+from backpropd.tabular.cells.shapes import by_value, tidy
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 
@@ -44,7 +44,7 @@ def convert(conversion: Conversion, cells: pa.StringArray, markers: Markers) -> 
         cells = pc.if_else(pa.array(missing), pa.scalar(None, pa.string()), tidied)
     elif markers.named is not None:
         cells = pc.if_else(pa.array(markers.find(tidied)), pa.scalar(None, pa.string()), cells)
-    values = conversion.apply(cells)
+    values = by_value(conversion.apply, cells)
     return values, mask_of_nulls(values) & ~mask_of_nulls(cells) & ~_is_empty(cells)
 
 

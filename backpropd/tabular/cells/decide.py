@@ -149,12 +149,14 @@ class _Decider:
     def _dates(self, candidate: Candidate, named: bool = False) -> DateGuess | None:
         profile, day_first = candidate.profile, self.decimal == "," or self.delimiter == ";"
         found = infer_dates(profile.shapes, profile.filled, candidate.scan, named=named, day_first=day_first)
-        if found and found.rival:
-            detail = (
-                f"the dates fit {found.form.name} and {found.rival.name}, and are read as {found.form.name}: write "
-                "them as year-month-day if that is wrong"
+        if found and found.rival and found.ambiguous:
+            others = (
+                "this is a guess: write them as year-month-day if it is wrong"
+                if found.ambiguous == found.fitting
+                else f"{found.fitting - found.ambiguous} other dates fit this order alone"
             )
-            self.log.add("ambiguous_dates", candidate.name, detail, count=found.fitting)
+            detail = f"dates are read as {found.form.name}, and some could be {found.rival.name}: {others}"
+            self.log.add("ambiguous_dates", candidate.name, detail, count=found.ambiguous)
         return found
 
 

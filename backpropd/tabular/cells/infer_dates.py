@@ -5,26 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from backpropd.tabular.cells.date_formats import DATE_FORMATS, DAY_FIRST, MONTH_FIRST, DateFormat
 from backpropd.tabular.cells.dates import read_dates, read_hours
-from backpropd.tabular.cells.shapes import tidy
+from backpropd.tabular.cells.shapes import by_value, tidy
 
 Scan = Callable[[], Iterable[pa.StringArray]]
 """The blocks of a column's cells, from its beginning."""
 
 MIN_SHARE = 0.9
+ORDERS = (DAY_FIRST, MONTH_FIRST)
+DOTTED = re.compile(r"[0-9]\.[0-9]{1,2}\.[0-9]")  # with points the day is first everywhere
 
 
 @dataclass
 class DateGuess:
     """A format with the cells that are dates in it, and what tells two orders of day and month apart.
 
-    `descents`: a date is before the one above it. `days` are the days of the month. `rival`: the order that fits as
-    many cells.
+    `descents`: a date is before the one above it. `days` are the days of the month. `rival` is the other order, if
+    some cells fit it too, which are then `ambiguous`; where all are, the order is a guess.
     """
 
     form: DateFormat
@@ -32,13 +35,16 @@ class DateGuess:
     descents: int = 0
     days: set[int] = field(default_factory=set)
     rival: DateFormat | None = None
+    ambiguous: int = 0
 
     def add(self, cells: pa.StringArray) -> None:
         """Count a block of tidied cells."""
+        read = partial(read_hours if self.form.is_time else read_dates, form=self.form)
+        values = by_value(read, cells)
         if self.form.is_time:
-            self.fitting += len(cells) - read_hours(cells, self.form).null_count
+            self.fitting += len(cells) - values.null_count
             return
-        dates = read_dates(cells, self.form).drop_null()
+        dates = values.drop_null()
         stamps = dates.cast(pa.int64()).to_numpy()
         self.fitting += len(stamps)
         self.descents += int((stamps[1:] < stamps[:-1]).sum())
@@ -63,7 +69,17 @@ def infer_dates(
         for guess in guesses:
             guess.add(tidied)
     best = max(guess.fitting for guess in guesses)
-    return _choose([guess for guess in guesses if guess.fitting == best], day_first) if best >= least else None
+    if best < least:
+        return None
+    has_points = any(DOTTED.search(shape) for shape in shapes)
+    fitting = [guess for guess in guesses if guess.fitting == best]
+    if has_points and any(guess.form == DAY_FIRST for guess in fitting):
+        fitting = [guess for guess in fitting if guess.form != MONTH_FIRST]
+    chosen = _choose(fitting, day_first)
+    if chosen.form in ORDERS and not (has_points and chosen.form == DAY_FIRST):
+        chosen.rival = ORDERS[1 - ORDERS.index(chosen.form)]
+        chosen.ambiguous = next((guess.fitting for guess in guesses if guess.form == chosen.rival), 0)
+    return chosen
 
 
 def _count(form: DateFormat, shapes: Mapping[str, int]) -> int:
@@ -76,12 +92,9 @@ def _choose(guesses: list[DateGuess], day_first: bool) -> DateGuess:
 
     Then the one in which every date is the same day of its month, as in monthly tables.
     """
-    orders = {guess.form: guess for guess in guesses}
-    if not (DAY_FIRST in orders and MONTH_FIRST in orders) or guesses[0].form not in (DAY_FIRST, MONTH_FIRST):
+    orders = [guess for guess in guesses if guess.form in ORDERS]
+    if len(orders) < len(ORDERS):
         return guesses[0]
-    preferred = [orders[DAY_FIRST], orders[MONTH_FIRST]]
     if not day_first:
-        preferred.reverse()
-    chosen, other = sorted(preferred, key=lambda guess: (guess.descents, len(guess.days) > 1))
-    chosen.rival = other.form
-    return chosen
+        orders.reverse()
+    return min(orders, key=lambda guess: (guess.descents, len(guess.days) > 1))

@@ -87,7 +87,8 @@ def _are_multipliers(suffixes: Mapping[str, int]) -> bool:
 
 def _fit(notation: NumberNotation, shapes: Mapping[str, int]) -> NumberGuess:
     pattern = re.compile(notation.pattern)
-    matches = [(match, shapes[shape]) for shape in shapes if (match := pattern.match(shape))]
+    found = [(match, shapes[shape]) for shape in shapes if (match := pattern.match(shape))]
+    matches = [(match, count) for match, count in found if (match["open"] is None) == (match["close"] is None)]
     bodies = [match["body"] for match, _ in matches]
     return NumberGuess(
         notation,

@@ -1,5 +1,6 @@
 """Cells in plain characters, and their shapes: `1.299,99` has the shape `9.999,99`, `02134` the shape `09999`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ MINUS_SIGNS = "[\u2010-\u2013\u2212\ufe63\uff0d]"
 SPACES = "[\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 APOSTROPHES = "[\u2019\u02bc\u00b4`]"
 LONGEST_RUN = 9  # digits; longer runs have the shape of this one
+MAX_DIFFERENT = 0.5  # of the cells
 LONG_RUN = "9{10,}"
 
 
@@ -51,6 +53,14 @@ def _powers(characters: NDArray[np.uint8], digits: NDArray[np.intp], edges: NDAr
     is_single = ~(after - np.uint8(ord("0")) < 10) | np.isin(found + 1, edges)
     powers: NDArray[np.intp] = found[is_letter & is_single & ~np.isin(found, edges)]
     return powers
+
+
+def by_value(function: Callable[[pa.StringArray], pa.Array], cells: pa.StringArray) -> pa.Array:
+    """The function's values for cells (n,), computed once for each different cell where they repeat."""
+    encoded = cells.dictionary_encode()
+    if len(encoded.dictionary) > MAX_DIFFERENT * len(cells):
+        return function(cells)
+    return function(encoded.dictionary).take(encoded.indices)
 
 
 def _is_ascii(cells: pa.StringArray) -> bool:

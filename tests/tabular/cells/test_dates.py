@@ -89,7 +89,11 @@ def test_what_is_no_date_stays_words(upload: Uploader, cells: list[str]) -> None
 
 def test_the_order_of_day_and_month_follows_from_the_whole_column(upload: Uploader) -> None:
     early = ["01/02/2020", "03/02/2020"] * 100
-    assert upload([*early, "25/02/2020"]).info.statistics["format"] == "day/month/year"
+    column = upload([*early, "25/02/2020"])
+    assert (column.info.statistics["format"], column.codes) == ("day/month/year", ["ambiguous_dates"])
+    assert column.table.warnings[0].count == len(early)
+    assert upload(["13/02/2020", "25/02/2020"]).codes == []
+    assert upload(["01.02.2020", "03.02.2020"]).codes == []
     assert upload([*early, "02/25/2020"]).info.statistics["format"] == "month/day/year"
 
 
