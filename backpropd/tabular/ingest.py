@@ -68,7 +68,7 @@ def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits
     table = stage(reader, destination, limits, options.missing)
     typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))
     decisions = typer.decide(table)
-    if again := _perhaps_thousands(reader, table, decisions):
+    if again := _perhaps_thousands(reader, table, decisions.decimal == "," or options.thousands == "."):
         reader.text_columns.update(again)
         table = stage(reader, destination, limits, options.missing)
         decisions = typer.decide(table)
@@ -91,9 +91,9 @@ def _check_kinds(options: ReadOptions, reader: TableReader) -> None:
         reader.text_columns.update(name for name, kind in options.kinds.items() if kind != "number")
 
 
-def _perhaps_thousands(reader: TableReader, table: StagedTable, decisions: Decisions) -> set[str]:
-    """The columns of plain numbers whose point may separate thousands, because others have a decimal comma."""
-    if reader.dialect is None or decisions.decimal != ",":
+def _perhaps_thousands(reader: TableReader, table: StagedTable, has_commas: bool) -> set[str]:
+    """The columns of plain numbers whose point may separate thousands, because the file has decimal commas."""
+    if reader.dialect is None or not has_commas:
         return set()
     columns = table.columns.items()
     return {name for name, each in columns if isinstance(each, NumberStatistics) and each.count and not each.whole}

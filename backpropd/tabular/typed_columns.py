@@ -53,7 +53,9 @@ class ColumnTyper:
         ]
         floats = [each for each in table.columns.values() if isinstance(each, NumberStatistics)]
         decimals = sum(bool(each.count) and not each.whole for each in floats)
-        decisions = decide(candidates, self.options, self.log, plain_decimals=decimals, delimiter=self.delimiter)
+        decisions = decide(
+            candidates, self.options, self.log, self.line_of, plain_decimals=decimals, delimiter=self.delimiter
+        )
         for each in candidates:
             if not isinstance(table.columns[each.name], StringColumn):
                 words = WordCells(self.options.kinds[each.name])

@@ -9,7 +9,7 @@ from backpropd.learn.network_kinds.feedforward import FeedforwardSpec
 from backpropd.learn.request import TrainingOptions
 from backpropd.learn.resolve.plan import JobWarning, LeftOut
 from backpropd.learn.tables import Columns, TableDescription, is_boolean
-from backpropd.tabular import ColumnInfo, example_of, find_identifiers
+from backpropd.tabular import ColumnInfo, TargetEncoder, example_of, find_identifiers
 
 MAX_LISTED = 50  # columns named in a message
 MAX_EXAMPLE_CHARACTERS = 60
@@ -197,12 +197,15 @@ def check_columns_fit(names: Sequence[str], columns: Columns, others: Columns, p
 
 def _fits(kind: str, other: str) -> bool:
     """Whether an encoder fitted on one kind of column accepts another: one of categories accepts any words."""
-    return other == kind or (kind == "category" and other != "number")
+    return other == kind or (kind == "category" and other in ("boolean", "text"))
 
 
 def check_known_classes(known: set[str] | None, other: ColumnInfo, pointer: str) -> None:
     """Raises `errors.Invalid` for a class of `other` that is not `known`, where both lists are known."""
     found = labels_of(other)
-    if known is not None and found is not None and (new := sorted(found - known)):
+    if known is None or found is None:
+        return
+    target = TargetEncoder([other.name], sorted(known), [], [])  # which knows the other spellings of a boolean
+    if new := sorted(label for label in found if target.label_of(label) not in known):
         detail = f"the target {other.name!r} holds {new[0]!r}, which is not one of the training classes"
         raise errors.Invalid(detail, pointer=pointer)

@@ -57,6 +57,8 @@ _FORMATS = (
     YEAR_FIRST,
     DAY_FIRST,
     MONTH_FIRST,
+    DateFormat("short year-month-day", f"(?P<y>[0-9]{{2}})[-/.](?P<m>[0-9]{{1,2}})[-/.]{_DAY}"),
+    DateFormat("year\u5e74month\u6708day\u65e5", f"{_YEAR}\u5e74 ?(?P<m>[0-9]{{1,2}})\u6708 ?{_DAY}\u65e5"),
     DateFormat("year-month", f"{_YEAR}[-/](?P<m>[0-9]{{1,2}})"),
     DateFormat("month/year", f"(?P<m>[0-9]{{1,2}})[-/]{_YEAR}"),
     DateFormat("day month year", rf"{_WEEKDAY}{_DAY}{_NTH}[-/. ]*(?:de )?{_MONTH}[-/., ]*(?:de )?{_SHORT_YEAR}"),

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
 
 from backpropd.errors import UnusableColumn
 from backpropd.tabular.cells.conversions import Conversion, DateCells, NumberCells, WordCells
+from backpropd.tabular.cells.convert import convert
 from backpropd.tabular.cells.infer_dates import MIN_SHARE, DateGuess, Scan, infer_dates
 from backpropd.tabular.cells.infer_numbers import NumberGuess, infer_numbers
+from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.cells.notation import CURRENCY, PLAIN, NumberNotation
 from backpropd.tabular.cells.profile import CellProfile
 from backpropd.tabular.read_options import ReadOptions
-from backpropd.tabular.warnings import WarningLog
+from backpropd.tabular.warnings import MAX_EXAMPLES, WarningLog
 
 MIXED_SHARE = 0.5
 
@@ -25,6 +31,18 @@ class Candidate:
     name: str
     profile: CellProfile
     scan: Scan
+
+    def examples(self, notation: NumberNotation, markers: Markers) -> list[tuple[int, str]]:
+        """The rows, from 0, and the values of the first cells that are no numbers in this notation."""
+        found: list[tuple[int, str]] = []
+        row = 0
+        for cells in self.scan():
+            misfits = np.flatnonzero(convert(NumberCells(notation, exact=False), cells, markers)[1])
+            found += [(row + index, cells[index].as_py()) for index in misfits[:MAX_EXAMPLES].tolist()]
+            if len(found) >= MAX_EXAMPLES:
+                break
+            row += len(cells)
+        return found
 
 
 @dataclass
@@ -40,11 +58,14 @@ def decide(
     candidates: Sequence[Candidate],
     options: ReadOptions,
     log: WarningLog,
+    line_of: Callable[[int], int],
     *,
     plain_decimals: int = 0,
     delimiter: str | None = None,
 ) -> Decisions:
     """Decide the columns together; `plain_decimals` columns hold numbers like `12.5`. Adds to the warnings.
+
+    `line_of` maps a row, from 0, to its line.
 
     Raises `UnusableColumn` for a column that cannot be of the kind that the options name.
     """
@@ -53,12 +74,13 @@ def decide(
     for each in candidates:
         if (guess := guesses[each.name]) and _are_numbers(each, guess) and guess.decimals and not guess.alternative:
             marks[guess.notation.decimal] += 1
-    decider = _Decider(options, log, options.decimal or _most_common(marks), delimiter)
+    decider = _Decider(options, log, line_of, options.decimal or _most_common(marks), delimiter)
     decisions = Decisions()
     for each in candidates:
         if conversion := decider.decide(each, guesses[each.name]):
             decisions.conversions[each.name] = conversion
     _count_marks(decisions, marks)
+    decisions.decimal = options.decimal or decisions.decimal
     return decisions
 
 
@@ -84,6 +106,7 @@ def _are_numbers(candidate: Candidate, guess: NumberGuess | None) -> bool:
 class _Decider:
     options: ReadOptions
     log: WarningLog
+    line_of: Callable[[int], int]
     decimal: str | None
     delimiter: str | None
 
@@ -99,13 +122,28 @@ class _Decider:
             return NumberCells(self._notation(candidate.name, guess))
         if dates := self._dates(candidate):
             return DateCells(dates.form)
-        if guess and not guess.leading_zeros and guess.fitting >= MIXED_SHARE * profile.filled:
-            detail = (
-                f"{guess.fitting} of {profile.filled} cells are numbers, and the others are words, so all are kept as "
-                "words: upload with this column's kind as number to take the words for missing values"
-            )
-            self.log.add("mixed_column", candidate.name, detail, count=profile.filled - guess.fitting)
+        if guess and not guess.leading_zeros:
+            self._warn_of_mixture(candidate, guess)
         return self._words(profile)
+
+    def _warn_of_mixture(self, candidate: Candidate, guess: NumberGuess) -> None:
+        """Warn if half of the cells are numbers, or nearly all are in several units."""
+        filled = candidate.profile.filled
+        if guess.fitting >= MIXED_SHARE * filled:
+            detail = (
+                f"{guess.fitting} of {filled} cells are numbers, and the others are words, so all are kept as words: "
+                "upload with this column's kind as number to take the words for missing values"
+            )
+        elif guess.in_any_unit >= MIN_SHARE * filled:
+            detail = (
+                "the cells are numbers in several units or currencies, and kept as words: convert them to one unit to "
+                "learn from the numbers"
+            )
+        else:
+            return
+        examples = candidate.examples(guess.notation, Markers.of(self.options.missing))
+        lines = [(self.line_of(row), value) for row, value in examples]
+        self.log.add("mixed_column", candidate.name, detail, lines, filled - guess.fitting)
 
     def _words(self, profile: CellProfile) -> Conversion | None:
         return WordCells() if self.options.missing is not None and profile.markers else None
@@ -114,7 +152,7 @@ class _Decider:
         if kind == "text":
             return None
         if kind == "number":
-            if guess is None:
+            if guess is None or not guess.fitting:
                 raise impossible_kind(candidate.name, kind, candidate.scan())
             return NumberCells(self._notation(candidate.name, guess), exact=False)
         if kind == "date":
@@ -129,7 +167,7 @@ class _Decider:
         notation = guess.notation
         if guess.alternative:
             decimal = self.decimal or ("," if self.delimiter == ";" else None)
-            if guess.alternative.decimal == decimal:
+            if guess.alternative.decimal == decimal or self.options.thousands == guess.alternative.thousands != "":
                 notation = guess.alternative
             if not self.decimal and not self.options.thousands:
                 self._warn_of_alternative(name, notation, guess)
@@ -160,9 +198,10 @@ class _Decider:
         return found
 
 
-def impossible_kind(name: str, kind: str, cells: Iterable[object]) -> UnusableColumn:
+def impossible_kind(name: str, kind: str, cells: Iterable[pa.StringArray]) -> UnusableColumn:
     """The error for a column none of whose cells is of the kind that the options name."""
-    examples = [str(cell) for block in cells for cell in block if cell is not None][:3]  # type: ignore[attr-defined]
+    values = (cell for block in cells for cell in block.unique().drop_null().to_pylist())
+    examples = map(str, islice(values, 3))
     return UnusableColumn(
         f"the column {name!r} cannot be of kind {kind}: none of its cells is one (such as {', '.join(examples)}); "
         "choose another kind"

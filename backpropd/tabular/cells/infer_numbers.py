@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backpropd.tabular.cells.notation import CURRENCY, MULTIPLIERS, NEED_COMPANY, NUMBER_MARKS, NumberNotation
 
 UNIT = r"[+\"]|[^\s\"0-9.,'()+\-:/_#*&=<>~\\|;!?][^0-9()]{0,14}[23]?(?:/[^0-9()]{1,8}[23]?)?"
 NUMBER = re.compile(
-    rf"\(?[-+]? ?(?P<prefix>{CURRENCY.pattern})? ?[-+]?(?:[0-9][0-9.,' ]*[0-9]|[0-9]|[.,][0-9]+)[.,]?"
+    rf"\(?[-+]? ?(?P<prefix>{CURRENCY.pattern})? ?[-+]?(?:[0-9][0-9.,' ]*[0-9]|[0-9]|[.,][0-9]+)(?:[.,]-{{0,2}})?"
     rf"(?:[eE][-+]?[0-9]+)?(?P<suffix> ?(?:{UNIT}))?-?\)?"
 )
 LEADING_ZERO = re.compile(r"[-+(]*0[0-9]")
@@ -23,7 +23,8 @@ MIN_UNITS = 2  # `3 wheels` in a single cell is a description
 class NumberGuess:
     """A notation, the cells that fit it, and another notation that fits the same cells but gives other numbers.
 
-    `leading_zeros`: a number begins as `007` does. `decimals`: a cell shows the decimal mark.
+    `leading_zeros`: a number begins as `007` does. `decimals`: a cell shows the decimal mark. `in_any_unit` counts the
+    cells that look like numbers in this or another unit or currency.
     """
 
     notation: NumberNotation
@@ -31,12 +32,16 @@ class NumberGuess:
     alternative: NumberNotation | None
     leading_zeros: bool
     decimals: bool
+    in_any_unit: int = 0
 
 
 def infer_numbers(
     shapes: Mapping[str, int], decimal: str | None = None, thousands: str | None = None
 ) -> NumberGuess | None:
-    """The notation that fits the most cells, None if none fits one; `decimal` and `thousands` are known marks."""
+    """The notation that fits the most cells, None if no cell looks like a number.
+
+    `decimal` and `thousands` are the marks that are said to be used; where no cell has them, others are tried.
+    """
     found = [(match, count) for shape, count in shapes.items() if (match := NUMBER.fullmatch(shape))]
     if not found:
         return None
@@ -49,7 +54,10 @@ def infer_numbers(
     numbers = {match[0]: count for match, count in found}
     guesses = [_fit(NumberNotation(*each, prefix, unit, multipliers), numbers) for each in marks]
     best = max(guesses, key=lambda guess: guess.fitting)  # the first of them
-    return _with_alternative(best, guesses) if best.fitting else None
+    if not best.fitting and not (decimal is None and thousands is None):
+        return infer_numbers(shapes)
+    in_any_unit = sum(count for match, count in found if match["prefix"] or match["suffix"])
+    return replace(_with_alternative(best, guesses), in_any_unit=in_any_unit)
 
 
 def _affixes(found: Sequence[tuple[re.Match[str], int]]) -> tuple[str, str, bool]:

@@ -15,11 +15,22 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 _WORDS = (
-    "na n/a n.a. n.a n/k n/d nd nan -nan nat none null nil missing unknown undefined <na> (null) \\n "
-    "#n/a #na #div/0! #ref! #value! #num! #name? #null! #error! #n/a! 1.#ind -1.#ind 1.#qnan -1.#qnan"
+    "na n/a n.a. n.a n/k n/d nd n.d. nv n/v k.a. s/d tbd nan -nan nat none null nil missing unknown undefined blank "
+    "<na> <null> (null) [null] \\n 1.#ind -1.#ind 1.#qnan -1.#qnan "
+    "#n/a #na #div/0! #ref! #value! #num! #name? #null! #error! #n/a! #calc! #spill!"
 )
 _SIGNS = "- -- --- \u2014 . .. ... \u2026 ? ?? ??? * ** : / 0000-00-00 00/00/0000"
-_PHRASES = ("", "#n/a n/a", "not available", "not applicable", "no data", "0000-00-00 00:00:00")
+_PHRASES = (
+    "",
+    "#n/a n/a",
+    "not available",
+    "not applicable",
+    "no data",
+    "no value",
+    "not reported",
+    "keine angabe",
+    "0000-00-00 00:00:00",
+)
 MARKERS = frozenset((*_WORDS.split(), *_SIGNS.split(), *_PHRASES))
 INFINITE = frozenset("inf -inf +inf infinity -infinity +infinity \u221e -\u221e 1.#inf -1.#inf".split())  # noqa: SIM905
 

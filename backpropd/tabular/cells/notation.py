@@ -85,7 +85,7 @@ class NumberNotation:
             if self.thousands == ",":  # 12,34,567 is Indian
                 groups += f"|[1-9][0-9]?(?:{thousands}[0-9]{{2}})+{thousands}[0-9]{{3}}"
             whole = f"(?:{groups}|{whole})"
-        return f"(?:{whole}(?:{decimal}[0-9]*)?|{decimal}[0-9]+)"
+        return f"(?:{whole}(?:{decimal}(?:--?|[0-9]*))?|{decimal}[0-9]+)"  # 5,- is a price
 
 
 PLAIN = NumberNotation()

@@ -15,7 +15,7 @@ _EXPONENTS = pa.array([f"e{exponent}" for exponent in MULTIPLIERS.values()], pa.
 def plain_numbers(cells: pa.StringArray, notation: NumberNotation) -> pa.StringArray:
     """Tidied cells as plain numbers such as `-1299.99` or `30.32e3`, null where a cell is none in this notation."""
     parts = dict(zip(_names(found := pc.extract_regex(cells, notation.pattern)), found.flatten(), strict=True))
-    body = parts["body"]
+    body = pc.replace_substring(parts["body"], "-", "")
     if notation.thousands:
         body = pc.replace_substring(body, notation.thousands, "")
     if notation.decimal != ".":

@@ -47,6 +47,8 @@ NOTATIONS: list[tuple[list[str], list[float], dict[str, Any]]] = [
     (["(12.5)", "3.2"], [-12.5, 3.2], {}),
     (["\u221212.5", "3", "\u20135"], [-12.5, 3, -5], {}),
     (["12.5-", "3"], [-12.5, 3], {}),
+    (["5,-", "12,50", "-3,--"], [5, 12.5, -3], {"decimal": ","}),
+    (["- 12.5", "+ 3"], [-12.5, 3], {}),
 ]
 
 
@@ -122,6 +124,9 @@ def test_the_options_override_the_marks(upload: Uploader) -> None:
     assert upload(["1,234", "5,678"], decimal=",").values == [1.234, 5.678]
     assert upload(["1,234", "5,678"], thousands=",").values == [1234, 5678]
     assert upload(["1,234", "5,678"], thousands=",").codes == []
+    assert upload(["1.234", "5.678"], thousands=".").values == [1234, 5678]
+    assert upload(["1.234", "5.678"], decimal=",").values == [1234, 5678]
+    assert upload(["85.1", "5.67"], decimal=",").values == [85.1, 5.67]
 
 
 def test_nine_tenths_are_enough_for_numbers_and_a_warning_lists_the_rest(upload: Uploader) -> None:
@@ -135,7 +140,14 @@ def test_nine_tenths_are_enough_for_numbers_and_a_warning_lists_the_rest(upload:
 def test_a_column_half_of_numbers_stays_words_with_a_warning(upload: Uploader) -> None:
     column = upload(["1", "2", "3", "many"])
     assert (column.info.kind, column.codes) == ("category", ["mixed_column"])
+    warning = column.table.warnings[0]
+    assert [(example.line, example.value) for example in warning.examples] == [(5, "many")]
     assert upload(["1", "some", "few", "many"]).codes == []
+
+
+def test_numbers_in_several_units_stay_words_with_a_warning(upload: Uploader) -> None:
+    column = upload(["5 kg", "300 g", "2 lb", "1 kg"])
+    assert (column.info.kind, column.codes) == ("category", ["mixed_column"])
 
 
 def test_a_unit_that_all_cells_share_is_reported(upload: Uploader) -> None:
