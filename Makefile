@@ -101,8 +101,12 @@ $(FUZZ)/.ready: locks/fuzz.txt
 	$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/fuzz.txt
 	@touch $@
 
-fuzz: $(FUZZ)/.ready ## fuzz the table reader, guided by coverage: make fuzz SECONDS=600
+FORMATS := json parquet arrow npy npz xlsx gzip zstd
+fuzz: $(FUZZ)/.ready ## fuzz the readers of tables, guided by coverage, each for some seconds: make fuzz SECONDS=600
 	$(FUZZ)/bin/python -m tests.tabular.fuzzing -max_total_time=$(SECONDS)
+	for format in $(FORMATS); do \
+		$(FUZZ)/bin/python -m tests.tabular.formats.fuzzing $$format -max_total_time=$(SECONDS) || exit 1; \
+	done
 
 picture: $(READY) ## draw the README's learning curve
 	$(BIN)/python -m bench.curve

@@ -14,7 +14,8 @@ import pyarrow as pa
 from backpropd.tabular.binary.arrow_ipc import open_arrow
 from backpropd.tabular.binary.numpy_files import open_npy, open_npz
 from backpropd.tabular.binary.parquet import open_parquet
-from backpropd.tabular.binary.zip_files import is_npz
+from backpropd.tabular.binary.xlsx import open_xlsx
+from backpropd.tabular.binary.zip_files import is_npz, is_xlsx
 from backpropd.tabular.delimited.reader import open_delimited
 from backpropd.tabular.json_files.reader import open_json
 from backpropd.tabular.json_files.recognition import is_json
@@ -81,6 +82,10 @@ CSV_TYPES = ("text/csv", "application/csv", "text/plain", "application/octet-str
 JSON_LINES_TYPES = ("application/jsonl", "application/x-ndjson", "application/ndjson", "application/x-jsonlines")
 PARQUET_TYPES = ("application/vnd.apache.parquet", "application/x-parquet")
 ARROW_TYPES = ("application/vnd.apache.arrow.file", "application/vnd.apache.arrow.stream")
+XLSX_TYPES = (
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.ms-excel.sheet.macroenabled.12",
+)
 _ALL = (
     # detects the delimiter, so it reads TSV too
     FileFormat("csv", CSV_TYPES, (".csv", ".txt"), open_text),
@@ -97,6 +102,7 @@ _ALL = (
     ),
     FileFormat("npy", ("application/x-npy",), (".npy",), open_npy, _begins_with(b"\x93NUMPY")),
     FileFormat("npz", ("application/x-npz",), (".npz",), open_npz, is_npz),
+    FileFormat("xlsx", XLSX_TYPES, (".xlsx", ".xlsm"), open_xlsx, is_xlsx),
 )
 FORMATS = {each.name: each for each in _ALL}
 DEFAULT_FORMAT = "csv"

@@ -15,7 +15,7 @@ EXAMPLES = {"--network": '{"output_activation": "tanh"}', "--training": '{"l2": 
 
 def train(
     context: typer.Context,
-    table: Annotated[str, typer.Argument(help="A CSV or TSV file, a dataset's id, or sample:NAME.")],
+    table: Annotated[str, typer.Argument(help="A file (CSV, JSON, Parquet, XLSX, …), a dataset's id, or sample:NAME.")],
     target: Annotated[str, typer.Option(help="The column to predict; several separated by commas.")],
     features: Annotated[str | None, typer.Option(help="The columns to learn from, separated by commas.")] = None,
     task: str | None = None,

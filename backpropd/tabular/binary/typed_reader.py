@@ -65,6 +65,8 @@ class TypedReader:
         self._kinds = {name: self._kind(name, type) for name, type in self._types.items()}
         self.text_columns = {name for name, kind in self._kinds.items() if kind == TEXT}
         self.date_columns = frozenset(name for name, kind in self._kinds.items() if kind == DATE)
+        self._log, self._is_told = self.warnings, False  # a second reading finds the same
+        self._warn_of_nested_columns()
 
     def _kind(self, name: str, type: pa.DataType) -> str:
         kind, wanted = kind_of_type(name, type), self._options.kinds.get(name)
@@ -76,9 +78,7 @@ class TypedReader:
 
     def __iter__(self) -> Generator[list[pa.Array], None, None]:
         """The columns of each block. Raises `NotATable`."""
-        self.warnings = WarningLog()
-        self._warn_of_nested_columns()
-        done = 0
+        done, self._log = 0, WarningLog() if self._is_told else self.warnings
         with explained_errors(self.format):
             for batch in self._batches():
                 batch.validate(full=True)
@@ -88,6 +88,7 @@ class TypedReader:
                     done += block.num_rows
         if self._rows not in (None, done):
             raise NotATable(f"the file says that it has {self._rows} rows and holds {done}: write it again")
+        self._is_told = True
 
     @property
     def _block_rows(self) -> int:
@@ -122,7 +123,7 @@ class TypedReader:
             rows = np.flatnonzero(found.fill_null(False).to_numpy(zero_copy_only=False))[:10].tolist()
             texts = to_text(name, values.take(pa.array(rows))).to_pylist()
             examples = [(self.line_of(row + at), str(text)) for at, text in zip(rows, texts, strict=True)]
-            self.warnings.add("cells_not_numbers", name, detail, examples, count)
+            self._log.add("cells_not_numbers", name, detail, examples, count)
 
 
 def _flatten(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -177,7 +177,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         options = ReadOptions.from_json(request["options"])
         table = ingest(*paths, format=request["format"], options=options, limits=limits)
     except BackpropdError as error:
-        return {"error": type(error).__name__, "detail": error.detail}
+        kind = next(each for each in type(error).__mro__ if each.__module__ == BackpropdError.__module__)
+        return {"error": kind.__name__, "detail": error.detail}
     except MemoryError:
         return {"exceeded": "memory"}
     except Exception:

@@ -86,9 +86,17 @@ def test_what_cannot_be_kept_is_told(tmp_path: Path) -> None:
 
 
 def test_a_late_value_beyond_float64_makes_the_column_strings(tmp_path: Path) -> None:
-    values = [1] * 200_000 + [2**60]
-    table, rows = read(tmp_path, parquet(pa.table({"a": values})))
-    assert (table.rows, rows[0]) == (200_001, {"a": "1"})
+    columns = {"a": [1] * 200_000 + [2**60], "b": [float("inf")] + [1.0] * 200_000}
+    table, rows = read(tmp_path, parquet(pa.table(columns)))
+    assert (table.rows, rows[0]["a"]) == (200_001, "1")
+    assert [(each.column, each.count) for each in table.warnings if each.code == "cells_not_numbers"] == [("b", 1)]
+
+
+def test_equal_names_get_numbers(tmp_path: Path) -> None:
+    data = arrow_file(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["age", "age"]))
+    table, rows = read(tmp_path, data)
+    assert rows == [{"age": 1, "age_2": 2}]
+    assert table.warnings
 
 
 def test_options_apply_to_typed_columns(tmp_path: Path) -> None:

@@ -1,0 +1,129 @@
+"""The reader of spreadsheets (XLSX): the values of one sheet, written out as text that the reader of text files takes.
+
+So a sheet's titles, header, blank rows and footnotes are found as in a text file; a row of the sheet is a line.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import python_calamine as calamine
+
+from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
+from backpropd.tabular.binary.xlsx_checks import check_workbook
+from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
+from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.warnings import WarningLog
+
+MAX_WHOLE = 2.0**53
+MAX_LISTED = 20
+BREAKS = str.maketrans({"\r": " ", "\n": " ", "\0": None})
+
+
+def open_xlsx(path: Path, options: ReadOptions, limits: TableLimits, scratch: Path) -> SheetReader:
+    """Open the first sheet that is not empty, or the one that the options name.
+
+    Raises `NotATable`, `EmptyDataset`, `TableTooLarge`.
+    """
+    uncomputed = check_workbook(path, limits)
+    text = scratch / "sheet.csv"
+    with _explained_errors():
+        sheet = _choose_sheet(path, options.sheet)
+        if sheet.total_width > limits.columns:
+            raise TableTooLarge(f"the sheet has {sheet.total_width} columns; the maximum is {limits.columns}")
+        _write(sheet, text)
+    as_text = replace(options, encoding="utf-8", delimiter=",", quote='"', sheet=None)
+    reader = SheetReader(open_delimited(text, as_text, limits.columns), options)
+    if uncomputed:
+        detail = "formulas have no stored value and are missing: open the file in a spreadsheet program and save it"
+        reader.warnings.add("formulas_without_value", None, detail, count=uncomputed)
+    return reader
+
+
+class SheetReader:
+    """A sheet as a table; see `TableReader`."""
+
+    format = "xlsx"
+    dialect: Mapping[str, Any] | None = None
+    date_columns: frozenset[str] = frozenset()
+
+    def __init__(self, text: DelimitedReader, options: ReadOptions) -> None:
+        self._text = text
+        self.names: Sequence[str] = text.names
+        self.warnings: WarningLog = text.warnings
+        self.text_columns = text.text_columns
+        self.text_columns.update(
+            name for name, kind in options.kinds.items() if kind != "number" and name in text.names
+        )
+
+    def line_of(self, row: int) -> int:
+        """The row of the sheet, from 1."""
+        return self._text.line_of(row)
+
+    def __iter__(self) -> Generator[list[pa.Array], None, None]:
+        """The columns of each block. Raises `NotATable`."""
+        yield from self._text
+
+
+def _choose_sheet(path: Path, name: str | None) -> calamine.CalamineSheet:
+    """The named sheet, or the first visible one with cells, or a hidden one. Raises `NotATable` and `EmptyDataset`."""
+    workbook = calamine.load_workbook(str(path))
+    sheets = [each for each in workbook.sheets_metadata if each.typ == calamine.SheetTypeEnum.WorkSheet]
+    listed = ", ".join(repr(each.name[:100]) for each in sheets[:MAX_LISTED])
+    if name is not None:
+        if name not in [each.name for each in sheets]:
+            raise NotATable(f"there is no sheet {name[:100]!r}; the sheets are: {listed}")
+        return workbook.get_sheet_by_name(name)
+    for each in sorted(sheets, key=lambda each: each.visible != calamine.SheetVisibleEnum.Visible):
+        sheet = workbook.get_sheet_by_name(each.name)
+        if sheet.height:
+            return sheet
+    raise EmptyDataset(f"the sheets are empty: {listed or 'there is none'}")
+
+
+def _write(sheet: calamine.CalamineSheet, target: Path) -> None:
+    """Write the sheet as CSV, an empty line for a row without values; strings are quoted."""
+    with target.open("w", newline="", encoding="utf-8", errors="replace") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        for row in sheet.iter_rows():
+            cells = [each if type(each) is str else _cell(each) for each in row]
+            if any(cell != "" for cell in cells):
+                writer.writerow([each.translate(BREAKS) if isinstance(each, str) else each for each in cells])
+            else:
+                file.write("\n")
+
+
+def _cell(value: Any) -> Any:
+    """A value as it is written: whole numbers without decimals, dates in ISO 8601."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < MAX_WHOLE else value
+    if isinstance(value, dt.datetime):
+        return value.isoformat(" ")
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    return value.total_seconds() if isinstance(value, dt.timedelta) else value
+
+
+@contextmanager
+def _explained_errors() -> Iterator[None]:
+    """Raise `NotATable` for the errors about a damaged workbook."""
+    try:
+        yield
+    except calamine.PasswordError as error:
+        raise NotATable("this spreadsheet has a password: save it without one") from error
+    except (calamine.CalamineError, OSError) as error:
+        raise NotATable(f"this spreadsheet is damaged: {ascii(str(error))[1:200]}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # calamine's errors that were not foreseen, below `Exception`
+            raise
+        raise NotATable("this spreadsheet is damaged, and cannot be read") from error

@@ -1,0 +1,151 @@
+"""Spreadsheets: values of one sheet with their types, titles above the table, damaged and hostile files."""
+
+import datetime as dt
+import io
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+
+from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
+from backpropd.tabular import ReadOptions, TableLimits
+from tests.tabular.formats.reading import codes, kinds, read
+
+DATE = dt.datetime(2024, 2, 29)
+Rows = list[list[Any]]
+
+
+def workbook(*sheets: tuple[str, Rows], hidden: tuple[str, ...] = ()) -> bytes:
+    """A workbook of these sheets; None is a cell without a value, and strings that begin with `=` are formulas."""
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"default_date_format": "yyyy-mm-dd"}) as book:
+        for name, rows in sheets:
+            sheet = book.add_worksheet(name)
+            if name in hidden:
+                sheet.hide()
+            for n, row in enumerate(rows):
+                for column, cell in enumerate(row):
+                    if cell is not None:
+                        sheet.write(n, column, cell)
+    return out.getvalue()
+
+
+def changed(data: bytes, part: str, change: Callable[[str], str]) -> bytes:
+    """The workbook with one part changed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            text = old.read(name)
+            new.writestr(name, change(text.decode()) if name == part else text)
+    return out.getvalue()
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+TABLE: Rows = [
+    ["n", "word", "day", "big", "flag", "share"],
+    [1, "x", DATE, 2.5, True, 0.425],
+    [3, " y ", DATE + dt.timedelta(hours=30), 1e300, False, None],
+    [None, "x", DATE, -1, True, 1],
+]
+
+
+def test_values_keep_their_types(tmp_path: Path) -> None:
+    table, rows = read(tmp_path, workbook(("data", TABLE)))
+    assert (table.format, table.dialect, table.rows) == ("xlsx", None, 3)
+    expected = {"n": "number", "word": "category", "day": "date", "big": "number", "flag": "boolean", "share": "number"}
+    assert kinds(table) == expected
+    assert [row["n"] for row in rows] == [1, 3, None]
+    assert [row["word"] for row in rows] == ["x", "y", "x"]
+    assert str(rows[1]["day"]).startswith("2024-03-01")
+
+
+def test_mixed_values_are_kept_as_they_are_written(tmp_path: Path) -> None:
+    rows: Rows = [["code", "n"], *([["A1", 1], [3, 2], [2.5, 3], [True, 4]] * 3)]
+    _, found = read(tmp_path, workbook(("data", rows)))
+    assert [row["code"] for row in found[:4]] == ["A1", "3", "2.5", "true"]
+
+
+def test_titles_blank_rows_and_empty_columns_are_no_part_of_the_table(tmp_path: Path) -> None:
+    rows: Rows = [["Sales of the year"], [], *TABLE[:1], *TABLE[1:] * 4, [], []]
+    table, found = read(tmp_path, workbook(("data", [[*row, None, None] for row in rows])))
+    assert (table.rows, len(table.columns)) == (12, 6)
+    assert found[0]["word"] == "x"
+
+
+def test_duplicate_names_get_numbers(tmp_path: Path) -> None:
+    rows: Rows = [["age", "age", None], *[[n, n + 1, "x"] for n in range(5)]]
+    assert [column.name for column in read(tmp_path, workbook(("data", rows)))[0].columns][:2] == ["age", "age_2"]
+
+
+def test_the_first_visible_sheet_with_cells_is_read_unless_one_is_named(tmp_path: Path) -> None:
+    sheets = (("empty", []), ("hidden", [["h", "i"], [1, 2]]), ("data", TABLE), ("more", [["m", "o"], [7, 8], [9, 9]]))
+    data = workbook(*sheets, hidden=("hidden",))
+    assert read(tmp_path, data)[0].columns[0].name == "n"
+    assert read(tmp_path, data, ReadOptions(sheet="more"))[1] == [{"m": 7, "o": 8}, {"m": 9, "o": 9}]
+    with pytest.raises(NotATable, match="no sheet 'nope'; the sheets are: 'empty', 'hidden', 'data', 'more'"):
+        read(tmp_path, data, ReadOptions(sheet="nope"))
+
+
+def test_formulas_give_their_stored_values(tmp_path: Path) -> None:
+    data = workbook(("data", [["a", "twice"], [1, "=2*A2"], [2, "=2*A3"]]))
+    computed = changed(data, SHEET, lambda text: text.replace("</f><v>0</v>", "</f><v>4</v>"))
+    assert [row["twice"] for row in read(tmp_path, computed)[1]] == [4, 4]
+    uncomputed = changed(data, SHEET, lambda text: text.replace("</f><v>0</v>", "</f>"))
+    table, _ = read(tmp_path, uncomputed)
+    assert ("formulas_without_value", None) in codes(table)
+    assert table.columns[1].missing == 2
+
+
+def test_kinds_keep_cells_as_strings(tmp_path: Path) -> None:
+    data = workbook(("data", [["zip", "n"], [2134, 1], [10115, 2]]))
+    assert [row["zip"] for row in read(tmp_path, data, ReadOptions(kinds={"zip": "text"}))[1]] == ["2134", "10115"]
+
+
+def test_a_workbook_without_cells_is_empty(tmp_path: Path) -> None:
+    with pytest.raises(EmptyDataset, match="the sheets are empty: 'a', 'b'"):
+        read(tmp_path, workbook(("a", []), ("b", [])))
+
+
+def test_a_cell_far_away_is_named(tmp_path: Path) -> None:
+    far = changed(workbook(("data", TABLE)), SHEET, lambda text: text.replace('r="F4"', 'r="XFD1048576"'))
+    with pytest.raises(NotATable, match="reaches to column XFD and row 1048576"):
+        read(tmp_path, far)
+
+
+def test_a_workbook_is_unpacked_up_to_the_limit_only(tmp_path: Path) -> None:
+    bomb = changed(workbook(("data", TABLE)), SHEET, lambda text: text + " " * 50_000_000)
+    assert len(bomb) < 100_000
+    with pytest.raises(TableTooLarge, match="more than 1000000 bytes when unpacked"):
+        read(tmp_path, bomb, limits=TableLimits(upload_bytes=1_000_000))
+
+
+ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("<worksheet", f"{ENTITIES}<worksheet", 1), "XML entities"),
+        (lambda text: text[: len(text) // 2], "damaged|empty"),
+        (lambda text: text.replace("<v>0</v>", "<v>99999999</v>"), "damaged"),
+        (
+            lambda text: re.sub('r="[A-Z]+[0-9]+"', 'r="A99999999999999999999"', text),
+            "a cell outside of what a sheet has",
+        ),
+        (lambda _: "", "damaged|empty"),
+    ],
+)
+def test_a_damaged_sheet_is_refused(tmp_path: Path, change: Callable[[str], str], message: str) -> None:
+    with pytest.raises((NotATable, EmptyDataset), match=message):
+        read(tmp_path, changed(workbook(("data", TABLE)), SHEET, change))
+
+
+def test_a_cut_off_workbook_is_refused(tmp_path: Path) -> None:
+    data = workbook(("data", TABLE))
+    for end in (100, len(data) // 2, len(data) - 10):
+        with pytest.raises(NotATable, match="zip archive that is damaged"):
+            read(tmp_path, data[:end])
