@@ -7,7 +7,7 @@ BackpropdError
 │   └── KeyExpired
 ├── Forbidden
 │   └── MissingScope
-├── Malformed, UnsupportedMediaType, RequestTimeout
+├── Malformed, UnsupportedMediaType, NotAcceptable, RequestTimeout
 ├── TooLarge
 │   └── StorageFull, TableTooLarge
 ├── Invalid
@@ -108,6 +108,12 @@ class UnsupportedMediaType(BackpropdError):
     """The route does not accept the body's Content-Type."""
 
     code = "unsupported_media_type"
+
+
+class NotAcceptable(BackpropdError):
+    """The route has no answer of a type that the request's `Accept` allows."""
+
+    code = "not_acceptable"
 
 
 class RequestTimeout(BackpropdError):

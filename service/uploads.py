@@ -61,7 +61,7 @@ def receive(folder: Path, query: UploadQuery) -> Upload:
     file = folder / "upload"
     if request.mimetype == FORM:
         return _receive_form(file, query)
-    _receive_raw(file)
+    receive_body(file)
     if request.mimetype == JSON and (body := _sample_request(file)) is not None:
         return _make_sample(file, query, body)
     declared = FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT)
@@ -112,7 +112,8 @@ def _receive_form(target: Path, query: UploadQuery) -> Upload:
     return Upload(target, query.name or given.name or fallback, declared, given.to_options())
 
 
-def _receive_raw(target: Path) -> None:
+def receive_body(target: Path) -> None:
+    """Write the request's body to a file. Raises `errors.TooLarge`, `errors.Malformed` for a body that broke off."""
     limit, received, announced = services().settings.max_upload_bytes, 0, request.content_length
     if announced is not None and announced > limit:
         raise errors.TooLarge(f"the file has {announced} bytes, and the limit is {limit}")

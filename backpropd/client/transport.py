@@ -72,10 +72,12 @@ class Transport:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str], silence: float) -> Iterator[httpx.Response]:
+    def stream(
+        self, path: str, headers: Mapping[str, str], silence: float, *, method: str = "GET", **request: Any
+    ) -> Iterator[httpx.Response]:
         """An open stream that may be silent for `silence` seconds. Raises what `send` does."""
         try:
-            with self.http.stream("GET", path, headers=dict(headers), timeout=silence) as response:
+            with self.http.stream(method, path, headers=dict(headers), timeout=silence, **request) as response:
                 if not response.is_success:
                     response.read()
                 yield checked(response)

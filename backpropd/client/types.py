@@ -170,6 +170,16 @@ class Model(ModelSummary):
     report: dict[str, Any] | None
 
 
+class PredictionWarning(TypedDict):
+    """What a prediction ignored, or what differs from what training saw: in how many rows, and the first, from 0."""
+
+    code: str
+    column: str | None
+    count: int
+    rows: list[int]
+    detail: str
+
+
 class Curve(TypedDict):
     """A model's outputs against one feature; each output has a `label` or a `name`, and `h`, one number for each x."""
 

@@ -10,6 +10,7 @@ from backpropd.learn.inspection.trace import trace
 from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import ResolvedSpec
 from backpropd.learn.network_kinds.registry import resolve, spec_from_json
+from backpropd.learn.predictor import Predictor
 from backpropd.learn.request import JobRequest, TrainingRequest
 from backpropd.learn.resolve.plan import Context, Limits, Plan
 from backpropd.learn.run import Run, WarmStart
@@ -21,6 +22,7 @@ __all__ = [
     "Limits",
     "Model",
     "Plan",
+    "Predictor",
     "ResolvedSpec",
     "Run",
     "Source",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from backpropd import errors
-from backpropd.errors import Problem, pointer
+from backpropd.learn import predictions
 from backpropd.learn.network_kinds.base import ResolvedSpec, TrainableNetwork
 from backpropd.learn.network_kinds.registry import spec_from_json
+from backpropd.learn.predictions import Output, outputs
 from backpropd.nn import Layout
-from backpropd.nn.evaluation.metrics import normalized_rows
 from backpropd.nn.layout import Array
-from backpropd.tabular import FeatureEncoder, Table, TargetEncoder, table_from_json_rows
+from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
+from backpropd.tabular.inputs.json_rows import JsonRows, parse_columns
+from backpropd.tabular.inputs.known_column import known_columns
 
 
 @dataclass(frozen=True)
@@ -72,56 +75,39 @@ class Model:
 
     def encode(self, rows: Sequence[Any]) -> Array:
         """Raw rows as inputs (n, width). Raises `errors.Invalid` with a pointer for every cell that is wrong."""
-        table = table_from_json_rows(rows, self.encoder.infos, self.columns)
-        if self.spec.network.takes_booleans:
-            self._check_booleans(table, rows)
-        return self.encoder.transform(table)
+        return self.encoder.transform(self._parse(rows))
 
-    def _check_booleans(self, table: Table, rows: Sequence[Any]) -> None:
-        problems = []
-        for index, info in enumerate(self.encoder.infos):
-            column = table.columns[info.name]
-            valid = np.isin(column, (0, 1)) if isinstance(column, np.ndarray) else column.codes >= 0
-            for row in np.flatnonzero(~valid).tolist():
-                cell = pointer("rows", row, info.name if isinstance(rows[row], dict) else index)
-                problems.append(Problem(cell, "this neuron takes only 0 and 1, or false and true"))
+    def _parse(self, rows: Sequence[Any]) -> Table:
+        columns = known_columns(self.encoder)
+        parsed = JsonRows(rows, list(columns))
+        table = parse_columns(parsed, columns)
+        problems = [
+            parsed.problem(row, name, detail)
+            for name, wrong, detail in self.wrong_booleans(table)
+            for row in wrong.tolist()
+        ]
         if problems:
             raise errors.Invalid.from_problems(problems)
+        return table
+
+    def wrong_booleans(self, table: Table) -> Iterator[tuple[str, NDArray[np.intp], str]]:
+        """For each column the rows whose value the network does not take, with the reason."""
+        if not self.spec.network.takes_booleans:
+            return
+        for info in self.encoder.infos:
+            column = table.columns[info.name]
+            valid = np.isin(column, (0, 1)) if isinstance(column, np.ndarray) else column.codes >= 0
+            yield info.name, np.flatnonzero(~valid), "this neuron takes only 0 and 1, or false and true"
+
+    def predict_table(self, table: Table) -> list[Output]:
+        """Predictions for a table with the model's features."""
+        network = self.network
+        h = network.predict(self.flat_theta(network.layout), self.encoder.transform(table))
+        return outputs(self.spec, self.target, h)
 
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Predictions for raw rows: objects by column name, or arrays in the order of the features.
 
         Raises `errors.Invalid` with a pointer for every cell that is wrong.
         """
-        network = self.network
-        h = network.predict(self.flat_theta(network.layout), self.encode(rows))
-        if self.spec.is_multi_label:
-            return self._multi_label_predictions(h)
-        return self._values(h) if self.classes is None else self._labels(h, self.classes)
-
-    def _multi_label_predictions(self, h: Array) -> list[dict[str, Any]]:
-        names = self.spec.target
-        return [
-            {"labels": {name: probability >= 0.5 for name, probability in row.items()}, "probabilities": row}
-            for row in (dict(zip(names, outputs, strict=True)) for outputs in h.astype(np.float64).tolist())
-        ]
-
-    def _labels(self, h: Array, labels: Sequence[str]) -> list[dict[str, Any]]:
-        by_class = probabilities(h)
-        return [
-            {"label": labels[best], "probabilities": dict(zip(labels, row, strict=True))}
-            for best, row in zip(by_class.argmax(axis=1).tolist(), by_class.tolist(), strict=True)
-        ]
-
-    def _values(self, h: Array) -> list[dict[str, Any]]:
-        values = self.target.decode(h).tolist()
-        names = self.spec.target
-        if len(names) == 1:
-            return [{"value": row[0]} for row in values]
-        return [{"value": dict(zip(names, row, strict=True))} for row in values]
-
-
-def probabilities(h: Array) -> Array:
-    """Outputs (n, outputs) as probabilities (n, classes) that sum to 1, in float64."""
-    h = h.astype(np.float64)
-    return np.hstack([1 - h, h]) if h.shape[1] == 1 else normalized_rows(h)
+        return predictions.to_json(self.predict_table(self._parse(rows)))

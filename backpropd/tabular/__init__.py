@@ -8,7 +8,7 @@ from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.feature_encoder import FeatureEncoder, max_width
 from backpropd.tabular.identifiers import find_identifiers
 from backpropd.tabular.ingest import IngestedTable, ingest
-from backpropd.tabular.json_rows import table_from_json_rows
+from backpropd.tabular.inputs.json_rows import table_from_json_rows
 from backpropd.tabular.kinds import example_of, with_kind, with_kinds
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.read_options import ReadOptions

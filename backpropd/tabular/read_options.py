@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
@@ -14,7 +14,8 @@ class ReadOptions:
     `encoding, delimiter, quote, decimal, thousands, comment` and `skip_lines` are those of a text file; `header` says
     whether it has one. `missing` are the cells that stand for a missing value, instead of the usual markers. `kinds`
     are the kinds of columns by name; `text` keeps the cells as they stand, trimmed. `sheet` is the name of a
-    spreadsheet's sheet. `strict`: a row that does not fit refuses the file.
+    spreadsheet's sheet. `strict`: a row that does not fit refuses the file. `known_kinds` are the kinds of columns that
+    the file may lack.
     """
 
     encoding: str | None = None
@@ -29,6 +30,12 @@ class ReadOptions:
     kinds: Mapping[str, str] = field(default_factory=dict)
     sheet: str | None = None
     strict: bool = False
+    known_kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def for_columns(self, names: Collection[str]) -> ReadOptions:
+        """The options for a file with these columns: `kinds` alone has the kinds of those that it has."""
+        known = {name: kind for name, kind in self.known_kinds.items() if name in names}
+        return replace(self, kinds={**known, **self.kinds}, known_kinds={})
 
     def to_json(self) -> dict[str, Any]:
         """The options for JSON."""

@@ -32,8 +32,12 @@ def json_body(request: Request, schema: type[Schema], limit: int) -> Schema:
     """
     if request.mimetype != "application/json":
         raise errors.UnsupportedMediaType("send JSON here, with Content-Type: application/json")
-    raw = _read_all(request, limit)
-    return validate(schema, read_json(raw))
+    return validate(schema, read_json_body(request, limit))
+
+
+def read_json_body(request: Request, limit: int) -> Any:
+    """The value of the request's JSON body. Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`."""
+    return read_json(_read_all(request, limit))
 
 
 def _read_all(request: Request, limit: int) -> bytes:

@@ -1,15 +1,25 @@
 """The routes of models and their predictions."""
 
-from backpropd import learn
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from flask import Response, request
+
+from backpropd import errors, learn
 from backpropd.store import models
 from backpropd.store.sql import schema
+from service import prediction_requests
 from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
-from service.schemas.models import Model, ModelPage, ModelSummary, PredictionRequest, Predictions
+from service.renderers.predictions import JSON, RENDERERS
+from service.schemas.models import Model, ModelPage, ModelSummary, PredictionQuery, PredictionRequest, Predictions
 from service.schemas.paging import PageQuery
 from service.services import services
 
 routes = Routes("models")
+MAX_HEADER_BYTES = 4000
 
 
 @routes("GET", "/v1/models", answers={200: ModelPage}, query=PageQuery)
@@ -37,12 +47,47 @@ def delete(model_id: str) -> Answer:
 
 
 @routes(
-    "POST", "/v1/models/{model_id}/predictions", answers={200: Predictions}, body=PredictionRequest, problems=(404,)
+    "POST",
+    "/v1/models/{model_id}/predictions",
+    answers={200: Predictions},
+    alternatives={media_type: {} for media_type in RENDERERS if media_type != JSON},
+    body=PredictionRequest,
+    query=PredictionQuery,
+    uploads={media_type: {"schema": {}} for media_type in prediction_requests.TABLE_TYPES},
+    problems=(404, 406),
 )
-def predict(model_id: str, body: PredictionRequest) -> Answer:
-    """Predict rows: objects by column name, or arrays in the order of the model's features."""
-    body.check_rows(services().settings.max_prediction_rows)
-    return {"predictions": load_model(model_id).predict(body.rows)}
+def predict(model_id: str, query: PredictionQuery) -> Answer:
+    """Predict rows of JSON, a table in the body, or a stored dataset; the answer's format is that of `Accept`."""
+    media_type = _accepted(list(RENDERERS))
+    model = load_model(model_id)
+    with ExitStack() as stack:
+        rows = prediction_requests.receive(model, stack)
+        predictor = learn.Predictor(model, rows, query.names())
+        warnings = [finding.to_json() for finding in predictor.findings()]
+        chunks = RENDERERS[media_type](predictor.blocks(), warnings)
+        content = chunks if predictor.is_long else b"".join(chunks)
+        response = Response(content, content_type=media_type, headers=_warnings_header(media_type, warnings))
+        response.call_on_close(stack.pop_all().close)
+        return response
+
+
+def _accepted(media_types: Sequence[str]) -> str:
+    """The media type of the answer. Raises `errors.NotAcceptable`."""
+    if not request.accept_mimetypes:
+        return media_types[0]
+    if found := request.accept_mimetypes.best_match(media_types):
+        return found
+    raise errors.NotAcceptable(f"there is no answer in {request.accept_mimetypes}: accept {', '.join(media_types)}")
+
+
+def _warnings_header(media_type: str, warnings: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The warnings of an answer that has no other place for them, as many as fit in a header."""
+    if media_type == JSON or not warnings:
+        return {}
+    shown = list(warnings)
+    while len(text := json.dumps(shown)) > MAX_HEADER_BYTES:
+        shown.pop()
+    return {"Prediction-Warnings": text}
 
 
 def load_model(model_id: str) -> learn.Model:

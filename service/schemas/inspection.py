@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field, Json
 
 from service.schemas.fields import Cell, ColumnName, Input, Output
-from service.schemas.models import PredictionRequest
+from service.schemas.models import RowsRequest
 
 Vector = list[float | None]
 Matrix = list[Vector]
 
 
-class TraceRequest(PredictionRequest):
+class TraceRequest(RowsRequest):
     """Rows, and a target for each: a label or a value, with several targets objects by name or arrays in their order.
 
     Without targets there is a forward pass alone. `learning_rate` is that of the update, the job's unless given.

@@ -1,9 +1,10 @@
 """Models, their predictions, and their weights."""
 
+import csv
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, RootModel
 
 from backpropd import errors
 from backpropd.export import WEIGHT_FORMATS
@@ -45,10 +46,13 @@ class Model(ModelSummary, NetworkFields):
     report: dict[str, Any] | None
 
 
-class PredictionRequest(Input):
+Row = dict[str, Cell]
+
+
+class RowsRequest(Input):
     """Rows as objects by column name, or as arrays in the order of the model's features."""
 
-    rows: Annotated[list[dict[str, Cell]], Field(min_length=1)] | Annotated[list[list[Cell]], Field(min_length=1)]
+    rows: Annotated[list[Row], Field(min_length=1)] | Annotated[list[list[Cell]], Field(min_length=1)]
 
     def check_rows(self, max_rows: int) -> None:
         """Raise `errors.Invalid` for more rows than `max_rows`."""
@@ -58,17 +62,60 @@ class PredictionRequest(Input):
             )
 
 
+class NamedRowsRequest(Input):
+    """Rows as arrays in the order of `columns`, which may be any."""
+
+    columns: list[str]
+    rows: Annotated[list[list[Cell]], Field(min_length=1)]
+
+
+class DatasetRequest(Input):
+    """The rows of a stored dataset."""
+
+    dataset_id: str
+
+
+class PredictionRequest(
+    RootModel[RowsRequest | NamedRowsRequest | DatasetRequest | list[Row] | list[list[Cell]] | Row]
+):
+    """Rows in one of several forms, the last of which is one row; or a table in a format of uploads."""
+
+
+class PredictionQuery(Input):
+    keep: str = Field("", description="columns of the input to take along, as CSV: `id,name`; `*` takes all")
+
+    def names(self) -> list[str]:
+        """The columns to keep."""
+        return next(csv.reader([self.keep]), [])
+
+
 class Prediction(Output):
-    """`label` (of several targets `labels`) and `probabilities` for classification, `value` for regression."""
+    """`label` (of several targets `labels`) and `probabilities` for classification, `value` for regression.
+
+    Beside them are the columns that were kept.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     label: str | None = None
     labels: dict[str, bool] | None = None
     probabilities: dict[str, float] | None = None
-    value: float | dict[str, float] | None = None
+    value: float | dict[str, float | None] | None = None
+
+
+class PredictionWarning(Output):
+    """What was ignored, or differs from what training saw: in how many rows, and the first ten of these, from 0."""
+
+    code: str
+    column: str | None
+    count: int
+    rows: list[int]
+    detail: str
 
 
 class Predictions(Output):
     predictions: list[Prediction]
+    warnings: list[PredictionWarning]
 
 
 class WeightsQuery(Input):

@@ -66,6 +66,7 @@ class StandIn:
         self.url = ""
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.bodies: list[Any] = []
+        self.queries: list[dict[str, str]] = []  # of predictions
         self.uploads: list[tuple[int, str]] = []  # (bytes, sha256)
         self.faults: list[tuple[str, Response]] = []  # (the path's end, the answer)
         self.final_status = "succeeded"
@@ -174,10 +175,21 @@ class StandIn:
         return {"feature": "height", "x": [0.0, 1.0], "outputs": [{"label": "moss", "h": [0.0, 1.0]}], "held": {}}
 
     def _predict(self, id: str) -> Any:
+        if request.mimetype != "application/json":
+            return self._predict_table()
         rows = request.json["rows"]
         self.bodies.append(rows)
         prediction = {"label": "fern", "probabilities": {"fern": 0.75, "moss": 0.25}}
         return {"predictions": [prediction for _ in rows]}
+
+    def _predict_table(self) -> Any:
+        """A line for each line of the body, whatever the accepted format is."""
+        self.bodies.append(request.get_data(as_text=True))
+        self.queries.append(request.args.to_dict())
+        warning = {"code": "unseen_category", "column": "kind", "count": 2, "rows": [0, 1], "detail": "not among them"}
+        lines = ["height,label\n", *("1,fern\n" for _ in self.bodies[-1].splitlines()[1:])]
+        headers = {"Prediction-Warnings": json.dumps([warning])}
+        return Response(iter(lines), headers=headers, content_type=request.headers["Accept"])
 
     def _trace(self, id: str) -> Any:
         self.bodies.append(request.json)

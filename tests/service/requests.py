@@ -24,6 +24,13 @@ MIXED = "a,b,size,word,note,gap,half,empty,y,who\n" + "".join(
 )
 
 
+# A number, a boolean, a postcode that begins with a zero, a constant, and a target of each task.
+PLANTS = "height,potted,postcode,shade,kind,price\n" + "".join(
+    f"{n}.5,{('no', 'yes')[n % 2]},0{1000 + n % 4},7,{('fern', 'moss')[n // 20]},{3 * n + 0.25}\n" for n in range(40)
+)
+PLANT = {"height": 10.5, "potted": "yes", "postcode": "01001"}  # the features of a row
+
+
 @contextmanager
 def open_app(settings: Settings, **changes: Any) -> Iterator[Flask]:
     """The app for these settings, changed, on a migrated database."""

@@ -1,13 +1,29 @@
 """Models: predict with them, inspect and download them."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 from backpropd.client.resources.base import Resource, Rows
-from backpropd.client.types import Curve, Model, ModelSummary, Surface, Trace
+from backpropd.client.resources.datasets import CHUNK_BYTES, MEDIA_TYPES
+from backpropd.client.types import Curve, Model, ModelSummary, PredictionWarning, Surface, Trace
 
 InputRows = Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]]
+CSV = "text/csv"
+SILENCE_SECONDS = 900.0  # while the service reads a table
+
+
+@dataclass(frozen=True)
+class PredictedFile:
+    """An answer that is still coming: its bytes, in pieces, and warnings, which an answer in JSON has itself."""
+
+    chunks: Iterator[bytes]
+    warnings: Sequence[PredictionWarning]
 
 
 class Models(Resource):
@@ -27,6 +43,30 @@ class Models(Resource):
         """A prediction for each row."""
         path = self._path(model_id, "/predictions")
         return cast(Rows, self._transport.json("POST", path, json={"rows": [*rows]}, repeatable=True)["predictions"])
+
+    @contextmanager
+    def predict_file(
+        self, model_id: str, file: str | Path | BinaryIO, *, accept: str = CSV, keep: Sequence[str] = ()
+    ) -> Iterator[PredictedFile]:
+        """Predict every row of a table in a format of uploads; the answer is a file of the media type `accept`.
+
+        Its columns are a label or value, and the probabilities; before them those of the table that `keep` names, or
+        all for `["*"]`.
+        """
+        path = str(file) if isinstance(file, str | Path) else ""
+        headers = {"Content-Type": MEDIA_TYPES.get(Path(path).suffix.lower(), CSV), "Accept": accept}
+        with open(path, "rb") if isinstance(file, str | Path) else nullcontext(file) as opened:
+            request = self._transport.stream(
+                self._path(model_id, "/predictions"),
+                headers,
+                SILENCE_SECONDS,
+                method="POST",
+                params={"keep": _as_csv(keep)} if keep else {},
+                content=iter(lambda: opened.read(CHUNK_BYTES), b""),
+            )
+            with request as response:
+                warnings = json.loads(response.headers.get("Prediction-Warnings", "[]"))
+                yield PredictedFile(response.iter_bytes(), warnings)
 
     def curve(
         self,
@@ -69,3 +109,9 @@ class Models(Resource):
     def surface_picture(self, model_id: str, **query: Any) -> bytes:
         """The loss surface drawn as a PNG image."""
         return self._transport.send("GET", self._path(model_id, "/surface"), params={**query, "format": "png"}).content
+
+
+def _as_csv(names: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()

@@ -74,7 +74,7 @@ def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:
         detail = f"send the targets of a row as an object or an array of {len(names)}: {', '.join(names[:20])}"
         raise errors.Invalid.from_problems([Problem(pointer("targets", n), detail) for n in scalars])
     try:
-        table = table_from_json_rows(cells, infos, names)
+        table = table_from_json_rows(cells, infos)
     except errors.Invalid as error:
         problems = [Problem(_target_pointer(each.pointer, bare), each.detail) for each in error.problems]
         raise errors.Invalid.from_problems(problems) from error

@@ -16,7 +16,6 @@ def test_rows_that_do_not_fit_the_model_are_rejected_with_their_pointer(http: Cl
     good = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
     for row, pointer in (
         ({**good, "sepal_length": "long"}, "/rows/1/sepal_length"),
-        ({**good, "colour": 1}, "/rows/1/colour"),
         ({name: good[name] for name in list(good)[1:]}, "/rows/1/sepal_length"),
     ):
         answer = http.post(path, json={"rows": [good, row]})

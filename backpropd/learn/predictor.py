@@ -1,0 +1,96 @@
+"""Predictions for many rows, block by block: looked at first, so that nothing fails once an answer has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from backpropd import errors
+from backpropd.learn.model import Model
+from backpropd.learn.predictions import Output
+from backpropd.tabular import Table
+from backpropd.tabular.inputs.conversion import Cells, Converted, convert_column
+from backpropd.tabular.inputs.findings import Finding, Findings
+from backpropd.tabular.inputs.input_rows import InputRows, listed
+from backpropd.tabular.inputs.known_column import known_columns
+
+BLOCK_CELLS = 2**18  # cells, inputs and outputs of a block: 2 MiB of numbers
+MIN_BLOCK_ROWS = 64
+ALL = "*"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Predictions for consecutive rows, and the columns of the input that were to be kept, by name."""
+
+    kept: Mapping[str, pa.Array]
+    outputs: Sequence[Output]
+
+
+class Predictor:
+    """The predictions of one model for some rows, which keep the columns `keep` (`*` is every one).
+
+    Raises `errors.Invalid` for columns that are missing.
+    """
+
+    def __init__(self, model: Model, rows: InputRows, keep: Sequence[str] = ()) -> None:
+        self._model, self._rows = model, rows
+        self._columns = known_columns(model.encoder)
+        if not rows.rows:
+            raise errors.EmptyDataset("the table has no rows: send at least one")
+        rows.require(list(self._columns))
+        self._keep = _kept_names(rows, keep)
+        self._converted: dict[str, Converted] = {}
+        width = len(self._columns) + len(self._keep) + model.encoder.width + len(model.classes or model.spec.target)
+        self._block_rows = max(BLOCK_CELLS // width, MIN_BLOCK_ROWS)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there are several blocks."""
+        return self._rows.rows > self._block_rows
+
+    def findings(self) -> list[Finding]:
+        """Look at every row. Raises `errors.Invalid` for cells that are wrong."""
+        found, start = Findings(self._rows, self._columns, self._model.columns), 0
+        for cells in self._rows.blocks(list(self._columns), self._block_rows):
+            self._converted = self._convert(cells)
+            found.add(start, cells, self._converted)
+            self._check_booleans(start, cells)
+            start += len(next(iter(cells.values())).values)
+        return found.to_list()
+
+    def blocks(self) -> Iterator[Block]:
+        """The predictions, after `findings`."""
+        names = list(dict.fromkeys([*self._columns, *self._keep]))
+        for cells in self._rows.blocks(names, self._block_rows):
+            converted = self._convert(cells) if self.is_long else self._converted
+            table = Table({name: each.values for name, each in converted.items()}, len(cells[names[0]].values))
+            yield Block({name: cells[name].values for name in self._keep}, self._model.predict_table(table))
+
+    def _convert(self, cells: Mapping[str, Cells]) -> dict[str, Converted]:
+        return {name: convert_column(cells[name], column) for name, column in self._columns.items()}
+
+    def _check_booleans(self, start: int, cells: Mapping[str, Cells]) -> None:
+        if not self._model.spec.network.takes_booleans:
+            return
+        table = Table({name: each.values for name, each in self._converted.items()}, 0)
+        problems = [
+            self._rows.problem(start + row, name, detail)
+            for name, rows, detail in self._model.wrong_booleans(table)
+            for row in rows.tolist()
+        ]
+        if problems:
+            raise errors.Invalid.from_problems(problems)
+
+
+def _kept_names(rows: InputRows, keep: Sequence[str]) -> list[str]:
+    names = list(rows.names()) if keep else []
+    if list(keep) == [ALL]:
+        return names
+    having = set(names)
+    if unknown := [name for name in keep if name not in having]:
+        detail = f"there is no column {unknown[0]!r} to keep; the input has: {listed(names)}"
+        raise errors.UnknownColumn(detail, pointer="/keep")
+    return list(dict.fromkeys(keep))

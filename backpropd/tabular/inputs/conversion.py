@@ -1,0 +1,234 @@
+"""Cells of a column, as they came, to the values that a model takes, by what the model knows of the column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backpropd.tabular.cells.conversions import NumberCells
+from backpropd.tabular.cells.convert import convert, convert_cells
+from backpropd.tabular.cells.infer_numbers import infer_numbers
+from backpropd.tabular.cells.missing import Markers
+from backpropd.tabular.cells.notation import NumberNotation
+from backpropd.tabular.cells.shapes import shapes, tidy
+from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo
+from backpropd.tabular.delimited.lossless_numbers import NUMBER
+from backpropd.tabular.inputs.known_column import KnownColumn
+from backpropd.tabular.table import CategoricalColumn, Column, class_label
+
+Mask = NDArray[np.bool_]
+
+WORDS = pa.array([*BOOLEAN_CELLS], pa.string())
+PLAIN_NUMBER = ColumnInfo("", "number", 0, None)
+MICROSECONDS_OF_DAY = 86_400_000_000
+MEANINGS = np.array([*BOOLEAN_CELLS.values()])
+WRONG = {
+    "number": "is not a number, and this column holds numbers",
+    "date": "is not a date in the format of this column, {format}",
+    "boolean": "is neither true nor false, and this column holds booleans",
+}
+TOO_LARGE = "this number is too large: send a finite one"
+
+
+class Cells(NamedTuple):
+    """Cells (n,) as they came, float64 or strings; `numbers` marks the strings that came as numbers."""
+
+    values: pa.Array
+    numbers: Mask | None = None
+
+    def slice(self, start: int, rows: int) -> Cells:
+        """These rows."""
+        numbers = None if self.numbers is None else self.numbers[start : start + rows]
+        return Cells(self.values.slice(start, rows), numbers)
+
+
+class Converted(NamedTuple):
+    """The values of the cells, missing where a cell is `wrong`; and which are a category that training did not have."""
+
+    values: Column
+    wrong: Mask
+    unseen: Mask
+
+    @property
+    def missing(self) -> Mask:
+        """Where a value is missing."""
+        return self.values.codes < 0 if isinstance(self.values, CategoricalColumn) else np.isnan(self.values)
+
+
+def convert_column(cells: Cells, column: KnownColumn) -> Converted:
+    """The values of cells of a number, a date, a boolean or a category."""
+    if column.info.kind in ("number", "date"):
+        return _numbers(cells, column)
+    return _booleans(cells.values) if column.info.kind == "boolean" else _categories(cells, column)
+
+
+def explain(cell: Any, column: KnownColumn) -> str:
+    """Why a cell is wrong."""
+    if isinstance(cell, float) and not np.isfinite(cell):
+        return TOO_LARGE
+    if column.info.kind == "category":
+        return f"{_meant(float(cell), column)!r} would be a value of this column, which holds words: send it as text"
+    if column.info.kind == "number" and NUMBER.fullmatch(str(cell)):
+        return TOO_LARGE
+    shown = class_label(cell) if isinstance(cell, float) else str(cell)
+    return f"{shown[:50]!r} {WRONG[column.info.kind].format_map(column.info.statistics)}"
+
+
+def _numbers(cells: Cells, column: KnownColumn) -> Converted:
+    values = cells.values
+    if pa.types.is_floating(values.type) and column.info.kind == "number":
+        x, wrong = values.to_numpy(zero_copy_only=False), np.zeros(len(values), bool)
+    elif pa.types.is_timestamp(values.type) and column.info.kind == "date":
+        x, wrong = days(values), np.zeros(len(values), bool)
+    else:
+        strings, _ = as_strings(cells)
+        x, wrong = _parse(strings, column)
+    infinite = np.isinf(x)
+    if infinite.any():
+        x, wrong = np.where(infinite, np.nan, x), wrong | infinite
+    return Converted(x, wrong, np.zeros(len(x), bool))
+
+
+def _parse(strings: pa.StringArray, column: KnownColumn) -> tuple[NDArray[np.float64], Mask]:
+    """Strings as numbers or days, NaN where one is missing or is none; and where that is."""
+    values, wrong = convert_cells(column.info, strings)
+    x = days(values) if column.info.kind == "date" else values.to_numpy(zero_copy_only=False)
+    if column.info.kind == "number" and wrong.any():
+        x = x.copy()
+        wrong = _take(x, wrong, _other_notation(strings, wrong))
+        if column.is_flag:
+            codes = _boolean_codes(strings)
+            wrong = _take(x, wrong, np.where(codes < 0, np.nan, codes))
+    return x, wrong
+
+
+def _take(x: NDArray[np.float64], wrong: Mask, found: NDArray[np.float64]) -> Mask:
+    """Put what was found, NaN where nothing was, in the place of wrong numbers; returns which are wrong still."""
+    taken = wrong & ~np.isnan(found)
+    x[taken] = found[taken]
+    return wrong & ~taken
+
+
+def _other_notation(strings: pa.StringArray, wrong: Mask) -> NDArray[np.float64]:
+    """Numbers with another decimal mark or separator of thousands than their column has, where that is unambiguous."""
+    cells = tidy(pc.if_else(pa.array(wrong), strings, None).fill_null(""))
+    shaped = Counter(shapes(cells.filter(pa.array(wrong)))[0].to_pylist())
+    guess = infer_numbers(shaped)
+    if guess is None or guess.alternative or not _has_marks_alone(guess.notation):
+        return np.full(len(wrong), np.nan)
+    values, _ = convert(NumberCells(guess.notation, exact=False), cells, Markers())
+    found: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _has_marks_alone(notation: NumberNotation) -> bool:
+    """Whether there is neither a currency nor a unit, whose meaning the column would have to know."""
+    return notation == NumberNotation(notation.decimal, notation.thousands)
+
+
+def days(stamps: pa.Array) -> NDArray[np.float64]:
+    """Timestamps as days since 1970-01-01, NaN where they are null."""
+    microseconds = stamps.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)
+    found: NDArray[np.float64] = microseconds.to_numpy(zero_copy_only=False) / MICROSECONDS_OF_DAY
+    return found
+
+
+def _booleans(values: pa.Array) -> Converted:
+    if pa.types.is_floating(values.type):
+        x = values.to_numpy(zero_copy_only=False)
+        codes = np.where(x == 1, 1, np.where(x == 0, 0, -1))
+        wrong = (codes < 0) & ~np.isnan(x)
+    else:
+        codes = _boolean_codes(values)
+        absent = Markers().find(tidy(values)) | values.is_null().to_numpy(zero_copy_only=False)
+        codes[absent] = -1
+        wrong = (codes < 0) & ~absent
+    return Converted(CategoricalColumn(codes.astype(np.int32), ["false", "true"]), wrong, np.zeros(len(codes), bool))
+
+
+def _boolean_codes(strings: pa.StringArray) -> NDArray[np.int32]:
+    """1 for the words of true, 0 for those of false, -1 for anything else."""
+    found = pc.index_in(pc.utf8_lower(pc.utf8_trim_whitespace(strings)), WORDS)
+    index = found.fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.where(index < 0, -1, MEANINGS[index]).astype(np.int32)
+
+
+def _categories(cells: Cells, column: KnownColumn) -> Converted:
+    strings, came_as_number = as_strings(cells)
+    if column.levels is None:
+        return _any_levels(strings)
+    trimmed = pc.utf8_trim_whitespace(strings)
+    index = pc.coalesce(pc.index_in(strings, column.levels), pc.index_in(trimmed, column.levels))
+    absent = pc.equal(trimmed, "").fill_null(True).to_numpy(zero_copy_only=False)
+    codes = index.fill_null(len(column.levels)).to_numpy(zero_copy_only=False).astype(np.int32)
+    codes[absent & (codes == len(column.levels))] = -1
+    unseen = codes == len(column.levels)
+    levels = column.levels.to_pylist()
+    if not unseen.any():
+        return Converted(CategoricalColumn(codes, levels), unseen, unseen)
+    levels.append(trimmed[int(unseen.argmax())].as_py())  # one name for all of them: the encoder knows none
+    wrong = _wrong_numbers(trimmed, unseen & came_as_number, column)
+    return Converted(CategoricalColumn(codes, levels), wrong, unseen & ~wrong)
+
+
+def as_strings(cells: Cells) -> tuple[pa.StringArray, Mask]:
+    """The cells as strings, whole numbers without a point; and which came as numbers."""
+    values, numbers = cells
+    if not pa.types.is_floating(values.type):
+        return values, np.zeros(len(values), bool) if numbers is None else numbers
+    encoded = values.dictionary_encode()
+    labels = pa.array([class_label(value) for value in encoded.dictionary.to_pylist()], pa.string())
+    return labels.take(encoded.indices), np.ones(len(values), bool)
+
+
+def _any_levels(strings: pa.StringArray) -> Converted:
+    trimmed = pc.utf8_trim_whitespace(strings)
+    encoded = pc.if_else(pc.equal(trimmed, ""), None, trimmed).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    none = np.zeros(len(codes), bool)
+    return Converted(CategoricalColumn(codes, encoded.dictionary.to_pylist()), none, none)
+
+
+def _wrong_numbers(strings: pa.StringArray, suspects: Mask, column: KnownColumn) -> Mask:
+    """Which of the `suspects` are numbers that a level also is, written otherwise: `02134` for 2134."""
+    if not suspects.any():
+        return suspects
+    assert column.levels is not None  # noqa: S101 - for the type checker
+    numbers = _number_levels(column)
+    x = _plain_numbers(strings.filter(pa.array(suspects)))
+    wrong = np.zeros(len(suspects), bool)
+    wrong[suspects] = np.isin(x, list(numbers))
+    return wrong
+
+
+def _number_levels(column: KnownColumn) -> dict[float, str]:
+    """The levels that are numbers, by their value."""
+    assert column.levels is not None  # noqa: S101 - for the type checker
+    x = _plain_numbers(column.levels)
+    return {value: level for value, level in zip(x.tolist(), column.levels.to_pylist(), strict=True) if value == value}
+
+
+def _plain_numbers(strings: pa.StringArray) -> NDArray[np.float64]:
+    """Strings as plain numbers, NaN where one is none."""
+    values, _ = convert_cells(PLAIN_NUMBER, strings)
+    found: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _meant(number: float, column: KnownColumn) -> str:
+    return _number_levels(column)[number]
+
+
+def same_number(values: Iterable[str], column: KnownColumn) -> str | None:
+    """A level that is the same number as one of the values, written otherwise."""
+    if column.levels is None:
+        return None
+    x = _plain_numbers(pa.array(values, pa.string()))
+    levels = _number_levels(column)
+    return next((levels[value] for value in x.tolist() if value in levels), None)

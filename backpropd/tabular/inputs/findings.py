@@ -1,0 +1,154 @@
+"""Findings about rows to predict: what was ignored, or differs from what training saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backpropd.errors import MAX_PROBLEMS, Invalid, Problem
+from backpropd.tabular.inputs.conversion import Cells, Converted, Mask, explain, same_number
+from backpropd.tabular.inputs.input_rows import InputRows
+from backpropd.tabular.inputs.known_column import KnownColumn
+from backpropd.tabular.table import class_label
+from backpropd.tabular.warnings import TableWarning
+
+MAX_ROWS, MAX_VALUES = 10, 5  # of one finding
+MAX_FINDINGS = 200
+MAX_VALUE_CHARACTERS = 50
+MAX_WRONG_SHARE = 0.1
+WRONG_CELLS = "cells_not_"  # the codes of cells that are not of their column's kind begin so, as those of uploads do
+ABOUT_TRAINING = ("constant_column", "empty_column", "looks_like_id", "mixed_column")  # of no use to a prediction
+
+
+@dataclass
+class Finding:
+    """A kind of finding (`code`) in one column: in how many rows, the first of these (from 0), and what it means."""
+
+    code: str
+    column: str | None
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
+    detail: str = ""
+    values: list[str] = field(default_factory=list)
+
+    def add(self, rows: NDArray[np.intp], start: int, cells: Cells) -> None:
+        """Add rows of a block that begins at the row `start`."""
+        self.count += len(rows)
+        self.rows += (rows[: MAX_ROWS - len(self.rows)] + start).tolist()
+        for row in rows[:MAX_VALUES].tolist():
+            value = _shown(cells, row)
+            if len(self.values) < MAX_VALUES and value not in self.values:
+                self.values.append(value)
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as the API shows it."""
+        return {name: value for name, value in asdict(self).items() if name != "values"}
+
+
+def _shown(cells: Cells, row: int) -> str:
+    cell = cells.values[row].as_py()
+    return repr(cell[:MAX_VALUE_CHARACTERS]) if isinstance(cell, str) else class_label(cell)
+
+
+class Findings:
+    """Collects findings about `rows`, of which `columns` go into the model and `known` are in its table."""
+
+    def __init__(self, rows: InputRows, columns: Mapping[str, KnownColumn], known: Sequence[str]) -> None:
+        self._rows, self._columns = rows, columns
+        self._found: dict[tuple[str, str | None], Finding] = {}
+        self._filled = dict.fromkeys(columns, 0)
+        for warning in rows.read_warnings:
+            if warning.column is None or (warning.column in columns and warning.code not in ABOUT_TRAINING):
+                self._found[warning.code, warning.column] = _reading(warning)
+        extra = [name for name in rows.names() if name not in set(known)]
+        for name in extra[:MAX_FINDINGS]:
+            having = rows.rows_with(name)
+            detail = "no column of the model's table has this name: it was ignored"
+            self._found["extra_column", name] = Finding(
+                "extra_column", name, len(having), list(having[:MAX_ROWS]), detail
+            )
+
+    def add(self, start: int, cells: Mapping[str, Cells], converted: Mapping[str, Converted]) -> None:
+        """Look at a block that begins at the row `start`. Raises `errors.Invalid` for cells that are wrong."""
+        problems: list[Problem] = []
+        for name, each in converted.items():
+            if each.wrong.any():
+                problems += self._wrong_cells(name, start, cells[name], each)
+            self._compare(name, start, cells[name], each)
+        if problems:
+            raise Invalid.from_problems(problems)
+
+    def _wrong_cells(self, name: str, start: int, cells: Cells, converted: Converted) -> list[Problem]:
+        column, rows = self._columns[name], np.flatnonzero(converted.wrong)
+        if self._rows.is_typed_by_hand or column.info.kind == "category":
+            return [
+                self._rows.problem(start + row, name, explain(cells.values[row].as_py(), column))
+                for row in rows[: MAX_PROBLEMS + 1].tolist()
+            ]
+        self._note(f"{WRONG_CELLS}{column.info.kind}s", name, rows, start, cells)
+        return []
+
+    def _compare(self, name: str, start: int, cells: Cells, converted: Converted) -> None:
+        column, missing = self._columns[name], converted.missing
+        self._filled[name] += len(missing) - int(missing.sum())
+        if not column.saw_missing and (absent := missing & ~converted.wrong).any():
+            self._note("missing_value", name, np.flatnonzero(absent), start, cells)
+        if converted.unseen.any():
+            self._note("unseen_category", name, np.flatnonzero(converted.unseen), start, cells)
+        if column.bounds is not None:
+            assert isinstance(converted.values, np.ndarray)  # noqa: S101 - numbers have bounds
+            far = _outside(converted.values, *column.bounds)
+            if far.any():
+                self._note("out_of_range", name, np.flatnonzero(far), start, cells)
+
+    def _note(self, code: str, name: str, rows: NDArray[np.intp], start: int, cells: Cells) -> None:
+        self._found.setdefault((code, name), Finding(code, name)).add(rows, start, cells)
+
+    def to_list(self) -> list[Finding]:
+        """All findings, once every block was added. Raises `errors.Invalid` if too many cells of a column are wrong."""
+        for finding in self._found.values():
+            if finding.column is None or finding.column not in self._columns:
+                continue
+            column = self._columns[finding.column]
+            if finding.code.startswith(WRONG_CELLS):
+                self._check_share(finding, column)
+            finding.detail = finding.detail or _detail(finding, column)
+        return list(self._found.values())[:MAX_FINDINGS]
+
+    def _check_share(self, finding: Finding, column: KnownColumn) -> None:
+        filled = self._filled[column.info.name] + finding.count
+        if finding.count > MAX_WRONG_SHARE * filled:
+            raise Invalid(
+                f"{finding.count} of {filled} cells of the column {finding.column!r} are not of its kind, "
+                f"{column.info.kind}, such as {', '.join(finding.values)}: check that it is the column of this name in "
+                "the model's table"
+            )
+
+
+def _reading(warning: TableWarning) -> Finding:
+    """A warning about how the file was read, with the lines in its text."""
+    values = [repr(example.value[:MAX_VALUE_CHARACTERS]) for example in warning.examples[:MAX_VALUES]]
+    lines = [f"line {each.line}: {value}" for each, value in zip(warning.examples, values, strict=False)]
+    detail = warning.detail + (f" ({', '.join(lines)})" if lines else "")
+    return Finding(warning.code, warning.column, warning.count, [], detail, values)
+
+
+def _outside(x: NDArray[np.float64], low: float, high: float) -> Mask:
+    return (x < low) | (x > high)
+
+
+def _detail(finding: Finding, column: KnownColumn) -> str:
+    values = ", ".join(finding.values)
+    if finding.code == "missing_value":
+        return "training had no missing value in this column: the prediction takes a typical one"
+    if finding.code == "out_of_range":
+        low, high = (class_label(float(column.info.statistics[name])) for name in ("min", "max"))
+        return f"far outside the numbers of training, {low} to {high}: {values}"
+    if finding.code.startswith(WRONG_CELLS):
+        return f"taken for missing, because this column holds {column.info.kind}s: {values}"
+    hint = same_number([value.strip("'") for value in finding.values], column)
+    return f"not among the values of training: {values}" + (f"; the column holds {hint!r}" if hint else "")

@@ -1,0 +1,47 @@
+"""The interface of rows to predict, wherever they come from."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from backpropd.errors import Problem
+from backpropd.tabular.inputs.conversion import Cells
+from backpropd.tabular.warnings import TableWarning
+
+
+class InputRows(Protocol):
+    """Rows that can be read several times, block by block."""
+
+    rows: int
+    """Their number."""
+    is_typed_by_hand: bool
+    """Whether every wrong cell is an error; otherwise a few of them count as missing, as in an upload."""
+    read_warnings: Sequence[TableWarning]
+    """What their file has otherwise than it was read."""
+
+    def names(self) -> Sequence[str]:
+        """The names of all columns."""
+
+    def rows_with(self, name: str) -> Sequence[int]:
+        """The rows that have a column."""
+
+    def require(self, names: Sequence[str]) -> None:
+        """Raise `errors.Invalid`, which names every one of these columns that is missing."""
+
+    def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
+        """The cells of these columns by name, in blocks of at most so many rows."""
+
+    def problem(self, row: int, name: str, detail: str) -> Problem:
+        """What is wrong with a cell."""
+
+
+def missing_columns(names: Sequence[str], hint: str) -> str:
+    """What to say about columns that are missing: all their names."""
+    several = f"{len(names)} columns of the model: {listed(names, 1000)}"
+    what = f"the column {names[0]!r}" if len(names) == 1 else several
+    return f"the rows lack {what}; {hint}"
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """The first names, separated by commas, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

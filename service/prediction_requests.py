@@ -1,0 +1,148 @@
+"""From a request for predictions, in each of its forms, to rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from flask import request
+
+from backpropd import errors, tabular
+from backpropd.learn import Model
+from backpropd.store import datasets
+from backpropd.tabular.formats import DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE
+from backpropd.tabular.inputs.input_rows import InputRows
+from backpropd.tabular.inputs.json_rows import JsonRows
+from backpropd.tabular.inputs.known_column import KnownColumn
+from backpropd.tabular.inputs.table_rows import TableRows
+from service import uploads
+from service.auth.principal import current_principal, tenant
+from service.http.parsing import read_json_body
+from service.http.strict_json import read_json
+from service.services import services
+
+JSON = "application/json"
+TABLE_TYPES = tuple(each for each in uploads.UPLOADS if each not in (JSON, uploads.FORM))
+HEAD_BYTES = 1024
+NAMES_ROWS = re.compile(rb'\s*\{\s*"(rows|columns|dataset_id)"\s*:')
+FORMS = (
+    'send {"rows": [...]}, where rows are objects by column name or arrays in the order of the features, '
+    '{"columns": [...], "rows": [[...], ...]}, {"dataset_id": "ds_..."}, a list of rows, or one row'
+)
+
+
+def receive(model: Model, stack: ExitStack) -> InputRows:
+    """The rows of this request; what they hold is given back by `stack`.
+
+    Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`, `errors.NotFound`,
+    and those of a reader.
+    """
+    if request.mimetype == JSON:
+        return _from_json(read_json_body(request, services().settings.max_json_bytes), model, stack)
+    return _from_file(model, stack)
+
+
+def _from_json(body: Any, model: Model, stack: ExitStack) -> InputRows:
+    dataset_id = _dataset_id(body, model)
+    return _json_rows(body, model) if dataset_id is None else _dataset(dataset_id, stack)
+
+
+def _from_file(model: Model, stack: ExitStack) -> InputRows:
+    """A table, whatever its media type is; or JSON that was not declared as such."""
+    stack.enter_context(services().inspections.slot(current_principal().name))
+    folder: Path = stack.enter_context(services().blobs.workspace())
+    file = folder / "upload"
+    uploads.receive_body(file)
+    with file.open("rb") as opened:
+        head = opened.read(HEAD_BYTES)
+    if NAMES_ROWS.match(head) and file.stat().st_size <= services().settings.max_json_bytes:
+        return _from_json(read_json(file.read_bytes()), model, stack)
+    return _table(model, file)
+
+
+def _dataset_id(body: Any, model: Model) -> str | None:
+    """The id of a stored dataset, if the request names one instead of rows."""
+    if not isinstance(body, dict) or "dataset_id" not in body or "dataset_id" in model.columns:
+        return None
+    if len(body) > 1:
+        others = ", ".join(name for name in list(body)[:20] if name != "dataset_id")
+        raise errors.Invalid(f"send dataset_id alone, or rows: this has {others} beside it", pointer="/dataset_id")
+    if not isinstance(body["dataset_id"], str):
+        raise errors.Invalid("dataset_id is the id of a dataset, text", pointer="/dataset_id")
+    return body["dataset_id"]
+
+
+def _json_rows(body: Any, model: Model) -> JsonRows:
+    features = [info.name for info in model.encoder.infos]
+    if isinstance(body, list):
+        return JsonRows(_limited(body, ""), features, ())
+    if not isinstance(body, dict):
+        raise errors.Invalid(FORMS, pointer="")
+    if isinstance(body.get("rows"), list):
+        _reject_others(body, ("rows", "columns"))
+        columns = _columns(body["columns"]) if "columns" in body else features
+        rows = JsonRows(_limited(body["rows"], "/rows"), columns)
+        if "columns" in body and rows.by_name:
+            raise errors.Invalid("with columns the rows are arrays: leave columns out for objects", pointer="/columns")
+        return rows
+    if not body.keys() & set(model.columns):
+        raise errors.Invalid(FORMS, pointer="/rows" if "rows" in body else "")
+    return JsonRows([body], features, (), is_single=True)
+
+
+def _limited(rows: list[Any], where: str) -> list[Any]:
+    most = services().settings.max_prediction_rows
+    if not rows:
+        raise errors.Invalid("there are no rows: send at least one", pointer=where)
+    if len(rows) > most:
+        hint = "send fewer, or a table as a CSV or Parquet body, or as a dataset"
+        raise errors.Invalid(f"the request has {len(rows)} rows and the limit is {most}: {hint}", pointer=where)
+    return rows
+
+
+def _reject_others(body: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    if unknown := [name for name in body if name not in allowed]:
+        raise errors.Invalid("there is no such field: remove it", pointer=errors.pointer(unknown[0]))
+
+
+def _columns(names: Any) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise errors.Invalid("columns are the names of the values of each row, a list of texts", pointer="/columns")
+    if repeated := _repeated(names):
+        raise errors.Invalid(f"the column {repeated[:100]!r} is named twice", pointer="/columns")
+    return names
+
+
+def _repeated(names: Iterable[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
+    with services().database.read() as session:
+        dataset = datasets.get(session, tenant(), dataset_id)
+    stack.enter_context(services().inspections.slot(current_principal().name))
+    return TableRows(stack.enter_context(services().blobs.local_path(dataset.sha256)))
+
+
+def _table(model: Model, file: Path) -> TableRows:
+    """The table in a file, read as the model's columns require: in a column of words numbers are words, too."""
+    features = model.encoder.infos
+    options = tabular.ReadOptions(known_kinds={info.name: _kind(info) for info in features})
+    target = file.with_name("table.parquet")
+    found = services().reader.read(file, target, FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT), options)
+    has_names = found.format != "npy" and (found.dialect or {}).get("header") is not False
+    return TableRows(target, None if has_names else [info.name for info in features], found.warnings)
+
+
+def _kind(info: tabular.ColumnInfo) -> str:
+    """How a file's column is read: as text, unless it holds numbers whose notation is to be found in the file."""
+    has_notation = info.statistics.keys() & {"notation", "format"}
+    return "number" if info.kind == "number" and not has_notation and not KnownColumn(info).is_flag else "text"
