@@ -56,9 +56,10 @@ class Predictor:
         found, start = Findings(self._rows, self._columns, self._model.columns), 0
         for cells in self._rows.blocks(list(self._columns), self._block_rows):
             self._converted = self._convert(cells)
-            found.add(start, cells, self._converted)
-            self._check_booleans(start, cells)
-            start += len(next(iter(cells.values())).values)
+            table = _table(self._converted)
+            found.add(start, cells, self._converted, self._model.encoder.findings(table))
+            self._check_booleans(start, table)
+            start += table.rows
         return found.to_list()
 
     def blocks(self) -> Iterator[Block]:
@@ -66,16 +67,13 @@ class Predictor:
         names = list(dict.fromkeys([*self._columns, *self._keep]))
         for cells in self._rows.blocks(names, self._block_rows):
             converted = self._convert(cells) if self.is_long else self._converted
-            table = Table({name: each.values for name, each in converted.items()}, len(cells[names[0]].values))
-            yield Block({name: cells[name].values for name in self._keep}, self._model.predict_table(table))
+            kept = {name: cells[name].values for name in self._keep}
+            yield Block(kept, self._model.predict_table(_table(converted)))
 
     def _convert(self, cells: Mapping[str, Cells]) -> dict[str, Converted]:
         return {name: convert_column(cells[name], column) for name, column in self._columns.items()}
 
-    def _check_booleans(self, start: int, cells: Mapping[str, Cells]) -> None:
-        if not self._model.spec.network.takes_booleans:
-            return
-        table = Table({name: each.values for name, each in self._converted.items()}, 0)
+    def _check_booleans(self, start: int, table: Table) -> None:
         problems = [
             self._rows.problem(start + row, name, detail)
             for name, rows, detail in self._model.wrong_booleans(table)
@@ -83,6 +81,10 @@ class Predictor:
         ]
         if problems:
             raise errors.Invalid.from_problems(problems)
+
+
+def _table(converted: Mapping[str, Converted]) -> Table:
+    return Table({name: each.values for name, each in converted.items()}, len(next(iter(converted.values())).wrong))
 
 
 def _kept_names(rows: InputRows, keep: Sequence[str]) -> list[str]:

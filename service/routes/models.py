@@ -65,8 +65,10 @@ def predict(model_id: str, query: PredictionQuery) -> Answer:
         predictor = learn.Predictor(model, rows, query.names())
         warnings = [finding.to_json() for finding in predictor.findings()]
         chunks = RENDERERS[media_type](predictor.blocks(), warnings)
-        content = chunks if predictor.is_long else b"".join(chunks)
-        response = Response(content, content_type=media_type, headers=_warnings_header(media_type, warnings))
+        headers = _warnings_header(media_type, warnings)
+        if not predictor.is_long:
+            return Response(b"".join(chunks), content_type=media_type, headers=headers)
+        response = Response(chunks, content_type=media_type, headers=headers)
         response.call_on_close(stack.pop_all().close)
         return response
 

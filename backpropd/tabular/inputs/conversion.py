@@ -20,13 +20,12 @@ from backpropd.tabular.cells.shapes import shapes, tidy
 from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo
 from backpropd.tabular.delimited.lossless_numbers import NUMBER
 from backpropd.tabular.inputs.known_column import KnownColumn
-from backpropd.tabular.table import CategoricalColumn, Column, class_label
+from backpropd.tabular.table import CategoricalColumn, Column, class_label, float_column
 
 Mask = NDArray[np.bool_]
 
 WORDS = pa.array([*BOOLEAN_CELLS], pa.string())
 PLAIN_NUMBER = ColumnInfo("", "number", 0, None)
-MICROSECONDS_OF_DAY = 86_400_000_000
 MEANINGS = np.array([*BOOLEAN_CELLS.values()])
 WRONG = {
     "number": "is not a number, and this column holds numbers",
@@ -49,16 +48,10 @@ class Cells(NamedTuple):
 
 
 class Converted(NamedTuple):
-    """The values of the cells, missing where a cell is `wrong`; and which are a category that training did not have."""
+    """The values of the cells, and which cells are `wrong`: their values are missing."""
 
     values: Column
     wrong: Mask
-    unseen: Mask
-
-    @property
-    def missing(self) -> Mask:
-        """Where a value is missing."""
-        return self.values.codes < 0 if isinstance(self.values, CategoricalColumn) else np.isnan(self.values)
 
 
 def convert_column(cells: Cells, column: KnownColumn) -> Converted:
@@ -85,20 +78,20 @@ def _numbers(cells: Cells, column: KnownColumn) -> Converted:
     if pa.types.is_floating(values.type) and column.info.kind == "number":
         x, wrong = values.to_numpy(zero_copy_only=False), np.zeros(len(values), bool)
     elif pa.types.is_timestamp(values.type) and column.info.kind == "date":
-        x, wrong = days(values), np.zeros(len(values), bool)
+        x, wrong = float_column(values), np.zeros(len(values), bool)
     else:
         strings, _ = as_strings(cells)
         x, wrong = _parse(strings, column)
     infinite = np.isinf(x)
     if infinite.any():
         x, wrong = np.where(infinite, np.nan, x), wrong | infinite
-    return Converted(x, wrong, np.zeros(len(x), bool))
+    return Converted(x, wrong)
 
 
 def _parse(strings: pa.StringArray, column: KnownColumn) -> tuple[NDArray[np.float64], Mask]:
     """Strings as numbers or days, NaN where one is missing or is none; and where that is."""
     values, wrong = convert_cells(column.info, strings)
-    x = days(values) if column.info.kind == "date" else values.to_numpy(zero_copy_only=False)
+    x = float_column(values) if column.info.kind == "date" else values.to_numpy(zero_copy_only=False)
     if column.info.kind == "number" and wrong.any():
         x = x.copy()
         wrong = _take(x, wrong, _other_notation(strings, wrong))
@@ -132,13 +125,6 @@ def _has_marks_alone(notation: NumberNotation) -> bool:
     return notation == NumberNotation(notation.decimal, notation.thousands)
 
 
-def days(stamps: pa.Array) -> NDArray[np.float64]:
-    """Timestamps as days since 1970-01-01, NaN where they are null."""
-    microseconds = stamps.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)
-    found: NDArray[np.float64] = microseconds.to_numpy(zero_copy_only=False) / MICROSECONDS_OF_DAY
-    return found
-
-
 def _booleans(values: pa.Array) -> Converted:
     if pa.types.is_floating(values.type):
         x = values.to_numpy(zero_copy_only=False)
@@ -149,7 +135,7 @@ def _booleans(values: pa.Array) -> Converted:
         absent = Markers().find(tidy(values)) | values.is_null().to_numpy(zero_copy_only=False)
         codes[absent] = -1
         wrong = (codes < 0) & ~absent
-    return Converted(CategoricalColumn(codes.astype(np.int32), ["false", "true"]), wrong, np.zeros(len(codes), bool))
+    return Converted(CategoricalColumn(codes.astype(np.int32), ["false", "true"]), wrong)
 
 
 def _boolean_codes(strings: pa.StringArray) -> NDArray[np.int32]:
@@ -171,10 +157,10 @@ def _categories(cells: Cells, column: KnownColumn) -> Converted:
     unseen = codes == len(column.levels)
     levels = column.levels.to_pylist()
     if not unseen.any():
-        return Converted(CategoricalColumn(codes, levels), unseen, unseen)
+        return Converted(CategoricalColumn(codes, levels), unseen)
     levels.append(trimmed[int(unseen.argmax())].as_py())  # one name for all of them: the encoder knows none
     wrong = _wrong_numbers(trimmed, unseen & came_as_number, column)
-    return Converted(CategoricalColumn(codes, levels), wrong, unseen & ~wrong)
+    return Converted(CategoricalColumn(np.where(wrong, -1, codes), levels), wrong)
 
 
 def as_strings(cells: Cells) -> tuple[pa.StringArray, Mask]:
@@ -191,8 +177,7 @@ def _any_levels(strings: pa.StringArray) -> Converted:
     trimmed = pc.utf8_trim_whitespace(strings)
     encoded = pc.if_else(pc.equal(trimmed, ""), None, trimmed).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-    none = np.zeros(len(codes), bool)
-    return Converted(CategoricalColumn(codes, encoded.dictionary.to_pylist()), none, none)
+    return Converted(CategoricalColumn(codes, encoded.dictionary.to_pylist()), np.zeros(len(codes), bool))
 
 
 def _wrong_numbers(strings: pa.StringArray, suspects: Mask, column: KnownColumn) -> Mask:

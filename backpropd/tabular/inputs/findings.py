@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.errors import MAX_PROBLEMS, Invalid, Problem
+from backpropd.tabular import column_encoders
 from backpropd.tabular.inputs.conversion import Cells, Converted, Mask, explain, same_number
 from backpropd.tabular.inputs.input_rows import InputRows
 from backpropd.tabular.inputs.known_column import KnownColumn
-from backpropd.tabular.table import class_label
+from backpropd.tabular.table import CategoricalColumn, Column, class_label
 from backpropd.tabular.warnings import TableWarning
 
 MAX_ROWS, MAX_VALUES = 10, 5  # of one finding
@@ -72,41 +73,42 @@ class Findings:
                 "extra_column", name, len(having), list(having[:MAX_ROWS]), detail
             )
 
-    def add(self, start: int, cells: Mapping[str, Cells], converted: Mapping[str, Converted]) -> None:
-        """Look at a block that begins at the row `start`. Raises `errors.Invalid` for cells that are wrong."""
+    def add(
+        self,
+        start: int,
+        cells: Mapping[str, Cells],
+        converted: Mapping[str, Converted],
+        unlike: Mapping[str, column_encoders.Findings],
+    ) -> None:
+        """Look at a block that begins at the row `start`; `unlike` training were these of its values.
+
+        Raises `errors.Invalid` for cells that are wrong.
+        """
         problems: list[Problem] = []
         for name, each in converted.items():
             if each.wrong.any():
                 problems += self._wrong_cells(name, start, cells[name], each)
-            self._compare(name, start, cells[name], each)
+            found = unlike[name]
+            self._note("missing_value", name, found.missing & ~each.wrong, start, cells[name])
+            self._note("unseen_category", name, found.unseen, start, cells[name])
+            self._note("out_of_range", name, found.out_of_range, start, cells[name])
+            self._filled[name] += len(each.wrong) - count_missing(each.values)
         if problems:
             raise Invalid.from_problems(problems)
 
     def _wrong_cells(self, name: str, start: int, cells: Cells, converted: Converted) -> list[Problem]:
-        column, rows = self._columns[name], np.flatnonzero(converted.wrong)
+        column = self._columns[name]
         if self._rows.is_typed_by_hand or column.info.kind == "category":
             return [
                 self._rows.problem(start + row, name, explain(cells.values[row].as_py(), column))
-                for row in rows[: MAX_PROBLEMS + 1].tolist()
+                for row in np.flatnonzero(converted.wrong)[: MAX_PROBLEMS + 1].tolist()
             ]
-        self._note(f"{WRONG_CELLS}{column.info.kind}s", name, rows, start, cells)
+        self._note(f"{WRONG_CELLS}{column.info.kind}s", name, converted.wrong, start, cells)
         return []
 
-    def _compare(self, name: str, start: int, cells: Cells, converted: Converted) -> None:
-        column, missing = self._columns[name], converted.missing
-        self._filled[name] += len(missing) - int(missing.sum())
-        if not column.saw_missing and (absent := missing & ~converted.wrong).any():
-            self._note("missing_value", name, np.flatnonzero(absent), start, cells)
-        if converted.unseen.any():
-            self._note("unseen_category", name, np.flatnonzero(converted.unseen), start, cells)
-        if column.bounds is not None:
-            assert isinstance(converted.values, np.ndarray)  # noqa: S101 - numbers have bounds
-            far = _outside(converted.values, *column.bounds)
-            if far.any():
-                self._note("out_of_range", name, np.flatnonzero(far), start, cells)
-
-    def _note(self, code: str, name: str, rows: NDArray[np.intp], start: int, cells: Cells) -> None:
-        self._found.setdefault((code, name), Finding(code, name)).add(rows, start, cells)
+    def _note(self, code: str, name: str, rows: Mask, start: int, cells: Cells) -> None:
+        if rows.any():
+            self._found.setdefault((code, name), Finding(code, name)).add(np.flatnonzero(rows), start, cells)
 
     def to_list(self) -> list[Finding]:
         """All findings, once every block was added. Raises `errors.Invalid` if too many cells of a column are wrong."""
@@ -137,8 +139,10 @@ def _reading(warning: TableWarning) -> Finding:
     return Finding(warning.code, warning.column, warning.count, [], detail, values)
 
 
-def _outside(x: NDArray[np.float64], low: float, high: float) -> Mask:
-    return (x < low) | (x > high)
+def count_missing(column: Column) -> int:
+    """The number of missing values."""
+    missing = column.codes < 0 if isinstance(column, CategoricalColumn) else np.isnan(column)
+    return int(np.count_nonzero(missing))
 
 
 def _detail(finding: Finding, column: KnownColumn) -> str:
@@ -146,8 +150,8 @@ def _detail(finding: Finding, column: KnownColumn) -> str:
     if finding.code == "missing_value":
         return "training had no missing value in this column: the prediction takes a typical one"
     if finding.code == "out_of_range":
-        low, high = (class_label(float(column.info.statistics[name])) for name in ("min", "max"))
-        return f"far outside the numbers of training, {low} to {high}: {values}"
+        low, high = (class_label(column.info.statistics.get(name)) for name in ("min", "max"))
+        return f"far outside the table that was trained on, which has {low} to {high}: {values}"
     if finding.code.startswith(WRONG_CELLS):
         return f"taken for missing, because this column holds {column.info.kind}s: {values}"
     hint = same_number([value.strip("'") for value in finding.values], column)

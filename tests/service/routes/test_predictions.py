@@ -169,10 +169,16 @@ def test_a_table_with_a_few_wrong_cells_has_them_missing_and_one_with_many_is_re
     assert send(many, "text/csv").status_code == 422
 
 
-def test_empty_bodies_and_those_of_another_type_are_refused(send: Predict) -> None:
+def test_empty_tables_are_refused(send: Predict) -> None:
     assert send("", "text/csv").status_code == 422
     assert send("height,potted,postcode\n", "text/csv").status_code == 422
-    assert send(json.dumps([PLANT]), "image/png").status_code == 415
+
+
+def test_a_wrong_media_type_on_a_body_that_is_recognized_is_no_error(predict: Predict, send: Predict) -> None:
+    expected = predict(PLANT).json
+    assert send(json.dumps({"rows": [PLANT]}), "application/x-www-form-urlencoded").json == expected
+    assert send(json.dumps([PLANT]), "text/csv").json == expected
+    assert send(json.dumps(PLANT) + "\n", "application/jsonl").json == expected
 
 
 def test_a_body_that_broke_off_is_refused(classifier: str, http: Client) -> None:
