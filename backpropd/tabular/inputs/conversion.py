@@ -58,7 +58,7 @@ def convert_column(cells: Cells, column: KnownColumn) -> Converted:
     """The values of cells of a number, a date, a boolean or a category."""
     if column.info.kind in ("number", "date"):
         return _numbers(cells, column)
-    return _booleans(cells.values) if column.info.kind == "boolean" else _categories(cells, column)
+    return _booleans(cells) if column.info.kind == "boolean" else _categories(cells, column)
 
 
 def explain(cell: Any, column: KnownColumn) -> str:
@@ -125,12 +125,14 @@ def _has_marks_alone(notation: NumberNotation) -> bool:
     return notation == NumberNotation(notation.decimal, notation.thousands)
 
 
-def _booleans(values: pa.Array) -> Converted:
+def _booleans(cells: Cells) -> Converted:
+    values, _ = cells
     if pa.types.is_floating(values.type):
         x = values.to_numpy(zero_copy_only=False)
         codes = np.where(x == 1, 1, np.where(x == 0, 0, -1))
         wrong = (codes < 0) & ~np.isnan(x)
     else:
+        values, _ = as_strings(cells)
         codes = _boolean_codes(values)
         absent = Markers().find(tidy(values)) | values.is_null().to_numpy(zero_copy_only=False)
         codes[absent] = -1
@@ -164,10 +166,10 @@ def _categories(cells: Cells, column: KnownColumn) -> Converted:
 
 
 def as_strings(cells: Cells) -> tuple[pa.StringArray, Mask]:
-    """The cells as strings, whole numbers without a point; and which came as numbers."""
+    """The cells as strings, whole numbers without a point, and dates in ISO 8601; and which came as numbers."""
     values, numbers = cells
     if not pa.types.is_floating(values.type):
-        return values, np.zeros(len(values), bool) if numbers is None else numbers
+        return values.cast(pa.string()), np.zeros(len(values), bool) if numbers is None else numbers
     encoded = values.dictionary_encode()
     labels = pa.array([class_label(value) for value in encoded.dictionary.to_pylist()], pa.string())
     return labels.take(encoded.indices), np.ones(len(values), bool)
