@@ -11,7 +11,7 @@ from typing import Any
 from flask import request
 
 from backpropd import errors, tabular
-from backpropd.learn import Model
+from backpropd.learn import Model, columns_from_json
 from backpropd.store import datasets
 from backpropd.tabular.formats import DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE
 from backpropd.tabular.inputs.input_rows import InputRows
@@ -129,7 +129,8 @@ def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
     with services().database.read() as session:
         dataset = datasets.get(session, tenant(), dataset_id)
     stack.enter_context(services().inspections.slot(current_principal().name))
-    return TableRows(stack.enter_context(services().blobs.local_path(dataset.sha256)))
+    path = stack.enter_context(services().blobs.local_path(dataset.sha256))
+    return TableRows(path, [*columns_from_json(dataset.columns).values()])
 
 
 def _table(model: Model, file: Path) -> TableRows:
@@ -139,7 +140,7 @@ def _table(model: Model, file: Path) -> TableRows:
     target = file.with_name("table.parquet")
     found = services().reader.read(file, target, FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT), options)
     has_names = found.format != "npy" and (found.dialect or {}).get("header") is not False
-    return TableRows(target, None if has_names else [info.name for info in features], found.warnings)
+    return TableRows(target, found.columns, None if has_names else [info.name for info in features], found.warnings)
 
 
 def _kind(info: tabular.ColumnInfo) -> str:

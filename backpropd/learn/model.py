@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,15 +99,15 @@ class Model:
             valid = np.isin(column, (0, 1)) if isinstance(column, np.ndarray) else column.codes >= 0
             yield info.name, np.flatnonzero(~valid), "this neuron takes only 0 and 1, or false and true"
 
-    def predict_table(self, table: Table) -> list[Output]:
-        """Predictions for a table with the model's features."""
+    def table_predictor(self) -> Callable[[Table], list[Output]]:
+        """What predicts tables with the model's features, one after the other."""
         network = self.network
-        h = network.predict(self.flat_theta(network.layout), self.encoder.transform(table))
-        return outputs(self.spec, self.target, h)
+        theta = self.flat_theta(network.layout)
+        return lambda table: outputs(self.spec, self.target, network.predict(theta, self.encoder.transform(table)))
 
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Predictions for raw rows: objects by column name, or arrays in the order of the features.
 
         Raises `errors.Invalid` with a pointer for every cell that is wrong.
         """
-        return predictions.to_json(self.predict_table(self._parse(rows)))
+        return predictions.to_json(self.table_predictor()(self._parse(rows)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from backpropd import errors
@@ -52,26 +53,39 @@ class Predictor:
         return self._rows.rows > self._block_rows
 
     def findings(self) -> list[Finding]:
-        """Look at every row. Raises `errors.Invalid` for cells that are wrong."""
+        """Look at every row that may be unlike training. Raises `errors.Invalid` for cells that are wrong."""
         found, start = Findings(self._rows, self._columns, self._model.columns), 0
-        for cells in self._rows.blocks(list(self._columns), self._block_rows):
-            self._converted = self._convert(cells)
+        names = [name for name in self._columns if not self.is_long or self._may_differ(name)]
+        for cells in self._rows.blocks(names, self._block_rows) if names else ():
+            self._converted = self._convert(cells, names)
             table = _table(self._converted)
             found.add(start, cells, self._converted, self._model.encoder.findings(table))
             self._check_booleans(start, table)
             start += table.rows
         return found.to_list()
 
+    def _may_differ(self, name: str) -> bool:
+        """Whether a column may have cells of another kind, or such as training had none like."""
+        info, kind = self._rows.described(name), self._columns[name].info.kind
+        is_warned = any(each.column == name for each in self._rows.read_warnings)
+        if info is None or is_warned or {info.kind, kind} != {"number"} or self._model.spec.network.takes_booleans:
+            return True
+        extremes = [info.statistics.get("min"), info.statistics.get("max"), *([None] if info.missing else [])]
+        if None in extremes[:2]:
+            return True
+        (found,) = self._model.encoder.findings(Table({name: np.array(extremes, np.float64)}, len(extremes))).values()
+        return any(mask.any() for mask in found)
+
     def blocks(self) -> Iterator[Block]:
         """The predictions, after `findings`."""
+        predict = self._model.table_predictor()
         names = list(dict.fromkeys([*self._columns, *self._keep]))
         for cells in self._rows.blocks(names, self._block_rows):
-            converted = self._convert(cells) if self.is_long else self._converted
-            kept = {name: cells[name].values for name in self._keep}
-            yield Block(kept, self._model.predict_table(_table(converted)))
+            converted = self._convert(cells, self._columns) if self.is_long else self._converted
+            yield Block({name: cells[name].values for name in self._keep}, predict(_table(converted)))
 
-    def _convert(self, cells: Mapping[str, Cells]) -> dict[str, Converted]:
-        return {name: convert_column(cells[name], column) for name, column in self._columns.items()}
+    def _convert(self, cells: Mapping[str, Cells], names: Iterable[str]) -> dict[str, Converted]:
+        return {name: convert_column(cells[name], self._columns[name]) for name in names}
 
     def _check_booleans(self, start: int, table: Table) -> None:
         problems = [

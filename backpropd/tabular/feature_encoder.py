@@ -75,7 +75,12 @@ class FeatureEncoder:
 
     def transform(self, table: Table) -> Array:
         """The table's rows as inputs (n, width)."""
-        return self.transform_subsets(table, [np.arange(table.rows)])[0]
+        out = np.empty((table.rows, self.width), self.dtype)
+        start = 0
+        for info, encoder in self._columns():
+            encoder.write(table.columns[info.name], out[:, start : start + encoder.width])
+            start += encoder.width
+        return out
 
     def transform_subsets(self, table: Table, subsets: Sequence[NDArray[np.intp]]) -> list[Array]:
         """For each array of row indices (n,) the inputs (n, width) of these rows; each column is read once."""
@@ -89,8 +94,9 @@ class FeatureEncoder:
         return outs
 
     def findings(self, table: Table) -> dict[str, Findings]:
-        """For each column which of the table's cells (n,) training had nothing like, for warnings."""
-        return {info.name: encoder.findings(table.columns[info.name]) for info, encoder in self._columns()}
+        """For each feature in the table which of its cells (n,) training had nothing like, for warnings."""
+        columns = table.columns
+        return {info.name: each.findings(columns[info.name]) for info, each in self._columns() if info.name in columns}
 
     def to_json(self) -> dict[str, Any]:
         """The fitted values and the columns' descriptions, for JSON."""

@@ -17,6 +17,7 @@ from service.renderers.predictions import JSON, RENDERERS
 from service.schemas.models import Model, ModelPage, ModelSummary, PredictionQuery, PredictionRequest, Predictions
 from service.schemas.paging import PageQuery
 from service.services import services
+from service.streaming.prefetch import prefetched
 
 routes = Routes("models")
 MAX_HEADER_BYTES = 4000
@@ -64,7 +65,8 @@ def predict(model_id: str, query: PredictionQuery) -> Answer:
         rows = prediction_requests.receive(model, stack)
         predictor = learn.Predictor(model, rows, query.names())
         warnings = [finding.to_json() for finding in predictor.findings()]
-        chunks = RENDERERS[media_type](predictor.blocks(), warnings)
+        blocks = prefetched(predictor.blocks()) if predictor.is_long else predictor.blocks()
+        chunks = RENDERERS[media_type](blocks, warnings)
         headers = _warnings_header(media_type, warnings)
         if not predictor.is_long:
             return Response(b"".join(chunks), content_type=media_type, headers=headers)

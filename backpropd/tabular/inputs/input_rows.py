@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from backpropd.errors import Problem
+from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.inputs.conversion import Cells
 from backpropd.tabular.warnings import TableWarning
 
@@ -20,6 +21,9 @@ class InputRows(Protocol):
 
     def names(self) -> Sequence[str]:
         """The names of all columns."""
+
+    def described(self, name: str) -> ColumnInfo | None:
+        """The description of a column's cells, if there is one."""
 
     def rows_with(self, name: str) -> Sequence[int]:
         """The rows that have a column."""

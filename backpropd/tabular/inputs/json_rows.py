@@ -66,6 +66,9 @@ class JsonRows:
             return list(self._index)
         return list(dict.fromkeys(name for row in self._rows for name in row))
 
+    def described(self, name: str) -> None:
+        """No column is described."""
+
     def rows_with(self, name: str) -> Sequence[int]:
         """The rows that have a column."""
         return [row for row, each in enumerate(self._rows) if name in each] if self.by_name else range(self.rows)

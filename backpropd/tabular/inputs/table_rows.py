@@ -10,20 +10,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backpropd.errors import Invalid, Problem
+from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.inputs.conversion import Cells
 from backpropd.tabular.inputs.input_rows import missing_columns
 from backpropd.tabular.warnings import TableWarning
 
 
 class TableRows:
-    """The `InputRows` of a Parquet file that `ingest` wrote.
+    """The `InputRows` of a Parquet file that `ingest` wrote and described by `infos`.
 
     `positional` are the names of its columns in their order, instead of those in the file. Raises `errors.Invalid`
     unless there are as many columns as names.
     """
 
     def __init__(
-        self, path: Path, positional: Sequence[str] | None = None, read_warnings: Sequence[TableWarning] = ()
+        self,
+        path: Path,
+        infos: Sequence[ColumnInfo],
+        positional: Sequence[str] | None = None,
+        read_warnings: Sequence[TableWarning] = (),
     ) -> None:
         self._file = pq.ParquetFile(pa.OSFile(str(path)))
         stored = self._file.schema_arrow.names
@@ -33,12 +38,17 @@ class TableRows:
                 f"{', '.join(positional[:20])}"
             )
         self._stored = dict(zip(positional or stored, stored, strict=True))
+        self._infos: dict[str, ColumnInfo] = dict(zip(self._stored, infos, strict=True))
         self.read_warnings = read_warnings
         self.rows, self.is_typed_by_hand = self._file.metadata.num_rows, False
 
     def names(self) -> list[str]:
         """The names of all columns."""
         return list(self._stored)
+
+    def described(self, name: str) -> ColumnInfo | None:
+        """The description of a column's cells."""
+        return self._infos[name]
 
     def rows_with(self, name: str) -> Sequence[int]:
         """The rows that have a column: all of them."""
