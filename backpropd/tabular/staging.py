@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from backpropd.errors import TableTooLarge
 from backpropd.tabular.cells.missing import Markers
-from backpropd.tabular.cells.string_column import StringColumn
+from backpropd.tabular.cells.profile import MAX_SHAPES
+from backpropd.tabular.cells.string_column import StringColumn, finish
 from backpropd.tabular.column_statistics import NumberStatistics, StringStatistics
 from backpropd.tabular.date_statistics import DateStatistics
 from backpropd.tabular.formats import TableReader
@@ -67,7 +68,8 @@ def _read(
     """Read the file once. Returns None if it added to `reader.text_columns`, which then is complete."""
     text_columns, schema, markers = frozenset(reader.text_columns), _schema(reader), Markers.of(missing)
     max_levels = min(limits.category_levels, MAX_LEVELS_OF_TABLE // len(schema))
-    columns = {field.name: _column(field, max_levels, markers) for field in schema}
+    max_shapes = min(MAX_SHAPES, MAX_LEVELS_OF_TABLE // len(schema))
+    columns = {field.name: _column(field, max_levels, max_shapes, markers) for field in schema}
     missing_numbers = _numbers(missing or ())
     rows = 0
     with ParquetWriter(destination, schema) as writer:
@@ -82,15 +84,15 @@ def _read(
                 column.update(each)
     if reader.text_columns != text_columns:
         return None
-    for column in columns.values():
-        if isinstance(column, StringColumn):
-            column.finish()
+    finish([column for column in columns.values() if isinstance(column, StringColumn)], markers)
     return StagedTable(destination, rows, columns, max_levels)
 
 
-def _column(field: pa.Field, max_levels: int, markers: Markers) -> NumberStatistics | DateStatistics | StringColumn:
+def _column(
+    field: pa.Field, max_levels: int, max_shapes: int, markers: Markers
+) -> NumberStatistics | DateStatistics | StringColumn:
     if field.type == pa.string():
-        return StringColumn(field.name, max_levels, markers)
+        return StringColumn(field.name, max_levels, max_shapes, markers)
     statistics = new_statistics(field.type, field.name, max_levels)
     assert not isinstance(statistics, StringStatistics)  # noqa: S101 - for the type checker
     return statistics

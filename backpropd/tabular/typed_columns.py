@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from backpropd.errors import UnusableColumn
 from backpropd.tabular.cells.conversions import Conversion, DateCells, WordCells
@@ -46,44 +51,47 @@ class ColumnTyper:
 
     def decide(self, table: StagedTable) -> Decisions:
         """What the columns are. Raises `UnusableColumn` for one that cannot be of the kind that the options name."""
-        candidates = [
-            Candidate(name, self._profile(table, name), partial(scan_column, table.path, name))
-            for name, column in table.columns.items()
-            if isinstance(column, StringColumn) or self._is_other_kind(name, column)
-        ]
-        floats = [each for each in table.columns.values() if isinstance(each, NumberStatistics)]
-        decimals = sum(bool(each.count) and not each.whole for each in floats)
-        decisions = decide(
-            candidates, self.options, self.log, self.line_of, plain_decimals=decimals, delimiter=self.delimiter
-        )
+        with pq.ParquetFile(table.path) as file:
+            candidates = [
+                self._candidate(column, name, file)
+                for name, column in table.columns.items()
+                if isinstance(column, StringColumn) or self._is_other_kind(name, column)
+            ]
+            floats = [each for each in table.columns.values() if isinstance(each, NumberStatistics)]
+            decimals = sum(bool(each.count) and not each.whole for each in floats)
+            decisions = decide(
+                candidates, self.options, self.log, self.line_of, plain_decimals=decimals, delimiter=self.delimiter
+            )
+            decisions.conversions.update(self._compact_dates(table, file))
         for each in candidates:
             if not isinstance(table.columns[each.name], StringColumn):
                 words = WordCells(self.options.kinds[each.name])
                 decisions.conversions.setdefault(each.name, words)
-        decisions.conversions.update(self._compact_dates(table))
         return decisions
 
     def _is_other_kind(self, name: str, column: object) -> bool:
         """Whether the options make a column of numbers or dates another kind."""
         return self.options.kinds.get(name, _kind(column)) != _kind(column)
 
-    def _profile(self, table: StagedTable, name: str) -> CellProfile:
-        column = table.columns[name]
+    def _candidate(self, column: object, name: str, file: pq.ParquetFile) -> Candidate:
+        rows = partial(scan_column, file, name)
         if isinstance(column, StringColumn):
-            return column.profile
+            levels = column.statistics.levels
+            scan = partial(_blocks, rows) if levels is None else partial(_different_cells, levels)
+            return Candidate(name, column.profile, scan, rows)
         profile = CellProfile(self._markers)
-        for cells in scan_column(table.path, name):
+        for cells in rows():
             profile.add(cells)
-        return profile
+        return Candidate(name, profile, partial(_blocks, rows), rows)
 
-    def _compact_dates(self, table: StagedTable) -> Iterable[tuple[str, Conversion]]:
+    def _compact_dates(self, table: StagedTable, file: pq.ParquetFile) -> Iterable[tuple[str, Conversion]]:
         """Columns of numbers like 20201231 whose names say that they hold dates."""
         for name, column in table.columns.items():
             if not isinstance(column, NumberStatistics) or name in self.options.kinds or not DATE_NAME.search(name):
                 continue
             low, high = COMPACT_RANGE
             if column.count and column.whole and low <= column.low and column.high <= high:
-                scan = partial(scan_column, table.path, name)
+                scan = partial(_blocks, partial(scan_column, file, name))
                 found = infer_dates({"9" * 8: column.count}, column.count, scan, named=True)
                 if found and found.form == COMPACT and found.fitting == column.count:
                     yield name, DateCells(COMPACT)
@@ -124,7 +132,8 @@ class ColumnTyper:
             if not misfits.count:
                 continue
             if misfits.count == rewriter.filled[name] and name in self.options.kinds:
-                raise impossible_kind(name, kind, scan_column(table.path, name))
+                with pq.ParquetFile(table.path) as file:
+                    raise impossible_kind(name, kind, scan_column(file, name))
             self._add(MISFIT_CODES[kind], name, f"cells are no {kind} and are taken as missing", misfits)
         for name, infinite in rewriter.infinite.items():
             if infinite.count:
@@ -133,6 +142,16 @@ class ColumnTyper:
     def _add(self, code: str, name: str, detail: str, found: Misfits) -> None:
         examples = [(self.line_of(row), value) for row, value in found.examples]
         self.log.add(code, name, detail, examples, found.count)
+
+
+def _blocks(rows: Callable[[], Iterable[pa.StringArray]]) -> Iterator[tuple[pa.StringArray, None]]:
+    """The blocks of a column, as `Scan` yields them."""
+    return ((cells, None) for cells in rows())
+
+
+def _different_cells(levels: Mapping[str, int]) -> Iterator[tuple[pa.StringArray, NDArray[np.int64]]]:
+    """The different cells of a column with their counts, as `Scan` yields them."""
+    yield pa.array([*levels], pa.string()), np.array([*levels.values()], np.int64)
 
 
 def _kind(column: object) -> str:

@@ -22,21 +22,23 @@ from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import MAX_EXAMPLES, WarningLog
 
 MIXED_SHARE = 0.5
+MAX_MIXED = 20  # columns whose words are looked up in the file for the warning
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A column of strings: what its cells look like, and how to read them again."""
+    """A column of strings: what its cells look like, and how to read them again: perhaps once each, or row by row."""
 
     name: str
     profile: CellProfile
     scan: Scan
+    rows: Callable[[], Iterable[pa.StringArray]]
 
     def examples(self, notation: NumberNotation, markers: Markers) -> list[tuple[int, str]]:
         """The rows, from 0, and the values of the first cells that are no numbers in this notation."""
         found: list[tuple[int, str]] = []
         row = 0
-        for cells in self.scan():
+        for cells in self.rows():
             misfits = np.flatnonzero(convert(NumberCells(notation, exact=False), cells, markers)[1])
             found += [(row + index, cells[index].as_py()) for index in misfits[:MAX_EXAMPLES].tolist()]
             if len(found) >= MAX_EXAMPLES:
@@ -109,6 +111,7 @@ class _Decider:
     line_of: Callable[[int], int]
     decimal: str | None
     delimiter: str | None
+    mixed: list[str] = field(default_factory=list)
 
     def decide(self, candidate: Candidate, guess: NumberGuess | None) -> Conversion | None:
         """The conversion of a column, None for words."""
@@ -141,8 +144,11 @@ class _Decider:
             )
         else:
             return
-        examples = candidate.examples(guess.notation, Markers.of(self.options.missing))
-        lines = [(self.line_of(row), value) for row, value in examples]
+        lines = []
+        if len(self.mixed) < MAX_MIXED:
+            examples = candidate.examples(guess.notation, Markers.of(self.options.missing))
+            lines = [(self.line_of(row), value) for row, value in examples]
+        self.mixed.append(candidate.name)
         self.log.add("mixed_column", candidate.name, detail, lines, filled - guess.fitting)
 
     def _words(self, profile: CellProfile) -> Conversion | None:
@@ -153,12 +159,12 @@ class _Decider:
             return None
         if kind == "number":
             if guess is None or not guess.fitting:
-                raise impossible_kind(candidate.name, kind, candidate.scan())
+                raise impossible_kind(candidate.name, kind, candidate.rows())
             return NumberCells(self._notation(candidate.name, guess), exact=False)
         if kind == "date":
             dates = self._dates(candidate, named=True)
             if dates is None or dates.form.is_time:
-                raise impossible_kind(candidate.name, kind, candidate.scan())
+                raise impossible_kind(candidate.name, kind, candidate.rows())
             return DateCells(dates.form)
         return WordCells("boolean") if kind == "boolean" else self._words(candidate.profile)
 

@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from backpropd.tabular.cells.date_formats import DATE_FORMATS, DAY_FIRST, MONTH_FIRST, DateFormat
 from backpropd.tabular.cells.dates import read_dates, read_hours
 from backpropd.tabular.cells.shapes import by_value, tidy
 
-Scan = Callable[[], Iterable[pa.StringArray]]
-"""The blocks of a column's cells, from its beginning."""
+Scan = Callable[[], Iterable[tuple[pa.StringArray, NDArray[np.int64] | None]]]
+"""The blocks of a column's cells, from its beginning; or its different cells in their order, with their counts."""
 
 MIN_SHARE = 0.9
 ORDERS = (DAY_FIRST, MONTH_FIRST)
@@ -37,16 +39,16 @@ class DateGuess:
     rival: DateFormat | None = None
     ambiguous: int = 0
 
-    def add(self, cells: pa.StringArray) -> None:
-        """Count a block of tidied cells."""
+    def add(self, cells: pa.StringArray, counts: NDArray[np.int64] | None) -> None:
+        """Count a block of tidied cells, each once or as often as `counts` (n,) say."""
         read = partial(read_hours if self.form.is_time else read_dates, form=self.form)
         values = by_value(read, cells)
+        fits = values.is_valid().to_numpy(zero_copy_only=False)
+        self.fitting += int(fits.sum() if counts is None else counts[fits].sum())
         if self.form.is_time:
-            self.fitting += len(cells) - values.null_count
             return
         dates = values.drop_null()
         stamps = dates.cast(pa.int64()).to_numpy()
-        self.fitting += len(stamps)
         self.descents += int((stamps[1:] < stamps[:-1]).sum())
         self.days.update(pc.unique(pc.day(dates)).to_pylist())
 
@@ -64,10 +66,10 @@ def infer_dates(
     guesses = [guess for guess in guesses if _count(guess.form, shapes) >= least]
     if not guesses or not filled:
         return None
-    for cells in scan():
-        tidied = tidy(cells.drop_null())
+    for cells, counts in scan():
+        tidied = tidy(cells if counts is not None else cells.drop_null())
         for guess in guesses:
-            guess.add(tidied)
+            guess.add(tidied, counts)
     best = max(guess.fitting for guess in guesses)
     if best < least:
         return None

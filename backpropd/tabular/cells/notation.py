@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 SYMBOLS = r"(?:[A-Z]{1,3})?[$€£¥₹₽₩₺₫₱₪₴฿₦₿¢]"
@@ -63,9 +63,12 @@ class NumberNotation:
         """Whether numbers are written as `-1234.5`."""
         return self == PLAIN
 
-    @cached_property
+    @property
     def pattern(self) -> str:
         """Matches a whole tidied cell; its groups are `open, sign, inner, body, exponent, multiplier, minus, close`."""
+        return _pattern(self)
+
+    def _build_pattern(self) -> str:
         prefix = f"(?:{re.escape(self.prefix)} ?)?" if self.prefix else ""
         unit = f"(?: ?{re.escape(self.unit)})?" if self.unit else ""
         words = "|".join(sorted(map(re.escape, MULTIPLIERS), key=len, reverse=True))
@@ -89,3 +92,8 @@ class NumberNotation:
 
 
 PLAIN = NumberNotation()
+
+
+@lru_cache(maxsize=1024)
+def _pattern(notation: NumberNotation) -> str:
+    return notation._build_pattern()

@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from backpropd.tabular.cells.conversions import Conversion, LossyNumberError
 from backpropd.tabular.cells.convert import convert
 from backpropd.tabular.cells.missing import Markers, is_infinite
+from backpropd.tabular.cells.numbers import mask_of_nulls
 from backpropd.tabular.cells.shapes import tidy
 from backpropd.tabular.parquet_writer import ParquetWriter
 from backpropd.tabular.table import class_label
 from backpropd.tabular.warnings import MAX_EXAMPLES
 
+Mask = NDArray[np.bool_]
 Update = Callable[[str, pa.Array], None]
 
 
@@ -28,7 +31,7 @@ class Misfits:
     count: int = 0
     examples: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, first_row: int, cells: pa.StringArray, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+    def add(self, first_row: int, cells: pa.StringArray, mask: Mask) -> None:
         """Count the cells of a block whose first row is `first_row`."""
         rows = np.flatnonzero(mask)
         self.count += len(rows)
@@ -60,31 +63,55 @@ class Rewriter:
             with ParquetWriter(destination, schema) as writer:
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, use_threads=False).combine_chunks()
-                    columns = [self._column(field.name, table[field.name], row, update) for field in fields]
+                    columns = {name: table[name].combine_chunks() for name in schema.names}
+                    columns.update(self._convert_all(columns, row, update))
                     if not self.lossy:
-                        writer.put(pa.record_batch(columns, schema))
+                        writer.put(pa.record_batch([columns[name] for name in schema.names], schema))
                     row += len(table)
 
     def _field(self, field: pa.Field) -> pa.Field:
         conversion = self._conversions.get(field.name)
         return pa.field(field.name, conversion.type if conversion else field.type)
 
-    def _column(self, name: str, column: pa.ChunkedArray, row: int, update: Update) -> pa.Array:
-        values = column.combine_chunks()
-        if (conversion := self._conversions.get(name)) is None:
-            return values
-        cells = as_cells(values)
-        try:
-            converted, misfits = convert(conversion, cells, self._markers)
-        except LossyNumberError:
-            self.lossy.add(name)
-            return values
-        self.misfits[name].add(row, cells, misfits)
-        self.filled[name] += len(converted) - converted.null_count + int(misfits.sum())
-        if conversion.kind == "number" and self._markers.named is None:
-            self.infinite[name].add(row, cells, is_infinite(tidy(cells)) & cells.is_valid().to_numpy(False))
-        update(name, converted)
+    def _convert_all(self, columns: Mapping[str, pa.Array], row: int, update: Update) -> dict[str, pa.Array]:
+        """The converted columns of a row group whose first row is `row`; equal conversions are done together."""
+        names_of: dict[Conversion, list[str]] = {}
+        for name, conversion in self._conversions.items():
+            names_of.setdefault(conversion, []).append(name)
+        converted = {}
+        for conversion, names in names_of.items():
+            cells = [as_cells(columns[name]) for name in names]
+            for name, each, values, misfits in zip(names, cells, *self._convert(conversion, cells), strict=True):
+                if values is None:
+                    self.lossy.add(name)
+                    continue
+                self._note(name, each, values, misfits, row)
+                update(name, values)
+                converted[name] = values
         return converted
+
+    def _convert(
+        self, conversion: Conversion, columns: list[pa.StringArray]
+    ) -> tuple[list[pa.Array | None], list[Mask]]:
+        """For each column the values, None if a float64 would lose something of one, and the cells that do not fit."""
+        try:
+            values, misfits = convert(conversion, pa.concat_arrays(columns), self._markers)
+        except LossyNumberError:
+            if len(columns) == 1:
+                return [None], [np.zeros(0, bool)]
+            found = [self._convert(conversion, [column]) for column in columns]
+            return [each[0][0] for each in found], [each[1][0] for each in found]
+        rows = len(columns[0])
+        starts = range(0, rows * len(columns), rows) if rows else [0] * len(columns)
+        return [values.slice(start, rows) for start in starts], [misfits[start : start + rows] for start in starts]
+
+    def _note(self, name: str, cells: pa.StringArray, values: pa.Array, misfits: Mask, row: int) -> None:
+        """Keep which cells are missing because they do not fit, or are infinite."""
+        self.misfits[name].add(row, cells, misfits)
+        self.filled[name] += len(values) - values.null_count + int(misfits.sum())
+        if self._conversions[name].kind == "number" and self._markers.named is None and values.null_count:
+            missing = mask_of_nulls(values) & ~mask_of_nulls(cells)
+            self.infinite[name].add(row, cells, missing & is_infinite(tidy(cells)))
 
 
 def as_cells(values: pa.Array) -> pa.StringArray:
@@ -99,9 +126,8 @@ def as_cells(values: pa.Array) -> pa.StringArray:
     return pa.array(labels, pa.string()).take(encoded.indices)
 
 
-def scan_column(path: Path, name: str) -> Iterator[pa.StringArray]:
+def scan_column(file: pq.ParquetFile, name: str) -> Iterator[pa.StringArray]:
     """The cells of one column of a staged file, block by block."""
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            column = file.read_row_group(group, columns=[name], use_threads=False).combine_chunks()[name]
-            yield as_cells(column.chunk(0))
+    for group in range(file.num_row_groups):
+        column = file.read_row_group(group, columns=[name], use_threads=False)[name]
+        yield as_cells(column.combine_chunks())

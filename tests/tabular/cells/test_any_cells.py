@@ -33,7 +33,9 @@ def test_every_cell_becomes_a_value_or_is_missing_or_is_listed(cells: list[str |
     profile = CellProfile(Markers())
     profile.add(column)
     options = ReadOptions(kinds={} if kind in (None, "number", "date") else {"x": kind})
-    conversion = decide([Candidate("x", profile, lambda: [column])], options, WarningLog(), int).conversions.get("x")
+    conversion = decide(
+        [Candidate("x", profile, lambda: [(column, None)], lambda: [column])], options, WarningLog(), int
+    ).conversions.get("x")
     if conversion is None:
         return
     try:
