@@ -55,6 +55,10 @@ class ColumnShapes:
         """Whether all cells are usual in their columns, the first ones."""
         return all(self.likelihood(column, cell) > SMOOTHING for column, cell in enumerate(cells))
 
+    def mostly_fits(self, cells: Sequence[str]) -> bool:
+        """Whether more than half of the cells are usual in their columns, the first ones."""
+        return sum(self.likelihood(column, cell) > SMOOTHING for column, cell in enumerate(cells)) * 2 > len(cells)
+
     def looks_like_header(self, cells: Sequence[str]) -> bool:
         """Whether words stand in at least half of the columns of numbers."""
         numbers = [column for column in range(min(len(cells), len(self._columns))) if self.is_number(column)]

@@ -15,6 +15,7 @@ from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
 DELIMITERS = (",", ";", "\t", "|")
 RARE_DELIMITERS = (" ", "  ", ":", "~", "^")
 RARE_WEIGHT = 0.7
+MIN_RARE_SHARE = 0.7  # of rows with the same number of cells
 MAX_ROWS = 2000
 MAX_TYPED_CELLS = 4000
 DATE_OR_TIME = re.compile(r"\d{1,4}([-/.:]\d{1,2}){1,2}([T ]\d{1,2}:\d{2}.*)?", re.ASCII)
@@ -39,8 +40,9 @@ def _quotings(text: str, delimiter: str, quote: str | None, comment: str) -> lis
     quotes = ['"'] if quote is None else [quote]
     if quote is None and re.search(rf"(^|{re.escape(delimiter)}) ?'", text, re.MULTILINE):
         quotes.append("'")
-    escapes = ["", "\\"] if ESCAPED.search(text) else [""]
-    return [Syntax(delimiter, each, escape, comment) for each in quotes for escape in escapes]
+    escapes = ["\\", ""] if ESCAPED.search(text) else [""]
+    runs = [True, False] if delimiter == " " else [True]
+    return [Syntax(delimiter, each, escape, comment, run) for each in quotes for escape in escapes for run in runs]
 
 
 def _is_doubled(lines: Sequence[str], syntax: Syntax) -> bool:
@@ -57,12 +59,15 @@ def _score(rows: Sequence[Row], syntax: Syntax) -> float:
     if not widths:
         return 0.0
     width, count = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
-    if width == 1:
+    is_rare = syntax.delimiter in RARE_DELIMITERS
+    if width == 1 or (is_rare and count < MIN_RARE_SHARE * len(filled)):
         return 0.0
     regular = (count / len(filled)) ** 2 * (width - 1) / width
     faults = sum(row.faulty for row in filled) / len(filled)
     cells = [cell for row in filled if len(row.cells) == width for cell in row.cells][:MAX_TYPED_CELLS]
-    weight = RARE_WEIGHT if syntax.delimiter in RARE_DELIMITERS else 1.0
+    weight = RARE_WEIGHT if is_rare else 1.0
+    if not syntax.runs:
+        weight *= sum(bool(cell.strip()) for cell in cells) / len(cells)
     return weight * regular * (1 - faults) * sum(map(_plausibility, cells)) / len(cells)
 
 

@@ -34,6 +34,9 @@ class Layout:
         rows = [[cell.strip() for cell in row.cells] for row in self.header]
         if not rows:
             return [""] * self.width
+        filled = [cell for cell in rows[0] if cell]
+        if len(rows[0]) > self.raw_width == len(filled):
+            return filled  # a separator is too many
         first = rows[0][: self.width] + [""] * (self.width - len(rows[0]) - self.names_rows)
         if self.names_rows:
             first = ["", *first]
@@ -83,16 +86,20 @@ def _until_blank(rows: Sequence[Row]) -> list[Row]:
     return section
 
 
-def _usual_width(rows: Sequence[Row]) -> int:
-    """The most frequent number of cells, the larger of equally frequent ones."""
-    widths = Counter(len(row.cells) for row in rows)
+def _usual_width(rows: Sequence[Row], *, filled: bool = False) -> int:
+    """The most frequent number of cells, perhaps without empty last ones; the larger of equally frequent numbers."""
+    widths = Counter(_filled_width(row.cells) if filled else len(row.cells) for row in rows)
     return max(widths, key=lambda width: (widths[width], width))
+
+
+def _filled_width(cells: Sequence[str]) -> int:
+    return max((n for n, cell in enumerate(cells, 1) if cell.strip()), default=1)
 
 
 def _begin_of_table(rows: Sequence[Row]) -> int:
     """The index of the first row of the first table; what precedes it is a title, a note or a list of properties."""
     sections = _sections(rows)
-    widths = [_usual_width(rows[start:end]) for start, end in sections]
+    widths = [_usual_width(rows[start:end], filled=True) for start, end in sections]
     for n, (start, end) in enumerate(sections):
         later = [each for each in range(n + 1, len(sections)) if widths[each] > 1]
         larger = max((sections[each][1] - sections[each][0] for each in later), default=0)
@@ -118,24 +125,28 @@ def _sections(rows: Sequence[Row]) -> list[tuple[int, int]]:
 
 
 def _is_start(row: Row, width: int) -> bool:
-    """Whether a row can be the first of a table: half of its cells are filled, or none holds words."""
+    """Whether a row can be the first of a table: half of its cells are filled, or some and none with words."""
     cells = row.cells
     filled = sum(bool(cell.strip()) for cell in cells)
     if len(cells) < max(width - 1, 1) or (len(cells) < 2 <= width and width != 2):
         return False
-    return filled * 2 >= width or (len(cells) == width and all(shape(cell) != WORDS for cell in cells))
+    return filled * 2 >= width or (len(cells) == width and filled > 0 and all(shape(cell) != WORDS for cell in cells))
 
 
 def _lacks_first_name(header: Sequence[str], body: Sequence[Row], width: int) -> bool:
-    """Whether the header has one cell less than the rows, and the cells in the last column are filled."""
+    """Whether the header has one cell less than the rows, whose first cells are different and last ones filled."""
     rows = [row.cells for row in body if len(row.cells) == width]
-    return len(header) == width - 1 >= 1 and any(cells[-1].strip(DELIMITER_CHARACTERS) for cells in rows)
+    if len(header) != width - 1 or width == 1 or len({cells[0] for cells in rows}) < len(rows):
+        return False
+    return any(cells[-1].strip(DELIMITER_CHARACTERS) for cells in rows)
 
 
 def _without_empty_columns(header: Sequence[Row], body: Sequence[Row], width: int) -> int:
     """The number of columns without those at the end that have neither a name nor a value."""
     rows = [row.cells for row in (*header, *body)]
-    width = max(width, *(len(row.cells) for row in header), 1) if header else width
+    filled = [sum(bool(cell.strip()) for cell in row.cells) for row in header]
+    longer = [len(row.cells) for row, count in zip(header, filled, strict=True) if count != width]
+    width = max(width, *longer, 1)
     while width > 1 and not any(cells[width - 1].strip(DELIMITER_CHARACTERS) for cells in rows if len(cells) >= width):
         width -= 1
     return width

@@ -6,7 +6,7 @@ from math import log
 
 from backpropd.tabular.delimited.cell_shapes import SMOOTHING, ColumnShapes
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS
-from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
+from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax, split_line
 
 MAX_ALIGNED_CELLS = 200  # of a wider row the last cells are cut, or missing
 
@@ -32,24 +32,30 @@ def fit_row(row: Row, width: int, shapes: ColumnShapes, syntax: Syntax) -> tuple
     cells = row.cells
     if len(cells) > width and not any(cell.strip(" ,;|\t") for cell in cells[width:]):
         return cells[:width], Fit.AS_IS
-    if len(cells) != width and (other := _with_other_delimiter(row, width, shapes, syntax)):
+    if len(cells) != width and (other := with_other_delimiter(row, width, shapes, syntax)):
         return other, Fit.OTHER_DELIMITER
     if len(cells) < width:
         return _fit_short(cells, width, shapes)
     if len(cells) > width:
-        return _fit_long(cells, width, shapes, syntax.delimiter), Fit.SEPARATOR_TOO_MANY
+        return _fit_long(_spaced(row, syntax), width, shapes, syntax.delimiter), Fit.SEPARATOR_TOO_MANY
     return cells, Fit.AS_IS
 
 
-def _with_other_delimiter(row: Row, width: int, shapes: ColumnShapes, syntax: Syntax) -> list[str] | None:
-    """The cells of a row on one line by another delimiter, if there are exactly enough and all are usual."""
+def with_other_delimiter(row: Row, width: int, shapes: ColumnShapes, syntax: Syntax) -> list[str] | None:
+    """The cells of a row on one line by another delimiter, if there are exactly enough and most are usual."""
     for delimiter in (*DELIMITERS, " "):
         if delimiter == syntax.delimiter or delimiter not in row.text or row.lines > 1:
             continue
         cells = next(iter(RowReader([row.text], syntax.with_delimiter(delimiter)))).cells
-        if len(cells) == width and shapes.fits(cells) and (delimiter != " " or len(row.cells) == 1):
+        if len(cells) == width and shapes.mostly_fits(cells) and (delimiter != " " or len(row.cells) == 1):
             return cells
     return None
+
+
+def _spaced(row: Row, syntax: Syntax) -> list[str]:
+    """The cells with the spaces between them, which matter if some are joined."""
+    cells = split_line(row.text, syntax)[0] if row.lines == 1 else row.cells
+    return cells if len(cells) == len(row.cells) else row.cells
 
 
 def _fit_short(cells: list[str], width: int, shapes: ColumnShapes) -> tuple[list[str], Fit]:

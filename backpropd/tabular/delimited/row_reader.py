@@ -17,15 +17,16 @@ GAP = re.compile(r"[ \t]{2,}|\t")
 
 @dataclass(frozen=True)
 class Syntax:
-    """How lines are split. The delimiter may be long; a space means any run of spaces and tabs, two at least two.
+    """How lines are split. The delimiter may be long; two spaces stand for at least two, or a tab.
 
-    `quote, escape, comment` are empty where there is none.
+    With `runs` a space is any run of spaces and tabs. `quote, escape, comment` are empty where there is none.
     """
 
     delimiter: str
     quote: str = '"'
     escape: str = ""
     comment: str = ""
+    runs: bool = True
 
     @property
     def is_plain(self) -> bool:
@@ -34,7 +35,7 @@ class Syntax:
 
     def prepare(self) -> Callable[[str], str] | None:
         """What makes a line readable for the `csv` module with `separator`; None if it is."""
-        if self.delimiter == " ":
+        if self.delimiter == " " and self.runs:
             return lambda line: line.replace("\t", " ").strip() + "\n"
         if self.delimiter == "  ":
             return lambda line: GAP.sub(PLACEHOLDER, line.strip()) + "\n"
@@ -125,7 +126,7 @@ class RowReader:
                 quoting=csv.QUOTE_MINIMAL if self._syntax.quote else csv.QUOTE_NONE,
                 escapechar=self._syntax.escape or None,
                 doublequote=True,
-                skipinitialspace=True,
+                skipinitialspace=self._syntax.delimiter != " " or self._syntax.runs,
                 strict=True,
             )
         )

@@ -33,7 +33,7 @@ def sniff(
 
     Raises `NotATable`, `TableTooLarge` for too many columns, and `EmptyDataset` for an empty file.
     """
-    text = open_text(path, options.encoding)
+    text = open_text(path, options.encoding, options.strict, log)
     lines, is_whole = _sample(text)
     findings, skipped = Findings(), min(options.skip_lines or 0, len(lines))
     delimiter = options.delimiter
@@ -127,8 +127,6 @@ def _dialect(
     first_line = last.line + last.lines if last else first.line
     names = column_names(layout.name_cells, log, first.line)
     _warn(layout, syntax, log)
-    if text.errors != "strict" and text.encoding == "utf-8":
-        log.add("mixed_encodings", None, "bytes are not UTF-8 as the others, and were read as Windows-1252")
     fitting = [row.cells for row in layout.body if len(row.cells) == layout.raw_width][:MAX_SHAPE_ROWS]
     start = len("".join(lines[: first_line - 1]).encode())
     header = lines[first.line - 1].encode() if layout.header else b""
@@ -157,7 +155,7 @@ def _warn(layout: Layout, syntax: Syntax, log: WarningLog) -> None:
         log.add("columns_renamed", None, "the header has a name less than the rows have cells: the first is column_1")
     if len(syntax.delimiter) > 1 or syntax.delimiter not in DELIMITERS:
         log.add("unusual_delimiter", None, f"cells are separated by {syntax.delimiter!r}")
-    if layout.raw_width != layout.width and not layout.names_rows:
+    if layout.raw_width > layout.width:
         log.add("trailing_delimiters", None, "rows end with delimiters behind the last column")
 
 

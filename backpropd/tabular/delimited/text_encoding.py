@@ -2,15 +2,15 @@
 
 import codecs
 import itertools
-import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from backpropd.errors import NotATable
+from backpropd.tabular.delimited.legacy_encoding import legacy_encoding
 from backpropd.tabular.delimited.text_file import WINDOWS_1252, TextFile
+from backpropd.tabular.warnings import WarningLog
 
 CHUNK_BYTES = 256 * 1024
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
@@ -21,37 +21,88 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-# Objects and nested arrays, on one line or several. A header such as `[a],[b]` is not JSON.
-JSON = re.compile(r'\s*(\[\s*)?(\{\s*("|\}|$)|\[\s*(\[|$))')
-# Causes of invalid UTF-8. The second is a character as UTF-8 encodes it between ASCII, which hardly occurs in Latin-1.
-UTF8_ERRORS = {
-    re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]"): "contains half of a surrogate pair, which is not a character",
-    re.compile(
-        rb"(?<![\x80-\xff])([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})(?![\x80-\xff])"
-    ): "contains a letter encoded as UTF-8, and other lines are not UTF-8",
-}
+SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+# A character as UTF-8 encodes it between ASCII, which hardly occurs in other encodings of Latin letters.
+UTF8_LETTER = re.compile(
+    rb"(?<![\x80-\xff])([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})(?![\x80-\xff])"
+)
+NOT_TEXT = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7")
 
 
-def open_text(path: Path, encoding: str | None = None) -> TextFile:
-    """Detect the encoding: by the byte order mark or NUL bytes, else UTF-8 if the file is valid, else Windows-1252.
+def open_text(path: Path, encoding: str | None, strict: bool, log: WarningLog) -> TextFile:
+    """Detect the encoding: by the byte order mark or NUL bytes, else UTF-8 if the file is valid, else by its letters.
 
-    Raises `NotATable` for a file that is not text, is JSON, or mixes encodings.
+    A file that is partly UTF-8 is read so with a warning, unless `strict`. Raises `NotATable` for a file that is not
+    text, or not in the `encoding` given.
     """
     with path.open("rb") as file:
         head = file.read(CHUNK_BYTES)
     bom = next((bom for bom in BYTE_ORDER_MARKS if head.startswith(bom)), b"")
-    encoding = BYTE_ORDER_MARKS.get(bom) or _encoding_of_nuls(head) or "utf-8"
-    text = TextFile(path, encoding, len(bom))
+    if encoding is not None:
+        text = _with_given_encoding(path, encoding, bom)
+    else:
+        text = TextFile(path, BYTE_ORDER_MARKS.get(bom) or _encoding_of_nuls(head) or "utf-8", len(bom))
     try:
-        text = replace(text, quotes=_count_quotes(text))
+        _check_text(text)
     except UnicodeDecodeError as error:
-        if encoding != "utf-8" or bom:
-            raise NotATable(f"the file begins as {encoding.upper()} and is not valid: {error.reason}") from error
-        _check_not_mixed(path)
-        text = TextFile(path, WINDOWS_1252, 0, errors=WINDOWS_1252)
-        text = replace(text, quotes=_count_quotes(text))
-    _check_not_json(text)
+        if encoding is not None or text.encoding != "utf-8" or bom:
+            raise NotATable(f"the file is not valid {text.encoding.upper()}: {error.reason}") from error
+        text = _not_unicode(path, strict, log)
+        _check_text(text)
     return text
+
+
+def _with_given_encoding(path: Path, encoding: str, bom: bytes) -> TextFile:
+    """The text in an encoding by one of its names. Raises `NotATable` for an unknown one."""
+    try:
+        name = codecs.lookup(encoding).name.replace("-", "_")
+        "".encode(name)
+    except (LookupError, ValueError):
+        name = ""
+    if not name or name in NOT_TEXT:
+        raise NotATable(f"there is no encoding {encoding!r}: leave it out, or send for example utf-8 or windows-1252")
+    marked = BYTE_ORDER_MARKS.get(bom, "").replace("-", "_")
+    if marked.startswith(name):  # the mark tells the order of the bytes
+        return TextFile(path, marked.replace("_", "-"), len(bom))
+    if name == "cp1252":
+        return TextFile(path, WINDOWS_1252, 0, WINDOWS_1252)
+    return TextFile(path, name.replace("_", "-") if name.startswith("utf") else name, 0)
+
+
+def _not_unicode(path: Path, strict: bool, log: WarningLog) -> TextFile:
+    """A text that is not, or only partly, UTF-8. Raises `NotATable` for half of a surrogate pair."""
+    _raise_if_found(path, SURROGATE, "contains half of a surrogate pair, which is not a character")
+    encoding = legacy_encoding(path)
+    if encoding == WINDOWS_1252 and any(UTF8_LETTER.search(chunk) for chunk in _read_bytes(path, 0)):
+        if strict:
+            _raise_if_found(path, UTF8_LETTER, "contains a letter encoded as UTF-8, and other lines are not UTF-8")
+        text = TextFile(path, "utf-8", 0, WINDOWS_1252)
+        _warn_of_mixture(text, log)
+        return text
+    if encoding == WINDOWS_1252:
+        return TextFile(path, encoding, 0, WINDOWS_1252)
+    detail = f"the letters look like the encoding {encoding}; if they are wrong, send another encoding"
+    log.add("encoding_guessed", None, detail)
+    return TextFile(path, encoding, 0)
+
+
+def _raise_if_found(path: Path, pattern: re.Pattern[bytes], what: str) -> None:
+    line = 1
+    for chunk in _read_bytes(path, 0):
+        if not chunk.isascii() and (found := pattern.search(chunk)):
+            line += chunk.count(b"\n", 0, found.start())
+            raise NotATable(f"line {line} {what}: save the whole file as UTF-8")
+        line += chunk.count(b"\n")
+
+
+def _warn_of_mixture(text: TextFile, log: WarningLog) -> None:
+    with text.path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(CHUNK_BYTES), b""), 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                detail = "lines are not UTF-8 as the others, and were read as Windows-1252"
+                log.add("mixed_encodings", None, detail, [(number, line.decode("utf-8", WINDOWS_1252).strip())])
 
 
 def _encoding_of_nuls(head: bytes) -> str | None:
@@ -80,38 +131,10 @@ def _decode(text: TextFile) -> Iterator[str]:
     yield decoder.decode(b"", final=True)
 
 
-def _count_quotes(text: TextFile) -> int:
-    """Decode the file and count its quotes. Raises `NotATable` at a NUL, `UnicodeDecodeError` for another encoding."""
-    quotes = 0
+def _check_text(text: TextFile) -> None:
+    """Decode the whole file. Raises `NotATable` at a NUL, `UnicodeDecodeError` for another encoding."""
     for n, chunk in enumerate(_decode(text)):
         if "\0" in chunk:
             before = sum(each.count("\n") for each in itertools.islice(_decode(text), n))
             line = 1 + before + chunk.count("\n", 0, chunk.index("\0"))
             raise NotATable(f"line {line} contains a NUL byte: this is not a text file; send CSV or TSV")
-        if '"' in chunk:  # ten times faster than counting
-            quotes += chunk.count('"')
-    return quotes
-
-
-def _check_not_mixed(path: Path) -> None:
-    """Raise `NotATable` for a file that is not valid UTF-8 but contains some, or a surrogate."""
-    line = 1
-    for chunk in _read_bytes(path, 0):
-        if not chunk.isascii():
-            for pattern, what in UTF8_ERRORS.items():
-                if found := pattern.search(chunk):
-                    line += chunk.count(b"\n", 0, found.start())
-                    raise NotATable(f"line {line} {what}: save the whole file as UTF-8")
-        line += chunk.count(b"\n")
-
-
-def _check_not_json(text: TextFile) -> None:
-    with text.open() as file:
-        line = file.readline(CHUNK_BYTES).strip()
-    is_json = line == "[" or bool(JSON.match(line))
-    if line.startswith("["):
-        with suppress(ValueError, RecursionError):
-            json.loads(line)
-            is_json = True
-    if is_json:
-        raise NotATable("this is JSON or JSON lines, which is not supported yet: send the table as CSV or TSV")

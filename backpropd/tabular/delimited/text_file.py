@@ -27,7 +27,7 @@ codecs.register_error(WINDOWS_1252, _as_windows_1252)
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file of text: the name of its encoding, the size of its byte order mark, and its number of quotes.
+    """A file of text: the name of its encoding, and the size of its byte order mark.
 
     `errors` is the codec's error handler: `strict`, or `windows-1252` for a file that is only partly in its encoding.
     """
@@ -35,7 +35,6 @@ class TextFile:
     path: Path
     encoding: str
     bom_bytes: int
-    quotes: int = 0
     errors: str = "strict"
 
     def open(self) -> io.TextIOWrapper:

@@ -9,7 +9,7 @@ from backpropd.tabular.delimited.cell_shapes import NUMBER, shape
 from backpropd.tabular.delimited.dialect import Dialect
 from backpropd.tabular.delimited.findings import Findings
 from backpropd.tabular.delimited.line_numbers import LineNumbers
-from backpropd.tabular.delimited.row_fitting import Fit, fit_row
+from backpropd.tabular.delimited.row_fitting import Fit, fit_row, with_other_delimiter
 from backpropd.tabular.delimited.row_reader import Row, RowReader
 from backpropd.tabular.delimited.sniff import open_quote_error
 
@@ -60,6 +60,9 @@ class TolerantRows:
                 break
             elif self._may_be_behind(row, after_blank):
                 self._tail.append(row)
+                if len(self._tail) > MAX_TAIL_ROWS:
+                    self._skip_rest(row)
+                    break
             else:
                 yield from self._flushed()
                 yield from self._fitted(row)
@@ -109,26 +112,36 @@ class TolerantRows:
     def _may_be_behind(self, row: Row, after_blank: bool) -> bool:
         """Whether a row may be a footnote or belong to another table, which the rows behind it decide."""
         cells, width, shapes = row.cells, self._dialect.width, self._dialect.shapes
-        if len(self._tail) >= MAX_TAIL_ROWS or width == 1:
+        if width == 1:
             return False
-        fits = len(cells) in (width, self._dialect.raw_width) and (shapes.fits(cells[:width]) or not after_blank)
+        if len(cells) in (width, self._dialect.raw_width):
+            return False
         if self._tail:
-            return not (fits and shapes.fits(cells[:width]))
-        if fits:
+            return True
+        if with_other_delimiter(row, width, shapes, self._dialect.syntax):
             return False
         if after_blank:
-            return len(cells) != width or not shapes.fits(cells)
-        first = cells[0].strip()
-        is_note = bool(NOTE.match(first)) or len(first) > MAX_NAME_CHARACTERS
+            return len(cells) == 1 or not shapes.fits(cells)
         if len(cells) == 1:
-            return is_note or " " in first or not shapes.fits(cells)
-        return len(cells) < width and (is_note or shapes.looks_like_header(cells)) and not shapes.fits(cells)
+            return self._is_note(row) or not shapes.fits(cells)
+        looks_other = self._is_note(row) or shapes.looks_like_header(cells)
+        return len(cells) < width and looks_other and not shapes.fits(cells)
+
+    def _is_note(self, row: Row) -> bool:
+        """Whether a row begins like a footnote or a title."""
+        first = row.cells[0].strip()
+        is_sentence = len(row.cells) == 1 and " " in first
+        return is_sentence or bool(NOTE.match(first)) or len(first) > MAX_NAME_CHARACTERS
 
     def _flushed(self) -> Iterator[list[str]]:
         """The rows of the tail as rows of the table, because one that fits follows."""
         tail, self._tail = self._tail, []
         for row in tail:
-            yield from self._fitted(row)
+            if len(row.cells) == 1 and self._is_note(row):
+                self.findings.add(CODES[Fit.UNFIT], row.line, row.text)
+                self.lines += row.lines
+            else:
+                yield from self._fitted(row)
 
     def _fitted(self, row: Row) -> Iterator[list[str]]:
         """The cells of a row made to fit, or none."""
@@ -151,7 +164,8 @@ class TolerantRows:
 
     def _skip_rest(self, row: Row) -> None:
         """Leave out this row and all that follow."""
-        self._tail.append(row)
+        if row not in self._tail[-1:]:
+            self._tail.append(row)
         rest = sum(each.lines for each in self._reader)
         if rest:
             self.findings.skip(BEHIND, row.line + row.lines, "", rest)

@@ -5,8 +5,25 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from backpropd.tabular import preview_rows
+from backpropd.errors import NotATable
+from backpropd.tabular import ReadOptions, preview_rows
 from tests.tabular.reading import levels, read
+
+TOWNS = {
+    "windows-1252": "München Köln Düsseldorf Nürnberg Orléans Besançon Nîmes Cádiz Coruña Göteborg Malmö",
+    "cp1250": "Łódź Kraków Gdańsk Poznań Białystok Częstochowa Świdnica Plzeň Děčín Třinec Přerov",
+    "cp1251": "Москва Новосибирск Казань Самара Омск Челябинск Уфа Пермь Воронеж",
+    "koi8_r": "Москва Новосибирск Казань Самара Омск Челябинск Уфа Пермь Воронеж",
+    "cp1253": "Αθήνα Θεσσαλονίκη Πάτρα Ηράκλειο Λάρισα Βόλος Ιωάννινα Χανιά",
+    "cp1254": "İstanbul İzmir Eskişehir Diyarbakır Şanlıurfa Muğla Çanakkale Aydın",
+    "mac_roman": "München Köln Düsseldorf Nürnberg Orléans Besançon Nîmes Málaga",
+    "cp850": "München Köln Düsseldorf Nürnberg Lübeck Saarbrücken Orléans Besançon",
+    "cp932": "東京 大阪 名古屋 横浜 札幌 神戸 京都 福岡 カワサキ 広島 仙台",
+    "euc_jp": "東京 大阪 名古屋 横浜 札幌 神戸 京都 福岡 カワサキ さいたま 広島 仙台",
+    "gb18030": "北京 上海 广州 深圳 天津 重庆 成都 武汉 西安 南京 杭州 苏州",
+    "big5": "臺北 高雄 臺中 臺南 新竹 嘉義 基隆 花蓮 城市 人口",
+    "cp949": "서울 부산 대구 인천 광주 대전 울산 수원 창원 성남",
+}
 
 
 @pytest.mark.parametrize("encoding", [
@@ -15,6 +32,19 @@ from tests.tabular.reading import levels, read
 def test_letters_survive_in_every_encoding(tmp_path: Path, encoding: str) -> None:
     _, path = read(tmp_path, "größe,n\nä,1\n".encode(encoding))
     assert preview_rows(path, 5) == [{"größe": "ä", "n": 1}]
+
+
+@pytest.mark.parametrize("encoding", TOWNS)
+def test_an_older_encoding_is_told_by_its_letters(tmp_path: Path, encoding: str) -> None:
+    towns = TOWNS[encoding].split()
+    text = "n,town\n" + "".join(f"{n},{town}\n" for n, town in enumerate(towns))
+    info, path = read(tmp_path, text.encode(encoding))
+    assert info.dialect is not None
+    assert info.dialect["encoding"] == encoding
+    assert pq.read_table(path)["town"].to_pylist() == towns
+    assert [each.code for each in info.warnings if each.code == "encoding_guessed"] == (
+        [] if encoding == "windows-1252" else ["encoding_guessed"]
+    )
 
 
 def test_a_byte_between_80_and_9f_is_windows_1252(tmp_path: Path) -> None:
@@ -30,7 +60,35 @@ def test_no_row_is_lost_when_a_file_grows_as_it_is_transcoded(tmp_path: Path, en
     assert pq.read_table(path)["n"].to_pylist() == list(range(rows))
 
 
-def test_a_late_byte_that_is_not_utf8_makes_the_file_latin_1(tmp_path: Path) -> None:
+def test_a_late_byte_that_is_not_utf8_makes_the_file_windows_1252(tmp_path: Path) -> None:
     info, path = read(tmp_path, b"a,b\n" + b"x,1\n" * 100_000 + "ä,2\n".encode("latin-1"))
     assert info.rows == 100_001
     assert "ä" in levels(path)
+
+
+MIXED = "town,n\nKöln,1\n".encode() + "Lübeck,2\n".encode("latin-1")
+
+
+def test_a_mixture_of_utf8_and_windows_1252_is_read_with_a_warning(tmp_path: Path) -> None:
+    info, path = read(tmp_path, MIXED)
+    assert pq.read_table(path)["town"].to_pylist() == ["Köln", "Lübeck"]
+    found = [(each.code, each.count, each.examples[0].line) for each in info.warnings]
+    assert found == [("mixed_encodings", 1, 3)]
+    with pytest.raises(NotATable, match="line 2 contains a letter encoded as UTF-8"):
+        read(tmp_path, MIXED, ReadOptions(strict=True))
+
+
+@pytest.mark.parametrize("encoding", ["cp1250", "latin2", "ISO-8859-2", "utf-16", "utf-8"])
+def test_a_given_encoding_is_taken(tmp_path: Path, encoding: str) -> None:
+    data = "town,n\nŁódź,1\n".encode(encoding)
+    _, path = read(tmp_path, data, ReadOptions(encoding=encoding))
+    assert preview_rows(path, 1) == [{"town": "Łódź", "n": 1}]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "message"),
+    [("klingon", "no encoding 'klingon'"), ("rot13", "no encoding"), ("utf-8", "is not valid UTF-8")],
+)
+def test_an_encoding_that_does_not_fit_is_refused(tmp_path: Path, encoding: str, message: str) -> None:
+    with pytest.raises(NotATable, match=message):
+        read(tmp_path, "größe,n\n1,2\n".encode("latin-1"), ReadOptions(encoding=encoding))

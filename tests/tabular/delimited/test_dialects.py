@@ -1,0 +1,163 @@
+"""Delimiters, quotes, escapes and line ends are recognized, and what surrounds a table is left out with a warning."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from backpropd.errors import NotATable
+from backpropd.tabular import IngestedTable, ReadOptions
+from tests.tabular.reading import read
+
+NAMES = ["when", "size", "town", "note"]
+ROWS = [
+    [f"2024-03-{n:02}", f"{n}.5", ["York", "Bath"][n % 2], ['a "b" c', "x, y; z", "plain"][n % 3]] for n in range(1, 25)
+]
+PLAIN = [[*row[:3], "some words"] for row in ROWS]
+
+
+def written(rows: list[list[str]] = ROWS, names: list[str] | None = NAMES, **options: Any) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n", **options).writerows(rows if names is None else [names, *rows])
+    return out.getvalue()
+
+
+def stored(folder: Path, text: str, **options: Any) -> tuple[IngestedTable, list[list[Any]]]:
+    """What was ingested, and the rows but for the dates, which are stored as instants."""
+    info, path = read(folder, text, ReadOptions(**options))
+    return info, [list(row.values())[1:] for row in pq.read_table(path).to_pylist()]
+
+
+def expected(rows: list[list[str]] = ROWS) -> list[list[Any]]:
+    return [[float(row[1]), *row[2:]] for row in rows]
+
+
+def codes(info: IngestedTable) -> list[str]:
+    return [each.code for each in info.warnings]
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "quote"),
+    [
+        (written(), ",", '"'),
+        (written(delimiter=";"), ";", '"'),
+        (written(delimiter="\t"), "\t", '"'),
+        (written(delimiter="|"), "|", '"'),
+        (written(delimiter=" "), " ", '"'),
+        (written(delimiter="~"), "~", '"'),
+        (written(quotechar="'"), ",", "'"),
+        (written(quotechar="'", quoting=csv.QUOTE_ALL), ",", "'"),
+        (written(quoting=csv.QUOTE_ALL), ",", '"'),
+        (written(escapechar="\\", doublequote=False), ",", '"'),
+        (written(escapechar="\\", doublequote=False, quoting=csv.QUOTE_ALL), ",", '"'),
+        (written().replace("\n", "\r\n"), ",", '"'),
+        (written().replace("\n", "\r"), ",", '"'),
+        (written().replace("\n", "\r\n", 9).replace("York\n", "York\r"), ",", '"'),
+        (written().rstrip("\n"), ",", '"'),
+        (written() + "\n\n", ",", '"'),
+    ],
+)
+def test_a_dialect_is_recognized(tmp_path: Path, text: str, delimiter: str, quote: str) -> None:
+    info, rows = stored(tmp_path, text)
+    assert info.dialect is not None
+    assert (info.dialect["delimiter"], info.dialect["quote"]) == (delimiter, quote)
+    assert [column.name for column in info.columns] == NAMES
+    assert rows == expected()
+
+
+@pytest.mark.parametrize("delimiter", [", ", ";;", "||", "::", "   "])
+def test_a_long_delimiter_is_recognized(tmp_path: Path, delimiter: str) -> None:
+    text = written(PLAIN, delimiter="\x01").replace("\x01", delimiter)
+    _, rows = stored(tmp_path, text)
+    assert rows == expected(PLAIN)
+
+
+def test_aligned_columns_are_read(tmp_path: Path) -> None:
+    rows = [[row[0], row[1].rjust(9), row[2].ljust(8), "x"] for row in ROWS]
+    info, found = stored(tmp_path, "\n".join(" ".join(row) for row in [[" " + NAMES[0], *NAMES[1:]], *rows]))
+    assert found == [[float(row[1]), row[2], "x"] for row in ROWS]
+    assert "unusual_delimiter" in codes(info)
+
+
+@pytest.mark.parametrize(
+    ("before", "skipped"),
+    [
+        ("sep=,\n", 1),
+        ("Sizes of towns\n", 1),
+        ("Sizes of towns,,,\n,,,\n", 2),
+        ("Sizes of towns\nby the office, 2024\n\n", 3),
+        ("Station: York\nPeriod: 2023, 2024\n\n", 3),
+        ("# sizes, of towns\n# in 2024\n", 2),
+        ("% sizes\n%\n", 2),
+        ("// sizes\n// of towns\n", 2),
+    ],
+)
+def test_what_precedes_a_table_is_skipped_with_a_warning(tmp_path: Path, before: str, skipped: int) -> None:
+    info, rows = stored(tmp_path, before + written())
+    assert rows == expected()
+    assert info.dialect is not None
+    assert info.dialect["skipped_lines"] == skipped
+    assert [(each.code, each.examples[0].line) for each in info.warnings] == [("lines_skipped", 1)]
+
+
+@pytest.mark.parametrize(
+    ("after", "lines"),
+    [
+        ("\nSource: the office, 2024\n", 1),
+        ("Source: the office\n* preliminary\n", 2),
+        ("\nOther towns\n\na,b,c,d,e,f\n" + "1,2,3,4,5,6\n" * 200, 202),
+        ("\nwhen2,size2,town2,note2\n" + written(names=None), 25),
+        ("\na,b\n1,2\n3,4\n", 3),
+    ],
+)
+def test_what_follows_a_table_is_left_out_with_a_warning(tmp_path: Path, after: str, lines: int) -> None:
+    info, rows = stored(tmp_path, written() + after)
+    assert rows == expected()
+    assert [(each.code, each.count) for each in info.warnings] == [("lines_skipped", lines)]
+
+
+def test_comments_and_repeated_headers_between_rows_are_left_out(tmp_path: Path) -> None:
+    text = "# first\n# second\n" + written(ROWS[:12]) + "# between\n" + written(ROWS[12:])
+    info, rows = stored(tmp_path, text)
+    assert rows == expected()
+    assert [(each.code, each.count) for each in info.warnings] == [("lines_skipped", 4)]
+
+
+def test_cells_that_begin_like_comments_are_cells(tmp_path: Path) -> None:
+    info, _ = stored(tmp_path, "name,n\n" + "".join(f"#{n},{n}\n" for n in range(9)))
+    assert (info.rows, info.warnings) == (9, ())
+
+
+@pytest.mark.parametrize("data", ["a,b\n1,2\n,\n3,\n", "a,b,c\n,,\n1,2,3\n"])
+def test_rows_of_empty_cells_are_rows(tmp_path: Path, data: str) -> None:
+    info, _ = stored(tmp_path, data)
+    assert info.rows == data.count("\n") - 1
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("when the town\nwas small\nit grew\n", "' '"),
+        ("a/b\nx/y\nz/w\n", "'/'"),
+        ("name\nYork\nBath\n", "name the delimiter"),
+    ],
+)
+def test_a_single_column_of_text_is_refused_with_a_guess_of_the_delimiter(tmp_path: Path, text: str, hint: str) -> None:
+    with pytest.raises(NotATable, match=f"single column of text.*{hint}"):
+        read(tmp_path, text)
+
+
+def test_a_single_column_of_numbers_is_a_table(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "size\n1.5\n2.5\n")
+    assert (info.rows, info.columns[0].kind) == (2, "number")
+
+
+def test_options_override_the_guess(tmp_path: Path) -> None:
+    text = "first line\n! a comment\na:b\n'1:2':x\n! another\n3:y\n"
+    info, path = read(tmp_path, text, ReadOptions(delimiter=":", quote="'", skip_lines=1, comment="!", header=True))
+    assert [list(row.values()) for row in pq.read_table(path).to_pylist()] == [["1:2", "x"], ["3", "y"]]
+    assert info.dialect is not None
+    assert info.dialect["skipped_lines"] == 2

@@ -1,0 +1,81 @@
+"""A header is told from a row, several rows of it are joined or skipped, and names are mended."""
+
+from pathlib import Path
+
+import pytest
+
+from backpropd.tabular import IngestedTable, ReadOptions
+from tests.tabular.reading import read
+
+
+def names(info: IngestedTable) -> list[str]:
+    return [column.name for column in info.columns]
+
+
+def codes(info: IngestedTable) -> list[str]:
+    return [each.code for each in info.warnings]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("week,mean price,4046,4225\n" + "".join(f"{n},{n}.2,{n * 700},{n * 611}\n" for n in range(9)), True),
+        ("400.1,410.5,452.0,class\n" + "".join(f"0.{n},0.5{n},0.9{n},x{n % 2}\n" for n in range(9)), True),
+        ("x,y,n,p\nn,y,y,x\nx,n,n,p\ny,x,n,y\n", False),
+        ("5.1,setosa\n4.9,setosa\n4.7,versicolor\n", False),
+        ("about 9,5,red\n3,4,red\n8,2,blue\n7,5,red\n", False),
+        ("colour,taste\nred,sweet\nblue,sour\nred,sour\n", True),
+    ],
+)
+def test_a_header_is_told_from_a_row(tmp_path: Path, text: str, found: bool) -> None:
+    info, _ = read(tmp_path, text)
+    assert info.dialect is not None
+    assert info.dialect["header"] is found
+    assert info.rows == text.count("\n") - found
+
+
+def test_the_option_header_overrides_the_guess(tmp_path: Path) -> None:
+    text = "colour,taste\nred,sweet\nblue,sour\n"
+    info, _ = read(tmp_path, text, ReadOptions(header=False))
+    assert (info.rows, names(info)) == (3, ["column_1", "column_2"])
+    info, _ = read(tmp_path, "1,2\n3,4\n5,6\n", ReadOptions(header=True))
+    assert (info.rows, names(info)) == (2, ["1", "2"])
+
+
+def test_a_row_of_units_is_skipped_with_its_line(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "size,town,price\nm2,,EUR\n" + "".join(f"{n}.5,York,{n}\n" for n in range(9)))
+    assert (info.rows, names(info)) == (9, ["size", "town", "price"])
+    assert [(each.code, each.examples[0].line) for each in info.warnings] == [("header_rows", 2)]
+
+
+def test_several_rows_of_a_header_are_joined_where_the_first_leaves_names_open(tmp_path: Path) -> None:
+    text = "town,2019,,2020,\n,men,women,men,women\n" + "".join(f"York,{n}.5,2.5,{n},4\n" for n in range(9))
+    info, _ = read(tmp_path, text)
+    assert names(info) == ["town", "2019 men", "2019 women", "2020 men", "2020 women"]
+    assert "header_rows" in codes(info)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("age,town,age", ["age", "town", "age_2"]),
+        ("age,age,age_2", ["age", "age_3", "age_2"]),
+        ("a, a ,b", ["a", "a_2", "b"]),
+        ("a\u200b,b,c", ["a", "b", "c"]),
+        ("a,,c", ["a", "column_2", "c"]),
+    ],
+)
+def test_names_are_different_and_visible(tmp_path: Path, header: str, expected: list[str]) -> None:
+    info, _ = read(tmp_path, header + "\n1,2,3\n4,5,6\n")
+    assert names(info) == expected
+    assert codes(info) == ([] if ",," in header else ["columns_renamed"])
+
+
+def test_a_header_without_a_name_for_the_names_of_rows_gets_one(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "mpg,cyl\nMazda,21,6\nDatsun,22.8,4\nHornet,21.4,6\n")
+    assert (names(info), codes(info)[:1]) == (["column_1", "mpg", "cyl"], ["columns_renamed"])
+
+
+def test_an_empty_name_too_many_is_left_out(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "mpg,,cyl\n" + "21.5,6\n" * 9)
+    assert (names(info), info.rows) == (["mpg", "cyl"], 9)

@@ -1,0 +1,109 @@
+"""A row that does not fit is made to fit or left out, named with its line; only many such rows refuse a file."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from backpropd.errors import NotATable
+from backpropd.tabular import IngestedTable
+from backpropd.tabular.delimited.reader import open_delimited
+from backpropd.tabular.read_options import ReadOptions
+from tests.tabular.reading import read
+
+HEADER = "town,size,price,note\n"
+LINES = [f"{'York' if n % 2 else 'Bath'},{n}.5,{n * 1000},word-{n % 3}\n" for n in range(40)]
+BAD = 20  # the row that is spoiled, on line 22
+
+
+def rows_of(folder: Path, text: str) -> tuple[IngestedTable, list[list[Any]]]:
+    info, path = read(folder, text)
+    return info, [list(row.values()) for row in pq.read_table(path).to_pylist()]
+
+
+def expected(row: int) -> list[Any]:
+    return ["York" if row % 2 else "Bath", row + 0.5, row * 1000, f"word-{row % 3}"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "becomes", "code"),
+    [
+        ("Bath,20.5,20000\n", ["Bath", 20.5, 20000, None], "short_rows"),
+        ("Bath\n", ["Bath", None, None, None], "short_rows"),
+        ("Bath,20.520000,word-2\n", ["Bath", 20.52, None, "word-2"], "separator_missing"),
+        ("Bath,20.5,20000word-2\n", ["Bath", 20.5, None, "20000word-2"], "separator_missing"),
+        ("Bath,,20.5,20000,word-2\n", ["Bath", 20.5, 20000, "word-2"], "long_rows"),
+        ("Bath, the city,20.5,20000,word-2\n", ["Bath, the city", 20.5, 20000, "word-2"], "long_rows"),
+        ("Bath,20.5,20000,a, b\n", ["Bath", 20.5, 20000, "a, b"], "long_rows"),
+        ("Bath,20.5,20000,word-2,\n", ["Bath", 20.5, 20000, "word-2"], "trailing_delimiters"),
+        ("Bath;20.5;20000;word-2\n", ["Bath", 20.5, 20000, "word-2"], "other_delimiter"),
+        ("Bath\t20.5\t20000\tword-2\n", ["Bath", 20.5, 20000, "word-2"], "other_delimiter"),
+        ('"Bath,20.5,20000,word-2\n', ["Bath", 20.5, 20000, "word-2"], "faulty_quotes"),
+        ('Bath,20.5,20000,"word-2\n', ["Bath", 20.5, 20000, "word-2"], "faulty_quotes"),
+        ('Bath,20.5,20000,"the "best" word"\n', ["Bath", 20.5, 20000, 'the "best" word'], "faulty_quotes"),
+        ("~~~ a line of noise ~~~\n", None, "lines_left_out"),
+    ],
+)
+def test_a_row_is_made_to_fit(tmp_path: Path, bad: str, becomes: list[Any] | None, code: str) -> None:
+    info, rows = rows_of(tmp_path, HEADER + "".join([*LINES[:BAD], bad, *LINES[BAD + 1 :]]))
+    assert rows[:BAD] == [expected(row) for row in range(BAD)]
+    assert rows[-19:] == [expected(row) for row in range(BAD + 1, 40)]
+    assert rows[BAD:-19] == ([] if becomes is None else [becomes])
+    found = [(each.code, each.count, each.examples[0].line) for each in info.warnings if each.column is None]
+    assert (code, 1, BAD + 2) in found
+
+
+@pytest.mark.parametrize("quoted", ['"York, Yorkshire"', '"two\nlines"', '"a ""quoted"" word"', '"\n\n"'])
+def test_an_open_quote_swallows_nothing_before_a_row_that_is_quoted_well(tmp_path: Path, quoted: str) -> None:
+    lines = [*LINES[:5], '"York,5.5,5000,x\n', *LINES[6:30], f"{quoted},30.5,30000,word-0\n", *LINES[31:]]
+    info, rows = rows_of(tmp_path, HEADER + "".join(lines))
+    assert info.rows == 40
+    assert rows[30][0] == (quoted[1:-1].replace('""', '"').strip() or None)
+    assert rows[6:30] == [expected(row) for row in range(6, 30)]
+
+
+@pytest.mark.parametrize("bad", ["York,1.5,x,y,z,w,1,2\n", '"York,1.5,5,"x\n', "York;1.5;1;x\n"])
+def test_a_file_of_which_more_than_a_tenth_is_guesswork_is_refused(tmp_path: Path, bad: str) -> None:
+    assert rows_of(tmp_path, HEADER + "".join([*LINES, bad * 4]))[0].rows == 44
+    with pytest.raises(NotATable, match=r"8 of 4\d rows do not fit the table \(line 42:"):
+        rows_of(tmp_path, HEADER + "".join([*LINES, bad * 8]))
+
+
+def test_one_bad_row_of_a_few_is_not_refused(tmp_path: Path) -> None:
+    info, rows = rows_of(tmp_path, "a,b\n1,2\n3,4\n5;6\n")
+    assert (info.rows, rows[2]) == (3, [5, 6])
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n", ",\n", ",,,\n"])
+def test_blank_lines_and_trailing_delimiters_everywhere_are_no_guesswork(tmp_path: Path, end: str) -> None:
+    info, rows = rows_of(tmp_path, HEADER + "".join(line.rstrip("\n") + end for line in LINES))
+    assert rows == [expected(row) for row in range(40)]
+    assert [each.code for each in info.warnings] == (["trailing_delimiters"] if "," in end else [])
+
+
+def test_absent_last_cells_everywhere_are_no_guesswork(tmp_path: Path) -> None:
+    info, rows = rows_of(tmp_path, HEADER + "".join(line.rpartition(",")[0] + "\n" for line in LINES[:20]) + LINES[20])
+    assert [row[:3] for row in rows] == [expected(row)[:3] for row in range(21)]
+    assert [(each.code, each.count) for each in info.warnings if each.column is None] == [("short_rows", 20)]
+
+
+@pytest.mark.parametrize("word", ["Total", "Grand total", "Summe", "Average"])
+@pytest.mark.parametrize("note", ["", "\n"])
+def test_a_last_row_that_sums_up_is_kept_with_a_warning(tmp_path: Path, word: str, note: str) -> None:
+    info, _ = rows_of(tmp_path, HEADER + "".join(LINES) + f"{note}{word},820,780000,\n")
+    assert info.rows == 41
+    assert [each.examples[0].line for each in info.warnings if each.code == "looks_like_total"] == [42 + len(note)]
+
+
+@pytest.mark.parametrize("spoiled", ["", "# c\n# d\n", "Title\n\n"])
+@pytest.mark.parametrize("cell", ["x", '"x\ny"', '"x\n\n\ny"'])
+def test_the_line_of_a_row_is_known(tmp_path: Path, spoiled: str, cell: str) -> None:
+    text = spoiled + "a,b,c\n" + "".join(f"{n},{cell if n % 3 else 'z'},{n}.5\n" for n in range(1000))
+    path = tmp_path / "table.csv"
+    path.write_text(text, newline="")
+    reader = open_delimited(path, ReadOptions(), 100)
+    rows = sum(len(block[0]) for block in reader)
+    lines = text.split("\n")
+    assert rows == 1000
+    assert all(lines[reader.line_of(row) - 1].startswith(f"{row},") for row in range(1000))
