@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 from flask import request
@@ -17,10 +18,12 @@ from service.auth.principal import tenant
 from service.http.idempotency import idempotency_key, keyed_request
 from service.http.parsing import validate
 from service.http.strict_json import read_json
-from service.schemas.datasets import SampleRequest, UploadQuery
+from service.schemas.datasets import DatasetPreview, SampleRequest, UploadQuery
 from service.services import services
 
 CHUNK_BYTES = 1024 * 1024
+PREVIEW_BYTES = 256 * 1024  # of text
+PREVIEW_ROWS = 20
 FORM = "multipart/form-data"
 JSON = "application/json"
 MAX_SAMPLE_BYTES = 64 * 1024  # of the JSON that asks for a sample
@@ -32,7 +35,10 @@ UPLOADS = {
             "type": "object",
             "required": ["file"],
             "additionalProperties": False,
-            "properties": {"file": {"type": "string", "format": "binary"}, "name": {"type": "string"}},
+            "properties": {
+                "file": {"type": "string", "format": "binary"},
+                **UploadQuery.model_json_schema()["properties"],
+            },
         }
     },
     **{each.media_types[0]: {"schema": {}} for each in FORMATS.values() if JSON not in each.media_types},
@@ -84,8 +90,9 @@ def _sample_request(file: Path) -> SampleRequest | None:
 
 
 def _make_sample(file: Path, query: UploadQuery, body: SampleRequest) -> Upload:
+    options = body.over(query).to_options()
     tabular.write_sample(body.sample, file, noise=body.noise, rows=body.rows, seed=body.seed)
-    return Upload(file, query.name or body.name or body.sample, DEFAULT_FORMAT, body.to_options(), body.sample)
+    return Upload(file, query.name or body.name or body.sample, DEFAULT_FORMAT, options, body.sample)
 
 
 def _receive_form(target: Path, query: UploadQuery) -> Upload:
@@ -94,7 +101,7 @@ def _receive_form(target: Path, query: UploadQuery) -> Upload:
         stream_factory=lambda *_, **__: target.open("w+b"),
         max_content_length=services().settings.max_upload_bytes,
         max_form_memory_size=CHUNK_BYTES,
-        max_form_parts=10,
+        max_form_parts=20,
         silent=False,
     )
     try:
@@ -125,6 +132,13 @@ def receive_body(target: Path) -> None:
             file.write(chunk)
     if received < (announced or 0):  # the server does not tell a body that broke off from a whole one
         raise errors.Malformed(f"the body ended after {received} of its {announced} bytes: send it again")
+
+
+def preview(folder: Path, upload: Upload) -> dict[str, Any]:
+    """The dataset that the file would become, as far as its beginning tells, rendered. Raises what `store` raises."""
+    parquet = folder / "table.parquet"
+    table = services().reader.read(upload.file, parquet, upload.format, upload.options, beginning=PREVIEW_BYTES)
+    return DatasetPreview.of(upload.name, table, tabular.preview_rows(parquet, PREVIEW_ROWS))
 
 
 def store(folder: Path, upload: Upload) -> Dataset:

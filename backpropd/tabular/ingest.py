@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backpropd.errors import UnknownColumn
+from backpropd.errors import Problem, UnknownColumn, pointer
 from backpropd.tabular.cells.decide import Decisions
 from backpropd.tabular.column_statistics import NumberStatistics
 from backpropd.tabular.column_warnings import warn_of_columns
@@ -46,11 +46,12 @@ def ingest(
     format: str = DEFAULT_FORMAT,
     options: ReadOptions = GUESS_ALL,
     limits: TableLimits = UNLIMITED,
+    beginning: int | None = None,
 ) -> IngestedTable:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
-    Memory is bounded by a few blocks. Numbers are stored as float64, dates as timestamps in microseconds, everything
-    else as strings.
+    Of text only the lines within the first `beginning` bytes are read, where that is given. Memory is bounded by a few
+    blocks. Numbers are stored as float64, dates as timestamps in microseconds, everything else as strings.
 
     Raises:
         NotATable: the file is not a table, or stops being one; the message names the line.
@@ -59,7 +60,7 @@ def ingest(
         UnknownColumn: the options name a column that is not in the file.
         UnusableColumn: a column cannot be of the kind that the options name.
     """
-    with open_table(source, format, options, limits, destination.parent) as reader:
+    with open_table(source, format, options, limits, destination.parent, beginning) as reader:
         return _ingest(reader, destination, options, limits)
 
 
@@ -87,7 +88,9 @@ def _check_kinds(options: ReadOptions, reader: TableReader) -> None:
     """Keep the cells of columns whose kind is named as strings. Raises `UnknownColumn`."""
     if unknown := [name for name in options.kinds if name not in reader.names]:
         listed = ", ".join(reader.names[:20])
-        raise UnknownColumn(f"kinds names {unknown[0]!r}, and the columns are: {listed}", pointer="/kinds")
+        detail = "there is no column {!r}; the columns are: {}"
+        problems = [Problem(pointer("kinds", name), detail.format(name, listed)) for name in unknown]
+        raise UnknownColumn.from_problems(problems)
     if reader.dialect is not None:
         reader.text_columns.update(name for name, kind in options.kinds.items() if kind != "number")
 

@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backpropd.tabular.column_encoders import as_numbers
-from backpropd.tabular.columns import BOOLEAN_WORDS, ColumnInfo, boolean_label
+from backpropd.tabular.columns import BOOLEAN_CELLS, BOOLEAN_PAIRS, ColumnInfo, merged_spellings
 from backpropd.tabular.delimited.lossless_numbers import NUMBER
 from backpropd.tabular.table import CategoricalColumn, Column, Table, class_label
-
-BOOLEAN_DIGITS = {"0": "false", "1": "true"}
 
 
 def with_kind(info: ColumnInfo, kind: str) -> ColumnInfo:
@@ -63,9 +61,19 @@ def _convert(column: Column, kind: str) -> Column:
     if kind == "number":
         return _numbers(column) if isinstance(column, CategoricalColumn) else column
     words = column if isinstance(column, CategoricalColumn) else _categories(column)
-    if kind == "boolean":
-        return CategoricalColumn(words.codes, [BOOLEAN_DIGITS.get(level, level) for level in words.levels])
-    return words
+    return _with_one_spelling(words) if kind == "category" else words
+
+
+def _with_one_spelling(column: CategoricalColumn) -> CategoricalColumn:
+    """A boolean with its most frequent spellings, as its description lists them; another category as it is."""
+    words = {level.lower() for level in column.levels}
+    if len(column.levels) <= len(words) or not any(words <= {*pair} for pair in BOOLEAN_PAIRS):
+        return column
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
+    levels = list(merged_spellings(dict(zip(column.levels, counts.tolist(), strict=True))))
+    by_value = {BOOLEAN_CELLS[level.lower()]: index for index, level in enumerate(levels)}
+    codes = np.array([*(by_value[BOOLEAN_CELLS[level.lower()]] for level in column.levels), -1], np.int32)
+    return CategoricalColumn(codes[column.codes], levels)
 
 
 def _categories(column: np.ndarray) -> CategoricalColumn:
@@ -79,7 +87,7 @@ def _categories(column: np.ndarray) -> CategoricalColumn:
 
 def _numbers(column: CategoricalColumn) -> np.ndarray:
     """A category of numbers, or a boolean, as numbers; NaN where it is missing."""
-    if all(level.lower() in BOOLEAN_WORDS for level in column.levels):
+    if all(level.lower() in BOOLEAN_CELLS for level in column.levels):
         return as_numbers(column)
     return np.array([*map(float, column.levels), np.nan])[column.codes]
 
@@ -97,25 +105,22 @@ def _number_as_boolean(info: ColumnInfo) -> ColumnInfo:
     values = {each["value"]: each["count"] for each in info.statistics.get("values", [])}
     if not values or not values.keys() <= {0, 1}:
         raise ValueError("it holds other numbers than 0 and 1, which alone can be false and true")
-    return _category(info, {"true" if value else "false": count for value, count in values.items()}, "boolean")
+    return _category(info, {class_label(value): count for value, count in values.items()}, "boolean")
 
 
 def _words_as_boolean(info: ColumnInfo) -> ColumnInfo:
-    labels: Counter[str] = Counter()
-    for level in info.statistics["levels"]:
-        word = level["value"]
-        if word not in BOOLEAN_DIGITS and word.lower() not in BOOLEAN_WORDS:
-            raise ValueError(f"it holds {word!r}, which is neither false nor true")
-        labels[BOOLEAN_DIGITS.get(word) or boolean_label(word)] += level["count"]
-    return _category(info, labels, "boolean")
+    levels = {level["value"]: level["count"] for level in info.statistics["levels"]}
+    if strange := [word for word in levels if word.lower() not in BOOLEAN_CELLS]:
+        raise ValueError(f"it holds {strange[0]!r}, which is neither false nor true")
+    return _category(info, merged_spellings(levels), "boolean")
 
 
 def _words_as_number(info: ColumnInfo) -> ColumnInfo:
     counts: Counter[float] = Counter()
     for level in info.statistics["levels"]:
         word = level["value"]
-        if word.lower() in BOOLEAN_WORDS:
-            counts[float(BOOLEAN_WORDS[word.lower()])] += level["count"]
+        if word.lower() in BOOLEAN_CELLS:
+            counts[float(BOOLEAN_CELLS[word.lower()])] += level["count"]
         elif NUMBER.fullmatch(word) and np.isfinite(float(word)):
             counts[float(word)] += level["count"]
         else:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from backpropd.tabular.beginnings import copy_beginning
 from backpropd.tabular.binary.zip_files import reject_other_archives
 from backpropd.tabular.compression import compression_of, decompress
 from backpropd.tabular.file_signatures import reject_other_formats
@@ -15,11 +16,12 @@ from backpropd.tabular.read_options import ReadOptions
 
 @contextmanager
 def open_table(
-    source: Path, declared: str, options: ReadOptions, limits: TableLimits, folder: Path
+    source: Path, declared: str, options: ReadOptions, limits: TableLimits, folder: Path, beginning: int | None = None
 ) -> Iterator[TableReader]:
     """A reader of the table at `source`; the `declared` format counts where the content tells nothing.
 
-    Temporary files are written to `folder`, and removed at the end. Raises what a format's reader raises.
+    Of text only the lines within the first `beginning` bytes are read, where that is given. Temporary files are
+    written to `folder`, and removed at the end. Raises what a format's reader raises.
     """
     with TemporaryDirectory(dir=folder, prefix="reading-") as scratch:
         if compression_of(source):
@@ -28,7 +30,11 @@ def open_table(
             source = unpacked
         with source.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        yield _recognize(source, head, declared).open(source, options, limits, Path(scratch))
+        found = _recognize(source, head, declared)
+        if beginning is not None and found.recognizes is None:
+            copy_beginning(source, Path(scratch) / "beginning", beginning)
+            source = Path(scratch) / "beginning"
+        yield found.open(source, options, limits, Path(scratch))
 
 
 def _recognize(source: Path, head: bytes, declared: str) -> FileFormat:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from backpropd.errors import UnusableColumn
+from backpropd.errors import UnusableColumn, pointer
 from backpropd.tabular.cells.conversions import Conversion, DateCells, WordCells
 from backpropd.tabular.cells.date_formats import COMPACT
 from backpropd.tabular.cells.decide import Candidate, Decisions, decide, impossible_kind
@@ -121,7 +121,8 @@ class ColumnTyper:
             info = statistics.info(rows, kind := self.options.kinds.get(statistics.name))
             if kind == "category" and statistics.levels is None:
                 detail = f"has more than {statistics.max_levels} different values, or one that is too long"
-                raise UnusableColumn(f"the column {info.name!r} {detail}: it cannot be of kind category")
+                detail = f"the column {info.name!r} {detail}: it cannot be of kind category"
+                raise UnusableColumn(detail, pointer=pointer("kinds", info.name))
             return info
         info = statistics.info(rows)
         return replace(info, statistics={**info.statistics, **conversion.describe()}) if conversion else info

@@ -127,9 +127,16 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
         return []
     properties = route.query.model_json_schema()["properties"]
     return [
-        {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
+        {"name": name, "in": "query", "required": False, **_query_value(_without_null(schema))}
         for name, schema in properties.items()
     ]
+
+
+def _query_value(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a query parameter's value: arrays and objects are JSON in it."""
+    if schema.get("type") in ("array", "object"):
+        return {"content": {"application/json": {"schema": schema}}}
+    return {"schema": schema}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec
@@ -10,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 import orjson
 from flask import Flask, Response, request
 from pydantic import BaseModel
+from werkzeug.routing import Map, UnicodeConverter
 
 from service.auth.principal import current_principal
 from service.http.parsing import json_body, query
@@ -91,6 +93,7 @@ class Routes:
 
 def register(app: Flask, routes: list[Route]) -> None:
     """Add every route to the app."""
+    app.url_map.converters["default"] = _segment_converter([route.path for route in routes])
     for route in routes:
         app.add_url_rule(
             route.path.replace("{", "<").replace("}", ">"),
@@ -99,6 +102,20 @@ def register(app: Flask, routes: list[Route]) -> None:
             methods=[route.method],
             provide_automatic_options=False,
         )
+
+
+def _segment_converter(paths: Sequence[str]) -> type[UnicodeConverter]:
+    """The converter of parameters: a segment that is no word which another route has in the place of a parameter."""
+    before = [path[: found.start()] for path in paths for found in re.finditer(r"{", path)]
+    following = {path.removeprefix(start).split("/")[0] for start in before for path in paths if path.startswith(start)}
+    words = "|".join(sorted(word for word in following if word and "{" not in word))
+
+    class Segment(UnicodeConverter):
+        def __init__(self, map: Map) -> None:
+            super().__init__(map)
+            self.regex = rf"(?!(?:{words})\Z)[^/]+" if words else r"[^/]+"
+
+    return Segment
 
 
 def _view(route: Route) -> Callable[..., Response]:

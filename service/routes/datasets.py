@@ -10,6 +10,7 @@ from service.http.routing import Answer, Routes
 from service.schemas.datasets import (
     Dataset,
     DatasetPage,
+    DatasetPreview,
     DatasetSummary,
     Rows,
     RowsQuery,
@@ -37,6 +38,20 @@ def create(query: UploadQuery) -> Answer:
     with services().blobs.workspace() as folder:
         dataset = uploads.store(folder, uploads.receive(folder, query))
     return Dataset.of(dataset), 201, {"Location": f"/v1/datasets/{dataset.id}"}
+
+
+@routes(
+    "POST",
+    "/v1/datasets/preview",
+    answers={200: DatasetPreview},
+    body=SampleRequest,
+    query=UploadQuery,
+    uploads=uploads.UPLOADS,
+)
+def preview(query: UploadQuery) -> Answer:
+    """Read the beginning of a table, and say what its dataset would be; nothing is stored."""
+    with services().blobs.workspace() as folder:
+        return uploads.preview(folder, uploads.receive(folder, query))
 
 
 @routes("GET", "/v1/datasets", answers={200: DatasetPage}, query=PageQuery)

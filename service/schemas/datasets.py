@@ -4,9 +4,17 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
-from backpropd.tabular import ReadOptions, list_samples
+from backpropd.tabular import IngestedTable, ReadOptions, list_samples
 from service.schemas.fields import ColumnName, Input, Name, Output, Whole
 from service.schemas.paging import Page
 
@@ -15,29 +23,68 @@ def _parse_json(value: Any) -> Any:
     """The value of a list or object in a query or a form, which is JSON in a string."""
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"this must be JSON: {error}") from error
 
 
+def _check_encoding(name: str) -> str:
+    """A text encoding that Python knows, by any of its names."""
+    try:
+        "a,1".encode(name).decode(name)
+    except (LookupError, ValueError) as error:
+        raise ValueError(f"there is no encoding {name!r}: try utf-8, windows-1252, or leave it out") from error
+    return name
+
+
+def _check_character(value: str) -> str:
+    if value in ("\n", "\r", "\0"):
+        raise ValueError("a line break cannot stand here: give another character")
+    return value
+
+
 Kind = Literal["number", "category", "boolean", "date", "text"]
-Character = Annotated[str, StringConstraints(min_length=1, max_length=1)]
+Character = Annotated[str, StringConstraints(min_length=1, max_length=1), AfterValidator(_check_character)]
+CharacterOrNone = Annotated[str, StringConstraints(max_length=1), AfterValidator(_check_character)]
 
 
 class ReadFields(Input):
     """Corrections of what the reader guesses; what is left out is guessed."""
 
-    encoding: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    encoding: Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(_check_encoding)] | None = (
+        None
+    )
     delimiter: Character | None = None
-    quote: Annotated[str, StringConstraints(max_length=1)] | None = Field(None, description="empty: no quotes")
+    quote: CharacterOrNone | None = Field(None, description="empty: no quotes")
     decimal: Literal[".", ","] | None = None
-    thousands: Annotated[str, StringConstraints(max_length=1)] | None = Field(None, description="empty: none")
+    thousands: CharacterOrNone | None = Field(None, description="empty: none")
     header: bool | None = None
-    skip_lines: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    skip_lines: Annotated[int, Field(ge=0, le=1_000_000), Whole] | None = None
     comment: Annotated[str, StringConstraints(min_length=1, max_length=10)] | None = None
-    missing: Annotated[list[str], Field(max_length=1000), BeforeValidator(_parse_json)] | None = None
-    kinds: Annotated[dict[ColumnName, Kind], BeforeValidator(_parse_json)] = {}
+    missing: Annotated[list[str], Field(max_length=1000), BeforeValidator(_parse_json)] | None = Field(
+        None, description="the markers of a missing value"
+    )
+    kinds: Annotated[dict[ColumnName, Kind], BeforeValidator(_parse_json)] = Field({}, description="by column")
     sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
-    strict: bool = False
+    strict: bool = Field(False, description="a row that does not fit refuses the file")
+
+    @field_validator("quote")
+    @classmethod
+    def _differs_from_delimiter(cls, quote: str | None, given: ValidationInfo) -> str | None:
+        if quote and quote == given.data.get("delimiter"):
+            raise ValueError("this is the delimiter, too: they must differ")
+        return quote
+
+    @field_validator("thousands")
+    @classmethod
+    def _differs_from_decimal(cls, thousands: str | None, given: ValidationInfo) -> str | None:
+        if thousands and thousands == given.data.get("decimal"):
+            raise ValueError("this is the decimal mark, too: they must differ")
+        return thousands
+
+    def over(self, others: "ReadFields") -> "ReadFields":
+        """These fields, and those of `others` that are not stated here."""
+        given = {**others.model_dump(exclude_unset=True), **self.model_dump(exclude_unset=True)}
+        return ReadFields.model_validate({name: given[name] for name in given if name in ReadFields.model_fields})
 
     def to_options(self) -> ReadOptions:
         """The options as `tabular` takes them."""
@@ -127,6 +174,33 @@ class Dataset(DatasetSummary):
     def of(cls, row: Any) -> dict[str, Any]:
         """A row of `datasets`."""
         return cls.render(row, {"width": len(row.columns), "warnings": row.warnings or []})
+
+
+class DatasetPreview(Output):
+    """What the dataset of a file would be; `rows` is not known, for only the beginning of a text file is read."""
+
+    name: str
+    format: str
+    rows: None
+    width: int
+    dialect: Dialect | None
+    columns: list[Column]
+    warnings: list[TableWarning]
+    preview: list[dict[str, Any]] = Field(description="the first rows")
+
+    @classmethod
+    def of(cls, name: str, table: IngestedTable, preview: list[dict[str, Any]]) -> dict[str, Any]:
+        """A table that was read for a look."""
+        return {
+            "name": name,
+            "format": table.format,
+            "rows": None,
+            "width": len(table.columns),
+            "dialect": table.dialect,
+            "columns": [column.to_json() for column in table.columns],
+            "warnings": [warning.to_json() for warning in table.warnings],
+            "preview": preview,
+        }
 
 
 class Rows(Output):

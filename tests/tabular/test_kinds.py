@@ -9,7 +9,7 @@ from backpropd.tabular import ColumnInfo, Table, ingest, with_kind, with_kinds
 from backpropd.tabular.table import CategoricalColumn
 
 TEXT = "store,flag,bit,code,size,note\n" + "".join(
-    f"{(101, 205, '')[n % 3]},{('yes', 'no')[n % 2]},{n % 2},{('07', '12')[n % 2]},{n / 4},note {n}\n"
+    f"{(101, 205, '')[n % 3]},{('yes', 'No', 'YES', 'No')[n % 4]},{n % 2},{('07', '12')[n % 2]},{n / 4},note {n}\n"
     for n in range(30)
 )
 
@@ -25,7 +25,8 @@ def columns(tmp_path: Path) -> dict[str, ColumnInfo]:
     [
         ("store", "category", {"101", "205"}),
         ("bit", "category", {"0", "1"}),
-        ("bit", "boolean", {"false", "true"}),
+        ("bit", "boolean", {"0", "1"}),
+        ("flag", "category", {"yes", "No"}),
         ("size", "category", None),
         ("note", "category", None),
     ],

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 import pyarrow as pa
 
-from backpropd.errors import UnusableColumn
+from backpropd.errors import UnusableColumn, pointer
 from backpropd.tabular.cells.conversions import Conversion, DateCells, NumberCells, WordCells
 from backpropd.tabular.cells.convert import convert
 from backpropd.tabular.cells.infer_dates import MIN_SHARE, DateGuess, Scan, infer_dates
@@ -210,5 +210,6 @@ def impossible_kind(name: str, kind: str, cells: Iterable[pa.StringArray]) -> Un
     examples = map(str, islice(values, 3))
     return UnusableColumn(
         f"the column {name!r} cannot be of kind {kind}: none of its cells is one (such as {', '.join(examples)}); "
-        "choose another kind"
+        "choose another kind",
+        pointer=pointer("kinds", name),
     )

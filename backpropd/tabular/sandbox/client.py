@@ -31,7 +31,15 @@ class SandboxedReader:
         self._table_limits, self._sandbox_limits = table_limits, sandbox_limits
         self._slots = threading.BoundedSemaphore(max_concurrent)
 
-    def read(self, source: Path, destination: Path, format: str, options: ReadOptions = GUESS_ALL) -> IngestedTable:
+    def read(
+        self,
+        source: Path,
+        destination: Path,
+        format: str,
+        options: ReadOptions = GUESS_ALL,
+        *,
+        beginning: int | None = None,
+    ) -> IngestedTable:
         """`ingest` in the sandbox.
 
         Raises what `ingest` raises, and:
@@ -43,6 +51,7 @@ class SandboxedReader:
             "destination": str(destination),
             "format": format,
             "options": options.to_json(),
+            "beginning": beginning,
             "table_limits": vars(self._table_limits),
             "sandbox_limits": vars(self._sandbox_limits),
         }
@@ -52,7 +61,8 @@ class SandboxedReader:
 
     def _table_from(self, answer: dict[str, Any]) -> IngestedTable:
         if "error" in answer:
-            raise getattr(errors, answer["error"])(answer["detail"])
+            problems = [errors.Problem(**problem) for problem in answer.get("problems", ())]
+            raise getattr(errors, answer["error"])(answer["detail"], problems=problems)
         if "exceeded" in answer:
             raise errors.TooLarge(self._exceeded_message(answer["exceeded"]))
         if "traceback" in answer:

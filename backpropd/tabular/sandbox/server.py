@@ -175,10 +175,11 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     paths, limits = (Path(request["source"]), Path(request["destination"])), TableLimits(**request["table_limits"])
     try:
         options = ReadOptions.from_json(request["options"])
-        table = ingest(*paths, format=request["format"], options=options, limits=limits)
+        table = ingest(*paths, format=request["format"], options=options, limits=limits, beginning=request["beginning"])
     except BackpropdError as error:
         kind = next(each for each in type(error).__mro__ if each.__module__ == BackpropdError.__module__)
-        return {"error": kind.__name__, "detail": error.detail}
+        problems = [vars(problem) for problem in error.problems]
+        return {"error": kind.__name__, "detail": error.detail, "problems": problems}
     except MemoryError:
         return {"exceeded": "memory"}
     except Exception:
