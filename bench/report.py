@@ -15,7 +15,7 @@ def main() -> None:
     """Write the page and its plot from `bench/out/`."""
     steps = results.read("steps")
     plot.draw(steps["rows"], DOCS / "performance.svg")
-    later = [section() for section in (_inference, _memory, _http, _service, _throughput, _upload)]
+    later = [section() for section in (_inference, _memory, _http, _service, _throughput, _upload, _predictions)]
     sections = [_head(), _steps(steps), _peak(steps), *later]
     (DOCS / "performance.md").write_text("\n\n".join(sections) + "\n")
     print("written: docs/performance.md, docs/performance.svg")
@@ -187,6 +187,27 @@ def _upload() -> str:
 
 A CSV of {found["megabytes"]} MB: `pyarrow.csv.read_csv` alone takes {found["bare"]:.2f} s, `ingest`, which also
 describes and writes every column, {found["ours"]:.2f} s, {ratio} times as long. Memory grows by {grown} MiB."""
+
+
+def _predictions() -> str:
+    found = results.read("predictions")
+    rows = [
+        [
+            each["format"],
+            f"{each['bare']:.2f}",
+            f"{each['ours']:.2f}",
+            _judged(each["speed"], ".0%", minimum=found["min_speed"]),
+            _judged(each["mebibytes"], ".0f", maximum=found["max_mebibytes"]),
+        ]
+        for each in found["formats"]
+    ]
+    return f"""## A million predictions
+
+{found["rows"]:,} rows of ten numbers and a category over HTTP, answered in the format of the body: seconds of decoding,
+forward pass and encoding alone in one process, and of the service; its speed relative to these, and how much its memory
+grew, in MiB.
+
+{_table(["", "bare", "the service", "speed", "memory"], rows)}"""
 
 
 def _judged(value: float, style: str, unit: str = "", *, minimum: Any = None, maximum: Any = None) -> str:

@@ -168,11 +168,19 @@ def _categories(cells: Cells, column: KnownColumn) -> Converted:
 def as_strings(cells: Cells) -> tuple[pa.StringArray, Mask]:
     """The cells as strings, whole numbers without a point, and dates in ISO 8601; and which came as numbers."""
     values, numbers = cells
+    if pa.types.is_timestamp(values.type):
+        return _iso_dates(values), np.zeros(len(values), bool)
     if not pa.types.is_floating(values.type):
         return values.cast(pa.string()), np.zeros(len(values), bool) if numbers is None else numbers
     encoded = values.dictionary_encode()
     labels = pa.array([class_label(value) for value in encoded.dictionary.to_pylist()], pa.string())
     return labels.take(encoded.indices), np.ones(len(values), bool)
+
+
+def _iso_dates(stamps: pa.TimestampArray) -> pa.StringArray:
+    """Dates in ISO 8601, without their time at midnight."""
+    shown = pc.replace_substring_regex(stamps.cast(pa.timestamp("us")).cast(pa.string()), r"( 00:00:00)?\.000000$", "")
+    return pc.replace_substring(shown, " ", "T")
 
 
 def _any_levels(strings: pa.StringArray) -> Converted:

@@ -68,7 +68,7 @@ class Findings:
         extra = [name for name in rows.names() if name not in set(known)]
         for name in extra[:MAX_FINDINGS]:
             having = rows.rows_with(name)
-            detail = "no column of the model's table has this name: it was ignored"
+            detail = "no column of the model's table has this name: the prediction does not use it"
             self._found["extra_column", name] = Finding(
                 "extra_column", name, len(having), list(having[:MAX_ROWS]), detail
             )

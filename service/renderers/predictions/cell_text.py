@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backpropd.csv_injection import NUMBER, STARTS, escape_cell
+from backpropd.tabular.inputs.conversion import Cells, as_strings
 
 CONTROLS = r"[\x00-\x1f]"
 SPECIAL = r'[",\r\n]'
@@ -97,7 +98,7 @@ def _cells(values: pa.Array, text: CellText, end: str) -> pa.StringArray:
     if pa.types.is_dictionary(kind):
         words = text.words(values.dictionary.fill_null(""))
         return pc.binary_join_element_wise(words, end, "").take(values.indices).fill_null(text.null + end)
-    strings = values.cast(pa.string())
+    strings, _ = as_strings(Cells(values))
     words = text.words(strings.fill_null(""))
     if strings.null_count:
         words = pc.if_else(strings.is_valid(), words, text.null)

@@ -136,3 +136,14 @@ def test_several_labels_are_columns_of_their_own(http: Client, work: Work) -> No
     (row,) = read(http.post(path, json=[[3]], headers={"Accept": "application/jsonl"}))
     assert list(row) == ["label_a", "label_b", "probability_a", "probability_b"]
     assert row["label_a"] == prediction["labels"]["a"]
+
+
+def test_dates_are_kept_in_iso_8601(send: Predict) -> None:
+    table = (
+        "height,potted,postcode,day,at\n1,1,01001,5.1.2024,2024-01-05 07:30\n1,1,01001,31.1.2024,2024-01-06 08:00:01\n"
+    )
+    for accept in ("application/json", "application/jsonl"):
+        answer = send(table, "text/csv", accept, "?keep=day,at")
+        rows = answer.json["predictions"] if accept == "application/json" else read(answer)
+        assert [row["day"] for row in rows] == ["2024-01-05", "2024-01-31"]
+        assert [row["at"] for row in rows] == ["2024-01-05T07:30:00", "2024-01-06T08:00:01"]
