@@ -144,6 +144,6 @@ def test_dates_are_kept_in_iso_8601(send: Predict) -> None:
     )
     for accept in ("application/json", "application/jsonl"):
         answer = send(table, "text/csv", accept, "?keep=day,at")
-        rows = answer.json["predictions"] if accept == "application/json" else read(answer)
-        assert [row["day"] for row in rows] == ["2024-01-05", "2024-01-31"]
-        assert [row["at"] for row in rows] == ["2024-01-05T07:30:00", "2024-01-06T08:00:01"]
+        found = answer.json["predictions"] if accept == "application/json" else read(answer)
+        assert [row["day"] for row in found] == ["2024-01-05", "2024-01-31"]
+        assert [row["at"] for row in found] == ["2024-01-05T07:30:00", "2024-01-06T08:00:01"]
