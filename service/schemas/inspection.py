@@ -98,7 +98,7 @@ class CurveOutput(Output):
 
 
 class Curve(Output):
-    """A model's outputs against one feature: `x` are numbers, or the levels of a category."""
+    """A model's outputs against one feature: `x` are numbers, dates, or the levels of a category."""
 
     feature: str
     x: list[float | str]

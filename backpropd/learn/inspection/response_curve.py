@@ -1,6 +1,7 @@
 """A model's output against one of its features, the others held constant: a step, a sigmoid, or another curve."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ def response_curve(
     """`{"feature", "x", "outputs": [{"label" or "name", "h"}], "held"}`: the outputs over a grid of one feature.
 
     x has `points` numbers from `start` to `stop`, by default the column's range in the dataset; booleans have 0 and 1,
-    categories their levels. Other features are held at the values of `hold`, else at their mean in training, or their
-    most frequent value. h has a number for each x: the probability of the second of two classes, or of each of more;
-    a regression's value, which may not be finite far out. Raises `errors.Invalid` with the parameter's pointer.
+    categories their levels, and dates `points` dates from the first to the last. Other features are held at the values
+    of `hold`, else at their mean in training, or their most frequent value. h has a number for each x: the probability
+    of the second of two classes, or of each of more; a regression's value, which may not be finite far out. Raises
+    `errors.Invalid` with the parameter's pointer.
     """
     info = _feature(model, feature)
     x = _grid(model, info, points, start, stop)
@@ -48,7 +50,10 @@ def _feature(model: Model, feature: str | None) -> ColumnInfo:
 def _grid(model: Model, info: ColumnInfo, points: int, start: float | None, stop: float | None) -> list[Any]:
     if info.kind == "number" and not model.spec.network.takes_booleans:
         return _numbers(model, info, points, start, stop)
-    values = sorted(_encoder(model, info)["levels"]) if info.kind == "category" else [0, 1]
+    if info.kind == "date":
+        values = _dates(info, points)
+    else:
+        values = sorted(_encoder(model, info)["levels"]) if info.kind == "category" else [0, 1]
     for name, end in (("from", start), ("to", stop)):
         if end is not None:
             detail = f"{info.name!r} has {len(values)} values, and no range: leave {name} out"
@@ -64,6 +69,12 @@ def _numbers(model: Model, info: ColumnInfo, points: int, start: float | None, s
         raise errors.Invalid(detail, pointer="/to" if start is None else "/from")
     grid: list[float] = np.linspace(low, high, points).tolist()
     return grid
+
+
+def _dates(info: ColumnInfo, points: int) -> list[Any]:
+    """Dates in equal steps from the column's first to its last."""
+    first, last = (datetime.fromisoformat(info.statistics[name]) for name in ("min", "max"))
+    return [(first + (last - first) * n / (points - 1)).isoformat() for n in range(points)]
 
 
 def _range(model: Model, info: ColumnInfo) -> tuple[float, float]:
@@ -90,9 +101,11 @@ def _fixed_values(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> 
 
 
 def _default(model: Model, info: ColumnInfo) -> Any:
-    """The mean of numbers in training; of anything else the most frequent value, 0 and 1 included."""
+    """The mean of numbers and dates in training; of anything else the most frequent value, 0 and 1 included."""
     if info.kind == "number":
         return round(info.statistics["mean"]) if is_boolean(info) else _encoder(model, info)["mean"]
+    if info.kind == "date":
+        return (datetime(1970, 1, 1) + timedelta(days=_encoder(model, info)["mean"])).isoformat()
     levels = info.statistics.get("levels")
     if not levels:
         detail = f"this model was stored by an older version and has no default for {info.name!r}: fix it at a value"

@@ -9,8 +9,9 @@ from backpropd.tabular.cells.conversions import Conversion, NumberCells, convers
 from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.cells.notation import PLAIN
 from backpropd.tabular.cells.numbers import mask_of_nulls
+from backpropd.tabular.cells.other_notations import other_conversion
 from backpropd.tabular.cells.shapes import by_value, tidy
-from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.columns import ColumnInfo, is_time_of_day
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 
 Mask = NDArray[np.bool_]
@@ -22,8 +23,8 @@ def convert_cells(info: ColumnInfo, cells: pa.StringArray) -> tuple[pa.Array, Ma
     Values are float64 for the kind number, `timestamp[us]` for date, and strings for all others. A cell is null where
     it is missing, or does not fit: then its mask is true. The usual markers of a missing value are missing in numbers
     and dates, and only the empty cell is in words. Numbers may be in the column's notation, or plain (`-1234.5`), and
-    times of day plain hours. Booleans keep their spelling. `table.float_column` makes a column of a table from numbers
-    and timestamps.
+    times of day plain hours; other notations and formats of dates are read where only one reading fits. Booleans keep
+    their spelling. `table.float_column` makes a column of a table from numbers and timestamps.
     """
     conversion = conversion_of(info.kind, info.statistics)
     is_plain = isinstance(conversion, NumberCells) and conversion.notation.is_plain
@@ -31,9 +32,19 @@ def convert_cells(info: ColumnInfo, cells: pa.StringArray) -> tuple[pa.Array, Ma
         return plain, np.zeros(len(cells), bool)
     values, misfits = convert(conversion, cells, Markers())
     if info.kind == "number" and not is_plain and misfits.any():
-        others, misfits = convert(NumberCells(PLAIN, exact=False), cells, Markers())
-        values, misfits = pc.coalesce(values, others), misfits & mask_of_nulls(values)
+        values, misfits = _filled_in(NumberCells(PLAIN, exact=False), cells, values, misfits)
+    if info.kind in ("number", "date") and not is_time_of_day(info) and misfits.any():
+        other = other_conversion(info.kind, cells.filter(pa.array(misfits)))
+        if other:
+            values, misfits = _filled_in(other, cells, values, misfits)
     return values, misfits
+
+
+def _filled_in(conversion: Conversion, cells: pa.StringArray, values: pa.Array, misfits: Mask) -> tuple[pa.Array, Mask]:
+    """The values with those of the misfits that fit another conversion, and the remaining misfits."""
+    suspects = pc.if_else(pa.array(misfits), cells, pa.scalar(None, pa.string()))
+    others, left = convert(conversion, suspects, Markers())
+    return pc.coalesce(values, others), left
 
 
 def convert(conversion: Conversion, cells: pa.StringArray, markers: Markers) -> tuple[pa.Array, Mask]:

@@ -143,3 +143,12 @@ def test_a_model_without_stored_statistics_still_has_a_curve(app: Flask, http: C
     assert (curve["x"][0], curve["x"][-1]) == pytest.approx((9.5 - deviation, 9.5 + deviation))
     assert curve["held"] == {**held, "bit": 0.25}
     assert rejected_pointers(http.get(path, query_string={"feature": "size"}))[0] == "/hold/big"
+
+
+def test_a_date_has_a_curve_and_is_held_at_its_mean(http: Client, work: Work) -> None:
+    rows = "".join(f"2020-01-{day:02},{day % 5},{day}\n" for day in range(1, 32))
+    path = trained(http, work, "day,x,y\n" + rows, "y", SIGMOID, features=["day", "x"])
+    curve = read(http, path, feature="day", points=3)
+    assert curve["x"] == ["2020-01-01T00:00:00", "2020-01-16T00:00:00", "2020-01-31T00:00:00"]
+    assert read(http, path, feature="x")["held"].keys() == {"day"}
+    assert rejected_pointers(http.get(path, query_string={"feature": "day", "from": 3})) == ["/from"]

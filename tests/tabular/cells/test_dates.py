@@ -146,3 +146,13 @@ def test_a_moment_is_the_same_after_any_format(moments: list[datetime], written:
     cells = pa.array([moment.strftime(written) for moment in moments])
     found = [read_dates(cells, form) for form in DATE_FORMATS.values() if not form.is_time]
     assert any(each.to_pylist() == moments for each in found)
+
+
+def test_another_format_is_read_where_only_one_reading_fits(upload: Uploader) -> None:
+    info = upload(["2020-12-31", "2020-01-01"]).info
+    for cell in ("31/12/2020", "31.12.2020", "Dec 31, 2020", "2020-12-31T00:00:00Z"):
+        assert convert_cells(info, pa.array([cell]))[0].to_pylist() == [MOMENT]
+    values, misfits = convert_cells(info, pa.array(["01/02/2020", "2020-12-31"]))
+    assert (values.to_pylist(), misfits.tolist()) == ([None, MOMENT], [True, False])
+    local = upload(["31/12/2020", "01/01/2020"]).info
+    assert convert_cells(local, pa.array(["2020-12-31"]))[0].to_pylist() == [MOMENT]

@@ -192,5 +192,13 @@ def test_a_number_is_the_same_after_any_notation(decimal: str, thousands: str, d
 
 def test_a_description_without_a_notation_reads_plain_numbers() -> None:
     values, misfits = convert_cells(ColumnInfo("x", "number", 0, 2), pa.array(["1.5", " 2 ", "1,5", "1e400"]))
-    assert values.to_pylist() == [1.5, 2, None, None]
-    assert misfits.tolist() == [False, False, True, True]
+    assert values.to_pylist() == [1.5, 2, 1.5, None]
+    assert misfits.tolist() == [False, False, False, True]
+
+
+def test_another_notation_is_read_where_only_one_reading_fits() -> None:
+    info = ColumnInfo("x", "number", 0, 2)
+    for cell, value in (("100,5", 100.5), ("1.299,99", 1299.99), ("1,299.99", 1299.99), ("$5", 5), ("1 000,5", 1000.5)):
+        assert convert_cells(info, pa.array([cell, "bad"]))[0].to_pylist() == [value, None]
+    for cell in ("1,234", "42 %", "5 kg"):
+        assert convert_cells(info, pa.array([cell, cell]))[1].all()
