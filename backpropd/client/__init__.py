@@ -12,6 +12,7 @@ from backpropd.client.errors import ClientError, JobDidNotSucceed, ServiceError,
 from backpropd.client.types import (
     Curve,
     Dataset,
+    DatasetPreview,
     DatasetSummary,
     Epoch,
     Event,
@@ -20,6 +21,7 @@ from backpropd.client.types import (
     Model,
     ModelSummary,
     Surface,
+    TableWarning,
     Trace,
 )
 
@@ -28,6 +30,7 @@ __all__ = [
     "ClientError",
     "Curve",
     "Dataset",
+    "DatasetPreview",
     "DatasetSummary",
     "Epoch",
     "Event",
@@ -39,6 +42,7 @@ __all__ = [
     "ServiceError",
     "ServiceUnreachable",
     "Surface",
+    "TableWarning",
     "Trace",
     "WaitTimeout",
 ]

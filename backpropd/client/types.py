@@ -53,6 +53,19 @@ class Dataset(DatasetSummary):
     warnings: list[TableWarning]
 
 
+class DatasetPreview(TypedDict):
+    """What the dataset of a file would be, and its first rows."""
+
+    name: str
+    format: str
+    rows: None
+    width: int
+    dialect: Dialect | None
+    columns: list[dict[str, Any]]
+    warnings: list[TableWarning]
+    preview: list[dict[str, Any]]
+
+
 class Progress(TypedDict):
     """How many of its epochs a job has finished."""
 

@@ -68,6 +68,9 @@ class StandIn:
         self.bodies: list[Any] = []
         self.queries: list[dict[str, str]] = []  # of predictions
         self.uploads: list[tuple[int, str]] = []  # (bytes, sha256)
+        self.queries: list[dict[str, str]] = []  # of uploads and previews
+        self.table_warnings: list[dict[str, Any]] = []
+        self.job_notes: dict[str, Any] = {}
         self.faults: list[tuple[str, Response]] = []  # (the path's end, the answer)
         self.final_status = "succeeded"
         self.dataset_names = ["plants"]
@@ -99,6 +102,7 @@ class StandIn:
 
     def _routes(self) -> None:
         self._route("/v1/datasets", self._upload, "POST")
+        self._route("/v1/datasets/preview", self._preview, "POST")
         self._route("/v1/datasets", self._datasets)
         self._route("/v1/datasets/<id>", lambda id: a_dataset(id=id))
         self._route("/v1/jobs", self._create, "POST")
@@ -122,7 +126,14 @@ class StandIn:
             return a_dataset(request.json["sample"]), 201
         digest, size = _digest(request)
         self.uploads.append((size, digest))
-        return a_dataset(request.args.get("name", "")), 201
+        self.queries.append(request.args.to_dict())
+        return a_dataset(request.args.get("name", "")) | {"warnings": self.table_warnings}, 201
+
+    def _preview(self) -> Any:
+        self.queries.append(request.args.to_dict())
+        _digest(request)
+        shown = {name: value for name, value in a_dataset().items() if name not in ("id", "sha256", "bytes")}
+        return shown | {"rows": None, "preview": [{"height": 1, "width": 2.5, "kind": "fern"}]}
 
     def _datasets(self) -> Any:
         at = int(request.args.get("cursor", 0))
@@ -135,7 +146,7 @@ class StandIn:
 
     def _create(self) -> Any:
         self.bodies.append(request.json)
-        return a_job(), 202
+        return a_job(**self.job_notes), 202
 
     def _epochs(self, id: str) -> Any:
         if "points" in request.args:

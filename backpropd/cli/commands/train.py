@@ -8,6 +8,8 @@ import typer
 
 from backpropd.cli.console import client, show
 from backpropd.cli.job_display import watch
+from backpropd.cli.notes import show_job_notes, show_table_warnings
+from backpropd.cli.reading_options import parse_kinds
 from backpropd.client import Client
 
 EXAMPLES = {"--network": '{"output_activation": "tanh"}', "--training": '{"l2": 0.001}'}
@@ -18,6 +20,7 @@ def train(
     table: Annotated[str, typer.Argument(help="A file (CSV, JSON, Parquet, XLSX, …), a dataset's id, or sample:NAME.")],
     target: Annotated[str, typer.Option(help="The column to predict; several separated by commas.")],
     features: Annotated[str | None, typer.Option(help="The columns to learn from, separated by commas.")] = None,
+    kinds: Annotated[str | None, typer.Option(help="Kinds of columns in this job: zip=category, or JSON.")] = None,
     task: str | None = None,
     hidden: Annotated[str | None, typer.Option(help="Units of the hidden layers, such as 16,8; '' for none.")] = None,
     activation: str | None = None,
@@ -51,14 +54,16 @@ def train(
     )
     with client(context) as service:
         job = service.jobs.create(
-            _dataset_id(service, table),
+            _dataset_id(context, service, table),
             target.split(",") if "," in target else target,
             features=None if features is None else features.split(","),
+            kinds=None if kinds is None else parse_kinds(kinds),
             task=task,
             name=name,
             network=_merge("--network", network, _hidden_layers(hidden, activation)) or None,
             training=_merge("--training", training, training_fields),
         )
+        show_job_notes(context, job)
         if wait:
             watch(context, service, job)
         else:
@@ -94,9 +99,11 @@ def _hidden_layers(hidden: str | None, activation: str | None) -> dict[str, Any]
     return {"hidden": [_given(units=int(each), activation=activation) for each in units]}
 
 
-def _dataset_id(service: Client, table: str) -> str:
+def _dataset_id(context: typer.Context, service: Client, table: str) -> str:
     if table.startswith("sample:"):
         return service.datasets.sample(table.removeprefix("sample:"))["id"]
     if table.startswith("ds_") and not Path(table).exists():
         return table
-    return service.datasets.upload(table)["id"]
+    dataset = service.datasets.upload(table)
+    show_table_warnings(context, dataset["warnings"])
+    return dataset["id"]

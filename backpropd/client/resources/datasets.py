@@ -1,12 +1,13 @@
 """Datasets: upload, list and read tables."""
 
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from backpropd.client.resources.base import Resource, Rows, idempotency_header
-from backpropd.client.types import Dataset, DatasetSummary
+from backpropd.client.types import Dataset, DatasetPreview, DatasetSummary
 
 CHUNK_BYTES = 1024 * 1024
 # By a file's extension; the service looks at the content too.
@@ -43,35 +44,60 @@ class Datasets(Resource):
         name: str | None = None,
         *,
         on_bytes: Callable[[int], None] | None = None,
+        **options: Any,
     ) -> Dataset:
         """Upload a file, streamed from disk; `on_bytes` receives the number of bytes sent so far.
 
         It may be CSV, TSV, JSON, JSON lines, Parquet, Arrow, NPY, NPZ or XLSX, also compressed with gzip or zstd.
+        `options` correct how it is read: `encoding, delimiter, quote, decimal, thousands, header, skip_lines, comment,
+        missing, kinds, sheet, strict` as in the API.
 
         A seekable file is sent again if the service is unavailable, under one Idempotency-Key.
         """
-        if isinstance(file, str | Path):
-            with open(file, "rb") as opened:
-                return self._upload(opened, name or _stem(Path(file)), str(file), on_bytes)
-        return self._upload(file, name, "", on_bytes)
+        return cast(Dataset, self._send(self.PATH, file, name, on_bytes, options))
 
-    def _upload(self, file: BinaryIO, name: str | None, path: str, on_bytes: Callable[[int], None] | None) -> Dataset:
-        headers = {"Content-Type": MEDIA_TYPES.get(Path(path).suffix.lower(), "text/csv")}
+    def preview(self, file: str | Path | BinaryIO, name: str | None = None, **options: Any) -> DatasetPreview:
+        """What the dataset of a file would be with these options of `upload`, and its first rows; nothing is stored."""
+        return cast(DatasetPreview, self._send(f"{self.PATH}/preview", file, name, None, options))
+
+    def _send(
+        self,
+        path: str,
+        file: str | Path | BinaryIO,
+        name: str | None,
+        on_bytes: Callable[[int], None] | None,
+        options: Mapping[str, Any],
+    ) -> Any:
+        query = {option: _query_value(value) for option, value in options.items() if value is not None}
+        if isinstance(file, str | Path):
+            media_type = MEDIA_TYPES.get(Path(file).suffix.lower(), "text/csv")
+            with open(file, "rb") as opened:
+                return self._send_opened(
+                    path, opened, media_type, on_bytes, {**query, "name": name or _stem(Path(file))}
+                )
+        return self._send_opened(path, file, "text/csv", on_bytes, {**query, "name": name} if name else query)
+
+    def _send_opened(
+        self, path: str, file: BinaryIO, media_type: str, on_bytes: Callable[[int], None] | None, query: dict[str, str]
+    ) -> Any:
+        headers = {"Content-Type": media_type}
         start = file.tell() if file.seekable() else None
         if start is not None:
             headers |= {"Content-Length": str(file.seek(0, os.SEEK_END) - start), **idempotency_header()}
-        dataset = self._transport.json(
+        return self._transport.json(
             "POST",
-            self.PATH,
-            params={"name": name[:200]} if name else {},
+            path,
+            params={**query, "name": query["name"][:200]} if "name" in query else query,
             body=lambda: _chunks(file, start, on_bytes),
             headers=headers,
             repeatable=start is not None,
         )
-        return cast(Dataset, dataset)
 
     def sample(self, sample: str, /, **parameters: Any) -> Dataset:
-        """Create a dataset from a bundled sample; generated samples take `noise`, `rows` and `seed`."""
+        """Create a dataset from a bundled sample, with the options of `upload`.
+
+        Generated samples also take `noise`, `rows` and `seed`.
+        """
         body = {"sample": sample, **parameters}
         dataset = self._transport.json("POST", self.PATH, json=body, headers=idempotency_header(), repeatable=True)
         return cast(Dataset, dataset)
@@ -87,6 +113,11 @@ class Datasets(Resource):
     def rows(self, dataset_id: str, limit: int = 20) -> Rows:
         """The first rows."""
         return cast(Rows, self._transport.json("GET", self._path(dataset_id, "/rows"), params={"limit": limit})["data"])
+
+
+def _query_value(value: Any) -> str:
+    """An option as a query has it: lists, objects and booleans as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _stem(path: Path) -> str:
