@@ -52,6 +52,7 @@ class Learner:
         request = JobRequest.from_json(
             target=target,
             features=changes.pop("features", None),
+            kinds=changes.pop("kinds", {}),
             task=changes.pop("task", "auto"),
             network={**network, **changes.pop("network", {})},
             network_given=changes.pop("network_given", model is None),
