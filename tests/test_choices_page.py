@@ -7,7 +7,7 @@ import annotated_types
 import pytest
 
 from backpropd import nn
-from service.schemas.training import Training
+from backpropd.learn.resolve.presets import PRESETS, Preset
 
 PAGE = (Path(__file__).parents[1] / "docs" / "choices.md").read_text()
 REGISTRIES = {
@@ -91,9 +91,28 @@ def test_the_page_has_every_parameter_with_its_default_and_its_bounds(kind: str)
     assert table((kind, "parameters"), *rows) in PAGE
 
 
-def test_the_page_has_the_default_optimizer_and_weight_decay() -> None:
-    optimizer = Training().optimizer
-    assert f"| `optimizer` | {optimizer.name} with learning rate {optimizer.learning_rate:g} |" in PAGE  # type: ignore[attr-defined]
+def test_the_page_has_the_values_of_both_presets() -> None:
+    tasks = ("classification", "regression")
+    columns = [preset_values(PRESETS[name](task, 100)) for name in ("fast", "best") for task in tasks]
+    rows = [(f"`{name}`", *(column[name] for column in columns)) for name in columns[0]]
+    assert table(("field", *(f"{name}, {task}" for name in ("fast", "best") for task in tasks)), *rows) in PAGE
+
+
+def preset_values(preset: Preset) -> dict[str, str]:
+    """The fields of a preset that do not depend on the rows, as the page writes them."""
+    stopping = preset.early_stopping
+    return {
+        "hidden": f"{' '.join(map(str, preset.layers))} {preset.activation}",
+        "optimizer": f"adam, rate {preset.optimizer.learning_rate:g}, beta2 {preset.optimizer.beta2:g}",  # type: ignore[attr-defined]
+        "schedule": preset.schedule.name,
+        "label_smoothing": f"{preset.label_smoothing:g}",
+        "feature_scaling": preset.scaling,
+        "epochs": str(preset.epochs),
+        "early_stopping": f"{stopping.monitor}, {stopping.ties} of the best",
+    }
+
+
+def test_the_page_has_the_default_weight_decay() -> None:
     decays = {name: each.default_weight_decay for name, each in nn.OPTIMIZERS.items() if each.default_weight_decay}
     assert (
         f"| `weight_decay` | {', '.join(f'{value:g} for {name}' for name, value in decays.items())}, else 0 |" in PAGE

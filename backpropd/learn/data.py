@@ -59,7 +59,9 @@ def _targets(
     codes = None if known is None or known.labels is None else known.encode(targets)
     training, held_out = _split(spec, table, rows, rng, codes)
     infos = [source.columns[name] for name in spec.target]
-    target = known or TargetEncoder.fit_scaling(targets, infos, training, spec.target_scaling)
+    target = known or TargetEncoder.fit_scaling(
+        targets, infos, training, spec.target_scaling, clip=spec.training.clip_predictions
+    )
     y = encode_target(spec, target, targets)
     weight = _column_weight(spec, table, rows)
     weights = [
@@ -88,7 +90,7 @@ def _open(spec: ResolvedSpec, source: Source) -> Table:
 
 def _fit_features(spec: ResolvedSpec, source: Source, table: Table, rows: Indices) -> FeatureEncoder:
     infos = [source.columns[name] for name in spec.features]
-    encoder = FeatureEncoder.fit(table, infos, rows, np.dtype(spec.training.dtype))
+    encoder = FeatureEncoder.fit(table, infos, rows, np.dtype(spec.training.dtype), spec.training.feature_scaling)
     if spec.network.scales_booleans:
         return encoder
     return encoder.without_scaling(info.name for info in infos if is_boolean(info))

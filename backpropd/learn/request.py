@@ -11,19 +11,17 @@ from backpropd.learn.json_fields import JsonFields, algorithm
 from backpropd.nn.feedforward.losses import Loss
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import Optimizer
-from backpropd.nn.optimization.schedules import Constant, Schedule
+from backpropd.nn.optimization.schedules import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """The options of training that a resolved spec repeats as they were requested. All are off by default."""
 
-    label_smoothing: float = 0.0
     class_weight: str | Mapping[str, float] | None = None
     sample_weight: str | None = None
     warmup_epochs: int = 0
     l1: float = 0.0
-    l2: float = 0.0
     max_norm: float | None = None
     gradient_clip_norm: float | None = None
     gradient_clip_value: float | None = None
@@ -41,13 +39,19 @@ class TrainingRequest(TrainingOptions, JsonFields):
     """The requested training. None stands for "to be decided", as does "auto"; a loss of None is decided too."""
 
     loss: Loss | None = field(default=None, metadata=algorithm(nn.LOSSES))
-    optimizer: Optimizer | LBFGS = field(default_factory=nn.Adam, metadata=algorithm(nn.OPTIMIZERS))
-    schedule: Schedule = field(default_factory=Constant, metadata=algorithm(nn.SCHEDULES))
+    preset: str | None = None
+    label_smoothing: float | None = None
+    optimizer: Optimizer | LBFGS | None = field(default=None, metadata=algorithm(nn.OPTIMIZERS))
+    schedule: Schedule | None = field(default=None, metadata=algorithm(nn.SCHEDULES))
+    l2: float | None = None
     weight_decay: float | None = None
-    epochs: int = 100
+    epochs: int | None = None
     batch_size: int | str | None = None
     validation_fraction: float | None = None
     early_stopping: Mapping[str, Any] | None = None
+    refit: bool | None = None
+    feature_scaling: str = "auto"
+    clip_predictions: bool | None = None
     metrics_every: int | str = "auto"
     seed: int | None = None
     dtype: str = "float32"

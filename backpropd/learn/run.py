@@ -16,7 +16,9 @@ from backpropd.learn.data import Encoders
 from backpropd.learn.json_fields import from_named, to_named
 from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
+from backpropd.learn.refit import refitted_theta
 from backpropd.learn.tables import Source
+from backpropd.nn.layout import Array
 
 
 class WarmStart(NamedTuple):
@@ -47,7 +49,7 @@ class Run:
         """`validation` is the table that `validation_dataset_id` names, `warm_start` the model that the spec names."""
         self.spec, source = spec, source.with_kinds(spec.kinds)
         validation = validation and validation.with_kinds(spec.kinds)
-        split_seed, training_seed = np.random.SeedSequence(spec.training.seed).spawn(2)
+        split_seed, self._training_seed = np.random.SeedSequence(spec.training.seed).spawn(2)
         before = Model.load(warm_start.encoders, warm_start.weights) if warm_start else None
         known, rng = Encoders(before.encoder, before.target) if before else None, np.random.default_rng(split_seed)
         encoders, self.training_set, self.validation_set = data.prepare(spec, source, rng, validation, known)
@@ -56,11 +58,11 @@ class Run:
         if checkpoint is not None:
             self.state = self.network.restore(*unpack(checkpoint))
         else:
-            self.state = self.network.start(np.random.default_rng(training_seed))
+            self.state = self.network.start(np.random.default_rng(self._training_seed))
             if before and warm_start:
                 self._start_from(before, warm_start.training_state)
-        metrics = spec.metrics(encoders.target)
-        self._inputs = FitInputs(self.training_set, self.validation_set, self.state, metrics, interrupt, clock)
+        self._metrics = spec.metrics(encoders.target)
+        self._inputs = FitInputs(self.training_set, self.validation_set, self.state, self._metrics, interrupt, clock)
         self._last: nn.Epoch | None = None
 
     def _start_from(self, model: Model, training_state: bytes | None) -> None:
@@ -96,13 +98,17 @@ class Run:
         return pack(self.state.arrays(), self.state.meta())
 
     def model(self) -> dict[str, Any]:
-        """The trained model as the store has it."""
-        views = self.network.layout.views(self.state.theta)
+        """The trained model as the store has it.
+
+        After a refit its metrics and its report are those before, because then the validation rows were unseen.
+        """
+        theta = self._final_theta()
+        views = self.network.layout.views(theta)
         model = replace(self.untrained, theta={name: np.ascontiguousarray(view) for name, view in views.items()})
         weights, spec = model.weights(), self.spec
         return {
             "task": spec.task,
-            "network": spec.network.describe(self.state.theta, spec.features),
+            "network": spec.network.describe(theta, spec.features),
             "features": spec.features,
             "target": spec.target,
             "classes": model.classes,
@@ -115,6 +121,13 @@ class Run:
             "path": self._path(),
             "training_state": self._training_state(),
         }
+
+    def _final_theta(self) -> Array:
+        """The parameters of the model: those at the end of training, or of a refit."""
+        state, validation = self.state, self.validation_set
+        if not self.spec.training.refit or validation is None or state.best_epoch is None:
+            return state.theta
+        return refitted_theta(self.spec, self.training_set, validation, state.best_epoch, self._training_seed)
 
     def _measurements(self) -> dict[str, Any]:
         """The metrics of both sets, and the report on the validation set, or else on the training set."""
@@ -135,7 +148,7 @@ class Run:
         if not np.isfinite(loss):
             detail = f"the loss of the {name} rows is not finite after the last epoch: lower the learning_rate"
             raise errors.Diverged(detail, epoch=self.state.epoch)
-        metrics = {"loss": float(loss), **(known or self._inputs.metrics(h, batch.y))}
+        metrics = {"loss": float(loss), **(known or self._metrics(h, batch.y))}
         reports = name == "validation" or self.validation_set is None
         report = self.spec.report(self.untrained.target, h, batch.y) if reports else None
         return metrics, report and {"part": name, **report}

@@ -15,11 +15,21 @@ from backpropd.tabular.table import CategoricalColumn, Table, class_label
 
 
 class TargetEncoder:
-    """Encodes targets as indices into `labels`, or if that is None as (value - offset) / scale."""
+    """Encodes targets as indices into `labels`, or if that is None as (value - offset) / scale.
 
-    def __init__(self, names: Sequence[str], labels: list[str] | None, offset: list[float], scale: list[float]) -> None:
+    Predictions of numbers are clipped to `bounds`, the lowest and the highest value of each target, if they are given.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        labels: list[str] | None,
+        offset: list[float],
+        scale: list[float],
+        bounds: tuple[list[float], list[float]] | None = None,
+    ) -> None:
         self.names, self.labels = list(names), labels
-        self.offset, self.scale = offset, scale
+        self.offset, self.scale, self.bounds = offset, scale, bounds
 
     @classmethod
     def fit_classes(cls, table: Table, info: ColumnInfo) -> TargetEncoder:
@@ -37,8 +47,13 @@ class TargetEncoder:
         return cls([info.name], labels, [], [])
 
     @classmethod
-    def fit_scaling(cls, table: Table, infos: Sequence[ColumnInfo], rows: Array, scaling: str) -> TargetEncoder:
-        """Scale to mean 0 and deviation 1 (`standard`), [0, 1] (`unit`), [-1, 1] (`symmetric`), or not (`none`)."""
+    def fit_scaling(
+        cls, table: Table, infos: Sequence[ColumnInfo], rows: Array, scaling: str, *, clip: bool = False
+    ) -> TargetEncoder:
+        """Scale to mean 0 and deviation 1 (`standard`), [0, 1] (`unit`), [-1, 1] (`symmetric`), or not (`none`).
+
+        With `clip` predictions stay within the range of these rows.
+        """
         y = np.column_stack([as_numbers(table.columns[info.name])[rows] for info in infos])
         low, high = y.min(axis=0), y.max(axis=0)
         offset, scale = {
@@ -47,7 +62,8 @@ class TargetEncoder:
             "symmetric": ((high + low) / 2, (high - low) / 2),
             "none": (np.zeros(len(low)), np.ones(len(low))),
         }[scaling]
-        return cls([info.name for info in infos], None, offset.tolist(), np.where(scale > 0, scale, 1.0).tolist())
+        scale, bounds = np.where(scale > 0, scale, 1.0), (low.tolist(), high.tolist()) if clip else None
+        return cls([info.name for info in infos], None, offset.tolist(), scale.tolist(), bounds)
 
     def encode(self, table: Table) -> Array:
         """Class indices (n,) for classes, else scaled numbers (n, targets) in float64.
@@ -88,18 +104,24 @@ class TargetEncoder:
         return np.array([indices[label] for label in labels], np.intp)
 
     def decode(self, h: Array) -> Array:
-        """Outputs (n, targets) in the targets' own units, float64."""
-        values: Array = h.astype(np.float64) * np.array(self.scale) + np.array(self.offset)
+        """Outputs (n, targets) in the targets' own units, float64, within the bounds if there are any."""
+        values = self.values(h)
+        return values if self.bounds is None else np.clip(values, *map(np.array, self.bounds))
+
+    def values(self, y: Array) -> Array:
+        """Encoded targets (n, targets) in their own units, float64."""
+        values: Array = y.astype(np.float64) * np.array(self.scale) + np.array(self.offset)
         return values
 
     def to_json(self) -> dict[str, Any]:
         """The fitted values, for JSON."""
-        return {"names": self.names, "labels": self.labels, "offset": self.offset, "scale": self.scale}
+        fitted = {"names": self.names, "labels": self.labels, "offset": self.offset, "scale": self.scale}
+        return fitted if self.bounds is None else {**fitted, "bounds": self.bounds}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TargetEncoder:
         """The encoder whose `to_json` this is."""
-        return cls(data["names"], data["labels"], data["offset"], data["scale"])
+        return cls(data["names"], data["labels"], data["offset"], data["scale"], data.get("bounds"))
 
 
 def boolean_labels(info: ColumnInfo) -> list[str]:

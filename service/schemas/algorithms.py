@@ -63,9 +63,6 @@ def name_or_object(plain_model: str, plain_doc: str, algorithms: Mapping[str, ty
     return Literal["auto", *algorithms] | one_of([shared, *own])
 
 
-Default = schema(nn.Adam, name=nn.Adam.name)
-DEFAULT_OPTIMIZER = Default()
-
 if TYPE_CHECKING:
     HiddenActivation: TypeAlias = str
     OutputActivation: TypeAlias = str
@@ -80,5 +77,5 @@ else:
     )
     Initializer = name_or_object("PlainInitializer", "An initializer without parameters.", nn.INITIALIZERS)
     Loss = name_or_object("PlainLoss", "A loss without parameters.", nn.LOSSES)
-    Optimizer = one_of(Default if each is nn.Adam else schema(each) for each in nn.OPTIMIZERS.values())
+    Optimizer = one_of(schema(each) for each in nn.OPTIMIZERS.values())
     Schedule = one_of(schema(each) for each in nn.SCHEDULES.values())

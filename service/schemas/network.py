@@ -14,7 +14,7 @@ class Layer(Input):
     """A hidden layer; `dropout` is the fraction of its values that is dropped in training."""
 
     units: Annotated[int, Field(ge=1, le=1_000_000), Whole]
-    activation: HiddenActivation = "tanh"
+    activation: Literal["auto"] | HiddenActivation = "auto"
     initializer: Initializer = "auto"
     use_bias: bool = True
     dropout: Fraction = 0.0
@@ -25,11 +25,11 @@ class Network(Input):
     """A feed-forward network; `hidden: []` is a single layer of sigmoid neurons."""
 
     kind: Literal["feedforward"] = "feedforward"
-    hidden: Annotated[list[Layer], Field(max_length=100)] = [Layer(units=16)]
+    hidden: Literal["auto"] | Annotated[list[Layer], Field(max_length=100)] = "auto"
     output_activation: OutputActivation = "auto"
     initializer: Initializer = "auto"
-    input_scaling: bool = False
-    parametrization: nn.ParametrizationKind = "standard"
+    input_scaling: Literal["auto"] | bool = "auto"
+    parametrization: Literal["auto"] | nn.ParametrizationKind = "auto"
 
 
 class McCullochPitts(Input):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from backpropd import nn
 from backpropd.nn.hyperparameter_bounds import Fraction, NonNegative, Positive
-from service.schemas.algorithms import DEFAULT_OPTIMIZER, Loss, Optimizer, Schedule
+from service.schemas.algorithms import Loss, Optimizer, Schedule
 from service.schemas.fields import ColumnName, Count, Identifier, Input, Whole
 
 
@@ -29,26 +29,30 @@ class Training(Input):
     """How to train. Fields without a value are decided at submission, and the job shows them."""
 
     loss: Loss = "auto"
-    label_smoothing: Fraction = 0.0
+    preset: Literal["fast", "best"] | None = None
+    label_smoothing: Fraction | None = None
     class_weight: (
         Literal["balanced"] | Annotated[dict[str, NonNegative], Field(min_length=1, max_length=1000)] | None
     ) = None
     sample_weight: ColumnName | None = None
-    optimizer: Optimizer = DEFAULT_OPTIMIZER
+    optimizer: Optimizer | None = None
     schedule: Schedule | None = None
     warmup_epochs: Annotated[int, Field(ge=0, lt=2**31), Whole] = 0
     l1: NonNegative = 0.0
-    l2: NonNegative = 0.0
+    l2: NonNegative | None = None
     weight_decay: NonNegative | None = None
     max_norm: Positive | None = None
     gradient_clip_norm: Positive | None = None
     gradient_clip_value: Positive | None = None
-    epochs: Count = 100
+    epochs: Count | None = None
     batch_size: Literal["full"] | Count | None = None
     validation_fraction: Fraction | None = None
     validation_dataset_id: Identifier | None = None
     validation_column: ColumnName | None = None
     early_stopping: EarlyStopping | None = None
+    refit: bool | None = None
+    feature_scaling: Literal["auto", "standard", "robust"] = "auto"
+    clip_predictions: bool | None = None
     max_seconds: Annotated[float, Field(gt=0, le=1e8)] | None = None
     target_loss: Annotated[float, Field(ge=-1e30, le=1e30)] | None = None
     metrics_every: Literal["auto"] | Count = "auto"

@@ -49,7 +49,7 @@ def test_other_fields_of_the_api_are_given_as_json(stand_in: StandIn, run: Run) 
 
 def test_a_request_has_no_defaults_of_the_command(stand_in: StandIn, run: Run) -> None:
     run("train", "ds_1", "--target", "kind", "--no-wait")
-    assert stand_in.bodies == [{"dataset_id": "ds_1", "target": "kind", "training": {"optimizer": {"name": "adam"}}}]
+    assert stand_in.bodies == [{"dataset_id": "ds_1", "target": "kind", "training": {}}]
 
 
 def test_every_option_is_sent(stand_in: StandIn, run: Run) -> None:

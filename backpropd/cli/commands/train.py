@@ -26,10 +26,11 @@ def train(
     activation: str | None = None,
     epochs: int | None = None,
     batch_size: Annotated[str | None, typer.Option(help="Rows per step, or full.")] = None,
-    optimizer: str = "adam",
+    optimizer: Annotated[str | None, typer.Option(help="Its name; adam if only its parameters are given.")] = None,
     learning_rate: float | None = None,
     momentum: float | None = None,
     loss: str | None = None,
+    preset: Annotated[str | None, typer.Option(help="fast (the default), or best: the strongest network.")] = None,
     validation_fraction: float | None = None,
     patience: Annotated[int | None, typer.Option(help="Stop after this many epochs without improvement.")] = None,
     seed: int | None = None,
@@ -44,7 +45,8 @@ def train(
     training_fields = _given(
         epochs=epochs,
         batch_size=_batch_size(batch_size),
-        optimizer=_given(name=optimizer, learning_rate=learning_rate, momentum=momentum),
+        optimizer=_optimizer(_given(name=optimizer, learning_rate=learning_rate, momentum=momentum)),
+        preset=preset,
         loss=loss,
         validation_fraction=validation_fraction,
         early_stopping=None if patience is None else {"patience": patience},
@@ -72,6 +74,10 @@ def train(
 
 def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _optimizer(given: dict[str, Any]) -> dict[str, Any] | None:
+    return {"name": "adam", **given} if given else None
 
 
 def _merge(option: str, text: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The interface of every kind of network: its resolved spec, and the network that is trained."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +45,9 @@ class ResolvedTraining(TrainingOptions, JsonFields):
     dtype: str
     validation_fraction: float | None
     optimizer: Optimizer | LBFGS | None = None
+    feature_scaling: str = "standard"
+    clip_predictions: bool = False
+    refit: bool = False
 
     @property
     def learning_rate(self) -> float | None:
@@ -56,7 +61,7 @@ class FitInputs(NamedTuple):
     training_set: nn.Batch
     validation_set: nn.Batch | None
     state: nn.State
-    metrics: Metrics
+    metrics: Metrics | None
     interrupt: NDArray[np.int8]
     clock: Callable[[], float]
 
@@ -130,6 +135,10 @@ class ResolvedSpec(JsonFields, ABC):
     @abstractmethod
     def target_scaling(self) -> str:
         """How numeric targets are scaled, as `TargetEncoder.fit_scaling` names it."""
+
+    def without_stopping_rules(self) -> ResolvedSpec:
+        """The same network and training, which only the number of epochs ends, without a path."""
+        raise NotImplementedError(f"a {self.network.kind} is not trained again")
 
     @abstractmethod
     def build(self, width: int) -> TrainableNetwork:

@@ -61,6 +61,9 @@ class FeedforwardTraining(ResolvedTraining):
     loss: Loss = field(metadata=algorithm(nn.LOSSES))
     optimizer: Optimizer | LBFGS = field(metadata=algorithm(nn.OPTIMIZERS))
     schedule: Schedule = field(default_factory=Constant, metadata=algorithm(nn.SCHEDULES))
+    preset: str | None = None
+    label_smoothing: float = 0.0
+    l2: float = 0.0
     weight_decay: float = 0.0
     batch_size: int | str
     early_stopping: nn.EarlyStopping | None = field(
@@ -178,6 +181,10 @@ class FeedforwardSpec(ResolvedSpec):
             network.parametrization,
         )
 
+    def without_stopping_rules(self) -> FeedforwardSpec:
+        off = {"early_stopping": None, "target_loss": None, "max_seconds": None, "keep_path": False, "refit": False}
+        return replace(self, training=replace(self.training, **off))  # type: ignore[arg-type]
+
     def build(self, width: int) -> TrainableFeedforward:
         return TrainableFeedforward(self, width)
 
@@ -187,7 +194,7 @@ class FeedforwardSpec(ResolvedSpec):
             return metrics.multi_label
         if target.labels is not None:
             return metrics.classification
-        return lambda h, y: metrics.regression(target.decode(h), target.decode(y))
+        return lambda h, y: metrics.regression(target.decode(h), target.values(y))
 
     def report(self, target: TargetEncoder, h: Array, y: Array) -> dict[str, Any]:
         """That of labels, of classes, or of each target of a regression in its own unit."""
@@ -195,5 +202,5 @@ class FeedforwardSpec(ResolvedSpec):
             return report.multi_label_report(h, y, self.target)
         if target.labels is not None:
             return report.classification_report(h, y, target.labels)
-        outputs = report.regression_report(target.decode(h), target.decode(y))["outputs"]
+        outputs = report.regression_report(target.decode(h), target.values(y))["outputs"]
         return {"outputs": [{"target": name, **output} for name, output in zip(self.target, outputs, strict=True)]}

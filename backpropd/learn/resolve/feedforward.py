@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec
 from backpropd.learn.request import JobRequest
-from backpropd.learn.resolve import columns, cost, network, training, warm_start
+from backpropd.learn.resolve import columns, cost, network, presets, training, warm_start
 from backpropd.learn.resolve.plan import Context, Plan
 from backpropd.learn.resolve.rules import check_combinations
 from backpropd.learn.resolve.split import Split, resolve_split
@@ -46,8 +46,9 @@ def _resolve(
     if before is not None:
         outputs = before.outputs
     split = resolve_split(options, table, target, context.validation_table)
+    request = presets.fill_in(request, task, split)
     layers, loss = network.resolve_network(request.network, options.loss, task, target, outputs)
-    resolved = training.resolve_training(options, loss, split, context.limits)
+    resolved = training.resolve_training(request.training, loss, task, split, context.limits)
     warnings = [*warnings, *columns.missing_targets(target, table), *features.warnings]
     return FeedforwardSpec(target, features.names, task, layers, resolved), split, features._replace(warnings=warnings)
 

@@ -16,6 +16,8 @@ TASKS: dict[nn.Task, str] = {
 }
 """The tasks of `nn`, as messages name them."""
 
+NTK_INITIALIZER = "lecun_normal"  # of hidden layers: W / √fan_in with standard normal W
+
 
 def resolve_network(
     requested: Mapping[str, Any], loss: Loss | None, task: str, target: Sequence[str], outputs: int
@@ -28,15 +30,16 @@ def resolve_network(
     if activation not in (fitting := _output_activations(nn_task)):
         detail = f"{TASKS[nn_task]} needs the output activation {' or '.join(fitting)}: use one of them, or auto"
         raise errors.Invalid(detail, pointer="/network/output_activation")
-    default = requested["initializer"]
+    default, ntk = requested["initializer"], requested["parametrization"] == "ntk"
+    of_hidden = NTK_INITIALIZER if ntk and default == "auto" else default
     network = FeedforwardNetwork(
-        hidden=[_layer(layer, default) for layer in requested["hidden"]],
+        hidden=[_layer(layer, of_hidden) for layer in requested["hidden"]],
         output_activation=activation,
         outputs=1 if nn_task == "classification" and outputs == 2 and activation == "logistic" else outputs,
         initializer=default if default == "auto" else with_parameters(default),
-        output_initializer=_initializer(None, default, activation),
-        input_scaling=requested.get("input_scaling", False),
-        parametrization=requested.get("parametrization", "standard"),
+        output_initializer="zeros" if ntk and default == "auto" else _initializer(None, default, activation),
+        input_scaling=requested["input_scaling"],
+        parametrization=requested["parametrization"],
     )
     return network, _loss(loss, nn_task, activation)
 

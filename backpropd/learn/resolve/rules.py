@@ -6,6 +6,7 @@ from typing import Any
 from backpropd import errors, nn
 from backpropd.errors import Problem
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec, FeedforwardTraining
+from backpropd.learn.resolve.presets import why_no_refit
 from backpropd.nn.training.training_config import NTK_NEEDS
 
 SMOOTHING_LOSSES = [name for name, loss in nn.LOSSES.items() if "label_smoothing" in nn.hyperparameters(loss)]
@@ -73,6 +74,10 @@ def _schedule(training: FeedforwardTraining) -> Iterator[tuple[str, str]]:
 
 
 def _epochs(training: FeedforwardTraining, task: str) -> Iterator[tuple[str, str]]:
+    if training.refit and not training.early_stopping:
+        yield "/training/refit", "without early_stopping the best number of epochs is unknown: request it too"
+    if training.refit and (why := why_no_refit(training)):
+        yield "/training/refit", f"the network is not trained again on all rows: {why}"
     if training.warmup_epochs >= training.epochs:
         yield "/training/warmup_epochs", "the warmup must leave an epoch: lower it, or train for more epochs"
     if training.early_stopping and training.early_stopping.monitor == "validation_accuracy" and task == "regression":

@@ -12,7 +12,7 @@ from backpropd.learn.network_kinds.threshold import (
     ThresholdSpec,
     ThresholdTraining,
 )
-from backpropd.learn.request import JobRequest, TrainingRequest
+from backpropd.learn.request import JobRequest
 from backpropd.learn.resolve import columns
 from backpropd.learn.resolve.columns import Features, WhyNot
 from backpropd.learn.resolve.cost import check_size
@@ -23,6 +23,7 @@ from backpropd.learn.resolve.training import check_epochs, resolve_seed
 from backpropd.learn.tables import TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo, max_width
 
+DEFAULT_EPOCHS = 100
 SUPPORTED = ("optimizer", "epochs", "seed", "validation_fraction", "dtype")
 WHY_NOT = {
     "loss": "its loss is the share of rows answered wrongly",
@@ -104,7 +105,7 @@ def _training(
 ) -> ThresholdTraining:
     """From the fields that the client stated: most are not supported here, and some have another default."""
     _check_supported(given, network)
-    epochs = check_epochs(given.get("epochs", TrainingRequest.epochs), limits)
+    epochs = check_epochs(given.get("epochs", DEFAULT_EPOCHS), limits)
     fraction = given.get("validation_fraction")
     optimizer = _optimizer(given.get("optimizer", {}), network.kind) if network.iterative else None
     return ThresholdTraining(

@@ -18,22 +18,33 @@ from backpropd.nn.training.training_config import check_full_batch
 from backpropd.tabular import ColumnInfo
 from backpropd.tabular.table import class_label
 
-DEFAULT_BATCH_SIZE = 32
 
+def resolve_training(
+    request: TrainingRequest, loss: Loss, task: str, split: Split, limits: Limits
+) -> FeedforwardTraining:
+    """Every field of training, of a request with a preset's values.
 
-def resolve_training(request: TrainingRequest, loss: Loss, split: Split, limits: Limits) -> FeedforwardTraining:
-    """Every field of training. Raises `errors.Invalid` for what the rows or the limits do not allow."""
-    full_batch = request.optimizer.full_batch
+    Raises `errors.Invalid` for what the rows or the limits do not allow.
+    """
+    optimizer, schedule, epochs = request.optimizer, request.schedule, request.epochs
+    assert optimizer is not None and schedule is not None and epochs is not None  # noqa: S101, PT018 - filled in
+    full_batch = optimizer.full_batch
     return FeedforwardTraining(
         **{each.name: getattr(request, each.name) for each in fields(TrainingOptions)},
         loss=loss,
-        optimizer=request.optimizer,
-        schedule=request.schedule,
-        weight_decay=request.optimizer.default_weight_decay if request.weight_decay is None else request.weight_decay,
-        epochs=check_epochs(request.epochs, limits),
-        batch_size=_batch_size(request.batch_size or ("full" if full_batch else None), split),
+        preset=request.preset,
+        label_smoothing=request.label_smoothing or 0.0,
+        optimizer=optimizer,
+        schedule=schedule,
+        l2=request.l2 or 0.0,
+        weight_decay=optimizer.default_weight_decay if request.weight_decay is None else request.weight_decay,
+        epochs=check_epochs(epochs, limits),
+        batch_size=_batch_size(request.batch_size, split),
         validation_fraction=split.fraction,
         early_stopping=_early_stopping(request.early_stopping, split),
+        refit=bool(request.refit),
+        feature_scaling=request.feature_scaling,
+        clip_predictions=task == "regression" if request.clip_predictions is None else request.clip_predictions,
         metrics_every=1 if isinstance(request.metrics_every, str) else request.metrics_every,
         seed=resolve_seed(request.seed),
         dtype=request.dtype,
@@ -54,8 +65,7 @@ def resolve_seed(requested: int | None) -> int:
 
 
 def _batch_size(requested: int | str | None, split: Split) -> int | str:
-    if requested is None:
-        return min(DEFAULT_BATCH_SIZE, split.available)
+    assert requested is not None  # noqa: S101 - filled in
     if isinstance(requested, int) and requested > split.available:
         detail = f'a batch of {requested} is larger than the {split.available} usable rows: lower it, or use "full"'
         raise errors.Invalid(detail, pointer="/training/batch_size")

@@ -52,7 +52,8 @@ def test_a_full_queue_answers_429_until_there_is_room(settings: Settings) -> Non
 
 
 def test_a_dry_run_makes_nothing(http: Client, iris: str) -> None:
-    answer = http.post("/v1/jobs?dry_run=true", json={"dataset_id": iris, "target": "species"})
+    body = {"dataset_id": iris, "target": "species", "network": {"hidden": [{"units": 16}]}}
+    answer = http.post("/v1/jobs?dry_run=true", json=body)
     assert answer.status_code == 200
     assert answer.json["cost"]["parameters"] == (4 + 1) * 16 + (16 + 1) * 3
     assert http.get("/v1/jobs").json["data"] == []

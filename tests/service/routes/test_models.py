@@ -10,7 +10,7 @@ from tests.service.validation import Client
 
 
 def test_rows_that_do_not_fit_the_model_are_rejected_with_their_pointer(http: Client, iris: str, work: Work) -> None:
-    job = submit(http, iris, training={"epochs": 1})
+    job = submit(http, iris, training={"epochs": 1}, network={"hidden": [{"units": 16}]})
     work()
     path = f"/v1/models/{read_job(http, job)['model_id']}/predictions"
     good = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
@@ -25,7 +25,7 @@ def test_rows_that_do_not_fit_the_model_are_rejected_with_their_pointer(http: Cl
 
 
 def test_weights_are_available_in_three_formats(http: Client, iris: str, work: Work) -> None:
-    job = submit(http, iris, training={"epochs": 1})
+    job = submit(http, iris, training={"epochs": 1}, network={"hidden": [{"units": 16}]})
     work()
     path = f"/v1/models/{read_job(http, job)['model_id']}/weights"
     tensors = load(http.get(path).data)

@@ -58,7 +58,8 @@ def test_every_option_is_in_the_resolved_spec_as_requested(http: Client, iris: s
 def test_the_resolved_spec_has_every_option_that_was_left_out(http: Client, iris: str) -> None:
     training = submit(http, iris)["training"]
     assert set(EVERYTHING["training"]) | {"validation_dataset_id", "validation_column", "sample_weight"} < set(training)
-    assert (training["engine"], training["schedule"], training["weight_decay"]) == ("numba", {"name": "constant"}, 0.0)
+    assert (training["engine"], training["preset"], training["weight_decay"]) == ("numba", "fast", 0.0)
+    assert training["schedule"] == {"name": "cosine", "period": None, "minimum_factor": 0.0, "restart_multiplier": 1}
     assert isinstance(training["metrics_every"], int)
 
 

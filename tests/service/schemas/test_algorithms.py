@@ -1,7 +1,6 @@
 """Requests accept every algorithm as it is declared, with its defaults and bounds, and nothing else."""
 
 import dataclasses
-import inspect
 from typing import Any
 
 import annotated_types
@@ -9,7 +8,6 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from backpropd import nn
-from backpropd.cli.commands.train import train
 from service.schemas import training
 from service.schemas.algorithms import HiddenActivation, Initializer, Loss, Optimizer, OutputActivation, Schedule
 
@@ -81,7 +79,6 @@ def test_hidden_layers_accept_the_hidden_activations_and_outputs_accept_all() ->
                 TypeAdapter(HiddenActivation).validate_python(name)
 
 
-def test_the_defaults_of_early_stopping_and_of_the_command_are_those_of_the_api() -> None:
+def test_the_defaults_of_early_stopping_are_those_of_the_api() -> None:
     ours = training.EarlyStopping().model_dump()
     assert ours == dataclasses.asdict(nn.EarlyStopping()) | {"monitor": None}  # decided at submission
-    assert inspect.signature(train).parameters["optimizer"].default == training.Training().optimizer.name  # type: ignore[attr-defined]

@@ -1,0 +1,174 @@
+"""What a request leaves out is the preset's; the refit trains on all rows and resumes like everything else."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backpropd import errors
+from backpropd.learn import Context, JobRequest, Limits, Plan, resolve
+from backpropd.learn.refit import joined
+from backpropd.nn import Batch
+from tests.learn.learner import LIMITS, Learner, epochs_of, load_model
+
+WAVE = "x,z,y\n" + "".join(f"{n % 17},{n % 5},{(n % 17) ** 2 + 3 * (n % 5)}.5\n" for n in range(120))
+
+
+def plan(learner: Learner, target: str, network: dict[str, Any] | None = None, **training: Any) -> Plan:
+    """A job that has only these fields of the network and of training."""
+    asked = {"kind": "feedforward", "hidden": "auto", "output_activation": "auto", "initializer": "auto"}
+    fields = {"seed": 1, **training}
+    request = JobRequest.from_json(target=target, network={**asked, **(network or {})}, training=fields)
+    return resolve(request, Context(learner.table, LIMITS))
+
+
+def spec(learner: Learner, target: str, network: dict[str, Any] | None = None, **training: Any) -> dict[str, Any]:
+    return plan(learner, target, network, **training).spec.to_json()
+
+
+def test_nothing_but_a_target_becomes_the_fast_preset(iris: Learner) -> None:
+    found = spec(iris, "species")
+    network, training = found["network"], found["training"]
+    assert [(layer["units"], layer["activation"]) for layer in network["hidden"]] == [(128, "tanh")]
+    assert (network["input_scaling"], network["parametrization"]) == (True, "ntk")
+    assert (network["hidden"][0]["initializer"], network["output_initializer"]) == ("lecun_normal", "zeros")
+    assert (training["preset"], training["epochs"], training["refit"]) == ("fast", 64, True)
+    assert training["l2"] == pytest.approx(2 / 120)
+    assert training["early_stopping"]["monitor"] == "validation_loss"
+    assert training["clip_predictions"] is False
+
+
+def test_the_best_preset_fits_the_task(iris: Learner, tmp_path: Path) -> None:
+    classes, numbers = spec(iris, "species", preset="best"), spec(Learner(tmp_path / "w", WAVE), "y", preset="best")
+    for found, activation, rate, smoothing, monitor in (
+        (classes, "selu", 0.04, 0.1, "validation_accuracy"),
+        (numbers, "mish", 0.07, 0.0, "validation_loss"),
+    ):
+        training = found["training"]
+        assert [(layer["units"], layer["activation"]) for layer in found["network"]["hidden"]] == [
+            (256, activation)
+        ] * 3
+        assert (training["optimizer"]["learning_rate"], training["label_smoothing"]) == (rate, smoothing)
+        assert (training["schedule"], training["feature_scaling"]) == ({"name": "coslog4"}, "robust")
+        assert (training["early_stopping"]["monitor"], training["early_stopping"]["ties"]) == (monitor, "last")
+        assert (training["epochs"], training["refit"]) == (256, False)
+    assert numbers["training"]["clip_predictions"] is True
+
+
+@pytest.mark.parametrize("training", [{"epochs": 30}, {"early_stopping": None}, {"validation_fraction": 0.0}], ids=str)
+def test_named_epochs_are_trained_exactly_as_is_everything_without_early_stopping(
+    iris: Learner, training: dict[str, Any]
+) -> None:
+    planned = plan(iris, "species", **training)
+    found = planned.spec.to_json()["training"]
+    assert (found["early_stopping"], found["refit"]) == (None, False)
+    epochs, _ = iris.train(planned)
+    assert len(epochs) == found["epochs"] == training.get("epochs", 64)
+
+
+def test_early_stopping_may_be_requested_beside_epochs(iris: Learner) -> None:
+    found = spec(iris, "species", epochs=300, early_stopping={"patience": 5})["training"]
+    assert (found["epochs"], found["early_stopping"]["patience"], found["refit"]) == (300, 5, False)
+
+
+def test_hidden_layers_of_a_request_are_plain_unless_it_names_a_preset(iris: Learner) -> None:
+    plain, preset = (spec(iris, "species", {"hidden": [{"units": 8}]}, **each) for each in ({}, {"preset": "fast"}))
+    assert (plain["network"]["input_scaling"], plain["network"]["parametrization"]) == (False, "standard")
+    assert (plain["training"]["schedule"], plain["training"]["l2"]) == ({"name": "constant"}, 0.0)
+    assert plain["training"]["optimizer"]["learning_rate"] == 0.01
+    assert plain["training"]["refit"] is True
+    assert (preset["network"]["input_scaling"], preset["network"]["parametrization"]) == (True, "ntk")
+    assert preset["training"]["schedule"]["name"] == "cosine"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adadelta", "lbfgs", "adamw"])
+def test_every_optimizer_goes_with_the_preset(iris: Learner, optimizer: str) -> None:
+    planned = plan(iris, "species", optimizer={"name": optimizer}, early_stopping=None, epochs=20)
+    found = planned.spec.to_json()
+    assert found["network"]["parametrization"] == ("ntk" if optimizer == "adamw" else "standard")
+    assert found["training"]["schedule"] == {"name": "constant"}
+    assert iris.trained(planned)["metrics"]["loss"] < 1.1
+
+
+def test_the_refit_is_a_run_over_all_rows_that_ends_after_the_best_epoch(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, WAVE)
+    planned = plan(learner, "y", engine="numpy")
+    run = learner.run(planned)
+    list(epochs_of(run))
+    best = run.state.best_epoch
+    assert best is not None
+    made, plain = run.model(), learner.trained(plan(learner, "y", engine="numpy", refit=False))
+    assert made["weights"] != plain["weights"]
+    names = ("metrics", "validation_metrics", "report")
+    assert {name: made[name] for name in names} == {name: plain[name] for name in names}
+    assert run.validation_set is not None
+    network = planned.spec.without_stopping_rules().build(run.training_set.x.shape[1])
+    state = network.start(np.random.default_rng(np.random.SeedSequence(1).spawn(2)[1]))
+    inputs = run._inputs._replace(
+        training_set=joined(run.training_set, run.validation_set), validation_set=None, state=state, metrics=None
+    )
+    for chunk in network.epoch_chunks(inputs, max_epochs=1):
+        if chunk[-1].epoch == best:
+            break
+    model = load_model(made)
+    np.testing.assert_array_equal(model.flat_theta(network.layout), state.theta)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_a_job_with_a_refit_resumes_bit_for_bit_even_at_its_end(tmp_path: Path, engine: str) -> None:
+    learner = Learner(tmp_path, WAVE)
+    planned = plan(learner, "y", engine=engine)
+    whole = learner.run(planned)
+    epochs = list(epochs_of(whole))
+    interrupted = learner.run(planned)
+    first = list(itertools.islice(epochs_of(interrupted), 9))
+    resumed = learner.run(planned, interrupted.checkpoint())
+    assert first + list(epochs_of(resumed)) == epochs
+    assert resumed.model() == whole.model() == learner.run(planned, resumed.checkpoint()).model()
+
+
+@pytest.mark.parametrize(
+    ("training", "reason"),
+    [
+        ({"epochs": 10}, "without early_stopping"),
+        ({"keep_path": True}, "path"),
+        ({"keep_optimizer_state": True}, "optimizer's state"),
+        ({"max_seconds": 9.0}, "time"),
+        ({"class_weight": "balanced"}, "no weights"),
+    ],
+)
+def test_a_refit_that_is_not_possible_is_off_or_if_requested_rejected(
+    iris: Learner, training: dict[str, Any], reason: str
+) -> None:
+    assert spec(iris, "species", **training)["training"]["refit"] is False
+    with pytest.raises(errors.Invalid, match=reason) as caught:
+        plan(iris, "species", refit=True, **training)
+    assert [problem.pointer for problem in caught.value.problems] == ["/training/refit"]
+
+
+def test_joined_rows_without_weights_have_the_weight_one() -> None:
+    x, y = np.zeros((2, 1)), np.zeros(2, int)
+    assert joined(Batch(x, y), Batch(x, y)).weight is None
+    np.testing.assert_array_equal(joined(Batch(x, y, np.array([3.0, 5.0])), Batch(x, y)).weight, [3, 5, 1, 1])  # type: ignore[arg-type]
+
+
+def test_predictions_of_numbers_stay_within_the_range_of_the_training_targets(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, WAVE)
+    far = [{"x": 1000, "z": 0}, {"x": -1000, "z": 0}]
+    for clip, within in ((True, True), (False, False)):
+        made = learner.trained(plan(learner, "y", {"hidden": []}, clip_predictions=clip))
+        values = [each["value"] for each in load_model(made).predict(far)]
+        assert (0.5 <= min(values) <= max(values) <= 16**2 + 12.5) is within
+
+
+def test_many_rows_have_fewer_epochs_of_larger_batches(iris: Learner) -> None:
+    table = iris.table._replace(rows=1_000_000)
+    request = JobRequest.from_json(
+        target="species",
+        network={"kind": "feedforward", "hidden": "auto", "output_activation": "auto", "initializer": "auto"},
+        training={},
+    )
+    training = resolve(request, Context(table, Limits(100, 10**6, 10**10))).spec.to_json()["training"]
+    assert (training["epochs"], training["batch_size"], training["refit"]) == (10, 512, False)
