@@ -36,7 +36,8 @@ class ColumnInfo:
     counts in order; for categories and booleans `levels`, the values with their counts, most frequent first, booleans
     as they are most often written; for text `shortest, longest` in characters, and an `example`; for dates `min, max`
     in ISO 8601 and their `format`. Numbers that are not written as `-1234.5` have a `notation`: `decimal, thousands,
-    prefix, unit, multipliers`; times of day, which are hours, a `format`.
+    prefix, unit, multipliers`; times of day, which are hours, a `format`. `markers` are the cells that the upload named
+    as missing.
     """
 
     name: str

@@ -114,7 +114,11 @@ class ColumnTyper:
                 break
             for name in rewriter.lossy:
                 del conversions[name]
-        return [self._info(each, table.rows, conversions.get(name)) for name, each in statistics.items()]
+        infos = [self._info(each, table.rows, conversions.get(name)) for name, each in statistics.items()]
+        if self.options.missing is None:
+            return infos
+        markers = {"markers": list(self.options.missing)}
+        return [replace(info, statistics={**info.statistics, **markers}) for info in infos]
 
     def _info(self, statistics: Statistics, rows: int, conversion: Conversion | None) -> ColumnInfo:
         if isinstance(statistics, StringStatistics):

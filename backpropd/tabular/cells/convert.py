@@ -22,15 +22,16 @@ def convert_cells(info: ColumnInfo, cells: pa.StringArray) -> tuple[pa.Array, Ma
 
     Values are float64 for the kind number, `timestamp[us]` for date, and strings for all others. A cell is null where
     it is missing, or does not fit: then its mask is true. The usual markers of a missing value are missing in numbers
-    and dates, and only the empty cell is in words. Numbers may be in the column's notation, or plain (`-1234.5`), and
-    times of day plain hours; other notations and formats of dates are read where only one reading fits. Booleans keep
-    their spelling. `table.float_column` makes a column of a table from numbers and timestamps.
+    and dates, and only the empty cell is in words; or those are that the upload named (`markers`). Numbers may be in
+    the column's notation, or plain (`-1234.5`), and times of day plain hours; other notations and formats of dates are
+    read where only one reading fits. Booleans keep their spelling. `table.float_column` makes a column of a table from
+    numbers and timestamps.
     """
-    conversion = conversion_of(info.kind, info.statistics)
+    conversion, markers = conversion_of(info.kind, info.statistics), Markers.of(info.statistics.get("markers"))
     is_plain = isinstance(conversion, NumberCells) and conversion.notation.is_plain
-    if is_plain and (plain := parse_numbers(cells)) is not None:
+    if is_plain and markers.named is None and (plain := parse_numbers(cells)) is not None:
         return plain, np.zeros(len(cells), bool)
-    values, misfits = convert(conversion, cells, Markers())
+    values, misfits = convert(conversion, cells, markers)
     if info.kind == "number" and not is_plain and misfits.any():
         values, misfits = _filled_in(NumberCells(PLAIN, exact=False), cells, values, misfits)
     if info.kind in ("number", "date") and not is_time_of_day(info) and misfits.any():

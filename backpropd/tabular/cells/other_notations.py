@@ -8,14 +8,14 @@ from backpropd.tabular.cells.conversions import Conversion, DateCells, NumberCel
 from backpropd.tabular.cells.infer_dates import infer_dates
 from backpropd.tabular.cells.infer_numbers import infer_numbers
 from backpropd.tabular.cells.missing import Markers
-from backpropd.tabular.cells.notation import CURRENCY
+from backpropd.tabular.cells.notation import NumberNotation
 from backpropd.tabular.cells.profile import CellProfile
 
 
 def other_conversion(kind: str, cells: pa.StringArray) -> Conversion | None:
     """The conversion of these cells of a column of numbers or dates; None if there is none, or several fit.
 
-    Numbers in a unit or percent are none, because the column's numbers may be in another.
+    Numbers with a currency, a unit or a multiplier are none, because the column's numbers may have another.
     """
     profile = CellProfile(Markers())
     profile.add(cells)
@@ -23,7 +23,7 @@ def other_conversion(kind: str, cells: pa.StringArray) -> Conversion | None:
         guess = infer_numbers(profile.shapes)
         if guess is None or not guess.fitting or guess.alternative:
             return None
-        has_unit = guess.notation.unit and not CURRENCY.fullmatch(guess.notation.unit)
-        return None if has_unit else NumberCells(guess.notation, exact=False)
+        has_marks_alone = guess.notation == NumberNotation(guess.notation.decimal, guess.notation.thousands)
+        return NumberCells(guess.notation, exact=False) if has_marks_alone else None
     dates = infer_dates(profile.shapes, profile.filled, lambda: [(cells, None)])
     return None if dates is None or dates.ambiguous or dates.form.is_time else DateCells(dates.form)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -11,12 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from backpropd.tabular.cells.conversions import NumberCells
-from backpropd.tabular.cells.convert import convert, convert_cells
-from backpropd.tabular.cells.infer_numbers import infer_numbers
+from backpropd.tabular.cells.convert import convert_cells
 from backpropd.tabular.cells.missing import Markers
-from backpropd.tabular.cells.notation import NumberNotation
-from backpropd.tabular.cells.shapes import shapes, tidy
+from backpropd.tabular.cells.shapes import tidy
 from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo
 from backpropd.tabular.delimited.lossless_numbers import NUMBER
 from backpropd.tabular.inputs.known_column import KnownColumn
@@ -94,7 +90,6 @@ def _parse(strings: pa.StringArray, column: KnownColumn) -> tuple[NDArray[np.flo
     x = float_column(values) if column.info.kind == "date" else values.to_numpy(zero_copy_only=False)
     if column.info.kind == "number" and wrong.any():
         x = x.copy()
-        wrong = _take(x, wrong, _other_notation(strings, wrong))
         if column.is_flag:
             codes = _boolean_codes(strings)
             wrong = _take(x, wrong, np.where(codes < 0, np.nan, codes))
@@ -106,23 +101,6 @@ def _take(x: NDArray[np.float64], wrong: Mask, found: NDArray[np.float64]) -> Ma
     taken = wrong & ~np.isnan(found)
     x[taken] = found[taken]
     return wrong & ~taken
-
-
-def _other_notation(strings: pa.StringArray, wrong: Mask) -> NDArray[np.float64]:
-    """Numbers with another decimal mark or separator of thousands than their column has, where that is unambiguous."""
-    cells = tidy(pc.if_else(pa.array(wrong), strings, None).fill_null(""))
-    shaped = Counter(shapes(cells.filter(pa.array(wrong)))[0].to_pylist())
-    guess = infer_numbers(shaped)
-    if guess is None or guess.alternative or not _has_marks_alone(guess.notation):
-        return np.full(len(wrong), np.nan)
-    values, _ = convert(NumberCells(guess.notation, exact=False), cells, Markers())
-    found: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
-    return found
-
-
-def _has_marks_alone(notation: NumberNotation) -> bool:
-    """Whether there is neither a currency nor a unit, whose meaning the column would have to know."""
-    return notation == NumberNotation(notation.decimal, notation.thousands)
 
 
 def _booleans(cells: Cells) -> Converted:

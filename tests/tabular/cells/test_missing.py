@@ -1,7 +1,9 @@
 """Missing values are recognized in columns of numbers and dates, and never make a level of words disappear."""
 
+import pyarrow as pa
 import pytest
 
+from backpropd.tabular import convert_cells
 from tests.tabular.cells.conftest import Uploader
 
 MARKERS = [
@@ -44,3 +46,9 @@ def test_the_uploader_names_the_markers(upload: Uploader) -> None:
 def test_numbers_of_a_column_may_be_markers(upload: Uploader) -> None:
     column = upload(["1", "-999", "2"], missing=("-999",))
     assert (column.info.kind, column.info.missing, column.info.statistics["min"]) == ("number", 1, 1)
+
+
+def test_a_prediction_knows_the_markers_of_the_upload(upload: Uploader) -> None:
+    info = upload(["1", "-999", "2"], missing=("-999", "off")).info
+    values, misfits = convert_cells(info, pa.array(["-999", "off", "3", "-"]))
+    assert (values.to_pylist(), misfits.tolist()) == ([None, None, 3, None], [False, False, False, True])
