@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from backpropd.errors import NotATable, TableTooLarge
+from backpropd.tabular.messages import brief
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -45,7 +46,7 @@ def decompress(source: Path, destination: Path, max_bytes: int) -> None:
         with COMPRESSIONS[name][1](source) as stream, destination.open("wb") as target:
             copy_at_most(stream, target, max_bytes)
     except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
-        raise NotATable(f"this {name} file is damaged or cut off: send it again ({_brief(error)})") from error
+        raise NotATable(f"this {name} file is damaged or cut off: send it again ({brief(error)})") from error
     if compression_of(destination):
         raise NotATable(f"this file is compressed twice, the second time with {name}: unpack it once")
 
@@ -58,7 +59,3 @@ def copy_at_most(stream: Any, target: Any, max_bytes: int) -> None:
         if written > max_bytes:
             raise TableTooLarge(f"the file has more than {max_bytes} bytes when unpacked, the maximum: send less")
         target.write(chunk)
-
-
-def _brief(error: Exception) -> str:
-    return str(error).split("\n")[0][:200]

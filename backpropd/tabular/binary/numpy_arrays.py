@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from backpropd.errors import NotATable
+from backpropd.tabular.messages import quoted
 
 MICROSECONDS = {"Y": 3.2e13, "M": 2.7e12, "W": 6.1e11, "D": 8.7e10, "h": 3.6e9, "m": 6e7, "s": 1e6, "ms": 1e3}
 MAX_MICROSECONDS = 2.0**62
@@ -39,7 +40,7 @@ def _texts(name: str, values: Array) -> list[str]:
         texts: list[str] = values.tolist()
         "".join(texts).encode()
     except (UnicodeError, ValueError, SystemError) as error:
-        raise NotATable(f"the column {name[:100]!r} has codes that are no characters: save it again") from error
+        raise NotATable(f"the column {quoted(name)} has codes that are no characters: save it again") from error
     return texts
 
 
@@ -50,12 +51,12 @@ def _instants(name: str, values: Array) -> pa.Array:
         raise _refused(name, values.dtype)
     ticks = np.abs(values[~np.isnat(values)].astype(np.int64).astype(float))
     if (ticks * step * MICROSECONDS.get(unit, 1.0) > MAX_MICROSECONDS).any():
-        raise NotATable(f"the column {name[:100]!r} has dates or durations that are out of range")
+        raise NotATable(f"the column {quoted(name)} has dates or durations that are out of range")
     return pa.array(values.astype(f"{values.dtype.kind}8[us]"))
 
 
 def _refused(name: str, dtype: Any) -> NotATable:
-    of = f"the column {name[:100]!r}" if name else "the array"
+    of = f"the column {quoted(name)}" if name else "the array"
     return NotATable(
         f"{of} has the type {str(dtype)[:100]}, which no table of this service has: save numbers or strings"
     )

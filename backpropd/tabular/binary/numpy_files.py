@@ -17,6 +17,7 @@ from backpropd.tabular.binary.numpy_arrays import is_structured, to_arrow
 from backpropd.tabular.binary.typed_reader import BLOCK_CELLS, BLOCK_ROWS, TypedReader
 from backpropd.tabular.binary.zip_files import explained_zip_errors, extract
 from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.messages import quoted
 from backpropd.tabular.read_options import ReadOptions
 
 BLOCK_BYTES = 8 * 1024 * 1024
@@ -80,7 +81,7 @@ def _arrays(path: Path, limits: TableLimits, scratch: Path) -> dict[str, Array]:
         for n, member in enumerate(members):
             left -= extract(archive, member, scratch / f"{n}.npy", left)
             name = member.filename.removesuffix(".npy")
-            arrays[name] = load(scratch / f"{n}.npy", f"the array {name[:100]!r}")
+            arrays[name] = load(scratch / f"{n}.npy", f"the array {quoted(name)}")
     return arrays
 
 
@@ -94,7 +95,7 @@ def _columns_of_archive(arrays: dict[str, Array], limits: TableLimits) -> list[_
         names = arrays.pop(given).astype(str).tolist() if given and arrays[given].dtype.kind in "US" else None
     lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
     if len(lengths) > 1:
-        listed = ", ".join(f"{name[:50]!r} {array.shape}" for name, array in [*arrays.items()][:10])
+        listed = ", ".join(f"{quoted(name)} {array.shape}" for name, array in [*arrays.items()][:10])
         raise NotATable(f"the arrays have different lengths: {listed}; send those of equal length")
     columns: list[_Column] = []
     for name, array in arrays.items():

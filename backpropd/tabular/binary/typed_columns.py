@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from backpropd.errors import NotATable
 from backpropd.tabular.delimited.lossless_numbers import MAX_WHOLE, parse_numbers
+from backpropd.tabular.messages import quoted
 
 TEXT, NUMBER, DATE = "text", "number", "date"
 DATES = pa.timestamp("us")
@@ -28,7 +29,7 @@ def kind_of_type(name: str, type: pa.DataType) -> str:
     for kind, tests in kinds:
         if any(test(value) for test in tests):
             return TEXT if _IS.is_dictionary(type) else kind
-    raise NotATable(f"the column {name[:100]!r} has the type {type}, which no table of this service has: leave it out")
+    raise NotATable(f"the column {quoted(name)} has the type {type}, which no table of this service has: leave it out")
 
 
 def plain_type(type: pa.DataType) -> pa.DataType:
@@ -77,7 +78,7 @@ def to_text(name: str, values: pa.Array) -> pa.StringArray:
     if _IS.is_temporal(values.type):
         texts = pc.replace_substring_regex(texts, r"( 00:00:00)?\.0+$", "")
     elif pc.any(pc.match_substring(texts, "\0")).as_py():
-        raise NotATable(f"the column {name[:100]!r} has a value with the character NUL: remove it")
+        raise NotATable(f"the column {quoted(name)} has a value with the character NUL: remove it")
     texts = pc.utf8_trim_whitespace(texts)
     return pc.if_else(pc.equal(pc.binary_length(texts), 0), pa.scalar(None, pa.string()), texts)
 
@@ -87,7 +88,7 @@ def _decoded(name: str, values: pa.Array) -> pa.Array:
         return values.cast(pa.binary()).cast(pa.string())
     except pa.ArrowInvalid as error:
         raise NotATable(
-            f"the column {name[:100]!r} holds bytes that are not text: leave it out, or send numbers instead"
+            f"the column {quoted(name)} holds bytes that are not text: leave it out, or send numbers instead"
         ) from error
 
 

@@ -23,6 +23,7 @@ from backpropd.tabular.binary.typed_columns import (
     to_text,
 )
 from backpropd.tabular.column_names import column_names
+from backpropd.tabular.messages import brief
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
@@ -144,5 +145,4 @@ def explained_errors(format: str) -> Iterator[None]:
         yield
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.ArrowSerializationError, OSError,
             UnicodeDecodeError) as error:  # fmt: skip
-        brief = str(error).split("\n")[0][:200]
-        raise NotATable(f"this {format} file is damaged, or has what is not supported: {brief}") from error
+        raise NotATable(f"this {format} file is damaged, or has what is not supported: {brief(error)}") from error

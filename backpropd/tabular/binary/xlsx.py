@@ -14,18 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import python_calamine as calamine
 
 from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
 from backpropd.tabular.binary.xlsx_checks import check_workbook
 from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
 from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.messages import brief, quoted
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
 MAX_WHOLE = 2.0**53
 MAX_LISTED = 20
-BREAKS = str.maketrans({"\r": " ", "\n": " ", "\0": None})
+# A backslash would be taken for the sign that escapes quotes; a code that is no character stands for it.
+BACKSLASH = "\ufdd0"
+IN_TEXT = str.maketrans({"\r": " ", "\n": " ", "\0": None, "\\": BACKSLASH})
 
 
 def open_xlsx(path: Path, options: ReadOptions, limits: TableLimits, scratch: Path) -> SheetReader:
@@ -70,17 +74,22 @@ class SheetReader:
 
     def __iter__(self) -> Generator[list[pa.Array], None, None]:
         """The columns of each block. Raises `NotATable`."""
-        yield from self._text
+        for block in self._text:
+            yield [_with_backslashes(each) for each in block]
+
+
+def _with_backslashes(column: pa.Array) -> pa.Array:
+    return pc.replace_substring(column, BACKSLASH, "\\") if column.type == pa.string() else column
 
 
 def _choose_sheet(path: Path, name: str | None) -> calamine.CalamineSheet:
     """The named sheet, or the first visible one with cells, or a hidden one. Raises `NotATable` and `EmptyDataset`."""
     workbook = calamine.load_workbook(str(path))
     sheets = [each for each in workbook.sheets_metadata if each.typ == calamine.SheetTypeEnum.WorkSheet]
-    listed = ", ".join(repr(each.name[:100]) for each in sheets[:MAX_LISTED])
+    listed = ", ".join(quoted(each.name) for each in sheets[:MAX_LISTED])
     if name is not None:
         if name not in [each.name for each in sheets]:
-            raise NotATable(f"there is no sheet {name[:100]!r}; the sheets are: {listed}")
+            raise NotATable(f"there is no sheet {quoted(name)}; the sheets are: {listed}")
         return workbook.get_sheet_by_name(name)
     for each in sorted(sheets, key=lambda each: each.visible != calamine.SheetVisibleEnum.Visible):
         sheet = workbook.get_sheet_by_name(each.name)
@@ -96,7 +105,7 @@ def _write(sheet: calamine.CalamineSheet, target: Path) -> None:
         for row in sheet.iter_rows():
             cells = [each if type(each) is str else _cell(each) for each in row]
             if any(cell != "" for cell in cells):
-                writer.writerow([each.translate(BREAKS) if isinstance(each, str) else each for each in cells])
+                writer.writerow([each.translate(IN_TEXT) if isinstance(each, str) else each for each in cells])
             else:
                 file.write("\n")
 
@@ -106,7 +115,9 @@ def _cell(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return int(value) if value.is_integer() and abs(value) < MAX_WHOLE else value
+        if not value.is_integer():
+            return value
+        return int(value) if abs(value) < MAX_WHOLE else f"{value:.16e}"  # as a double that it is, not as digits
     if isinstance(value, dt.datetime):
         return value.isoformat(" ")
     if isinstance(value, dt.date | dt.time):
@@ -122,7 +133,7 @@ def _explained_errors() -> Iterator[None]:
     except calamine.PasswordError as error:
         raise NotATable("this spreadsheet has a password: save it without one") from error
     except (calamine.CalamineError, OSError) as error:
-        raise NotATable(f"this spreadsheet is damaged: {ascii(str(error))[1:200]}") from error
+        raise NotATable(f"this spreadsheet is damaged: {brief(error)}") from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # calamine's errors that were not foreseen, below `Exception`
             raise

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backpropd.errors import NotATable
 from backpropd.tabular.compression import copy_at_most
+from backpropd.tabular.messages import brief
 
 SIGNATURE = b"PK\x03\x04"
 WORKBOOK = "xl/workbook.xml"
@@ -67,5 +68,4 @@ def explained_zip_errors() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, OverflowError) as error:
-        brief = str(error).split("\n")[0][:200]
-        raise NotATable(f"this is a zip archive that is damaged or cannot be unpacked: {ascii(brief)[1:-1]}") from error
+        raise NotATable(f"this is a zip archive that is damaged or cannot be unpacked: {brief(error)}") from error

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from backpropd.errors import NotATable
 from backpropd.tabular.json_files.stream import Number
+from backpropd.tabular.messages import quoted
 
 NUL = "\0"
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -45,7 +46,7 @@ def to_strings(name: str, values: Sequence[Any]) -> pa.StringArray:
         check_characters(name, texts)
         cells = pa.array(texts, pa.string())
     if pc.any(pc.match_substring(cells, NUL)).as_py():
-        raise NotATable(f"the column {printable(name)} has a string with the character NUL: remove it")
+        raise NotATable(f"the column {quoted(name)} has a string with the character NUL: remove it")
     cells = pc.utf8_trim_whitespace(cells)
     return pc.if_else(pc.equal(pc.binary_length(cells), 0), pa.scalar(None, pa.string()), cells)
 
@@ -54,13 +55,8 @@ def check_characters(name: str, texts: Sequence[str | None]) -> None:
     """Raise `NotATable` for a string with a code that is no character."""
     if any(text and SURROGATE.search(text) for text in texts):
         raise NotATable(
-            f"the column {printable(name)} has a string with half of a surrogate pair, which is not a character"
+            f"the column {quoted(name)} has a string with half of a surrogate pair, which is not a character"
         )
-
-
-def printable(name: str) -> str:
-    """A column's name for a message, whatever characters it has."""
-    return ascii(name[:100]) if not name.isprintable() else repr(name[:100])
 
 
 def to_cell(value: Any) -> str | None:

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any
 
 from backpropd.errors import EmptyDataset, NotATable
-from backpropd.tabular.json_files.cells import flatten, printable
+from backpropd.tabular.json_files.cells import flatten
 from backpropd.tabular.json_files.stream import JsonStream, ValueTooLong
+from backpropd.tabular.messages import quoted
 
 Opener = Callable[[], JsonStream]
 NO_LIMIT = 2**62  # characters of a value; the sandbox limits memory
@@ -149,7 +150,7 @@ class _Members:
     def _layout_of_rows(self) -> Layout:
         likely = [name for name in self.rows if name.lower() in LISTS_OF_ROWS] or self.rows
         if len(likely) > 1:
-            listed = ", ".join(map(printable, likely[:10]))
+            listed = ", ".join(map(quoted, likely[:10]))
             raise NotATable(f"this object holds several tables ({listed}): send one of them")
         names = next((self.lists[name] for name in HEADERS if self.lists.get(name)), None)
         others = [*self.rows, *self.lists, *self.objects, *self.values]
@@ -161,8 +162,8 @@ class _Members:
         for name, each in others:
             if len(each) != len(values):
                 raise NotATable(
-                    f"the columns have different lengths: {printable(first)} has {len(values)} values and "
-                    f"{printable(name)} has {len(each)}"
+                    f"the columns have different lengths: {quoted(first)} has {len(values)} values and "
+                    f"{quoted(name)} has {len(each)}"
                 )
         if not values:
             raise EmptyDataset("the columns are empty: send at least one row")

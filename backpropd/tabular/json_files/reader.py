@@ -14,11 +14,12 @@ from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular.column_names import column_names
 from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
-from backpropd.tabular.json_files.cells import check_characters, printable, to_strings
+from backpropd.tabular.json_files.cells import check_characters, to_strings
 from backpropd.tabular.json_files.layout import Layout, find_layout
 from backpropd.tabular.json_files.rows import Columns, ListRows, ObjectRows, Source
 from backpropd.tabular.json_files.stream import JsonStream
 from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.messages import quoted
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
@@ -88,7 +89,7 @@ class JsonReader:
 
     def _warn(self, layout: Layout) -> None:
         if layout.left_out:
-            listed = ", ".join(map(printable, layout.left_out[:MAX_LISTED]))
+            listed = ", ".join(map(quoted, layout.left_out[:MAX_LISTED]))
             detail = f"members of the object that are no part of the table were left out: {listed}"
             self.warnings.add("members_left_out", None, detail, count=len(layout.left_out))
         keys = [*range(self._source.width)] if self._source.names is None else self._source.names
