@@ -98,7 +98,9 @@ class RowReader:
             if is_comment:
                 self._note_comment()
             else:
-                yield Row(self._line, lines, self._restored(cells) if first.strip() else [], first, faulty)
+                yield Row(
+                    self._line, lines, self._restored(cells) if len(cells) > 1 or first.strip() else [], first, faulty
+                )
             self._line += lines
 
     def _note_comment(self) -> None:
