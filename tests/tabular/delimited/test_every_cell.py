@@ -56,12 +56,12 @@ NUMBERS = st.tuples(st.integers(-(10**6), 10**6), st.integers(1, 999))
 
 @st.composite
 def tables(draw: st.DrawFn) -> Written:
-    """Tables whose columns each hold words or numbers, some cells empty."""
-    rows, mark = draw(st.integers(1, 30)), draw(st.sampled_from(".,"))
+    """Tables whose columns each hold words or numbers, some cells empty; repeated rows fill several blocks."""
+    rows, repeats, mark = draw(st.integers(1, 12)), draw(st.sampled_from([1, 7, 40])), draw(st.sampled_from(".,"))
     is_number = [*draw(st.lists(st.booleans(), min_size=1, max_size=4)), False]
     numbers = NUMBERS.map(lambda pair: f"{pair[0]}{mark}{pair[1]}")
     cells = [st.one_of(numbers if each else WORDS, st.just("")) for each in is_number]
-    columns = [draw(st.lists(each, min_size=rows, max_size=rows)) for each in cells]
+    columns = [draw(st.lists(each, min_size=rows, max_size=rows)) * repeats for each in cells]
     return Written(
         columns,
         draw(st.sampled_from([each for each in DELIMITERS if each != mark])),
