@@ -73,6 +73,8 @@ def _not_unicode(path: Path, strict: bool, log: WarningLog) -> TextFile:
     """A text that is not, or only partly, UTF-8. Raises `NotATable` for half of a surrogate pair."""
     _raise_if_found(path, SURROGATE, "contains half of a surrogate pair, which is not a character")
     encoding = legacy_encoding(path)
+    if not _is_valid(path, encoding):
+        encoding = WINDOWS_1252
     if encoding == WINDOWS_1252 and any(UTF8_LETTER.search(chunk) for chunk in _read_bytes(path, 0)):
         if strict:
             _raise_if_found(path, UTF8_LETTER, "contains a letter encoded as UTF-8, and other lines are not UTF-8")
@@ -84,6 +86,14 @@ def _not_unicode(path: Path, strict: bool, log: WarningLog) -> TextFile:
     detail = f"the letters look like the encoding {encoding}; if they are wrong, send another encoding"
     log.add("encoding_guessed", None, detail)
     return TextFile(path, encoding, 0)
+
+
+def _is_valid(path: Path, encoding: str) -> bool:
+    """Whether the whole file can be decoded; in Windows-1252 every file can."""
+    try:
+        return encoding == WINDOWS_1252 or all(True for _ in _decode(TextFile(path, encoding, 0)))
+    except UnicodeDecodeError:
+        return False
 
 
 def _raise_if_found(path: Path, pattern: re.Pattern[bytes], what: str) -> None:
