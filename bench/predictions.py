@@ -35,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, stack(Path(folder)) as url, Client(url) as client:
         model = _train(client, Path(folder))
         table = _table(ROWS).drop_columns(["label"])
-        pa_csv.write_csv(table, Path(folder) / "rows.csv")
+        pa_csv.write_csv(table, Path(folder) / "rows.csv", pa_csv.WriteOptions(quoting_style="none"))
         pq.write_table(table, Path(folder) / "rows.parquet")
         rows = [_compare(client, model, Path(folder), format) for format in FORMATS]
     results.write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from service import uploads
 from service.auth.principal import current_principal, tenant
 from service.http.parsing import read_json_body
 from service.http.strict_json import read_json
+from service.schemas.models import PredictionQuery
 from service.services import services
 
 JSON = "application/json"
@@ -34,23 +36,23 @@ FORMS = (
 )
 
 
-def receive(model: Model, stack: ExitStack) -> InputRows:
+def receive(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
     """The rows of this request; what they hold is given back by `stack`.
 
-    Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`, `errors.NotFound`,
-    and those of a reader.
+    Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`, `errors.NotFound`, and those of a reader.
     """
     if request.mimetype == JSON:
-        return _from_json(read_json_body(request, services().settings.max_json_bytes), model, stack)
-    return _from_file(model, stack)
+        return _from_json(read_json_body(request, services().settings.max_json_bytes), model, query, stack)
+    return _from_file(model, query, stack)
 
 
-def _from_json(body: Any, model: Model, stack: ExitStack) -> InputRows:
+def _from_json(body: Any, model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
+    query.reject_options()
     dataset_id = _dataset_id(body, model)
     return _json_rows(body, model) if dataset_id is None else _dataset(dataset_id, stack)
 
 
-def _from_file(model: Model, stack: ExitStack) -> InputRows:
+def _from_file(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
     """A table, whatever its media type is; or JSON that was not declared as such."""
     stack.enter_context(services().inspections.slot(current_principal().name))
     folder: Path = stack.enter_context(services().blobs.workspace())
@@ -59,8 +61,8 @@ def _from_file(model: Model, stack: ExitStack) -> InputRows:
     with file.open("rb") as opened:
         head = opened.read(HEAD_BYTES)
     if NAMES_ROWS.match(head) and file.stat().st_size <= services().settings.max_json_bytes:
-        return _from_json(read_json(file.read_bytes()), model, stack)
-    return _table(model, file)
+        return _from_json(read_json(file.read_bytes()), model, query, stack)
+    return _table(model, file, query.to_options())
 
 
 def _dataset_id(body: Any, model: Model) -> str | None:
@@ -133,14 +135,18 @@ def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
     return TableRows(path, [*columns_from_json(dataset.columns).values()])
 
 
-def _table(model: Model, file: Path) -> TableRows:
-    """The table in a file, read as the model's columns require: in a column of words numbers are words, too."""
-    features = model.encoder.infos
-    options = tabular.ReadOptions(known_kinds={info.name: _kind(info) for info in features})
+def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
+    """The table in a file, read as the model's columns require: in a column of words numbers are words, too.
+
+    Columns without names are the model's features in their order.
+    """
+    kinds = {info.name: _kind(info) for info in model.encoder.infos}
     target = file.with_name("table.parquet")
-    found = services().reader.read(file, target, FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT), options)
+    declared = FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT)
+    found = services().reader.read(file, target, declared, replace(options, known_kinds=kinds))
     has_names = found.format != "npy" and (found.dialect or {}).get("header") is not False
-    return TableRows(target, found.columns, None if has_names else [info.name for info in features], found.warnings)
+    by_name = has_names or kinds.keys() <= {column.name for column in found.columns}
+    return TableRows(target, found.columns, None if by_name else list(kinds), found.warnings)
 
 
 def _kind(info: tabular.ColumnInfo) -> str:

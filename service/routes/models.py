@@ -62,7 +62,7 @@ def predict(model_id: str, query: PredictionQuery) -> Answer:
     media_type = _accepted(list(RENDERERS))
     model = load_model(model_id)
     with ExitStack() as stack:
-        rows = prediction_requests.receive(model, stack)
+        rows = prediction_requests.receive(model, query, stack)
         predictor = learn.Predictor(model, rows, query.names())
         warnings = [finding.to_json() for finding in predictor.findings()]
         blocks = prefetched(predictor.blocks()) if predictor.is_long else predictor.blocks()

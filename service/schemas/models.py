@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, RootModel
 
 from backpropd import errors
 from backpropd.export import WEIGHT_FORMATS
+from service.schemas.datasets import ReadFields
 from service.schemas.fields import Cell, Input, OneOf, Output
 from service.schemas.paging import Page
 from service.schemas.resolved_fields import NetworkFields, TaskFields, target_to_json
@@ -81,12 +82,18 @@ class PredictionRequest(
     """Rows in one of several forms, the last of which is one row; or a table in a format of uploads."""
 
 
-class PredictionQuery(Input):
+class PredictionQuery(ReadFields):
     keep: str = Field("", description="columns of the input to take along, as CSV: `id,name`; `*` takes all")
 
     def names(self) -> list[str]:
         """The columns to keep."""
         return next(csv.reader([self.keep]), [])
+
+    def reject_options(self) -> None:
+        """Raise `errors.Invalid` for options of reading, which rows of JSON and stored datasets do not take."""
+        if given := sorted(self.model_fields_set - {"keep"}):
+            detail = "this option is for a table in the body: leave it out"
+            raise errors.Invalid.from_problems([errors.Problem(errors.pointer(name), detail) for name in given])
 
 
 class Prediction(Output):

@@ -169,6 +169,15 @@ def test_a_table_with_a_few_wrong_cells_has_them_missing_and_one_with_many_is_re
     assert send(many, "text/csv").status_code == 422
 
 
+def test_a_table_takes_the_options_of_an_upload(http: Client, classifier: str, predict: Predict) -> None:
+    expected = predict({"rows": [PLANT]}).json
+    path = f"/v1/models/{classifier}/predictions"
+    table = "exported today\nheight|potted|postcode\n10;5|yes|01001\n".replace(";", ",")
+    assert http.post(f"{path}?skip_lines=1&delimiter=%7C&decimal=,", data=table, headers=CSV).json == expected
+    assert http.post(f"{path}?header=false", data="10.5,yes,01001\n", headers=CSV).json == expected
+    assert rejected_pointers(http.post(f"{path}?header=false", json=[PLANT])) == ["/header"]
+
+
 def test_empty_tables_are_refused(send: Predict) -> None:
     assert send("", "text/csv").status_code == 422
     assert send("height,potted,postcode\n", "text/csv").status_code == 422
