@@ -36,7 +36,7 @@ class Services:
         self.storage_quota = StorageQuota(settings.max_tenant_bytes)
         self.long_polls = LongPolls(settings.max_waits)
         self.bodies = ConcurrencyLimit("requests with a body", settings.max_bodies, settings.max_bodies_per_key)
-        inspections = "inspections of models (surfaces, curves, traces, weights)"
+        inspections = "inspections of models (surfaces, curves, traces, weights, predictions of tables)"
         self.inspections = ConcurrencyLimit(inspections, settings.max_looks, settings.max_looks_per_key)
         self.job_watcher = JobWatcher(self.database)
         self.event_streams = EventStreams(

@@ -65,7 +65,7 @@ def ingest(
 
 
 def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits: TableLimits) -> IngestedTable:
-    options = options.for_columns(reader.names)
+    options = options.for_columns(reader.text_columns if reader.dialect is None else reader.names)
     _check_kinds(options, reader)
     table = stage(reader, destination, limits, options.missing)
     typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))

@@ -15,7 +15,7 @@ class ReadOptions:
     whether it has one. `missing` are the cells that stand for a missing value, instead of the usual markers. `kinds`
     are the kinds of columns by name; `text` keeps the cells as they stand, trimmed. `sheet` is the name of a
     spreadsheet's sheet. `strict`: a row that does not fit refuses the file. `known_kinds` are the kinds of columns that
-    the file may lack.
+    the file may lack, where they are text.
     """
 
     encoding: str | None = None
@@ -33,7 +33,7 @@ class ReadOptions:
     known_kinds: Mapping[str, str] = field(default_factory=dict)
 
     def for_columns(self, names: Collection[str]) -> ReadOptions:
-        """The options for a file with these columns: `kinds` alone has the kinds of those that it has."""
+        """The options for a file with these columns of text: `kinds` alone has the kinds of those that it has."""
         known = {name: kind for name, kind in self.known_kinds.items() if name in names}
         return replace(self, kinds={**known, **self.kinds}, known_kinds={})
 

@@ -22,6 +22,7 @@ Mask = NDArray[np.bool_]
 
 WORDS = pa.array([*BOOLEAN_CELLS], pa.string())
 PLAIN_NUMBER = ColumnInfo("", "number", 0, None)
+ISO_DATE = ColumnInfo("", "date", 0, None)
 MEANINGS = np.array([*BOOLEAN_CELLS.values()])
 WRONG = {
     "number": "is not a number, and this column holds numbers",
@@ -88,6 +89,9 @@ def _parse(strings: pa.StringArray, column: KnownColumn) -> tuple[NDArray[np.flo
     """Strings as numbers or days, NaN where one is missing or is none; and where that is."""
     values, wrong = convert_cells(column.info, strings)
     x = float_column(values) if column.info.kind == "date" else values.to_numpy(zero_copy_only=False)
+    if column.info.kind == "date" and wrong.any():
+        iso, _ = convert_cells(ISO_DATE, strings)
+        wrong = _take(x, wrong, float_column(iso))
     if column.info.kind == "number" and wrong.any():
         x = x.copy()
         if column.is_flag:

@@ -34,7 +34,7 @@ class JsonRows:
         self._rows, self._path, self._is_single = rows, path, is_single
         self.rows, self.is_typed_by_hand = len(rows), True
         self.read_warnings: Sequence[TableWarning] = ()
-        self.by_name = isinstance(rows[0], dict)
+        self.by_name = bool(rows) and isinstance(rows[0], dict)
         self._index = {name: index for index, name in enumerate(columns)}
         self._check_shapes(columns)
 

@@ -36,7 +36,7 @@ THREE_CLASSES = "a,b,c\n" + "".join(f"{n},{n % 7},{n % 3}\n" for n in range(100)
 
 def trained(http: Client, work: Work) -> str:
     """Train a small model; gives its id."""
-    return train_model(http, work, upload(http, THREE_CLASSES), "c")
+    return train_model(http, work, upload(http, THREE_CLASSES), "c", features=["a", "b"])
 
 
 def assert_rejected(answer: Any, status: int, code: str, *numbers: int) -> None:

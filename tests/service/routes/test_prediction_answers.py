@@ -1,6 +1,7 @@
 """The formats of predictions over HTTP, and the columns of the input that they keep."""
 
 import csv
+import datetime
 import io
 import json
 from collections.abc import Callable
@@ -147,3 +148,25 @@ def test_dates_are_kept_in_iso_8601(send: Predict) -> None:
         found = answer.json["predictions"] if accept == "application/json" else read(answer)
         assert [row["day"] for row in found] == ["2024-01-05", "2024-01-31"]
         assert [row["at"] for row in found] == ["2024-01-05T07:30:00", "2024-01-06T08:00:01"]
+
+
+def test_typed_tables_are_taken_by_their_values_not_by_their_notation(http: Client, work: Work) -> None:
+    """The model's table has German numbers and dates; Parquet has neither notation nor format."""
+    table = "size;day;price\n" + "".join(f"1.{200 + n},5;{n % 28 + 1:02}.03.2024;{n}\n" for n in range(40))
+    model = train_model(http, work, upload(http, table), "price", features=["size", "day"])
+    path = f"/v1/models/{model}/predictions"
+    expected = http.post(path, json=[["1.210,5", "11.03.2024"]]).json
+    assert expected["warnings"] == []
+    assert http.post(path, json=[[1210.5, "2024-03-11"]]).json == expected
+    sink = io.BytesIO()
+    days = pa.array([datetime.date(2024, 3, 11)])
+    pq.write_table(pa.table({"size": [1210.5], "day": days}), sink)
+    assert http.post(path, data=sink.getvalue(), headers={"Content-Type": ACCEPTED[2]}).json == expected
+    assert http.post(path, data="size;day\n1.210,5;11.03.2024\n", headers={"Content-Type": "text/csv"}).json == expected
+
+
+def test_a_number_in_a_typed_table_is_refused_where_the_column_holds_words(send: Predict) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"height": [10.5], "potted": [True], "postcode": [1001]}), sink)
+    answer = send(sink.getvalue(), ACCEPTED[2])
+    assert (answer.status_code, "'01001'" in answer.json["detail"]) == (422, True)

@@ -49,7 +49,7 @@ def test_texts_become_numbers_as_in_an_upload(cells: list[Any], statistics: Any,
     assert not found.wrong.any()
 
 
-@pytest.mark.parametrize("cell", ["tall", "1,234", "5 kg", "$5", "1e999", "true", "0x10", "1.2.3", "12abc"])
+@pytest.mark.parametrize("cell", ["tall", "1,234", "5 kg", "1e999", "true", "0x10", "1.2.3", "12abc"])
 def test_a_text_that_is_no_number_or_an_ambiguous_one_is_wrong(cell: str) -> None:
     found = convert_column(texts("1.5", cell, None), KnownColumn(NUMBER))
     assert (numbers(found), found.wrong.tolist()) == ([1.5, None, None], [False, True, False])
@@ -89,9 +89,9 @@ def test_a_number_is_a_level_as_text_unless_a_level_is_the_same_number_written_o
 
 def test_dates_are_read_in_their_format_and_become_days() -> None:
     column = KnownColumn(ColumnInfo("d", "date", 0, 2, {"format": "day/month/year"}))
-    found = convert_column(texts("02/01/1970", "31/12/1969", "", "1970-13-45"), column)
-    assert numbers(found) == [1, -1, None, None]
-    assert found.wrong.tolist() == [False, False, False, True]
+    found = convert_column(texts("02/01/1970", "31/12/1969", "", "1970-13-45", "1970-01-03"), column)
+    assert numbers(found) == [1, -1, None, None, 2]  # ISO 8601 is taken, too
+    assert found.wrong.tolist() == [False, False, False, True, False]
     assert "day/month/year" in explain("1970-13-45", column)
     stamps = pa.array([86_400_000_000, None], pa.timestamp("us"))
     assert numbers(convert_column(Cells(stamps), column)) == [1, None]
