@@ -151,5 +151,5 @@ def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
 
 def _kind(info: tabular.ColumnInfo) -> str:
     """How a file's column is read: as text, unless it holds numbers whose notation is to be found in the file."""
-    has_notation = info.statistics.keys() & {"notation", "format"}
-    return "number" if info.kind == "number" and not has_notation and not KnownColumn(info).is_flag else "text"
+    has_own = info.statistics.keys() & {"notation", "format", "markers"}
+    return "number" if info.kind == "number" and not has_own and not KnownColumn(info).is_flag else "text"

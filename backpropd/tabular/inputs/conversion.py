@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backpropd.tabular.cells.convert import convert_cells
-from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.cells.shapes import tidy
 from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo
 from backpropd.tabular.delimited.lossless_numbers import NUMBER
@@ -22,7 +21,6 @@ Mask = NDArray[np.bool_]
 
 WORDS = pa.array([*BOOLEAN_CELLS], pa.string())
 PLAIN_NUMBER = ColumnInfo("", "number", 0, None)
-ISO_DATE = ColumnInfo("", "date", 0, None)
 MEANINGS = np.array([*BOOLEAN_CELLS.values()])
 WRONG = {
     "number": "is not a number, and this column holds numbers",
@@ -55,7 +53,7 @@ def convert_column(cells: Cells, column: KnownColumn) -> Converted:
     """The values of cells of a number, a date, a boolean or a category."""
     if column.info.kind in ("number", "date"):
         return _numbers(cells, column)
-    return _booleans(cells) if column.info.kind == "boolean" else _categories(cells, column)
+    return _booleans(cells, column) if column.info.kind == "boolean" else _categories(cells, column)
 
 
 def explain(cell: Any, column: KnownColumn) -> str:
@@ -89,25 +87,14 @@ def _parse(strings: pa.StringArray, column: KnownColumn) -> tuple[NDArray[np.flo
     """Strings as numbers or days, NaN where one is missing or is none; and where that is."""
     values, wrong = convert_cells(column.info, strings)
     x = float_column(values) if column.info.kind == "date" else values.to_numpy(zero_copy_only=False)
-    if column.info.kind == "date" and wrong.any():
-        iso, _ = convert_cells(ISO_DATE, strings)
-        wrong = _take(x, wrong, float_column(iso))
-    if column.info.kind == "number" and wrong.any():
-        x = x.copy()
-        if column.is_flag:
-            codes = _boolean_codes(strings)
-            wrong = _take(x, wrong, np.where(codes < 0, np.nan, codes))
+    if column.is_flag and wrong.any():
+        codes = _boolean_codes(strings)
+        taken = wrong & (codes >= 0)
+        x, wrong = np.where(taken, codes, x), wrong & ~taken
     return x, wrong
 
 
-def _take(x: NDArray[np.float64], wrong: Mask, found: NDArray[np.float64]) -> Mask:
-    """Put what was found, NaN where nothing was, in the place of wrong numbers; returns which are wrong still."""
-    taken = wrong & ~np.isnan(found)
-    x[taken] = found[taken]
-    return wrong & ~taken
-
-
-def _booleans(cells: Cells) -> Converted:
+def _booleans(cells: Cells, column: KnownColumn) -> Converted:
     values, _ = cells
     if pa.types.is_floating(values.type):
         x = values.to_numpy(zero_copy_only=False)
@@ -116,7 +103,7 @@ def _booleans(cells: Cells) -> Converted:
     else:
         values, _ = as_strings(cells)
         codes = _boolean_codes(values)
-        absent = Markers().find(tidy(values)) | values.is_null().to_numpy(zero_copy_only=False)
+        absent = column.markers.find(tidy(values)) | values.is_null().to_numpy(zero_copy_only=False)
         codes[absent] = -1
         wrong = (codes < 0) & ~absent
     return Converted(CategoricalColumn(codes.astype(np.int32), ["false", "true"]), wrong)
@@ -136,6 +123,8 @@ def _categories(cells: Cells, column: KnownColumn) -> Converted:
     trimmed = pc.utf8_trim_whitespace(strings)
     index = pc.coalesce(pc.index_in(strings, column.levels), pc.index_in(trimmed, column.levels))
     absent = pc.equal(trimmed, "").fill_null(True).to_numpy(zero_copy_only=False)
+    if column.markers.named is not None:
+        absent = absent | column.markers.find(tidy(strings))
     codes = index.fill_null(len(column.levels)).to_numpy(zero_copy_only=False).astype(np.int32)
     codes[absent & (codes == len(column.levels))] = -1
     unseen = codes == len(column.levels)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.column_encoders import OneHot
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.feature_encoder import FeatureEncoder
@@ -17,6 +18,11 @@ class KnownColumn:
 
     info: ColumnInfo
     levels: pa.StringArray | None = None
+
+    @property
+    def markers(self) -> Markers:
+        """The cells that stand for a missing value."""
+        return Markers.of(self.info.statistics.get("markers"))
 
     @property
     def is_flag(self) -> bool:

@@ -89,9 +89,10 @@ def test_a_number_is_a_level_as_text_unless_a_level_is_the_same_number_written_o
 
 def test_dates_are_read_in_their_format_and_become_days() -> None:
     column = KnownColumn(ColumnInfo("d", "date", 0, 2, {"format": "day/month/year"}))
-    found = convert_column(texts("02/01/1970", "31/12/1969", "", "1970-13-45", "1970-01-03"), column)
-    assert numbers(found) == [1, -1, None, None, 2]  # ISO 8601 is taken, too
-    assert found.wrong.tolist() == [False, False, False, True, False]
+    found = convert_column(texts("02/01/1970", "31/12/1969", "", "1970-13-45"), column)
+    assert numbers(found) == [1, -1, None, None]
+    assert found.wrong.tolist() == [False, False, False, True]
+    assert numbers(convert_column(texts("02/01/1970", "1970-01-03"), column)) == [1, 2]  # ISO 8601 is taken, too
     assert "day/month/year" in explain("1970-13-45", column)
     stamps = pa.array([86_400_000_000, None], pa.timestamp("us"))
     assert numbers(convert_column(Cells(stamps), column)) == [1, None]
@@ -104,3 +105,11 @@ def test_every_type_of_cell_converts_to_every_kind_without_an_error() -> None:
             levels = pa.array(["1"]) if kind == "category" else None
             found = convert_column(Cells(values), KnownColumn(ColumnInfo("c", kind, 0, 2), levels))
             assert len(found.wrong) == 2
+
+
+def test_the_markers_that_an_upload_named_are_missing() -> None:
+    named = {"markers": ["-999", "gone"]}
+    for kind, levels in (("number", None), ("boolean", None), ("category", pa.array(["1", "NA"]))):
+        found = convert_column(texts("1", "-999", "gone"), KnownColumn(ColumnInfo("c", kind, 0, 2, named), levels))
+        assert (numbers if kind == "number" else words)(found)[1:] == [None, None]
+        assert not found.wrong.any()
