@@ -1,7 +1,7 @@
 """A coverage-guided fuzzer of `ingest`: `make fuzz`, or `make fuzz SECONDS=600`. It needs atheris.
 
-Any bytes become a table or one of our errors, and a table is the same whether Arrow converts its numbers or each cell
-follows the exact rule. Add a test for every finding.
+Any bytes become a table or one of our errors, and a table is the same whether Arrow converts its numbers, each cell
+follows the exact rule, or the file is read row by row. Add a test for every finding.
 """
 
 import sys
@@ -13,7 +13,7 @@ import atheris
 with atheris.instrument_imports(include=["backpropd.tabular"]):
     from backpropd.errors import Invalid, TooLarge
     from backpropd.tabular import IngestedTable, TableLimits, ingest, preview_rows
-    from backpropd.tabular.delimited import lossy_numbers
+    from backpropd.tabular.delimited import byte_scan, lossy_numbers, reader
 
 LIMITS = TableLimits(rows=10_000, columns=200, cells=100_000, category_levels=50)
 CORPUS = Path(".fuzz/corpus")
@@ -23,6 +23,8 @@ SEEDS = {
     "tabs": b"a\tb\r\n-1e5\tNA\r\n",
     "utf16": "\ufeffä,b\n1,2\n".encode("utf-16-le"),
     "latin": b"\xe4,b\n007,0x10\n",
+    "malformed": b'Title\n\na,b,c\nm,,s\n1,2,3\n4,5\n6,"7,8\n9;1;2\n3,4,5,6\n\nSource: none\n',
+    "spaces": b"# c\n# d\na b  c\n1 2  3\n4 5  6\n",
     "small": b"x\n0\n1e-400\n9007199254740993\n",
     "json": b'[{"a": 1}]\n',
 }
@@ -31,7 +33,7 @@ _folder = Path(tempfile.mkdtemp())
 
 
 def fuzz_one(data: bytes) -> None:
-    """Read the bytes in both ways. Raises any unexpected error."""
+    """Read the bytes in all ways. Raises any unexpected error."""
     source = _folder / "source"
     source.write_bytes(data)
     default = _read(source)
@@ -42,6 +44,13 @@ def fuzz_one(data: bytes) -> None:
     finally:
         lossy_numbers.may_have_leading_zeros = may_have_leading_zeros
     assert default == exact, (default, exact)
+    scan = reader._scan
+    reader._scan = lambda _: byte_scan.Scan(clean=False)
+    try:
+        row_by_row = _read(source)
+    finally:
+        reader._scan = scan
+    assert default == row_by_row, (default, row_by_row)
 
 
 def _read(source: Path) -> tuple[IngestedTable | str, list[dict[str, object]]]:

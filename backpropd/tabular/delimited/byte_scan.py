@@ -4,6 +4,7 @@ It also finds whether the file is clean: every row has the same number of cells,
 blank line stands between rows. Only then may Arrow read it.
 """
 
+import codecs
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ def scan(file: io.BufferedReader, delimiter: str, quote: str, width: int, header
     separators = 0  # of the row that the last window did not end
     for window in _windows(file):
         found.clean &= not header or header_end + header not in header_end + window
+        found.clean &= codecs.BOM_UTF8 not in window  # Arrow drops it at the beginning of a block
         separators = _scan_window(np.frombuffer(window, np.uint8), window, marks, width, separators, found)
         if not found.clean:
             break

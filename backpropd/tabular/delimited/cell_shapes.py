@@ -39,7 +39,9 @@ class ColumnShapes:
         self._columns = columns
 
     def likelihood(self, column: int, cell: str) -> float:
-        """How usual the cell's shape is in a column, from 0 to 1."""
+        """How usual the cell's shape is in a column, from 0 to 1; hardly behind the last column."""
+        if column >= len(self._columns):
+            return SMOOTHING
         counts, found = self._columns[column], shape(cell)
         if found == EMPTY:
             return max(0.3, self._share(counts, EMPTY))

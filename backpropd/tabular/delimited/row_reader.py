@@ -80,6 +80,7 @@ class RowReader:
 
     def __iter__(self) -> Iterator[Row]:
         feed, comment = self._feed, self._syntax.comment
+        blank = "\r\n" if self._width == 1 else " \t\r\n"
         reader = self._new_reader()
         while True:
             feed.taken.clear()
@@ -99,7 +100,11 @@ class RowReader:
                 self._note_comment()
             else:
                 yield Row(
-                    self._line, lines, self._restored(cells) if len(cells) > 1 or first.strip() else [], first, faulty
+                    self._line,
+                    lines,
+                    self._restored(cells) if len(cells) > 1 or first.strip(blank) else [],
+                    first,
+                    faulty,
                 )
             self._line += lines
 

@@ -70,6 +70,12 @@ def test_a_file_of_which_more_than_a_tenth_is_guesswork_is_refused(tmp_path: Pat
         rows_of(tmp_path, HEADER + "".join([*LINES, bad * 8]))
 
 
+@pytest.mark.parametrize("behind", ["3;;4\x1f\na;;b\n|3;;4\n", "1;;2;;3;;4;;5;;6\n"])
+def test_long_rows_behind_a_blank_line_are_no_error(tmp_path: Path, behind: str) -> None:
+    info, _ = read(tmp_path, f"a;;b\n1;;2\n3;;4\n5;;6\n\n{behind}")
+    assert info.warnings
+
+
 def test_one_bad_row_of_a_few_is_not_refused(tmp_path: Path) -> None:
     info, rows = rows_of(tmp_path, "a,b\n1,2\n3,4\n5;6\n")
     assert (info.rows, rows[2]) == (3, [5, 6])
