@@ -31,7 +31,7 @@ def test_an_infinite_number_is_missing_with_a_warning(upload: Uploader, cell: st
     assert (column.info.kind, column.info.missing, column.codes) == ("number", 1, ["infinite_numbers"])
 
 
-@pytest.mark.parametrize("marker", ["-", "..", "unknown", "missing", "#N/A"])
+@pytest.mark.parametrize("marker", ["-", "?", "NA", "None", "unknown", "missing", "#N/A"])
 def test_a_marker_is_a_level_in_a_column_of_words(upload: Uploader, marker: str) -> None:
     column = upload(["red", marker, "blue", ""])
     assert (column.values, column.info.missing) == (["red", marker, "blue", None], 1)
