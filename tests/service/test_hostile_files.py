@@ -138,8 +138,6 @@ def test_a_file_of_another_format_is_rejected_by_name(upload: Upload, name: str,
         (b"a,b\n1,\xed\xa0\x80\n", "not_a_table", "line 2 contains half of a surrogate pair"),
         ("a,b\n\ud800,1\n".encode("utf-16-le", "surrogatepass"), "not_a_table", "NUL"),
         (b"\xff\xfe" + "a,b\n\ud800,1\n".encode("utf-16-le", "surrogatepass"), "not_a_table", "UTF-16"),
-        ("ä,b\n1,2\n".encode() + b"\xe4,1\n", "not_a_table", "line 1 contains a letter encoded as UTF-8"),
-        (b"\xe4,b\n1,2\n" + "ä,1\n".encode(), "not_a_table", "line 3 contains a letter encoded as UTF-8"),
         ("a,b\n" + "1,2\n3,4,5\n" * 100, "not_a_table", "100 of 200 rows do not fit the table (line 3: '3,4,5'"),
         ('a,b\n1,"2\n' * 1000, "not_a_table", "rows do not fit the table (line 2:"),
     ],
@@ -158,7 +156,7 @@ def test_an_error_names_its_line_or_column(upload: Upload, data: str | bytes, co
 def test_an_odd_column_name_is_mended_with_a_warning(upload: Upload, name: str, read_as: str) -> None:
     dataset = upload(f"a,{name}\n1,2\n")
     assert list(kinds(dataset)) == ["a", read_as]
-    assert [warning["code"] for warning in dataset["warnings"]] == ["columns_renamed"]
+    assert "columns_renamed" in [warning["code"] for warning in dataset["warnings"]]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +186,7 @@ def test_a_quoted_field_over_millions_of_lines_is_rejected(upload: Upload) -> No
         ("0x10", "category"),
         ("１２", "category"),
         ("1_000", "category"),
-        ("1,5", "category"),
+        ("1,5", "number"),
         ("../../etc/passwd", "category"),
         ("9" * 400, "category"),
         ("0." + "9" * 5000, "number"),
