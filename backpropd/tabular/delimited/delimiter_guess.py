@@ -16,6 +16,8 @@ DELIMITERS = (",", ";", "\t", "|")
 RARE_DELIMITERS = (" ", "  ", ":", "~", "^")
 RARE_WEIGHT = 0.7
 MIN_RARE_SHARE = 0.7  # of rows with the same number of cells
+UNLIKE_HEADER_WEIGHT = 0.8  # of spaces that split the first line into another number of cells
+MIN_VALUES_SHARE = 0.25  # of numbers and dates where the first line is split so: less is free text
 MAX_ROWS = 2000
 MAX_TYPED_CELLS = 4000
 DATE_OR_TIME = re.compile(r"\d{1,4}([-/.:]\d{1,2}){1,2}([T ]\d{1,2}:\d{2}.*)?", re.ASCII)
@@ -66,6 +68,9 @@ def _score(rows: Sequence[Row], syntax: Syntax) -> float:
     faults = sum(row.faulty for row in filled) / len(filled)
     cells = [cell for row in filled if len(row.cells) == width for cell in row.cells][:MAX_TYPED_CELLS]
     weight = RARE_WEIGHT if is_rare else 1.0
+    if syntax.delimiter == " " and len(filled[0].cells) != width:
+        values = sum(_plausibility(cell) == 1.0 for cell in cells)
+        weight = RARE_WEIGHT * UNLIKE_HEADER_WEIGHT if values >= MIN_VALUES_SHARE * len(cells) else 0.0
     if not syntax.runs:
         weight *= sum(bool(cell.strip()) for cell in cells) / len(cells)
     return weight * regular * (1 - faults) * sum(map(_plausibility, cells)) / len(cells)

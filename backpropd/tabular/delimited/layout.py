@@ -1,5 +1,6 @@
 """Where a table stands in its file: what precedes it, its header, its first row and its number of columns."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ MIN_TABLE_ROWS = 3
 SMALL_PART = 10  # a first table is at least the tenth of a later one
 MAX_HEADER_ROWS = 4
 DELIMITER_CHARACTERS = ",;|\t "
+LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,12 @@ def _sections(rows: Sequence[Row]) -> list[tuple[int, int]]:
 
 
 def _is_start(row: Row, width: int) -> bool:
-    """Whether a row can be the first of a table: half of its cells are filled, or some and none with words."""
+    """Whether a row can be the first of a table: half of its cells are filled, or some and none with letters."""
     cells = row.cells
     filled = sum(bool(cell.strip()) for cell in cells)
     if len(cells) < max(width - 1, 1) or (len(cells) < 2 <= width and width != 2):
         return False
-    return filled * 2 >= width or (len(cells) == width and filled > 0 and all(shape(cell) != WORDS for cell in cells))
+    return filled * 2 >= width or (len(cells) == width and filled > 0 and not any(map(LETTER.search, cells)))
 
 
 def _lacks_first_name(header: Sequence[str], body: Sequence[Row], width: int) -> bool:

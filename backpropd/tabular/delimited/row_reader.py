@@ -68,14 +68,14 @@ class Row(NamedTuple):
 class RowReader:
     """Iterates over the rows of lines; a blank line is a row without cells, a comment is none.
 
-    `comments` holds the numbers of the first lines left out as comments, `comment_count` their number. `width`, if
-    known, decides between readings.
+    `comments` holds the numbers and texts of the first lines left out as comments, `comment_count` their number.
+    `width`, if known, decides between readings.
     """
 
     def __init__(self, lines: Iterable[str], syntax: Syntax, first_line: int = 1, width: int | None = None) -> None:
         self._feed = _Feed(iter(lines), syntax.prepare())
         self._syntax, self._line, self._width = syntax, first_line, width
-        self.comments: list[int] = []
+        self.comments: list[tuple[int, str]] = []
         self.comment_count = 0
 
     def __iter__(self) -> Iterator[Row]:
@@ -97,7 +97,7 @@ class RowReader:
                 reader = self._new_reader()
                 (cells, faulty), lines = split_line(first, self._syntax), 1
             if is_comment:
-                self._note_comment()
+                self._note_comment(first)
             else:
                 yield Row(
                     self._line,
@@ -108,10 +108,10 @@ class RowReader:
                 )
             self._line += lines
 
-    def _note_comment(self) -> None:
+    def _note_comment(self, text: str) -> None:
         self.comment_count += 1
         if len(self.comments) < 10:
-            self.comments.append(self._line)
+            self.comments.append((self._line, text))
 
     def _fits_alone(self, first: str, cells: list[str]) -> bool:
         """Whether a row on several lines has the wrong width, and its first line alone the right one."""

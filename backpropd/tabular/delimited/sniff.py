@@ -57,9 +57,9 @@ def sniff(
         if row.cells:
             findings.skip("before the table", row.line, row.text)
     dialect = _dialect(text, syntax, lines, layout, options.strict, log)
-    for line in reader.comments:
+    for line, comment in reader.comments:
         if line < dialect.first_line:
-            findings.skip("comments", line, lines[line - 1])
+            findings.skip("comments", line, comment)
     return dialect, findings
 
 

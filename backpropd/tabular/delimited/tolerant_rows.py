@@ -175,9 +175,8 @@ class TolerantRows:
         for row in self._tail:
             self._skip(BEHIND, row)
         self._tail.clear()
-        comments = self._reader.comments
         if self._reader.comment_count:
-            self.findings.skip(COMMENTS, comments[0], "", self._reader.comment_count)
+            self.findings.skip(COMMENTS, *self._reader.comments[0], self._reader.comment_count)
             self.lines += self._reader.comment_count
         self.findings.check(self.rows, at_end=True)
 

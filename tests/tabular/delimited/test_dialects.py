@@ -161,3 +161,32 @@ def test_options_override_the_guess(tmp_path: Path) -> None:
     assert [list(row.values()) for row in pq.read_table(path).to_pylist()] == [["1:2", "x"], ["3", "y"]]
     assert info.dialect is not None
     assert info.dialect["skipped_lines"] == 2
+
+
+def test_title_lines_padded_with_delimiters_are_left_out(tmp_path: Path) -> None:
+    padded = "Report of sizes,,,\nMade 2024-04-01,,,\n,,,\n"
+    info, rows = stored(tmp_path, padded + written(PLAIN))
+    assert [each.name for each in info.columns] == NAMES
+    assert rows == expected(PLAIN)
+    (warning,) = [each for each in info.warnings if each.code == "lines_skipped"]
+    assert warning.examples[0].value == "Report of sizes,,,"
+
+
+def test_spaces_within_the_cells_of_an_aligned_table_do_not_split_them(tmp_path: Path) -> None:
+    lines = ["name       age   height", *(f"{f'Ann B{n}':<11}{n * 3 % 50:<6}{n * 1.5:<6}" for n in range(30))]
+    info, path = read(tmp_path, "\n".join(lines))
+    assert [each.name for each in info.columns] == ["name", "age", "height"]
+    assert pq.read_table(path).column("name").to_pylist()[:2] == ["Ann B0", "Ann B1"]
+
+
+def test_sentences_below_one_word_are_no_table(tmp_path: Path) -> None:
+    text = "notes\n" + "".join(f"some free text number {n} and more\n" for n in range(30))
+    with pytest.raises(NotATable, match="single column of text"):
+        read(tmp_path, text)
+
+
+def test_a_comment_between_rows_is_shown_as_it_stands(tmp_path: Path) -> None:
+    text = "a,b\n" + "".join("# a note\n" if n % 10 == 4 else f"{n},{n * 7 % 5}\n" for n in range(40))
+    info, _ = read(tmp_path, text)
+    (warning,) = [each for each in info.warnings if each.code == "lines_skipped"]
+    assert (warning.count, warning.examples[0].line, warning.examples[0].value) == (4, 6, "# a note")
