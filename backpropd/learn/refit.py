@@ -8,21 +8,26 @@ from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
 from backpropd.nn.layout import Array
 
 
+class RefitInterrupted(Exception):
+    """The run was interrupted during its refit, which has to begin anew."""
+
+
 def refitted_theta(
-    spec: ResolvedSpec, training_set: nn.Batch, validation_set: nn.Batch, epochs: int, seed: np.random.SeedSequence
+    spec: ResolvedSpec, rows: nn.Batch, epochs: int, seed: np.random.SeedSequence, interrupt: NDArray[np.int8]
 ) -> Array:
-    """Theta (size,) after `epochs` epochs over the rows of both sets, from the start that `seed` gives.
+    """Theta (size,) after `epochs` epochs over the rows, from the start that `seed` gives.
 
     The schedule is that of the whole run, so that every epoch has the learning rates that it had before. Raises
-    `errors.Diverged`.
+    `errors.Diverged`, and `RefitInterrupted` between two batches once `interrupt[0]` is set.
     """
-    network = spec.without_stopping_rules().build(training_set.x.shape[1])
+    network = spec.without_stopping_rules().build(rows.x.shape[1])
     state = network.start(np.random.default_rng(seed))
-    rows, interrupt = joined(training_set, validation_set), np.zeros(1, np.int8)
     inputs = FitInputs(rows, None, state, None, interrupt, lambda: 0.0)
     chunks = network.epoch_chunks(inputs, max_epochs=1)
     while state.epoch < epochs and next(chunks, None):
         pass
+    if interrupt[0] and state.epoch < epochs and state.stop_reason is None:
+        raise RefitInterrupted
     return state.theta
 
 

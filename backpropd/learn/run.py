@@ -16,7 +16,7 @@ from backpropd.learn.data import Encoders
 from backpropd.learn.json_fields import from_named, to_named
 from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
-from backpropd.learn.refit import refitted_theta
+from backpropd.learn.refit import joined, refitted_theta
 from backpropd.learn.tables import Source
 from backpropd.nn.layout import Array
 
@@ -100,7 +100,8 @@ class Run:
     def model(self) -> dict[str, Any]:
         """The trained model as the store has it.
 
-        After a refit its metrics and its report are those before, because then the validation rows were unseen.
+        After a refit its metrics and its report are those before, because then the validation rows were unseen. Raises
+        `errors.JobFailed`, and `RefitInterrupted` if the run's `interrupt` is set before the refit ends.
         """
         theta = self._final_theta()
         views = self.network.layout.views(theta)
@@ -127,7 +128,8 @@ class Run:
         state, validation = self.state, self.validation_set
         if not self.spec.training.refit or validation is None or state.best_epoch is None:
             return state.theta
-        return refitted_theta(self.spec, self.training_set, validation, state.best_epoch, self._training_seed)
+        rows = joined(self.training_set, validation)
+        return refitted_theta(self.spec, rows, state.best_epoch, self._training_seed, self._inputs.interrupt)
 
     def _measurements(self) -> dict[str, Any]:
         """The metrics of both sets, and the report on the validation set, or else on the training set."""

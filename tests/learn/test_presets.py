@@ -9,7 +9,7 @@ import pytest
 
 from backpropd import errors
 from backpropd.learn import Context, JobRequest, Limits, Plan, resolve
-from backpropd.learn.refit import joined
+from backpropd.learn.refit import RefitInterrupted, joined
 from backpropd.nn import Batch
 from tests.learn.learner import LIMITS, Learner, epochs_of, load_model
 
@@ -127,6 +127,26 @@ def test_a_job_with_a_refit_resumes_bit_for_bit_even_at_its_end(tmp_path: Path, 
     resumed = learner.run(planned, interrupted.checkpoint())
     assert first + list(epochs_of(resumed)) == epochs
     assert resumed.model() == whole.model() == learner.run(planned, resumed.checkpoint()).model()
+
+
+def test_an_interrupt_stops_the_refit_and_not_a_model_without_one(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, WAVE)
+    for refit in (True, False):
+        run = learner.run(plan(learner, "y", engine="numpy", refit=refit))
+        list(epochs_of(run))
+        run._inputs.interrupt[0] = 1
+        if refit:
+            with pytest.raises(RefitInterrupted):
+                run.model()
+        else:
+            assert run.model()["weights"]
+
+
+def test_the_memory_of_a_refit_is_estimated(iris: Learner) -> None:
+    network = {"hidden": [{"units": 1}]}
+    with_, without = (plan(iris, "species", network, refit=refit).cost for refit in (True, False))
+    assert with_["memory_bytes"] > without["memory_bytes"] + without["encoded_bytes"] / 2
+    assert with_["encoded_bytes"] == without["encoded_bytes"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from tests.worker.faulty_stores import BlobsWithCallback
 from worker.heartbeat_board import HeartbeatBoard
 from worker.tasks import train_until_queue_is_empty
 
+EPOCHS_BEFORE_REFIT = 6000
+
 
 def test_a_running_job_that_is_cancelled_ends_cancelled_without_a_model(stores: Stores) -> None:
     job_id = stores.post(epochs=ENDLESS)
@@ -148,3 +150,49 @@ def test_a_job_that_exceeds_the_maximum_time_fails(stores: Stores) -> None:
     job = stores.job(job_id)
     assert (job.status, job.error_code) == ("failed", "deadline_exceeded")
     assert [row[0] for row in stores.curve(job_id)] == list(range(1, job.epoch + 1))
+
+
+def post_with_refit(stores: Stores) -> str:
+    """A job that improves until its last epoch, so that its refit takes as long as its training: seconds."""
+    stopping = {"early_stopping": {"monitor": "loss", "patience": EPOCHS_BEFORE_REFIT}, "refit": True}
+    options = {"validation_fraction": 0.2, "optimizer": {"name": "sgd", "learning_rate": 0.0005}, "batch_size": 4}
+    return stores.post(epochs=EPOCHS_BEFORE_REFIT, **options, **stopping)
+
+
+def wait_for_the_refit(stores: Stores, job_id: str) -> None:
+    """Wait until no epochs of the job, which are written all the time, follow near its end."""
+    before = 0
+
+    def no_epoch_follows() -> bool:
+        nonlocal before
+        time.sleep(0.2)
+        before, last = stores.job(job_id).epoch, before
+        return last == before > 0.95 * EPOCHS_BEFORE_REFIT
+
+    wait_until(no_epoch_follows)
+
+
+def test_a_cancel_during_the_refit_ends_the_job_at_once(stores: Stores) -> None:
+    job_id, began = post_with_refit(stores), time.monotonic()
+    with stores.training(stores.runner(), job_id):
+        wait_for_the_refit(stores, job_id)
+        with stores.database.write() as session:
+            jobs.cancel(session, TENANT, job_id)
+        cancelled = time.monotonic()
+    assert time.monotonic() - cancelled < (cancelled - began) / 3
+    assert (stores.job(job_id).status, stores.job(job_id).model_id) == ("cancelled", None)
+
+
+def test_a_refit_that_was_handed_back_begins_anew_and_does_not_yield(stores: Stores) -> None:
+    job_id = post_with_refit(stores)
+    stopping = stores.runner(board=HeartbeatBoard(1))
+    with stores.training(stopping, job_id):
+        wait_for_the_refit(stores, job_id)
+        stopping.board.stop()
+    assert (stores.job(job_id).status, stores.job(job_id).model_id) == ("queued", None)
+    no_turn = stores.settings.model_copy(update={"turn_seconds": 0.0})
+    with stores.training(stores.runner("second", settings=no_turn), job_id):
+        wait_for_the_refit(stores, job_id)
+        assert stores.job(job_id).status == "running"
+        stores.post()
+    assert stores.statuses(job_id) == ["queued", "running", "queued", "running", "succeeded"]

@@ -52,7 +52,7 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
     training, network, limits = spec.training, nn.Network(spec.network_spec(width)), context.limits
     parameters, encoded, path = network.parameters, _encoded_bytes(spec, width, split), _path_bytes(training, network)
     used = max(_reading_bytes(spec, context.table.rows), _training_bytes(training, network, split))
-    memory = encoded + used + 3 * path
+    memory = encoded + max(used, _refit_bytes(spec, network, encoded, split)) + 3 * path
     if path > MAX_PATH_BYTES:
         detail = f"the path would take {path} bytes, and the limit is {MAX_PATH_BYTES}: drop it, or use fewer units"
         raise errors.TooLargeForMemory(detail, pointer="/training/keep_path")
@@ -105,6 +105,15 @@ def _training_bytes(training: FeedforwardTraining, network: nn.Network, split: S
     permutations = 8 * split.training * (1 + max_chunk_epochs(split.training))
     measured = (split.training + split.validation) * network.outputs * (size + 3 * 8)
     return size * (vectors * network.layout.size + lanes) + max(permutations, measured)
+
+
+def _refit_bytes(spec: FeedforwardSpec, network: nn.Network, encoded: int, split: Split) -> int:
+    """Besides the encoded sets in a refit: all their rows a second time, its training, and the state before it."""
+    if not spec.training.refit:
+        return 0
+    rows = split._replace(training=split.training + split.validation, validation=0)
+    before = _itemsize(spec.training) * (2 + spec.training.optimizer.slots) * network.layout.size
+    return encoded + _training_bytes(spec.training, network, rows) + before
 
 
 def _path_bytes(training: FeedforwardTraining, network: nn.Network) -> int:
