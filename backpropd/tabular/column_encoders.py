@@ -169,12 +169,14 @@ class OneHot:
     def write(self, column: Column, out: Array) -> None:
         """Write the inputs of a column (n,) to `out` (n, width)."""
         inputs = self._inputs(column)
-        unseen = np.zeros(self.width)
+        known = np.flatnonzero(inputs < self.width)
+        unseen = np.flatnonzero(inputs == self.width)
+        out[:] = 0
+        out[known, inputs[known]] = 1
         if self.frequencies is None:
-            unseen[-1] = 1
+            out[unseen, -1] = 1
         else:
-            unseen[: len(self.levels)] = self.frequencies
-        out[:] = np.vstack([np.eye(self.width), unseen])[inputs]
+            out[unseen, : len(self.levels)] = self.frequencies
 
     def _inputs(self, column: Column) -> NDArray[np.intp]:
         """The input (n,) of each value, `width` for what training had nothing like."""

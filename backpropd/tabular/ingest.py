@@ -74,6 +74,7 @@ def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits
         reader.text_columns.update(again)
         table = stage(reader, destination, limits, options.missing)
         decisions = typer.decide(table)
+    reader.warnings.extend(decisions.warnings)
     staged = destination.with_name(f"{destination.name}.typed")
     try:
         infos = typer.convert(table, decisions.conversions, staged)

@@ -6,12 +6,11 @@ text, which nothing learns from.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backpropd.tabular.column_encoders import as_numbers
 from backpropd.tabular.columns import BOOLEAN_CELLS, BOOLEAN_PAIRS, ColumnInfo, merged_spellings
 from backpropd.tabular.delimited.lossless_numbers import NUMBER
 from backpropd.tabular.table import CategoricalColumn, Column, Table, class_label
@@ -87,9 +86,16 @@ def _categories(column: np.ndarray) -> CategoricalColumn:
 
 def _numbers(column: CategoricalColumn) -> np.ndarray:
     """A category of numbers, or a boolean, as numbers; NaN where it is missing."""
-    if all(level.lower() in BOOLEAN_CELLS for level in column.levels):
-        return as_numbers(column)
-    return np.array([*map(float, column.levels), np.nan])[column.codes]
+    return np.array([*_numbers_of(column.levels), np.nan])[column.codes]
+
+
+def _numbers_of(words: Sequence[str]) -> list[float]:
+    """The numbers that words are, 0 and 1 if all are booleans. Raises `ValueError`, which names one that is none."""
+    if all(word.lower() in BOOLEAN_CELLS for word in words):
+        return [float(BOOLEAN_CELLS[word.lower()]) for word in words]
+    if strange := [word for word in words if not NUMBER.fullmatch(word) or not np.isfinite(float(word))]:
+        raise ValueError(f"it holds {strange[0]!r}, which is not a number")
+    return [float(word) for word in words]
 
 
 def _number_as_category(info: ColumnInfo) -> ColumnInfo:
@@ -117,14 +123,9 @@ def _words_as_boolean(info: ColumnInfo) -> ColumnInfo:
 
 def _words_as_number(info: ColumnInfo) -> ColumnInfo:
     counts: Counter[float] = Counter()
-    for level in info.statistics["levels"]:
-        word = level["value"]
-        if word.lower() in BOOLEAN_CELLS:
-            counts[float(BOOLEAN_CELLS[word.lower()])] += level["count"]
-        elif NUMBER.fullmatch(word) and np.isfinite(float(word)):
-            counts[float(word)] += level["count"]
-        else:
-            raise ValueError(f"it holds {word!r}, which is not a number")
+    levels = info.statistics["levels"]
+    for value, level in zip(_numbers_of([level["value"] for level in levels]), levels, strict=True):
+        counts[value] += level["count"]
     return _number(info, counts)
 
 

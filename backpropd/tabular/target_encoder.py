@@ -83,8 +83,8 @@ class TargetEncoder:
     @property
     def is_boolean(self) -> bool:
         """Whether the labels are the two words of a boolean."""
-        words = [label.lower() for label in self.labels or ()]
-        return len(set(words)) == len(words) == 2 and any(set(words) == {*pair} for pair in BOOLEAN_PAIRS)
+        meanings = [BOOLEAN_CELLS.get(label.lower()) for label in self.labels or ()]
+        return len(meanings) == 2 and {*meanings} == {False, True}
 
     def label_of(self, level: str) -> str:
         """The label that a level has: a boolean may be in any spelling."""
@@ -125,8 +125,8 @@ class TargetEncoder:
 
 
 def boolean_labels(info: ColumnInfo) -> list[str]:
-    """Both labels of a boolean column, false first, as its description spells them."""
+    """Both labels of a boolean column, false first, as its description spells them, or as the other one suggests."""
     written = {BOOLEAN_CELLS[level["value"].lower()]: level["value"] for level in info.statistics.get("levels", ())}
     words = {word.lower() for word in written.values()}
-    pair = next(pair for pair in (*BOOLEAN_PAIRS, ("1", "0"), ("true", "false")) if words <= {*pair})
+    pair = next((pair for pair in (*BOOLEAN_PAIRS, ("1", "0")) if words <= {*pair}), ("true", "false"))
     return [written.get(False, pair[1]), written.get(True, pair[0])]

@@ -35,9 +35,9 @@ MISFIT_CODES = {"number": "cells_not_numbers", "date": "cells_not_dates", "boole
 
 @dataclass(frozen=True)
 class ColumnTyper:
-    """Decides what the columns of a staged table are, and converts them; adds to the warnings of its file.
+    """Decides what the columns of a staged table are, and converts them.
 
-    `line_of` maps a row, from 0, to its line.
+    `log` gets the warnings of the conversion, and `line_of` maps a row, from 0, to its line.
     """
 
     options: ReadOptions
@@ -60,7 +60,7 @@ class ColumnTyper:
             floats = [each for each in table.columns.values() if isinstance(each, NumberStatistics)]
             decimals = sum(bool(each.count) and not each.whole for each in floats)
             decisions = decide(
-                candidates, self.options, self.log, self.line_of, plain_decimals=decimals, delimiter=self.delimiter
+                candidates, self.options, self.line_of, plain_decimals=decimals, delimiter=self.delimiter
             )
             decisions.conversions.update(self._compact_dates(table, file))
         for each in candidates:
@@ -139,10 +139,10 @@ class ColumnTyper:
             if misfits.count == rewriter.filled[name] and name in self.options.kinds:
                 with pq.ParquetFile(table.path) as file:
                     raise impossible_kind(name, kind, scan_column(file, name))
-            self._add(MISFIT_CODES[kind], name, f"cells are no {kind} and are taken as missing", misfits)
+            self._add(MISFIT_CODES[kind], name, f"cells are not {kind}s and count as missing", misfits)
         for name, infinite in rewriter.infinite.items():
             if infinite.count:
-                self._add("infinite_numbers", name, "infinite numbers are taken as missing", infinite)
+                self._add("infinite_numbers", name, "infinite numbers count as missing", infinite)
 
     def _add(self, code: str, name: str, detail: str, found: Misfits) -> None:
         examples = [(self.line_of(row), value) for row, value in found.examples]

@@ -55,6 +55,12 @@ class WarningLog:
             if len(found.examples) < MAX_EXAMPLES:
                 found.examples.append(Example(line, value[:MAX_VALUE_CHARACTERS]))
 
+    def extend(self, other: WarningLog) -> None:
+        """Add the findings of another log."""
+        for each in other._found.values():
+            examples = ((example.line, example.value) for example in each.examples)
+            self.add(each.code, each.column, each.detail, examples, each.count)
+
     def to_list(self) -> list[TableWarning]:
         """The warnings in the order in which they first occurred, at most MAX_WARNINGS."""
         return list(self._found.values())[:MAX_WARNINGS]

@@ -1,12 +1,14 @@
 """What no training row has contributes nothing of its own; dates become elapsed time and cycles."""
 
 import json
+import tracemalloc
 from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
 from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, max_width
+from backpropd.tabular.column_encoders import OneHot
 from backpropd.tabular.table import CategoricalColumn, Column
 
 DTYPE = np.dtype("float64")
@@ -56,6 +58,19 @@ def test_an_older_encoder_has_an_input_for_the_unseen_and_missing() -> None:
     number = {"column": {"name": "x", "kind": "number"}, "encoder": {"mean": 2.0, "std": 4.0, "indicator": False}}
     encoder = FeatureEncoder.from_json({"dtype": "float64", "columns": [number]})
     assert transform(encoder, np.array([6.0, np.nan])).tolist() == [[1], [0]]
+
+
+def test_many_levels_take_no_more_memory_than_the_inputs_themselves() -> None:
+    names = [str(number) for number in range(500)]
+    column = CategoricalColumn(np.tile(np.arange(500, dtype=np.int32), 20), names)
+    encoder = OneHot.fit(column, ColumnInfo("x", "category", 0, 500), "standard")
+    out = np.empty((10_000, 500), np.float32)
+    tracemalloc.start()
+    encoder.write(column, out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (out.sum(), out.max()) == (len(out), 1)
+    assert peak < out.nbytes / 4
 
 
 def test_findings_tell_what_training_had_nothing_like() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropd.tabular import ColumnInfo, Table, ingest, with_kind, with_kinds
+from backpropd.tabular import ColumnInfo, Table, TargetEncoder, ingest, with_kind, with_kinds
 from backpropd.tabular.table import CategoricalColumn
 
 TEXT = "store,flag,bit,code,size,note\n" + "".join(
@@ -71,6 +71,21 @@ def test_what_is_not_possible_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ValueError, match=why):
         with_kind(columns[name], kind)
+
+
+def test_levels_that_are_booleans_and_numbers_are_no_numbers_and_their_values_neither() -> None:
+    levels = [{"value": value, "count": 1} for value in ("t", "2", "3")]
+    with pytest.raises(ValueError, match="'t', which is not a number"):
+        with_kind(ColumnInfo("x", "category", 0, 3, {"levels": levels}), "number")
+
+
+def test_booleans_of_two_spellings_have_both_as_labels_of_a_target() -> None:
+    levels = [{"value": "yes", "count": 2}, {"value": "0", "count": 1}]
+    info = with_kind(ColumnInfo("x", "category", 0, 2, {"levels": levels}), "boolean")
+    table = Table({"x": CategoricalColumn(np.array([0, 1, 2], np.int32), ["yes", "0", "True"])}, 3)
+    target = TargetEncoder.fit_classes(table, info)
+    assert (target.labels, target.is_boolean) == (["0", "yes"], True)
+    assert target.encode(table).tolist() == [1, 0, 1]
 
 
 def test_a_number_with_more_values_than_were_counted_is_no_category() -> None:

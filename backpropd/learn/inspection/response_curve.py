@@ -108,7 +108,7 @@ def _default(model: Model, info: ColumnInfo) -> Any:
         return (datetime(1970, 1, 1) + timedelta(days=_encoder(model, info)["mean"])).isoformat()
     levels = info.statistics.get("levels")
     if not levels:
-        detail = f"this model was stored by an older version and has no default for {info.name!r}: fix it at a value"
+        detail = f"the most frequent value of {info.name!r} is not known: give the value to hold it at"
         raise errors.Invalid(detail, pointer=pointer("hold", info.name))
     return levels[0]["value"]
 

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backpropd.errors import NotATable
+from backpropd.tabular.cells.dates import FIRST_INSTANT, LAST_INSTANT
 from backpropd.tabular.delimited.lossless_numbers import MAX_WHOLE, parse_numbers
 from backpropd.tabular.messages import quoted
 
 TEXT, NUMBER, DATE = "text", "number", "date"
 DATES = pa.timestamp("us")
-FIRST_INSTANT, LAST_INSTANT = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999, in microseconds
 _IS = pa.types
 _NESTED = (_IS.is_list, _IS.is_large_list, _IS.is_fixed_size_list, _IS.is_list_view, _IS.is_large_list_view, _IS.is_map)
 _TEXTS = (_IS.is_string, _IS.is_large_string, _IS.is_string_view, _IS.is_boolean, _IS.is_time)

@@ -9,7 +9,7 @@ from backpropd.tabular.cells.conversions import Conversion, NumberCells, convers
 from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.cells.notation import PLAIN
 from backpropd.tabular.cells.numbers import mask_of_nulls
-from backpropd.tabular.cells.other_notations import other_conversion
+from backpropd.tabular.cells.other_notations import read_otherwise
 from backpropd.tabular.cells.shapes import by_value, tidy
 from backpropd.tabular.columns import ColumnInfo, is_time_of_day
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
@@ -24,8 +24,8 @@ def convert_cells(info: ColumnInfo, cells: pa.StringArray) -> tuple[pa.Array, Ma
     it is missing, or does not fit: then its mask is true. The usual markers of a missing value are missing in numbers
     and dates, and only the empty cell is in words; or those are that the upload named (`markers`). Numbers may be in
     the column's notation, or plain (`-1234.5`), and times of day plain hours; other notations and formats of dates are
-    read where only one reading fits. Booleans keep their spelling. `table.float_column` makes a column of a table from
-    numbers and timestamps.
+    read where only one reading fits the cell. Booleans keep their spelling. `table.float_column` makes a column of a
+    table from numbers and timestamps.
     """
     conversion, markers = conversion_of(info.kind, info.statistics), Markers.of(info.statistics.get("markers"))
     is_plain = isinstance(conversion, NumberCells) and conversion.notation.is_plain
@@ -33,19 +33,21 @@ def convert_cells(info: ColumnInfo, cells: pa.StringArray) -> tuple[pa.Array, Ma
         return plain, np.zeros(len(cells), bool)
     values, misfits = convert(conversion, cells, markers)
     if info.kind == "number" and not is_plain and misfits.any():
-        values, misfits = _filled_in(NumberCells(PLAIN, exact=False), cells, values, misfits)
+        plain, _ = convert(NumberCells(PLAIN, exact=False), _suspects(cells, misfits), markers)
+        values, misfits = _filled_in(values, misfits, plain)
     if info.kind in ("number", "date") and not is_time_of_day(info) and misfits.any():
-        other = other_conversion(info.kind, cells.filter(pa.array(misfits)))
-        if other:
-            values, misfits = _filled_in(other, cells, values, misfits)
+        values, misfits = _filled_in(values, misfits, read_otherwise(info.kind, _suspects(cells, misfits)))
     return values, misfits
 
 
-def _filled_in(conversion: Conversion, cells: pa.StringArray, values: pa.Array, misfits: Mask) -> tuple[pa.Array, Mask]:
-    """The values with those of the misfits that fit another conversion, and the remaining misfits."""
-    suspects = pc.if_else(pa.array(misfits), cells, pa.scalar(None, pa.string()))
-    others, left = convert(conversion, suspects, Markers())
-    return pc.coalesce(values, others), left
+def _suspects(cells: pa.StringArray, misfits: Mask) -> pa.StringArray:
+    """The misfits among the cells (n,), null elsewhere."""
+    return pc.if_else(pa.array(misfits), cells, pa.scalar(None, pa.string()))
+
+
+def _filled_in(values: pa.Array, misfits: Mask, others: pa.Array) -> tuple[pa.Array, Mask]:
+    """The values (n,) with those that the misfits have in another reading, and the remaining misfits."""
+    return pc.coalesce(values, others), misfits & mask_of_nulls(others)
 
 
 def convert(conversion: Conversion, cells: pa.StringArray, markers: Markers) -> tuple[pa.Array, Mask]:

@@ -17,6 +17,7 @@ Mask = NDArray[np.bool_]
 
 PIVOT = 69  # two-digit years from here on are 19xx, as POSIX has it
 HOUR, MINUTE, SECOND = 3_600_000_000, 60_000_000, 1_000_000  # microseconds
+FIRST_INSTANT, LAST_INSTANT = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999, in microseconds
 
 
 class _Fields:
@@ -26,6 +27,10 @@ class _Fields:
         found = pc.extract_regex(cells, pattern)
         self.matched: Mask = found.is_valid().to_numpy(zero_copy_only=False)
         self._groups = {field.name: column for field, column in zip(found.type, found.flatten(), strict=True)}
+
+    def has(self, name: str) -> bool:
+        """Whether the pattern has this group."""
+        return name in self._groups
 
     def text(self, name: str) -> pa.StringArray:
         """The group as strings, empty where it is absent."""
@@ -44,12 +49,16 @@ class _Fields:
 
 
 def read_dates(cells: pa.StringArray, form: DateFormat) -> pa.TimestampArray:
-    """Tidied cells as `timestamp[us]`, in UTC where they have a zone; null where a cell is no date in this format."""
+    """Tidied cells as `timestamp[us]`, in UTC where they have a zone; null where a cell is no date in this format.
+
+    The dates are those of the years 1 to 9999.
+    """
     fields = _Fields(cells, form.pattern)
-    days, valid = _days(fields)
+    days, valid = _weeks(fields) if fields.has("w") else _days(fields)
     microseconds, in_day = _time(fields)
-    valid &= fields.matched & in_day
-    stamps = days * (24 * HOUR) + microseconds - _offset(fields.text("zone"))
+    offset, is_zone = _offset(fields.text("zone"))
+    stamps = days * (24 * HOUR) + microseconds - offset
+    valid &= fields.matched & in_day & is_zone & (stamps >= FIRST_INSTANT) & (stamps <= LAST_INSTANT)
     return pa.array(stamps, mask=~valid).cast(pa.timestamp("us"))
 
 
@@ -67,12 +76,15 @@ def _days(fields: _Fields) -> tuple[Integers, Mask]:
     months = np.where(valid, (year - 1970) * 12 + month - 1, 0)
     first = _month_start(months)
     valid &= day <= _month_start(months + 1) - first
-    days = first + day - 1
-    week = fields.number("w", 0)
-    if week.any():
-        days = _week_start(year) + (week - 1) * 7 + fields.number("wd", 1) - 1
-        valid = fields.matched & (week >= 1) & (week <= 53)
-    return days, valid
+    return first + day - 1, valid
+
+
+def _weeks(fields: _Fields) -> tuple[Integers, Mask]:
+    """Days since 1970 (n,) of ISO weeks, and which of them exist: some years have 52 weeks, some 53."""
+    year, week, weekday = _year(fields), fields.number("w", 0), fields.number("wd", 1)
+    first = _week_start(year) + (week - 1) * 7
+    valid = (year >= 1) & (week >= 1) & (first < _week_start(year + 1)) & (weekday >= 1) & (weekday <= 7)
+    return first + weekday - 1, valid
 
 
 def _year(fields: _Fields) -> Integers:
@@ -116,14 +128,14 @@ def _time(fields: _Fields) -> tuple[Integers, Mask]:
     return hour * HOUR + minute * MINUTE + second * SECOND + fraction.to_numpy(zero_copy_only=False), valid
 
 
-def _offset(zone: pa.StringArray) -> Integers:
-    """The offset from UTC in microseconds (n,): 0 for `Z` and for none."""
+def _offset(zone: pa.StringArray) -> tuple[Integers, Mask]:
+    """The offset from UTC in microseconds (n,): 0 for `Z` and for none; and which of them are less than a day."""
     digits = pc.replace_substring_regex(zone, "[^0-9]", "")
     padded = pc.if_else(pc.equal(digits, ""), "0000", pc.utf8_rpad(digits, 4, "0")).cast(pa.int64())
     value = padded.to_numpy(zero_copy_only=False)
     sign = np.where(_mask(pc.starts_with(zone, "-")), -1, 1)
-    offset: Integers = sign * (value // 100 * HOUR + value % 100 * MINUTE)
-    return offset
+    hours, minutes = value // 100, value % 100
+    return sign * (hours * HOUR + minutes * MINUTE), (hours <= 23) & (minutes <= 59)
 
 
 def _mask(found: Any) -> Mask:

@@ -54,18 +54,18 @@ class Decisions:
     conversions: dict[str, Conversion] = field(default_factory=dict)
     decimal: str = "."
     thousands: str | None = None
+    warnings: WarningLog = field(default_factory=WarningLog)
 
 
 def decide(
     candidates: Sequence[Candidate],
     options: ReadOptions,
-    log: WarningLog,
     line_of: Callable[[int], int],
     *,
     plain_decimals: int = 0,
     delimiter: str | None = None,
 ) -> Decisions:
-    """Decide the columns together; `plain_decimals` columns hold numbers like `12.5`. Adds to the warnings.
+    """Decide the columns together; `plain_decimals` columns hold numbers like `12.5`.
 
     `line_of` maps a row, from 0, to its line.
 
@@ -76,8 +76,8 @@ def decide(
     for each in candidates:
         if (guess := guesses[each.name]) and _are_numbers(each, guess) and guess.decimals and not guess.alternative:
             marks[guess.notation.decimal] += 1
-    decider = _Decider(options, log, line_of, options.decimal or _most_common(marks), delimiter)
     decisions = Decisions()
+    decider = _Decider(options, decisions.warnings, line_of, options.decimal or _most_common(marks), delimiter)
     for each in candidates:
         if conversion := decider.decide(each, guesses[each.name]):
             decisions.conversions[each.name] = conversion

@@ -145,6 +145,16 @@ def test_a_model_without_stored_statistics_still_has_a_curve(app: Flask, http: C
     assert rejected_pointers(http.get(path, query_string={"feature": "size"}))[0] == "/hold/big"
 
 
+def test_numbers_as_a_category_are_held_at_a_value_that_must_be_given_if_the_most_frequent_is_not_known(
+    http: Client, work: Work
+) -> None:
+    text = "code,x,y\n" + "".join(f"{n % 60},{n * n % 7},{'ab'[n % 2]}\n" for n in range(120))
+    path = trained(http, work, text, "y", SIGMOID, kinds={"code": "category"}, training={"epochs": 1})
+    answer = http.get(path, query_string={"feature": "x"})
+    assert rejected_pointers(answer) == ["/hold/code"]
+    assert "most frequent value of 'code' is not known" in answer.json["detail"]
+
+
 def test_a_date_has_a_curve_and_is_held_at_its_mean(http: Client, work: Work) -> None:
     rows = "".join(f"2020-01-{day:02},{day % 5},{day}\n" for day in range(1, 32))
     path = trained(http, work, "day,x,y\n" + rows, "y", SIGMOID, features=["day", "x"])

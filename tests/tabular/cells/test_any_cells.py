@@ -12,9 +12,9 @@ from backpropd.tabular.cells.conversions import LossyNumberError
 from backpropd.tabular.cells.convert import convert
 from backpropd.tabular.cells.decide import Candidate, decide
 from backpropd.tabular.cells.missing import Markers
+from backpropd.tabular.cells.notation import NumberNotation
 from backpropd.tabular.cells.profile import CellProfile
 from backpropd.tabular.read_options import ReadOptions
-from backpropd.tabular.warnings import WarningLog
 
 PIECES = st.sampled_from(
     ["0", "1", "12", "345", "2020", "31", ".", ",", " ", "-", "/", ":", "%", "$", "€", "K", "m2", "e5", "Jan", "T",
@@ -34,7 +34,7 @@ def test_every_cell_becomes_a_value_or_is_missing_or_is_listed(cells: list[str |
     profile.add(column)
     options = ReadOptions(kinds={} if kind in (None, "number", "date") else {"x": kind})
     conversion = decide(
-        [Candidate("x", profile, lambda: [(column, None)], lambda: [column])], options, WarningLog(), int
+        [Candidate("x", profile, lambda: [(column, None)], lambda: [column])], options, int
     ).conversions.get("x")
     if conversion is None:
         return
@@ -49,6 +49,35 @@ def test_every_cell_becomes_a_value_or_is_missing_or_is_listed(cells: list[str |
         assert misfits.sum() <= 0.1 * profile.filled
     info = ColumnInfo("x", conversion.kind or "text", 0, None, conversion.describe())
     assert convert_cells(info, column)[0].equals(values)
+
+
+INFOS = st.sampled_from(
+    [
+        ColumnInfo("x", "number", 0, None),
+        ColumnInfo("x", "number", 0, None, {"markers": ["-999"]}),
+        ColumnInfo("x", "number", 0, None, {"notation": NumberNotation(",", ".").to_json()}),
+        ColumnInfo("x", "date", 0, None, {"format": "year-month-day"}),
+        ColumnInfo("x", "date", 0, None, {"format": "day/month/year", "markers": ["-999"]}),
+    ]
+)
+WRITTEN = st.sampled_from(
+    ["1,234", "1,234.5", "0,5", "1.234", "-999", "NA", "1e400", "5 %", "007", "01/02/2020", "31/12/2020", "12/31/2020"]
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(INFOS, st.lists(CELLS | WRITTEN, min_size=2, max_size=5))
+@example(ColumnInfo("x", "number", 0, None), ["1,234", "1,234.5"])
+@example(ColumnInfo("x", "number", 0, None), ["1,234", "0,5"])
+@example(ColumnInfo("x", "number", 0, None, {"markers": ["-999"]}), ["NA", "0,5"])
+@example(ColumnInfo("x", "date", 0, None, {"format": "year-month-day"}), ["01/02/2020", "31/12/2020"])
+def test_what_a_known_column_makes_of_a_cell_does_not_depend_on_the_others(
+    info: ColumnInfo, cells: list[str | None]
+) -> None:
+    values, misfits = convert_cells(info, pa.array(cells, pa.string()))
+    alone = [convert_cells(info, pa.array([cell], pa.string())) for cell in cells]
+    assert values.to_pylist() == [each[0][0].as_py() for each in alone]
+    assert misfits.tolist() == [bool(each[1][0]) for each in alone]
 
 
 @settings(deadline=None, max_examples=200)

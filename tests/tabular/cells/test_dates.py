@@ -156,3 +156,30 @@ def test_another_format_is_read_where_only_one_reading_fits(upload: Uploader) ->
     assert (values.to_pylist(), misfits.tolist()) == ([None, MOMENT], [True, False])
     local = upload(["31/12/2020", "01/01/2020"]).info
     assert convert_cells(local, pa.array(["2020-12-31"]))[0].to_pylist() == [MOMENT]
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("year week", "2021-W53"),
+        ("year week", "2021-W01-9"),
+        ("year week", "2021-W01-0"),
+        ("year week", "2020-W00"),
+        ("year week", "9999-W53-7"),
+        ("year-month-day", "2020-01-01T12:00+99:99"),
+        ("year-month-day", "0001-01-01T00:00:00+05:00"),
+        ("year-month-day", "9999-12-31 23:59:60"),
+    ],
+)
+def test_weeks_and_zones_that_do_not_exist_and_moments_beyond_the_years_are_no_dates(name: str, cell: str) -> None:
+    assert read_dates(pa.array([cell]), DATE_FORMATS[name]).to_pylist() == [None]
+
+
+def test_the_last_week_of_a_long_year_is_a_date() -> None:
+    last = read_dates(pa.array(["2020-W53-7", "2021-W52"]), DATE_FORMATS["year week"])
+    assert last.to_pylist() == [datetime(2021, 1, 3), datetime(2021, 12, 27)]
+
+
+def test_a_column_with_a_moment_before_the_first_year_is_read(upload: Uploader) -> None:
+    found = upload(["2020-12-31T00:00:00+05:00"] * 19 + ["0001-01-01T00:00:00+05:00"])
+    assert (found.info.kind, found.info.missing, found.codes) == ("date", 1, ["cells_not_dates"])

@@ -114,6 +114,11 @@ def test_a_point_separates_thousands_where_other_columns_have_decimal_commas(upl
     assert upload(["1.23", "850", "12.000"], ["1,5", "2,5", "3"]).values == [1.23, 850, 12]
 
 
+def test_a_warning_counts_once_where_points_turn_out_to_separate_thousands(upload: Uploader) -> None:
+    found = upload(["1.234", "850", "12.000"], ["1,5 kg", "2,5 kg", "3 kg"])
+    assert [(each.code, each.count) for each in found.table.warnings if each.column == "other"] == [("unit", 1)]
+
+
 def test_the_dialect_shows_the_marks_of_the_numbers(upload: Uploader) -> None:
     dialect = upload(["1.234,5", "1,0"]).table.dialect
     assert dialect is not None
