@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from backpropd.errors import NotATable, TableTooLarge, TooLarge
-from backpropd.tabular import SandboxedReader, SandboxLimits, TableLimits, ingest
+from backpropd.tabular import ReadOptions, SandboxedReader, SandboxLimits, TableLimits, ingest
 from backpropd.tabular.sandbox import client
 
 MIB = 2**20
@@ -48,6 +48,23 @@ def test_a_table_is_the_same_inside_and_outside_the_sandbox(tmp_path: Path) -> N
 def test_an_error_of_the_parser_is_raised_in_the_client(tmp_path: Path) -> None:
     with pytest.raises(NotATable, match="line 3 contains a NUL byte"):
         read(tmp_path, "a,b\n1,2\n\0\n")
+
+
+def test_an_error_that_no_reader_foresaw_is_one_of_the_file_and_logged_without_its_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    reader, unforeseen = SandboxedReader(TableLimits(), ROOMY, 1), ReadOptions(quote="two")
+    with pytest.raises(NotATable, match=r"could not be read: .*1-character.*TypeError.*as CSV in UTF-8"):
+        reader.read(tmp_path / "t.csv", tmp_path / "t.parquet", "csv", unforeseen)
+    assert "in ingest" in caplog.text
+    assert "1-character" not in caplog.text
+
+
+def test_an_error_of_the_system_is_not_one_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(RuntimeError, match="No such file"):
+        SandboxedReader(TableLimits(), ROOMY, 1).read(tmp_path / "t.csv", tmp_path / "no" / "folder", "csv")
 
 
 # Takes seconds: because of the single quote the file is read row by row.

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
 from backpropd.tabular.binary.numpy_arrays import is_structured, to_arrow
-from backpropd.tabular.binary.typed_reader import BLOCK_CELLS, BLOCK_ROWS, TypedReader
+from backpropd.tabular.binary.typed_reader import BLOCK_CELLS, BLOCK_ROWS, TypedReader, explained_errors
 from backpropd.tabular.binary.zip_files import explained_zip_errors, extract
 from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.messages import quoted
@@ -50,7 +50,8 @@ class _Column:
 
 def open_npy(path: Path, options: ReadOptions, limits: TableLimits, _: Path) -> TypedReader:
     """Open an array of one or two dimensions, or a structured one. Raises `NotATable` and `TableTooLarge`."""
-    return _reader("npy", _columns_of("", load(path, "the array"), limits), options, limits)
+    with explained_errors("npy"):
+        return _reader("npy", _columns_of("", load(path, "the array"), limits), options, limits)
 
 
 def open_npz(path: Path, options: ReadOptions, limits: TableLimits, scratch: Path) -> TypedReader:
@@ -58,7 +59,8 @@ def open_npz(path: Path, options: ReadOptions, limits: TableLimits, scratch: Pat
 
     Raises `NotATable` and `TableTooLarge`.
     """
-    return _reader("npz", _columns_of_archive(_arrays(path, limits, scratch), limits), options, limits)
+    with explained_errors("npz"):
+        return _reader("npz", _columns_of_archive(_arrays(path, limits, scratch), limits), options, limits)
 
 
 def load(path: Path, what: str) -> Array:
@@ -92,7 +94,8 @@ def _columns_of_archive(arrays: dict[str, Array], limits: TableLimits) -> list[_
         given = next(
             (name for name in NAMES if name in arrays and arrays[name].shape == arrays[matrices[0]].shape[1:]), ""
         )
-        names = arrays.pop(given).astype(str).tolist() if given and arrays[given].dtype.kind in "US" else None
+        if given and arrays[given].dtype.kind in "US":
+            names = [each.decode() if isinstance(each, bytes) else each for each in arrays.pop(given).tolist()]
     lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
     if len(lengths) > 1:
         listed = ", ".join(f"{quoted(name)} {array.shape}" for name, array in [*arrays.items()][:10])

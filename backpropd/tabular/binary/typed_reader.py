@@ -140,9 +140,9 @@ def _flatten(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 @contextmanager
 def explained_errors(format: str) -> Iterator[None]:
-    """Raise `NotATable` for Arrow's errors about a damaged file."""
+    """Raise `NotATable` for the errors of Arrow, NumPy and Python about a damaged file or a value beyond them."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.ArrowSerializationError, OSError,
-            UnicodeDecodeError) as error:  # fmt: skip
+    except (pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.ArrowSerializationError, OSError, OverflowError,
+            ValueError) as error:  # fmt: skip
         raise NotATable(f"this {format} file is damaged, or has what is not supported: {brief(error)}") from error

@@ -1,6 +1,7 @@
 """The client side of the sandbox: it starts the server process and has files parsed."""
 
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import threading
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from backpropd import errors
 from backpropd.blas import ONE_THREAD
@@ -17,6 +18,8 @@ from backpropd.tabular.ingest import GUESS_ALL, IngestedTable
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import TableWarning
+
+log = logging.getLogger(__name__)
 
 GRACE = 5.0  # seconds beyond the wall-clock limit
 INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")  # and PYTHON*: no secret reaches a parser
@@ -65,8 +68,8 @@ class SandboxedReader:
             raise getattr(errors, answer["error"])(answer["detail"], problems=problems)
         if "exceeded" in answer:
             raise errors.TooLarge(self._exceeded_message(answer["exceeded"]))
-        if "traceback" in answer:
-            raise RuntimeError(f"reading a table failed\n{answer['traceback']}")
+        if "unforeseen" in answer:
+            _raise_unforeseen(answer)
         return IngestedTable(
             answer["format"],
             answer["rows"],
@@ -84,6 +87,20 @@ class SandboxedReader:
         }
         text = texts.get(limit) or "{memory}, {cpu} or {clock}".format(**texts)
         return f"reading this table takes more than {text}, the limit: send fewer or shorter rows"
+
+
+def _raise_unforeseen(answer: dict[str, Any]) -> NoReturn:
+    """Raise `NotATable` for an error that no reader foresaw, `RuntimeError` for one of the system, as a full disk.
+
+    The log has no message, which may quote the file.
+    """
+    log.error("reading a table failed with %s\n%s", answer["unforeseen"], answer["traceback"])
+    if not answer["is_about_file"]:
+        raise RuntimeError(f"reading a table failed: {answer['detail']}")
+    raise errors.NotATable(
+        f"this file could not be read: {answer['detail']} ({answer['unforeseen']}): "
+        "save it again with the program that made it, or send it as CSV in UTF-8"
+    )
 
 
 def start_sandbox() -> None:

@@ -26,6 +26,7 @@ from backpropd.errors import BackpropdError
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
+from backpropd.tabular.messages import brief
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import new_statistics
 
@@ -182,8 +183,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": kind.__name__, "detail": error.detail, "problems": problems}
     except MemoryError:
         return {"exceeded": "memory"}
-    except Exception:
-        return {"traceback": traceback.format_exc()}
+    except Exception as error:
+        places = "".join(traceback.format_tb(error.__traceback__))
+        answer = {"unforeseen": type(error).__name__, "detail": brief(error), "traceback": places}
+        return answer | {"is_about_file": not isinstance(error, OSError)}
     return {
         "format": table.format,
         "rows": table.rows,

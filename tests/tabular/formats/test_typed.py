@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -140,3 +141,35 @@ def test_a_cut_off_file_is_refused(tmp_path: Path, write: Write) -> None:
     for end in (9, len(data) // 2, len(data) - 9):
         with pytest.raises(NotATable):
             read(tmp_path, data[:end])
+
+
+def npy(array: np.ndarray[Any, Any]) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def npz(**arrays: np.ndarray[Any, Any]) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+YEAR_10000 = pa.array([[253_402_300_800]], pa.list_(pa.timestamp("s")))
+BEYOND = [
+    parquet(pa.table({"a": YEAR_10000, "b": [1]})),
+    arrow_file(pa.table({"a": YEAR_10000, "b": [1]})),
+    npz(x=np.ones((2, 2)), columns=np.array([b"a", b"\xff"])),
+    npy(np.zeros(2, [("a", float), ("\ud800", float)])),
+]
+
+
+@pytest.mark.parametrize("data", BEYOND, ids=["parquet", "arrow", "npz", "npy"])
+def test_what_a_library_cannot_represent_is_an_error_of_the_file(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(NotATable, match="is damaged, or has what is not supported"):
+        read(tmp_path, data)
+
+
+def test_names_of_columns_may_be_bytes_in_utf_8(tmp_path: Path) -> None:
+    table, _ = read(tmp_path, npz(x=np.ones((2, 2)), columns=np.array(["ä".encode(), b"b"])))
+    assert [column.name for column in table.columns] == ["ä", "b"]
