@@ -1,4 +1,4 @@
-"""The file formats that can be uploaded: their names, media types, file extensions, recognition and readers.
+"""The file formats that can be uploaded: their names, media types, recognition and readers.
 
 A new format is a module with a `TableReader` and an entry in `FORMATS`.
 """
@@ -50,7 +50,7 @@ class TableReader(Protocol):
 
 @dataclass(frozen=True)
 class FileFormat:
-    """A format: how a request or a file name declares it, what recognizes it, and what opens a file.
+    """A format: how a request declares it, what recognizes it, and what opens a file.
 
     `open` takes the path, the options, the limits, and a folder for temporary files. `recognizes` takes the path and
     the first `HEAD_BYTES` bytes; a format without it is read where no other one was recognized.
@@ -58,7 +58,6 @@ class FileFormat:
 
     name: str
     media_types: tuple[str, ...]
-    extensions: tuple[str, ...]
     open: Callable[[Path, ReadOptions, TableLimits, Path], TableReader]
     recognizes: Callable[[Path, bytes], bool] | None = None
 
@@ -88,21 +87,20 @@ XLSX_TYPES = (
 )
 _ALL = (
     # detects the delimiter, so it reads TSV too
-    FileFormat("csv", CSV_TYPES, (".csv", ".txt"), open_text),
-    FileFormat("tsv", ("text/tab-separated-values",), (".tsv", ".tab"), partial(open_text, declared="\t")),
-    FileFormat("json", ("application/json", "text/json"), (".json",), open_json, _is_json),
-    FileFormat("jsonl", JSON_LINES_TYPES, (".jsonl", ".ndjson"), open_json, _is_json),
-    FileFormat("parquet", PARQUET_TYPES, (".parquet", ".pq"), open_parquet, _begins_with(b"PAR1")),
+    FileFormat("csv", CSV_TYPES, open_text),
+    FileFormat("tsv", ("text/tab-separated-values",), partial(open_text, declared="\t")),
+    FileFormat("json", ("application/json", "text/json"), open_json, _is_json),
+    FileFormat("jsonl", JSON_LINES_TYPES, open_json, _is_json),
+    FileFormat("parquet", PARQUET_TYPES, open_parquet, _begins_with(b"PAR1")),
     FileFormat(
         "arrow",
         ARROW_TYPES,
-        (".arrow", ".arrows", ".feather", ".ipc"),
         open_arrow,
         _begins_with(b"ARROW1", b"\xff\xff\xff\xff"),
     ),
-    FileFormat("npy", ("application/x-npy",), (".npy",), open_npy, _begins_with(b"\x93NUMPY")),
-    FileFormat("npz", ("application/x-npz",), (".npz",), open_npz, is_npz),
-    FileFormat("xlsx", XLSX_TYPES, (".xlsx", ".xlsm"), open_xlsx, is_xlsx),
+    FileFormat("npy", ("application/x-npy",), open_npy, _begins_with(b"\x93NUMPY")),
+    FileFormat("npz", ("application/x-npz",), open_npz, is_npz),
+    FileFormat("xlsx", XLSX_TYPES, open_xlsx, is_xlsx),
 )
 FORMATS = {each.name: each for each in _ALL}
 DEFAULT_FORMAT = "csv"

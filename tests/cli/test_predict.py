@@ -38,6 +38,21 @@ def test_the_columns_of_the_input_are_kept_unless_others_are_named(
     assert stand_in.queries == [{"keep": "*"}, {"keep": 'id,"a,b"'}]
 
 
+def test_options_correct_how_the_table_is_read(stand_in: StandIn, run: Run, table: Path) -> None:
+    options = ("--delimiter", ";", "--decimal", ",", "--no-header", "--missing", "?", "--kinds", "zip=category")
+    assert run("predict", "model_1", table, *options, "--keep", "id").code == 0
+    (query,) = stand_in.queries
+    assert query == {
+        "delimiter": ";", "decimal": ",", "header": "false", "missing": '["?"]', "kinds": '{"zip": "category"}',
+        "keep": "id",
+    }  # fmt: skip
+
+
+def test_names_to_keep_that_are_no_csv_are_refused(stand_in: StandIn, run: Run, table: Path) -> None:
+    done = run("predict", "model_1", table, "--keep", "a\nb")
+    assert (done.code, "double quotes" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("output", "accept"),
     [
@@ -45,6 +60,9 @@ def test_the_columns_of_the_input_are_kept_unless_others_are_named(
         ("out.txt", "text/csv"),
         ("out.JSONL", "application/jsonl"),
         ("out.parquet", "application/vnd.apache.parquet"),
+        ("out.pq", "application/vnd.apache.parquet"),
+        ("out.ipc", "application/vnd.apache.arrow.file"),
+        ("out.tsv", "text/tab-separated-values"),  # which the service refuses: no predictions come as TSV
         ("out.arrow", "application/vnd.apache.arrow.file"),
     ],
 )

@@ -25,6 +25,13 @@ def test_a_table_is_predicted_as_a_stream(stand_in: StandIn, service: Client) ->
     assert stand_in.queries == [{"keep": 'id,"a,b"'}]
 
 
+def test_a_table_to_predict_is_sent_with_options_of_reading(stand_in: StandIn, service: Client) -> None:
+    table, options = io.BytesIO(b"1;5\n"), {"delimiter": ";", "header": False, "missing": ["?"], "sheet": None}
+    with service.models.predict_file("model_1", table, keep=["id"], **options) as answer:
+        assert b"".join(answer.chunks)
+    assert stand_in.queries == [{"delimiter": ";", "header": "false", "missing": '["?"]', "keep": "id"}]
+
+
 def test_a_rejected_table_is_an_error(stand_in: StandIn, service: Client) -> None:
     stand_in.faults = [("/predictions", problem(422, "invalid", "no"))]
     with pytest.raises(ServiceError, match="no"), service.models.predict_file("model_1", io.BytesIO(b"height\n1\n")):

@@ -1,104 +1,34 @@
 """`backpropd datasets …`: upload and list tables."""
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from backpropd.cli.console import client, show, table
 from backpropd.cli.notes import show_table_warnings
-from backpropd.cli.reading_options import (
-    Comment,
-    Decimal,
-    Delimiter,
-    Encoding,
-    Header,
-    Kinds,
-    Missing,
-    Quote,
-    Sheet,
-    SkipLines,
-    Strict,
-    Thousands,
-    reading_options,
-)
+from backpropd.cli.reading_options import with_reading_options
 from backpropd.client import Dataset
 
 commands = typer.Typer(help="Upload and list tables.", no_args_is_help=True)
 
 
 @commands.command("upload")
-def upload(
-    context: typer.Context,
-    file: Path,
-    name: str | None = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    quote: Quote = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    header: Header = None,
-    skip_lines: SkipLines = None,
-    comment: Comment = None,
-    missing: Missing = None,
-    kinds: Kinds = None,
-    sheet: Sheet = None,
-    strict: Strict = None,
-) -> None:
+@with_reading_options
+def upload(context: typer.Context, file: Path, reading: dict[str, Any], name: str | None = None) -> None:
     """Upload a table: CSV, TSV, JSON, JSON lines, Parquet, Arrow, NPY, NPZ or XLSX, also as .gz or .zst."""
-    options = reading_options(
-        encoding=encoding,
-        delimiter=delimiter,
-        quote=quote,
-        decimal=decimal,
-        thousands=thousands,
-        header=header,
-        skip_lines=skip_lines,
-        comment=comment,
-        missing=missing,
-        kinds=kinds,
-        sheet=sheet,
-        strict=strict,
-    )
     with client(context) as service:
-        dataset = service.datasets.upload(file, name, **options)
+        dataset = service.datasets.upload(file, name, **reading)
     show(context, dataset, _summary(dataset))
     show_table_warnings(context, dataset["warnings"])
 
 
 @commands.command("preview")
-def preview(
-    context: typer.Context,
-    file: Path,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    quote: Quote = None,
-    decimal: Decimal = None,
-    thousands: Thousands = None,
-    header: Header = None,
-    skip_lines: SkipLines = None,
-    comment: Comment = None,
-    missing: Missing = None,
-    kinds: Kinds = None,
-    sheet: Sheet = None,
-    strict: Strict = None,
-) -> None:
+@with_reading_options
+def preview(context: typer.Context, file: Path, reading: dict[str, Any]) -> None:
     """Show how a file would be read, with its first rows; nothing is stored."""
-    options = reading_options(
-        encoding=encoding,
-        delimiter=delimiter,
-        quote=quote,
-        decimal=decimal,
-        thousands=thousands,
-        header=header,
-        skip_lines=skip_lines,
-        comment=comment,
-        missing=missing,
-        kinds=kinds,
-        sheet=sheet,
-        strict=strict,
-    )
     with client(context) as service:
-        found = service.datasets.preview(file, **options)
+        found = service.datasets.preview(file, **reading)
     names = [column["name"] for column in found["columns"]]
     kinds_of_columns = [column["kind"] for column in found["columns"]]
     rows = [[row[name] for name in names] for row in found["preview"]]

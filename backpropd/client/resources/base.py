@@ -1,7 +1,8 @@
 """What all resources share: paths, lists of pages, and idempotency keys."""
 
+import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -35,6 +36,15 @@ class Resource:
             if not page["has_more"]:
                 return
             query["cursor"] = page["next_cursor"]
+
+
+def query_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options as a query has them: lists, objects and booleans as JSON, and no None."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in options.items()
+        if value is not None
+    }
 
 
 def idempotency_header(key: str | None = None) -> dict[str, str]:

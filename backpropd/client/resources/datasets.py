@@ -1,35 +1,15 @@
 """Datasets: upload, list and read tables."""
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from backpropd.client.resources.base import Resource, Rows, idempotency_header
+from backpropd.client.media_types import CSV, media_type_of
+from backpropd.client.resources.base import Resource, Rows, idempotency_header, query_of
 from backpropd.client.types import Dataset, DatasetPreview, DatasetSummary
 
 CHUNK_BYTES = 1024 * 1024
-# By a file's extension; the service looks at the content too.
-MEDIA_TYPES = {
-    ".tsv": "text/tab-separated-values",
-    ".tab": "text/tab-separated-values",
-    ".json": "application/json",
-    ".jsonl": "application/jsonl",
-    ".ndjson": "application/jsonl",
-    ".parquet": "application/vnd.apache.parquet",
-    ".pq": "application/vnd.apache.parquet",
-    ".arrow": "application/vnd.apache.arrow.file",
-    ".arrows": "application/vnd.apache.arrow.stream",
-    ".feather": "application/vnd.apache.arrow.file",
-    ".ipc": "application/vnd.apache.arrow.file",
-    ".npy": "application/x-npy",
-    ".npz": "application/x-npz",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".xlsm": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".gz": "application/gzip",
-    ".zst": "application/zstd",
-}
 COMPRESSED = (".gz", ".zst")
 
 
@@ -68,14 +48,14 @@ class Datasets(Resource):
         on_bytes: Callable[[int], None] | None,
         options: Mapping[str, Any],
     ) -> Any:
-        query = {option: _query_value(value) for option, value in options.items() if value is not None}
+        query = query_of(options)
         if isinstance(file, str | Path):
-            media_type = MEDIA_TYPES.get(Path(file).suffix.lower(), "text/csv")
+            media_type = media_type_of(file)
             with open(file, "rb") as opened:
                 return self._send_opened(
                     path, opened, media_type, on_bytes, {**query, "name": name or _stem(Path(file))}
                 )
-        return self._send_opened(path, file, "text/csv", on_bytes, {**query, "name": name} if name else query)
+        return self._send_opened(path, file, CSV, on_bytes, {**query, "name": name} if name else query)
 
     def _send_opened(
         self, path: str, file: BinaryIO, media_type: str, on_bytes: Callable[[int], None] | None, query: dict[str, str]
@@ -113,11 +93,6 @@ class Datasets(Resource):
     def rows(self, dataset_id: str, limit: int = 20) -> Rows:
         """The first rows."""
         return cast(Rows, self._transport.json("GET", self._path(dataset_id, "/rows"), params={"limit": limit})["data"])
-
-
-def _query_value(value: Any) -> str:
-    """An option as a query has it: lists, objects and booleans as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _stem(path: Path) -> str:

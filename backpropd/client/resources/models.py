@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from backpropd.client.resources.base import Resource, Rows
-from backpropd.client.resources.datasets import CHUNK_BYTES, MEDIA_TYPES
+from backpropd.client.media_types import CSV, media_type_of
+from backpropd.client.resources.base import Resource, Rows, query_of
+from backpropd.client.resources.datasets import CHUNK_BYTES
 from backpropd.client.types import Curve, Model, ModelSummary, PredictionWarning, Surface, Trace
 
 InputRows = Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]]
-CSV = "text/csv"
 SILENCE_SECONDS = 900.0  # while the service reads a table
 
 
@@ -46,22 +46,22 @@ class Models(Resource):
 
     @contextmanager
     def predict_file(
-        self, model_id: str, file: str | Path | BinaryIO, *, accept: str = CSV, keep: Sequence[str] = ()
+        self, model_id: str, file: str | Path | BinaryIO, *, accept: str = CSV, keep: Sequence[str] = (), **options: Any
     ) -> Iterator[PredictedFile]:
         """Predict every row of a table in a format of uploads; the answer is a file of the media type `accept`.
 
         Its columns are a label or value, and the probabilities; before them those of the table that `keep` names, or
-        all for `["*"]`.
+        all for `["*"]`. `options` correct how the table is read, as in `Datasets.upload`.
         """
         path = str(file) if isinstance(file, str | Path) else ""
-        headers = {"Content-Type": MEDIA_TYPES.get(Path(path).suffix.lower(), CSV), "Accept": accept}
+        headers = {"Content-Type": media_type_of(path), "Accept": accept}
         with open(path, "rb") if isinstance(file, str | Path) else nullcontext(file) as opened:
             request = self._transport.stream(
                 self._path(model_id, "/predictions"),
                 headers,
                 SILENCE_SECONDS,
                 method="POST",
-                params={"keep": _as_csv(keep)} if keep else {},
+                params={**query_of(options), **({"keep": _as_csv(keep)} if keep else {})},
                 content=iter(lambda: opened.read(CHUNK_BYTES), b""),
             )
             with request as response:
