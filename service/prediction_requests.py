@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from flask import request
 from backpropd import errors, tabular
 from backpropd.learn import Model, columns_from_json
 from backpropd.store import datasets
+from backpropd.tabular.column_names import first_repeated
 from backpropd.tabular.formats import DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE
 from backpropd.tabular.inputs.input_rows import InputRows
 from backpropd.tabular.inputs.json_rows import JsonRows
@@ -54,7 +55,6 @@ def _from_json(body: Any, model: Model, query: PredictionQuery, stack: ExitStack
 
 def _from_file(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
     """A table, whatever its media type is; or JSON that was not declared as such."""
-    stack.enter_context(services().inspections.slot(current_principal().name))
     folder: Path = stack.enter_context(services().blobs.workspace())
     file = folder / "upload"
     uploads.receive_body(file)
@@ -62,6 +62,7 @@ def _from_file(model: Model, query: PredictionQuery, stack: ExitStack) -> InputR
         head = opened.read(HEAD_BYTES)
     if NAMES_ROWS.match(head) and file.stat().st_size <= services().settings.max_json_bytes:
         return _from_json(read_json(file.read_bytes()), model, query, stack)
+    stack.enter_context(services().inspections.slot(current_principal().name))
     return _table(model, file, query.to_options())
 
 
@@ -113,18 +114,9 @@ def _reject_others(body: Mapping[str, Any], allowed: Sequence[str]) -> None:
 def _columns(names: Any) -> list[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise errors.Invalid("columns are the names of the values of each row, a list of texts", pointer="/columns")
-    if repeated := _repeated(names):
+    if repeated := first_repeated(names):
         raise errors.Invalid(f"the column {repeated[:100]!r} is named twice", pointer="/columns")
     return names
-
-
-def _repeated(names: Iterable[str]) -> str | None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            return name
-        seen.add(name)
-    return None
 
 
 def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:

@@ -68,7 +68,10 @@ class Predictor:
         """Whether a column may have cells of another kind, or such as training had none like."""
         info, kind = self._rows.described(name), self._columns[name].info.kind
         is_warned = any(each.column == name for each in self._rows.read_warnings)
-        if info is None or is_warned or {info.kind, kind} != {"number"} or self._model.spec.network.takes_booleans:
+        is_marked = bool(self._columns[name].markers.numbers)
+        if info is None or is_warned or is_marked or {info.kind, kind} != {"number"}:
+            return True
+        if self._model.spec.network.takes_booleans:
             return True
         extremes = [info.statistics.get("min"), info.statistics.get("max"), *([None] if info.missing else [])]
         if None in extremes[:2]:

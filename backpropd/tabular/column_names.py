@@ -1,7 +1,7 @@
 """The names of a table's columns, made of the cells of its header."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from backpropd.tabular.warnings import WarningLog
 
@@ -34,6 +34,16 @@ def column_names(cells: Sequence[str], log: WarningLog, line: int = 1) -> tuple[
         detail = "names are repeated, too long or contain invisible characters; if they are a row, send header=false"
         log.add("columns_renamed", None, detail, renamed, len(renamed))
     return tuple(names)
+
+
+def first_repeated(names: Iterable[str]) -> str | None:
+    """The first name that an earlier one equals; None if all differ."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def _visible(text: str) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from backpropd.errors import TableTooLarge
 from backpropd.tabular.cells.missing import Markers
@@ -70,13 +69,12 @@ def _read(
     max_levels = min(limits.category_levels, MAX_LEVELS_OF_TABLE // len(schema))
     max_shapes = min(MAX_SHAPES, MAX_LEVELS_OF_TABLE // len(schema))
     columns = {field.name: _column(field, max_levels, max_shapes, markers) for field in schema}
-    missing_numbers = _numbers(missing or ())
     rows = 0
     with ParquetWriter(destination, schema) as writer:
         for block in reader:
             if reader.text_columns != text_columns:
                 continue
-            values = [_without(each, missing_numbers) for each in block] if missing_numbers else block
+            values = [markers.without(each) if each.type == pa.float64() else each for each in block]
             writer.put(pa.record_batch(values, schema))
             rows += len(values[0])
             _check_size(rows, len(schema), limits)
@@ -96,24 +94,6 @@ def _column(
     statistics = new_statistics(field.type, field.name, max_levels)
     assert not isinstance(statistics, StringStatistics)  # noqa: S101 - for the type checker
     return statistics
-
-
-def _numbers(missing: Iterable[str]) -> list[float]:
-    """The markers that are numbers, as `-999`, which a typed file holds as numbers."""
-    found = []
-    for marker in missing:
-        try:
-            found.append(float(marker))
-        except ValueError:
-            continue
-    return found
-
-
-def _without(values: pa.Array, missing: list[float]) -> pa.Array:
-    if values.type != pa.float64():
-        return values
-    is_missing = pc.is_in(values, value_set=pa.array(missing, pa.float64()))
-    return pc.if_else(is_missing, pa.scalar(None, pa.float64()), values)
 
 
 def _check_size(rows: int, columns: int, limits: TableLimits) -> None:

@@ -8,6 +8,7 @@ import orjson
 
 from backpropd import errors
 from backpropd.errors import pointer
+from backpropd.tabular.column_names import first_repeated
 
 MAX_DEPTH = 64  # of nested objects and arrays
 MAX_CONTAINERS = 1_000_000  # objects and arrays: an empty one has two bytes in JSON, and many times that in memory
@@ -50,8 +51,7 @@ def _members(value: Any) -> int:
 def _reject_duplicates(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     unique = dict(members)
     if len(unique) < len(members):
-        names = [name for name, _ in members]
-        repeated = next(name for name in names if names.count(name) > 1)
+        repeated = str(first_repeated(name for name, _ in members))
         raise errors.Malformed(f"the name {repeated[:100]!r} is repeated in an object: send it once")
     return unique
 

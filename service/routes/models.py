@@ -1,9 +1,7 @@
 """The routes of models and their predictions."""
 
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
 
 from flask import Response, request
 
@@ -14,13 +12,13 @@ from service import prediction_requests
 from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
 from service.renderers.predictions import JSON, RENDERERS
+from service.renderers.predictions.warnings_header import warnings_header
 from service.schemas.models import Model, ModelPage, ModelSummary, PredictionQuery, PredictionRequest, Predictions
 from service.schemas.paging import PageQuery
 from service.services import services
 from service.streaming.prefetch import prefetched
 
 routes = Routes("models")
-MAX_HEADER_BYTES = 4000
 
 
 @routes("GET", "/v1/models", answers={200: ModelPage}, query=PageQuery)
@@ -67,7 +65,7 @@ def predict(model_id: str, query: PredictionQuery) -> Answer:
         warnings = [finding.to_json() for finding in predictor.findings()]
         blocks = prefetched(predictor.blocks()) if predictor.is_long else predictor.blocks()
         chunks = RENDERERS[media_type](blocks, warnings)
-        headers = _warnings_header(media_type, warnings)
+        headers = {} if media_type == JSON or not warnings else warnings_header(warnings)
         if not predictor.is_long:
             return Response(b"".join(chunks), content_type=media_type, headers=headers)
         response = Response(chunks, content_type=media_type, headers=headers)
@@ -82,16 +80,6 @@ def _accepted(media_types: Sequence[str]) -> str:
     if found := request.accept_mimetypes.best_match(media_types):
         return found
     raise errors.NotAcceptable(f"there is no answer in {request.accept_mimetypes}: accept {', '.join(media_types)}")
-
-
-def _warnings_header(media_type: str, warnings: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """The warnings of an answer that has no other place for them, as many as fit in a header."""
-    if media_type == JSON or not warnings:
-        return {}
-    shown = list(warnings)
-    while len(text := json.dumps(shown)) > MAX_HEADER_BYTES:
-        shown.pop()
-    return {"Prediction-Warnings": text}
 
 
 def load_model(model_id: str) -> learn.Model:

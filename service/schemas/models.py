@@ -4,7 +4,7 @@ import csv
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import ConfigDict, Field, RootModel, field_validator
 
 from backpropd import errors
 from backpropd.export import WEIGHT_FORMATS
@@ -82,12 +82,26 @@ class PredictionRequest(
     """Rows in one of several forms, the last of which is one row; or a table in a format of uploads."""
 
 
+def names_in(line: str) -> list[str]:
+    """The names in a line of CSV. Raises `csv.Error`."""
+    return next(csv.reader([line]), [])
+
+
 class PredictionQuery(ReadFields):
     keep: str = Field("", description="columns of the input to take along, as CSV: `id,name`; `*` takes all")
 
+    @field_validator("keep")
+    @classmethod
+    def _is_csv(cls, keep: str) -> str:
+        try:
+            names_in(keep)
+        except csv.Error as error:
+            raise ValueError("this is not a line of CSV: put a name with a line break in double quotes") from error
+        return keep
+
     def names(self) -> list[str]:
         """The columns to keep."""
-        return next(csv.reader([self.keep]), [])
+        return names_in(self.keep)
 
     def reject_options(self) -> None:
         """Raise `errors.Invalid` for options of reading, which rows of JSON and stored datasets do not take."""

@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 
 from backpropd import errors
+from backpropd.learn import TableDescription
+from backpropd.learn.resolve.columns import resolve_features, resolve_target
+from backpropd.tabular import ColumnInfo
+from backpropd.tabular.inputs.findings import Findings
+from backpropd.tabular.inputs.json_rows import JsonRows
 from tests.learn.learner import Learner, load_model
 
 SALES = {101: 10.0, 250: 90.0, 377: 30.0, 612: 70.0}
@@ -127,3 +132,20 @@ def test_class_weights_name_the_labels_as_they_are_written(tmp_path: Path) -> No
     with pytest.raises(errors.Invalid) as caught:
         learner.plan("ok", class_weight={"true": 2.0})
     assert [problem.pointer for problem in caught.value.problems] == ["/training/class_weight/true"]
+
+
+WIDE = TableDescription({f"x{n}": ColumnInfo(f"x{n}", "number", 0, 9) for n in range(100_000)}, 50)
+
+
+def test_the_columns_of_a_wide_table_are_chosen_at_once() -> None:
+    assert resolve_features(None, {"x7": "a target"}, WIDE).names == [name for name in WIDE.columns if name != "x7"]
+    with pytest.raises(errors.Invalid, match="'x99999' is listed before"):
+        resolve_features([*WIDE.columns, "x99999"], {}, WIDE)
+    with pytest.raises(errors.Invalid, match="'x99999' is listed twice"):
+        resolve_target([*WIDE.columns, "x99999"], WIDE)
+
+
+def test_the_columns_of_a_wide_table_that_a_model_does_not_know_are_found_at_once() -> None:
+    rows = JsonRows([dict.fromkeys([*WIDE.columns, "new"], 1)], [])
+    (found,) = Findings(rows, {}, [*WIDE.columns]).to_list()
+    assert (found.code, found.column) == ("extra_column", "new")

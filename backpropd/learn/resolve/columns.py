@@ -18,11 +18,13 @@ MAX_EXAMPLE_CHARACTERS = 60
 def resolve_target(requested: str | Sequence[str], table: TableDescription) -> list[str]:
     """The names of the targets. Raises `errors.Invalid` and subclasses for columns that cannot be targets."""
     names = [requested] if isinstance(requested, str) else list(requested)
+    seen: set[str] = set()
     for index, name in enumerate(names):
         pointer = "/target" if isinstance(requested, str) else f"/target/{index}"
         check_known(name, table.columns, pointer)
-        if names.index(name) != index:
+        if name in seen:
             raise errors.Invalid(f"the target {name!r} is listed twice: name it once", pointer=pointer)
+        seen.add(name)
         if table.columns[name].missing == table.rows:
             raise errors.AllMissing(f"the target {name!r} has no values: choose another", pointer=pointer)
         if table.columns[name].kind == "text":
@@ -98,12 +100,14 @@ def resolve_features(
     """
     if not requested:
         return _choose_features(other_roles, table, why_not)
+    seen: set[str] = set()
     for index, name in enumerate(requested):
         pointer = f"/features/{index}"
         check_known(name, table.columns, pointer)
-        if name in other_roles or requested.index(name) != index:
+        if name in other_roles or name in seen:
             role = other_roles.get(name, "listed before")
             raise errors.Invalid(f"{name!r} is {role}: leave it out here", pointer=pointer)
+        seen.add(name)
         if unfit := why_not(table.columns[name], table.rows):
             detail = f"the feature {name!r} {unfit.sentence}: leave it out"
             raise unfit.error(detail, problems=[Problem(pointer, unfit.sentence)])
@@ -128,7 +132,8 @@ def _choose_features(
             f"only identifiers are left to learn from ({', '.join(usable[:MAX_LISTED])}): add columns that describe"
         )
         warnings.append(JobWarning("only_identifiers", "/features", f"{detail} the rows"))
-    left_out = [_left_out(info, unfit.get(info.name), identifiers) for info in others if info.name not in found]
+    chosen = set(found)
+    left_out = [_left_out(info, unfit.get(info.name), identifiers) for info in others if info.name not in chosen]
     return Features(found, left_out, warnings)
 
 

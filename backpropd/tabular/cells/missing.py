@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +52,24 @@ class Markers:
         if self.named is None:
             return _is_in(pc.utf8_lower(cells), MARKERS | INFINITE)
         return _is_in(cells, {*self.named, ""})
+
+    def without(self, values: pa.FloatArray) -> pa.FloatArray:
+        """Numbers (n,) float64, null where one is named as a marker, such as -999."""
+        if not self.numbers:
+            return values
+        is_missing = pc.is_in(values, value_set=pa.array(self.numbers, pa.float64()))
+        return pc.if_else(is_missing, pa.scalar(None, pa.float64()), values)
+
+    @cached_property
+    def numbers(self) -> list[float]:
+        """The named markers that are numbers."""
+        found = []
+        for marker in self.named or ():
+            try:
+                found.append(float(marker))
+            except ValueError:
+                continue
+        return found
 
 
 def is_infinite(cells: pa.StringArray) -> NDArray[np.bool_]:

@@ -71,7 +71,7 @@ def explain(cell: Any, column: KnownColumn) -> str:
 def _numbers(cells: Cells, column: KnownColumn) -> Converted:
     values = cells.values
     if pa.types.is_floating(values.type) and column.info.kind == "number":
-        x, wrong = values.to_numpy(zero_copy_only=False), np.zeros(len(values), bool)
+        x, wrong = column.markers.without(values).to_numpy(zero_copy_only=False), np.zeros(len(values), bool)
     elif pa.types.is_timestamp(values.type) and column.info.kind == "date":
         x, wrong = float_column(values), np.zeros(len(values), bool)
     else:
@@ -97,7 +97,7 @@ def _parse(strings: pa.StringArray, column: KnownColumn) -> tuple[NDArray[np.flo
 def _booleans(cells: Cells, column: KnownColumn) -> Converted:
     values, _ = cells
     if pa.types.is_floating(values.type):
-        x = values.to_numpy(zero_copy_only=False)
+        x = column.markers.without(values).to_numpy(zero_copy_only=False)
         codes = np.where(x == 1, 1, np.where(x == 0, 0, -1))
         wrong = (codes < 0) & ~np.isnan(x)
     else:

@@ -65,7 +65,8 @@ class Findings:
         for warning in rows.read_warnings:
             if warning.column is None or (warning.column in columns and warning.code not in ABOUT_TRAINING):
                 self._found[warning.code, warning.column] = _reading(warning)
-        extra = [name for name in rows.names() if name not in set(known)]
+        in_table = set(known)
+        extra = [name for name in rows.names() if name not in in_table]
         for name in extra[:MAX_FINDINGS]:
             having = rows.rows_with(name)
             detail = "no column of the model's table has this name: the prediction does not use it"

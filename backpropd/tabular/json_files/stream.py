@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from backpropd.errors import NotATable
+from backpropd.tabular.column_names import first_repeated
 
 CHUNK_CHARACTERS = 512 * 1024
 MAX_VALUE_CHARACTERS = 16 * 1024 * 1024
@@ -38,8 +39,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _unique(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(members)
     if len(found) < len(members):
-        names = [name for name, _ in members]
-        repeated = next(name for name in names if names.count(name) > 1)
+        repeated = str(first_repeated(name for name, _ in members))
         raise _Refused(f"an object has the name {repeated[:100]!r} twice: remove one")
     return found
 

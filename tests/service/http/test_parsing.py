@@ -33,3 +33,10 @@ def test_an_unknown_query_parameter_is_rejected(http: Client, iris: str) -> None
 def test_an_answer_without_a_body_has_no_content_type(http: Client, iris: str) -> None:
     answer = http.delete(f"/v1/datasets/{iris}")
     assert (answer.status_code, answer.headers.get("Content-Type")) == (204, None)
+
+
+def test_a_repeated_name_among_a_hundred_thousand_is_found_at_once(http: Client) -> None:
+    names = [f'"x{n}": 1' for n in range(100_000)]
+    answer = http.post("/v1/jobs", data=f"{{{', '.join([*names, names[-1]])}}}", content_type="application/json")
+    assert answer.status_code == 400
+    assert "'x99999' is repeated" in answer.json["detail"]

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from service.renderers.predictions.warnings_header import warnings_header
 from tests.service.requests import PLANT, PLANTS, Work, rejected_pointers, train_model, upload
 from tests.service.validation import Client
 
@@ -80,6 +81,16 @@ def test_a_column_to_keep_that_is_not_in_the_input_is_refused(http: Client, clas
     assert rejected_pointers(answer) == ["/keep"]
 
 
+def test_names_to_keep_that_are_no_csv_are_refused(http: Client, classifier: str) -> None:
+    path = f"/v1/models/{classifier}/predictions"
+    for wrong in ("a%0Db", "a%0Ab", "a%0D%0Ab"):
+        answer = http.post(f"{path}?keep={wrong}", json=[PLANT])
+        assert rejected_pointers(answer) == ["/keep"]
+        assert "double quotes" in answer.text
+    (prediction,) = http.post(f"{path}?keep=%22a%0Db%22", json=[{**PLANT, "a\rb": 5}]).json["predictions"]
+    assert prediction["a\rb"] == 5
+
+
 def test_all_columns_are_kept_with_an_asterisk(send: Predict) -> None:
     (row,) = read(send("id,height,potted,postcode\n5,1,1,01002\n", "text/csv", "application/jsonl", "?keep=*"))
     assert list(row)[:4] == ["id", "height", "potted", "postcode"]
@@ -94,6 +105,15 @@ def test_warnings_about_a_table_are_in_a_header_and_in_the_schema(send: Predict)
     metadata = pa.ipc.open_stream(answer.data).schema.metadata
     assert orjson.loads(metadata[b"warnings"]) == warnings
     assert json.loads(send(table, "text/csv", "text/csv").headers["Prediction-Warnings"]) == warnings
+
+
+def test_the_header_has_the_first_warnings_that_fit() -> None:
+    warnings = [{"code": "extra_column", "column": f"x{number}"} for number in range(30_000)]
+    text = warnings_header(warnings)["Prediction-Warnings"]
+    shown = json.loads(text)
+    assert 3900 < len(text) <= 4000
+    assert shown == warnings[: len(shown)]
+    assert warnings_header([{"detail": "x" * 5000}]) == {"Prediction-Warnings": "[]"}
 
 
 def test_no_cell_of_a_csv_is_a_formula(send: Predict) -> None:

@@ -227,3 +227,42 @@ def test_a_slot_of_inspections_is_given_back_after_every_answer(app: Any, send: 
         send(table, "text/csv", accept)
     send("wrong\n1\n", "text/csv")
     assert not limit._held
+
+
+def test_a_dataset_named_in_an_undeclared_body_takes_one_slot(http: Client, work: Work, settings: Settings) -> None:
+    dataset_id = upload(http, PLANTS)
+    model = train_model(http, work, dataset_id, "kind", features=["height"])
+    with open_app(settings, max_looks_per_key=1) as app:
+        body = json.dumps({"dataset_id": dataset_id})
+        answer = app.test_client().post(f"/v1/models/{model}/predictions", data=body, headers=CSV)
+        assert (answer.status_code, len(answer.json["predictions"])) == (200, 40)
+
+
+def test_no_slot_is_held_while_a_table_is_received(app: Any, http: Client, classifier: str) -> None:
+    limit, held = app.extensions["backpropd"].inspections, []
+
+    class Slow(io.BytesIO):
+        def readinto(self, buffer: Any, /) -> int:
+            held.append(limit._held.total())
+            return super().readinto(buffer)
+
+    table = b"height,potted,postcode\n1.5,1,01001\n"
+    path = f"/v1/models/{classifier}/predictions"
+    answer = http.post(path, input_stream=Slow(table), content_length=len(table), content_type="text/csv")
+    assert (answer.status_code, set(held)) == (200, {0})
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "dataset"])
+def test_a_number_named_as_a_marker_of_a_missing_value_is_missing(http: Client, work: Work, form: str) -> None:
+    table = "size,kind\n" + "".join(f"{n if n % 7 else -999},{'ab'[n // 20]}\n" for n in range(40))
+    trained_on = http.post('/v1/datasets?missing=["-999"]', data=table, headers=CSV).json["id"]
+    path = f"/v1/models/{train_model(http, work, trained_on, 'kind', features=['size'])}/predictions"
+    expected = http.post(path, json=[[None], [5]]).json["predictions"]
+    rows = "size\n-999\n5\n"
+    if form == "json":
+        answer = http.post(path, json=[[-999], [5]])
+    elif form == "csv":
+        answer = http.post(path, data=rows, headers=CSV)
+    else:
+        answer = http.post(path, json={"dataset_id": upload(http, rows)})
+    assert answer.json == {"predictions": expected, "warnings": []}

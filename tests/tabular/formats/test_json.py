@@ -126,6 +126,12 @@ def test_broken_json_is_refused_with_its_line(tmp_path: Path, text: str | bytes,
         read(tmp_path, text)
 
 
+def test_a_repeated_name_among_a_hundred_thousand_is_found_at_once(tmp_path: Path) -> None:
+    names = [f'"x{n}": 1' for n in range(100_000)]
+    with pytest.raises(NotATable, match="the name 'x99999' twice"):
+        read(tmp_path, f"[{{{', '.join([*names, names[-1]])}}}]")
+
+
 @pytest.mark.parametrize("text", ["[]", "[{}]", '{"a": [], "b": []}', '{"data": []}'])
 def test_a_table_without_rows_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(EmptyDataset):

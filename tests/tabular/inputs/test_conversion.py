@@ -113,3 +113,12 @@ def test_the_markers_that_an_upload_named_are_missing() -> None:
         found = convert_column(texts("1", "-999", "gone"), KnownColumn(ColumnInfo("c", kind, 0, 2, named), levels))
         assert (numbers if kind == "number" else words)(found)[1:] == [None, None]
         assert not found.wrong.any()
+
+
+def test_a_number_that_is_named_as_a_marker_is_missing() -> None:
+    cells = Cells(pa.array([-999.0, 1.0, None, 0.0]))
+    known = KnownColumn(ColumnInfo("n", "number", 0, 2, {"min": 0.0, "max": 1.0, "markers": ["-999", "none"]}))
+    found = convert_column(cells, known)
+    assert (numbers(found), found.wrong.any()) == ([None, 1, None, 0], False)
+    found = convert_column(cells, KnownColumn(ColumnInfo("n", "boolean", 0, 2, {"markers": ["-999"]})))
+    assert (words(found), found.wrong.any()) == ([None, "true", None, "false"], False)
