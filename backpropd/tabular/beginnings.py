@@ -1,27 +1,41 @@
 """The beginning of a text file, for a look at its table without reading all of it."""
 
+import codecs
 from pathlib import Path
 
-LINE_FEED, CARRIAGE_RETURN = b"\n", b"\r"
-WIDEST_CHARACTER = 4  # bytes of a character in UTF-32; NUL bytes after a line break are the rest of it
+from backpropd.tabular.delimited.text_encoding import look_at_text
 
 
-def copy_beginning(source: Path, target: Path, size: int) -> None:
-    """Copy the lines within the first `size` bytes of a text file; a first line that is longer is cut."""
+def copy_beginning(source: Path, target: Path, size: int, encoding: str | None) -> bool:
+    """Copy the lines within the first `size` bytes of a text file; a first line that is longer is cut.
+
+    Returns whether anything is left out. Raises `NotATable` for an unknown encoding.
+    """
     with source.open("rb") as file:
         head = file.read(size)
-        whole = not file.read(1)
-    target.write_bytes(head if whole else head[: _end_of_lines(head)])
+        is_cut = bool(file.read(1))
+    target.write_bytes(head[: _end_of_lines(head, look_at_text(source, encoding).encoding)] if is_cut else head)
+    return is_cut
 
 
-def _end_of_lines(head: bytes) -> int:
-    """Where the last whole line ends, in any encoding."""
-    last = head.rfind(LINE_FEED)
-    if last < 0:
-        last = head.rfind(CARRIAGE_RETURN)
-    if last < 0:
-        return len(head) - len(head) % WIDEST_CHARACTER
-    end = last + 1
-    while end < len(head) and end % WIDEST_CHARACTER and head[end] == 0:
-        end += 1
-    return end
+def _end_of_lines(head: bytes, encoding: str) -> int:
+    """Where the last whole line ends, or the last whole character if no line does."""
+    return (
+        _end_of_last(head, "\n".encode(encoding))
+        or _end_of_last(head, "\r".encode(encoding))
+        or len(head) - _bytes_of_cut_character(head, encoding)
+    )
+
+
+def _end_of_last(head: bytes, mark: bytes) -> int:
+    """The end of the last mark that stands at a multiple of its size; 0 if there is none."""
+    at = head.rfind(mark)
+    while at > 0 and at % len(mark):
+        at = head.rfind(mark, 0, at + len(mark) - 1)
+    return at + len(mark) if at >= 0 else 0
+
+
+def _bytes_of_cut_character(head: bytes, encoding: str) -> int:
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    decoder.decode(head)
+    return len(decoder.getstate()[0])

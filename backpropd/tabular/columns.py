@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# The markers by which a column of plain numbers is read at once, as they are written; `cells.missing` has all.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?")
 TIME_OF_DAY = "time of day"  # the format of such a column
 BOOLEAN_PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
@@ -84,8 +85,3 @@ def merged_spellings(levels: Mapping[str, int]) -> Counter[str]:
     for level, count in levels.items():
         merged[first[BOOLEAN_CELLS[level.lower()]]] += count
     return merged
-
-
-def boolean_label(word: str) -> str:
-    """`true` or `false` for a boolean in any of its spellings."""
-    return "true" if BOOLEAN_WORDS[word.lower()] else "false"

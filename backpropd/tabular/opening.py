@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,8 +33,8 @@ def open_table(
             head = file.read(HEAD_BYTES)
         found = _recognize(source, head, declared)
         if beginning is not None and found.recognizes is None:
-            copy_beginning(source, Path(scratch) / "beginning", beginning)
-            source = Path(scratch) / "beginning"
+            is_cut = copy_beginning(source, Path(scratch) / "beginning", beginning, options.encoding)
+            source, options = Path(scratch) / "beginning", replace(options, is_cut=is_cut)
         yield found.open(source, options, limits, Path(scratch))
 
 

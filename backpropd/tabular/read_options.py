@@ -15,7 +15,7 @@ class ReadOptions:
     whether it has one. `missing` are the cells that stand for a missing value, instead of the usual markers. `kinds`
     are the kinds of columns by name; `text` keeps the cells as they stand, trimmed. `sheet` is the name of a
     spreadsheet's sheet. `strict`: a row that does not fit refuses the file. `known_kinds` are the kinds of columns that
-    the file may lack, where they are text.
+    the file may lack, where they are text. `is_cut`: the file is the beginning of a text, whose last row may be cut.
     """
 
     encoding: str | None = None
@@ -31,6 +31,7 @@ class ReadOptions:
     sheet: str | None = None
     strict: bool = False
     known_kinds: Mapping[str, str] = field(default_factory=dict)
+    is_cut: bool = False
 
     def for_columns(self, names: Collection[str]) -> ReadOptions:
         """The options for a file with these columns of text: `kinds` alone has the kinds of those that it has."""

@@ -16,7 +16,6 @@ from backpropd.tabular.delimited.line_numbers import LineNumbers
 from backpropd.tabular.delimited.text_file import TextFile
 
 WINDOW_BYTES = 192 * 1024  # the temporary arrays stay in a core's cache
-MAX_REST_BYTES = 64 * 1024 * 1024
 LF, CR = ord("\n"), ord("\r")
 
 Bytes = NDArray[np.uint8]
@@ -59,17 +58,14 @@ def scan(file: io.BufferedReader, delimiter: str, quote: str, width: int, header
 
 def _windows(file: io.BufferedReader) -> Iterator[bytes]:
     """The bytes in pieces that end with a line, the last one with a line end that the file may lack."""
-    rest = b""
+    pieces: list[bytes] = []
     while data := file.read(WINDOW_BYTES):
-        data = rest + data
         end = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
         if end:
-            yield data[:end]
-        rest = data[end:]
-        if len(rest) > MAX_REST_BYTES:  # no row that is accepted is as long
-            yield rest
-            rest = b""
-    if rest:
+            yield b"".join((*pieces, data[:end]))
+            pieces.clear()
+        pieces.append(data[end:])
+    if rest := b"".join(pieces):
         yield rest if rest.endswith((b"\n", b"\r")) else rest + b"\n"
 
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from backpropd.tabular.columns import MISSING_VALUES
+from backpropd.tabular.cells.missing import MARKERS
 
 EMPTY, NUMBER, DIGITS, WORDS = "empty", "number", "digits", "words"
 _SPACES = " \u00a0\u202f"
@@ -14,14 +14,13 @@ NUMBER_NOTATION = re.compile(
     re.ASCII,
 )
 _DIGIT = re.compile(r"\d", re.ASCII)
-_ABSENT = frozenset(MISSING_VALUES) | {"-", "--", ".", "..", "<NA>", "#N/A"}
 SMOOTHING = 0.02  # the share of a shape that a column did not show
 
 
 def shape(cell: str) -> str:
     """The shape of a cell; the usual markers of a missing value are empty."""
     text = cell.strip()
-    if text in _ABSENT:
+    if text.lower() in MARKERS:
         return EMPTY
     if NUMBER_NOTATION.fullmatch(text):
         return NUMBER

@@ -17,7 +17,7 @@ class Dialect:
 
     `first_line` is the line of its first row, from 1, `start` that line's offset in UTF-8. Rows have `raw_width` cells,
     of which the last ones are left out if there are more than `names`. `header` are the cells of its header row, empty
-    if it has none; `header_bytes` its line in UTF-8, with its end.
+    if it has none; `header_bytes` its line in UTF-8, with its end. `strict` and `is_cut` are as in `ReadOptions`.
     """
 
     text: TextFile
@@ -31,6 +31,7 @@ class Dialect:
     header_bytes: bytes
     skipped_lines: int
     strict: bool
+    is_cut: bool
 
     @property
     def width(self) -> int:
@@ -48,8 +49,6 @@ class Dialect:
             "encoding": self.text.encoding,
             "delimiter": self.syntax.delimiter,
             "quote": self.syntax.quote,
-            "decimal": ".",
-            "thousands": None,
             "header": bool(self.header),
             "skipped_lines": self.skipped_lines,
         }

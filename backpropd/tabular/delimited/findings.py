@@ -25,15 +25,20 @@ class Finding:
             self.examples.append((line, value.strip("\r\n")))
 
 
+ROWS_HAVE = "row has", "rows have"
+# The beginning for one, that for several, and the rest.
 DETAILS = {
-    "other_delimiter": "rows have another delimiter than the table",
-    "separator_missing": "rows have a cell too few; the others were put where they look like their columns",
-    "long_rows": "rows have more cells than the header; the surplus was joined to the cell before it",
-    "faulty_quotes": "rows have a quote that is not closed, or one within a quoted cell",
-    "lines_left_out": "lines fit the table in no way and were left out",
-    "short_rows": "rows have no last cells; these count as missing",
-    "trailing_delimiters": "rows end with delimiters behind the last column",
-    "repeated_header": "lines repeat the header and were left out",
+    "other_delimiter": (*ROWS_HAVE, "another delimiter than the table"),
+    "separator_missing": (*ROWS_HAVE, "a cell too few; the others were put where they look like their columns"),
+    "long_rows": (*ROWS_HAVE, "more cells than the header; the surplus was joined to the cell before it"),
+    "faulty_quotes": (*ROWS_HAVE, "a quote that is not closed, or one within a quoted cell"),
+    "lines_left_out": (
+        "line that cannot be matched to the columns was",
+        "lines that cannot be matched to the columns were",
+        "left out",
+    ),
+    "short_rows": (*ROWS_HAVE, "no last cells; these count as missing"),
+    "trailing_delimiters": ("row ends", "rows end", "with delimiters behind the last column"),
 }
 GUESSWORK = ("other_delimiter", "separator_missing", "long_rows", "faulty_quotes", "lines_left_out")
 
@@ -80,7 +85,10 @@ class Findings:
                 "lines_skipped", None, f"lines that are no rows of the table were left out: {reasons}", examples, count
             )
         for code, found in self._found.items():
-            log.add(code, None, f"{found.count} {DETAILS[code]}", found.examples, found.count)
+            one, several, what = DETAILS[code]
+            log.add(
+                code, None, f"{found.count} {one if found.count == 1 else several} {what}", found.examples, found.count
+            )
 
 
 def _first(examples: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:

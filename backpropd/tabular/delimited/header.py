@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited.cell_shapes import EMPTY, WORDS, shape
 from backpropd.tabular.delimited.cell_shapes import NUMBER as NUMBER_SHAPE
 from backpropd.tabular.delimited.lossless_numbers import NUMBER
@@ -84,7 +83,7 @@ def _rises_evenly(numbers: Sequence[str]) -> bool:
 
 
 def _differs(number: str, below: Sequence[str]) -> bool:
-    present = [cell for cell in below if cell.strip() not in MISSING_VALUES]
+    present = [cell for cell in below if shape(cell) != EMPTY]
     integers = [cell for cell in present if INTEGER.fullmatch(cell)]
     if len(integers) * 2 < len(present):
         return True

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from backpropd.tabular.delimited.cell_shapes import EMPTY, WORDS, ColumnShapes, shape
 from backpropd.tabular.delimited.header import is_header
@@ -102,17 +103,32 @@ def _begin_of_table(rows: Sequence[Row]) -> int:
     """The index of the first row of the first table; what precedes it is a title, a note or a list of properties."""
     sections = _sections(rows)
     widths = [_usual_width(rows[start:end], filled=True) for start, end in sections]
-    for n, (start, end) in enumerate(sections):
-        later = [each for each in range(n + 1, len(sections)) if widths[each] > 1]
-        larger = max((sections[each][1] - sections[each][0] for each in later), default=0)
-        wider = any(widths[each] > widths[n] for each in later)
-        is_list = widths[n] == 1 or (widths[n] == 2 and wider and end - start < larger)
-        if later and (is_list or end - start < MIN_TABLE_ROWS or (end - start) * SMALL_PART < larger):
-            if _is_start(rows[start], widths[later[0]]) and widths[n] == widths[later[0]]:
+    for n, ((start, end), later) in enumerate(zip(sections, _later(sections, widths), strict=True)):
+        is_list = widths[n] == 1 or (widths[n] == 2 < later.widest and end - start < later.rows)
+        if later.rows and (is_list or end - start < MIN_TABLE_ROWS or (end - start) * SMALL_PART < later.rows):
+            if _is_start(rows[start], later.next_width) and widths[n] == later.next_width:
                 return start  # a header with a blank line below it
             continue
         return next((i for i in range(start, end) if _is_start(rows[i], widths[n])), start)
     return sections[0][0] if sections else 0
+
+
+class _Later(NamedTuple):
+    """Of the later sections with several columns: the rows of the largest, the columns of the widest and the next."""
+
+    rows: int = 0
+    widest: int = 0
+    next_width: int = 0
+
+
+def _later(sections: Sequence[tuple[int, int]], widths: Sequence[int]) -> list[_Later]:
+    """What follows each section."""
+    found, later = [], _Later()
+    for (start, end), width in zip(reversed(sections), reversed(widths), strict=True):
+        found.append(later)
+        if width > 1:
+            later = _Later(max(later.rows, end - start), max(later.widest, width), width)
+    return found[::-1]
 
 
 def _sections(rows: Sequence[Row]) -> list[tuple[int, int]]:

@@ -21,11 +21,6 @@ class Fit(Enum):
     SEPARATOR_TOO_MANY = "a separator is too many"
     UNFIT = "it fits in no way"
 
-    @property
-    def is_guesswork(self) -> bool:
-        """Whether cells may be in the wrong column."""
-        return self not in (Fit.AS_IS, Fit.SHORT)
-
 
 def fit_row(row: Row, width: int, shapes: ColumnShapes, syntax: Syntax) -> tuple[list[str], Fit]:
     """The `width` cells of a row, and how they were found; no cells for a row that fits in no way."""

@@ -5,12 +5,15 @@ Python's `csv` module reads in its strict mode. A line on which it fails is spli
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 MAX_ROW_CHARACTERS = 16 * 1024 * 1024
 MAX_CONTINUED_CHARACTERS = 256 * 1024  # of a row on several lines
+MAX_CUT_CHARACTERS = 64 * 1024  # of a row that the end of a beginning cuts; in a longer one a quote is faulty
+MAX_REREADINGS = 2  # of a text, on average, to find where its quotes end
 PLACEHOLDER = "\x1f"  # stands for a delimiter that the `csv` module cannot take
 GAP = re.compile(r"[ \t]{2,}|\t")
 
@@ -30,8 +33,9 @@ class Syntax:
 
     @property
     def is_plain(self) -> bool:
-        """Whether cells are enclosed in quotes, doubled within, and separated by one character, as Arrow reads them."""
-        return len(self.delimiter) == 1 and self.delimiter != " " and not self.escape and not self.comment
+        """Whether cells are enclosed in quotes, doubled within, and separated by one byte, as Arrow reads them."""
+        is_single = len(self.delimiter) == 1 and self.delimiter != " "
+        return is_single and (self.delimiter + self.quote).isascii() and not self.escape and not self.comment
 
     def prepare(self) -> Callable[[str], str] | None:
         """What makes a line readable for the `csv` module with `separator`; None if it is."""
@@ -69,12 +73,22 @@ class RowReader:
     """Iterates over the rows of lines; a blank line is a row without cells, a comment is none.
 
     `comments` holds the numbers and texts of the first lines left out as comments, `comment_count` their number.
-    `width`, if known, decides between readings.
+    `width`, if known, decides between readings. With `is_cut` more lines follow: a row whose quote is open at the end
+    is left out, and `cut_lines` counts its lines.
     """
 
-    def __init__(self, lines: Iterable[str], syntax: Syntax, first_line: int = 1, width: int | None = None) -> None:
+    def __init__(
+        self,
+        lines: Iterable[str],
+        syntax: Syntax,
+        first_line: int = 1,
+        width: int | None = None,
+        *,
+        is_cut: bool = False,
+    ) -> None:
         self._feed = _Feed(iter(lines), syntax.prepare())
-        self._syntax, self._line, self._width = syntax, first_line, width
+        self._syntax, self._line, self._width, self._is_cut = syntax, first_line, width, is_cut
+        self.cut_lines = 0
         self.comments: list[tuple[int, str]] = []
         self.comment_count = 0
 
@@ -89,6 +103,9 @@ class RowReader:
             except StopIteration:
                 return
             except (csv.Error, _RowTooLong):
+                if self._is_cut and feed.is_at_end:
+                    self.cut_lines = len(feed.taken)
+                    return
                 cells, faulty = [], True
             first, lines = feed.taken[0], len(feed.taken)
             is_comment = bool(comment) and first.lstrip().startswith(comment)
@@ -149,26 +166,45 @@ class _Feed:
     def __init__(self, lines: Iterator[str], prepare: Callable[[str], str] | None) -> None:
         self._lines, self._prepare = lines, prepare
         self._pushed: list[str] = []  # last first
-        self._characters = 0
+        self._characters = 0  # of the current row, behind its first line
+        self._has_ended = False
+        self._rereadable = 4 * MAX_CONTINUED_CHARACTERS
         self.taken: list[str] = []
+
+    def _next_line(self) -> str:
+        try:
+            return next(self._lines)
+        except StopIteration:
+            self._has_ended = True
+            raise
 
     def __iter__(self) -> "_Feed":
         return self
 
     def __next__(self) -> str:
-        line = self._pushed.pop() if self._pushed else next(self._lines)
+        if self._pushed:
+            line = self._pushed.pop()
+        else:
+            line = self._next_line()
+            self._rereadable += MAX_REREADINGS * len(line)
         if self.taken:
-            self._characters += len(line)
-            if self._characters > MAX_CONTINUED_CHARACTERS:
+            if self._characters + len(line) > min(MAX_CONTINUED_CHARACTERS, self._rereadable):
                 self._pushed.append(line)
                 raise _RowTooLong
+            self._characters += len(line)
         else:
             self._characters = 0
         self.taken.append(line)
         return self._prepare(line) if self._prepare else line
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the current row reaches the end of the lines, and is short enough to be a row."""
+        return self._has_ended and not self._pushed and self._characters <= MAX_CUT_CHARACTERS
+
     def push_back(self) -> None:
         """Return all lines but the first."""
+        self._rereadable -= self._characters
         self._pushed.extend(reversed(self.taken[1:]))
 
 
@@ -180,12 +216,13 @@ def split_line(line: str, syntax: Syntax) -> tuple[list[str], bool]:
     prepare = syntax.prepare()
     text = (prepare(line) if prepare else line).rstrip("\r\n")
     separator, quote = syntax.separator, syntax.quote
+    closing = _closing_quotes(text, quote, separator)
     cells: list[str] = []
     at, faulty = 0, False
     while at <= len(text):
         start = _skip_spaces(text, at) if separator != " " else at
         is_quoted = bool(quote) and text.startswith(quote, start)
-        end = _closing_quote(text, start + 1, quote, separator) if is_quoted else -1
+        end = _closing_quote(text, start + 1, syntax, closing) if is_quoted else -1
         if end >= 0:
             inner = text[start + 1 : end].replace(quote * 2, "")
             cells.append(text[start + 1 : end].replace(quote * 2, quote))
@@ -216,15 +253,23 @@ def _find(text: str, separator: str, start: int) -> int:
     return len(text) if found < 0 else found
 
 
-def _closing_quote(text: str, start: int, quote: str, separator: str) -> int:
-    """The offset of the quote that closes a cell, or -1."""
-    at = text.find(quote, start)
-    while at >= 0:
-        if text.startswith(quote, at + 1):
-            at = text.find(quote, at + 2)
-            continue
-        rest = _skip_spaces(text, at + 1) if separator != " " else at + 1
-        if rest >= len(text) or text.startswith(separator, rest):
-            return at
-        at = text.find(quote, at + 1)
-    return -1
+def _closing_quotes(text: str, quote: str, separator: str) -> list[int]:
+    """The offsets of the quotes that close a cell which begins before them: undoubled, and before a delimiter."""
+    runs = re.finditer(f"(?:{re.escape(quote)})+", text) if quote else ()
+    return [run.end() - 1 for run in runs if len(run[0]) % 2 and _ends_cell(text, run.end(), separator)]
+
+
+def _closing_quote(text: str, start: int, syntax: Syntax, closing: Sequence[int]) -> int:
+    """The offset of the quote that closes the cell whose text begins at `start`, or -1; `closing` are the line's."""
+    end = start
+    while text.startswith(syntax.quote, end):
+        end += 1
+    if (end - start) % 2 and _ends_cell(text, end, syntax.separator):
+        return end - 1
+    found = bisect_left(closing, end)
+    return closing[found] if found < len(closing) else -1
+
+
+def _ends_cell(text: str, at: int, separator: str) -> bool:
+    at = _skip_spaces(text, at) if separator != " " else at
+    return at >= len(text) or text.startswith(separator, at)

@@ -41,7 +41,7 @@ def sniff(
         findings.skip("name the separator", skipped + 1, lines[skipped])
         delimiter, skipped = delimiter or found[1], skipped + 1
     syntax = _syntax(lines[skipped:], delimiter, declared, options)
-    reader = RowReader(lines[skipped:], syntax, skipped + 1)
+    reader = RowReader(lines[skipped:], syntax, skipped + 1, is_cut=options.is_cut or not is_whole)
     rows = list(reader)
     faulty = next((row for row in rows if row.faulty), None)
     if options.strict and faulty:
@@ -56,7 +56,7 @@ def sniff(
     for row in layout.before:
         if row.cells:
             findings.skip("before the table", row.line, row.text)
-    dialect = _dialect(text, syntax, lines, layout, options.strict, log)
+    dialect = _dialect(text, syntax, lines, layout, options, log)
     for line, comment in reader.comments:
         if line < dialect.first_line:
             findings.skip("comments", line, comment)
@@ -120,7 +120,7 @@ def _check_several_columns(layout: Layout, syntax: Syntax) -> None:
 
 
 def _dialect(
-    text: TextFile, syntax: Syntax, lines: Sequence[str], layout: Layout, strict: bool, log: WarningLog
+    text: TextFile, syntax: Syntax, lines: Sequence[str], layout: Layout, options: ReadOptions, log: WarningLog
 ) -> Dialect:
     first = layout.header[0] if layout.header else layout.body[0]
     last = layout.header[-1] if layout.header else None
@@ -141,7 +141,8 @@ def _dialect(
         tuple(layout.header[0].cells) if layout.header else (),
         header,
         first.line - 1,
-        strict,
+        options.strict,
+        options.is_cut,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backpropd.errors import NotATable
 from backpropd.tabular.delimited.legacy_encoding import legacy_encoding
-from backpropd.tabular.delimited.text_file import WINDOWS_1252, TextFile
+from backpropd.tabular.delimited.text_file import MAX_LINE_CHARACTERS, WINDOWS_1252, TextFile, long_line_error
 from backpropd.tabular.warnings import WarningLog
 
 CHUNK_BYTES = 256 * 1024
@@ -35,27 +35,31 @@ def open_text(path: Path, encoding: str | None, strict: bool, log: WarningLog) -
     A file that is partly UTF-8 is read so with a warning, unless `strict`. Raises `NotATable` for a file that is not
     text, or not in the `encoding` given.
     """
-    with path.open("rb") as file:
-        head = file.read(CHUNK_BYTES)
-    bom = next((bom for bom in BYTE_ORDER_MARKS if head.startswith(bom)), b"")
-    if encoding is not None:
-        text = _with_given_encoding(path, encoding, bom)
-    else:
-        text = TextFile(path, BYTE_ORDER_MARKS.get(bom) or _encoding_of_nuls(head) or "utf-8", len(bom))
+    text = look_at_text(path, encoding)
     try:
         _check_text(text)
     except UnicodeDecodeError as error:
-        if encoding is not None or text.encoding != "utf-8" or bom:
+        if encoding is not None or text.encoding != "utf-8" or text.bom_bytes:
             raise NotATable(f"the file is not valid {text.encoding.upper()}: {error.reason}") from error
         text = _not_unicode(path, strict, log)
         _check_text(text)
     return text
 
 
-def _with_given_encoding(path: Path, encoding: str, bom: bytes) -> TextFile:
+def look_at_text(path: Path, encoding: str | None) -> TextFile:
+    """The text in the `encoding` given, else as its beginning says, which may be wrong. Raises `NotATable`."""
+    with path.open("rb") as file:
+        head = file.read(CHUNK_BYTES)
+    bom = next((bom for bom in BYTE_ORDER_MARKS if head.startswith(bom)), b"")
+    if encoding is not None:
+        return _with_given_encoding(path, encoding, bom, head)
+    return TextFile(path, BYTE_ORDER_MARKS.get(bom) or _encoding_of_nuls(head) or "utf-8", len(bom))
+
+
+def _with_given_encoding(path: Path, encoding: str, bom: bytes, head: bytes) -> TextFile:
     """The text in an encoding by one of its names. Raises `NotATable` for an unknown one."""
     try:
-        name = codecs.lookup(encoding).name.replace("-", "_")
+        name = codecs.lookup(encoding).name.replace("-", "_").removesuffix("_sig")
         "".encode(name)
     except (LookupError, ValueError):
         name = ""
@@ -64,6 +68,10 @@ def _with_given_encoding(path: Path, encoding: str, bom: bytes) -> TextFile:
     marked = BYTE_ORDER_MARKS.get(bom, "").replace("-", "_")
     if marked.startswith(name):  # the mark tells the order of the bytes
         return TextFile(path, marked.replace("_", "-"), len(bom))
+    if name in ("utf_16", "utf_32"):  # without a mark
+        found = _encoding_of_nuls(head) or ""
+        codec = name.replace("_", "-")
+        return TextFile(path, found if found.startswith(codec) else f"{codec}-le", 0)
     if name == "cp1252":
         return TextFile(path, WINDOWS_1252, 0, WINDOWS_1252)
     return TextFile(path, name.replace("_", "-") if name.startswith("utf") else name, 0)
@@ -142,9 +150,17 @@ def _decode(text: TextFile) -> Iterator[str]:
 
 
 def _check_text(text: TextFile) -> None:
-    """Decode the whole file. Raises `NotATable` at a NUL, `UnicodeDecodeError` for another encoding."""
+    """Decode the whole file. Raises `NotATable` at a NUL or an endless line, or `UnicodeDecodeError`."""
+    characters = 0  # of the line that is not at its end
     for n, chunk in enumerate(_decode(text)):
         if "\0" in chunk:
-            before = sum(each.count("\n") for each in itertools.islice(_decode(text), n))
-            line = 1 + before + chunk.count("\n", 0, chunk.index("\0"))
+            line = _lines_before(text, n) + chunk.count("\n", 0, chunk.index("\0")) + 1
             raise NotATable(f"line {line} contains a NUL byte: this is not a text file; send CSV or TSV")
+        end = max(chunk.rfind("\n"), chunk.rfind("\r"))
+        characters = len(chunk) - end - 1 if end >= 0 else characters + len(chunk)
+        if characters > MAX_LINE_CHARACTERS:
+            raise long_line_error(_lines_before(text, n + 1) + 1)
+
+
+def _lines_before(text: TextFile, chunk: int) -> int:
+    return sum(each.count("\n") for each in itertools.islice(_decode(text), chunk))

@@ -58,10 +58,15 @@ class TextFile:
             for n in itertools.count(1):
                 line = file.readline(MAX_LINE_CHARACTERS + 1)
                 if len(line) > MAX_LINE_CHARACTERS:
-                    raise NotATable(f"line {n} is longer than {MAX_LINE_CHARACTERS // 2**20} MiB: is this a table?")
+                    raise long_line_error(n)
                 if not line:
                     return
                 yield line
+
+
+def long_line_error(line: int) -> NotATable:
+    """The error for a line that is too long."""
+    return NotATable(f"line {line} is longer than {MAX_LINE_CHARACTERS // 2**20} MiB: is this a table?")
 
 
 class _Utf8Stream(io.RawIOBase):

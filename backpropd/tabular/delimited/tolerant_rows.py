@@ -30,13 +30,15 @@ class TolerantRows:
     """Iterates once over the rows of a table, each with the cells of its columns.
 
     It adds to `findings` what was read otherwise than it stands there; `line_numbers` says where the rows are. `lines`
-    counts the lines that became rows or findings, or are blank; at the end all lines of the file from the first row's.
+    counts the lines that became rows or findings, or are blank or cut; at the end all lines from the first row's.
     """
 
     def __init__(self, dialect: Dialect, findings: Findings) -> None:
         self._dialect = dialect
         self._lines = itertools.islice(dialect.text.lines(), dialect.first_line - 1, None)
-        self._reader = RowReader(self._lines, dialect.syntax, dialect.first_line, dialect.raw_width)
+        self._reader = RowReader(
+            self._lines, dialect.syntax, dialect.first_line, dialect.raw_width, is_cut=dialect.is_cut
+        )
         self._tail: list[Row] = []
         self.findings, self.line_numbers = findings, LineNumbers()
         self.lines = self.rows = 0
@@ -175,6 +177,7 @@ class TolerantRows:
         for row in self._tail:
             self._skip(BEHIND, row)
         self._tail.clear()
+        self.lines += self._reader.cut_lines
         if self._reader.comment_count:
             self.findings.skip(COMMENTS, *self._reader.comments[0], self._reader.comment_count)
             self.lines += self._reader.comment_count

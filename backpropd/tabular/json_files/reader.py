@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,16 +47,20 @@ def open_json(path: Path, options: ReadOptions, limits: TableLimits, _: Path) ->
 
 
 def _encoding(path: Path, options: ReadOptions) -> str:
+    with path.open("rb") as file:
+        detected = json.detect_encoding(file.read(4))
     if options.encoding is None:
-        with path.open("rb") as file:
-            return json.detect_encoding(file.read(4))
+        return detected
     try:
         b"".decode(options.encoding)
+        name = codecs.lookup(options.encoding).name
     except (LookupError, ValueError) as error:
         raise NotATable(
             f"there is no encoding {options.encoding!r}: leave it out, or send for example utf-8"
         ) from error
-    return options.encoding
+    if name in ("utf-16", "utf-32"):  # the order of the bytes is detected, too
+        return detected if detected.startswith(name) else f"{name}-le"
+    return name
 
 
 def _source(layout: Layout, values: Any, options: ReadOptions, limits: TableLimits) -> Source:

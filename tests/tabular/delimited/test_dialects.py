@@ -190,3 +190,11 @@ def test_a_comment_between_rows_is_shown_as_it_stands(tmp_path: Path) -> None:
     info, _ = read(tmp_path, text)
     (warning,) = [each for each in info.warnings if each.code == "lines_skipped"]
     assert (warning.count, warning.examples[0].line, warning.examples[0].value) == (4, 6, "# a note")
+
+
+@pytest.mark.parametrize("quote", ["“", "«"])
+def test_a_quote_may_be_any_character(tmp_path: Path, quote: str) -> None:
+    info, path = read(tmp_path, f"a,b\n{quote}x, y{quote},1\n{quote}z{quote},2\n", ReadOptions(quote=quote))
+    assert pq.read_table(path)["a"].to_pylist() == ["x, y", "z"]
+    assert info.dialect is not None
+    assert info.dialect["quote"] == quote

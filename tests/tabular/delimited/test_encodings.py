@@ -7,6 +7,8 @@ import pytest
 
 from backpropd.errors import NotATable
 from backpropd.tabular import ReadOptions, preview_rows
+from backpropd.tabular.delimited.text_encoding import open_text
+from backpropd.tabular.warnings import WarningLog
 from tests.tabular.reading import levels, read
 
 TOWNS = {
@@ -92,3 +94,27 @@ def test_a_given_encoding_is_taken(tmp_path: Path, encoding: str) -> None:
 def test_an_encoding_that_does_not_fit_is_refused(tmp_path: Path, encoding: str, message: str) -> None:
     with pytest.raises(NotATable, match=message):
         read(tmp_path, "größe,n\n1,2\n".encode("latin-1"), ReadOptions(encoding=encoding))
+
+
+@pytest.mark.parametrize("size", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["-le", "-be"])
+@pytest.mark.parametrize("text", ["größe,n\nä,1\nö,2\n", '[{"größe": "ä", "n": 1}]'])
+def test_a_given_encoding_without_its_mark_is_read_in_the_order_of_its_bytes(
+    tmp_path: Path, size: str, order: str, text: str
+) -> None:
+    _, path = read(tmp_path, text.encode(size + order), ReadOptions(encoding=size))
+    assert preview_rows(path, 1) == [{"größe": "ä", "n": 1}]
+
+
+def test_a_given_encoding_of_wide_characters_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotATable, match="is not valid UTF-32"):
+        read(tmp_path, "größe,n\n1,2\n", ReadOptions(encoding="utf-32"))
+
+
+def test_a_line_without_an_end_is_refused_before_the_rest_is_read(tmp_path: Path) -> None:
+    source = tmp_path / "giant.csv"
+    with source.open("wb") as file:
+        file.write(b"a,b\n1," + b"x" * 17 * 2**20)
+        file.write(b"\0")  # is not reached
+    with pytest.raises(NotATable, match="line 2 is longer than 16 MiB"):
+        open_text(source, None, False, WarningLog())

@@ -113,3 +113,9 @@ def test_the_line_of_a_row_is_known(tmp_path: Path, spoiled: str, cell: str) -> 
     lines = text.split("\n")
     assert rows == 1000
     assert all(lines[reader.line_of(row) - 1].startswith(f"{row},") for row in range(1000))
+
+
+@pytest.mark.parametrize(("bad", "detail"), [(1, "1 row has no last cells; "), (2, "2 rows have no last cells; ")])
+def test_a_warning_counts_in_words_that_agree(tmp_path: Path, bad: int, detail: str) -> None:
+    info, _ = rows_of(tmp_path, HEADER + "".join(LINES) + "Bath,20.5,20000\n" * bad)
+    assert next(each for each in info.warnings if each.code == "short_rows").detail.startswith(detail)
