@@ -7,7 +7,7 @@ the mean, and an unseen level the mean of the known levels.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,11 +48,11 @@ def as_numbers(column: Column) -> NDArray[np.float64]:
 class Scaled:
     """A number or boolean (false 0, true 1), as (x - mean) / std; a missing value becomes 0.
 
-    `standard` scaling: mean and deviation; `robust`: median and interquartile range, half the range where that is 0,
-    and for booleans -1 and 1. Values are clipped at 1e12 deviations, so that every output is finite, or with `smooth`
-    by z / sqrt(1 + (z / 3)^2), which stays within 3 (Holzmüller, Grinsztajn and Steinwart 2024). With `indicator`, a
-    second input is 1 where the value is missing; it is set if a training row has a missing value. `low` and `high` are
-    the range of the training rows, None in older models.
+    `standard` scaling: mean and deviation; `robust`: median and interquartile range, half the range where that is 0.
+    Values are clipped at 1e12 deviations, so that every output is finite, or with `smooth` by z / sqrt(1 + (z / 3)^2),
+    which stays within 3 (Holzmüller, Grinsztajn and Steinwart 2024). With `indicator`, a second input is 1 where the
+    value is missing; it is set if a training row has a missing value. `low` and `high` are the range of the training
+    rows, None in older models.
     """
 
     mean: float
@@ -65,7 +65,7 @@ class Scaled:
     @classmethod
     def fit(cls, column: Column, info: ColumnInfo, scaling: str) -> Scaled:
         """Fit to the training rows; `scaling` is one of `SCALINGS`."""
-        return cls(**_fitted(as_numbers(column), info.kind, scaling))
+        return cls(**_fitted(as_numbers(column), scaling))
 
     @property
     def width(self) -> int:
@@ -84,7 +84,7 @@ class Scaled:
         with np.errstate(over="ignore"):
             z = np.clip((x - self.mean) / self.std, -MAX_DEVIATIONS, MAX_DEVIATIONS)
         if self.smooth:
-            z = z / np.sqrt(1 + (z / SMOOTH_LIMIT) ** 2)
+            z = _smoothly_clipped(z)
         return np.where(np.isnan(x), 0.0, z)
 
     def findings(self, column: Column) -> Findings:
@@ -115,7 +115,7 @@ class Cyclic(Scaled):
         """Fit to the training rows."""
         x = as_numbers(column)
         cycles = cycles_that_vary(x[~np.isnan(x)], is_time=info.kind == "number")
-        return cls(**_fitted(x, info.kind, scaling), cycles=cycles)
+        return cls(**_fitted(x, scaling), cycles=cycles)
 
     @property
     def width(self) -> int:
@@ -145,58 +145,81 @@ class OneHot:
     `missing` is set if a training row has a missing value. An unseen level, and a missing value that training had not,
     becomes `frequencies`, the shares of the levels in the training rows that have one. Older models have none, and an
     input for unseen and missing values that may never have been trained.
+
+    `robust` scaling treats each input as a number, and the first of two levels has no input. `off` and `on` are then
+    what each input is in rows without and with its level, None with other scaling.
     """
 
     levels: list[str]
     frequencies: list[float] | None = None
     missing: bool = True
+    off: list[float] | None = None
+    on: list[float] | None = None
 
     @classmethod
     def fit(cls, column: Column, info: ColumnInfo, scaling: str) -> OneHot:
-        """Fit to the training rows; nothing is scaled."""
+        """Fit to the training rows."""
         assert isinstance(column, CategoricalColumn)  # noqa: S101 - for the type checker
         codes = column.codes[column.codes >= 0]
         counts = np.bincount(codes, minlength=len(column.levels))
         present = sorted((column.levels[code], counts[code]) for code in np.flatnonzero(counts))
         frequencies = [float(count / len(codes)) for _, count in present]
-        return cls([level for level, _ in present], frequencies, len(codes) < len(column.codes))
+        encoder = cls([level for level, _ in present], frequencies, len(codes) < len(column.codes))
+        if scaling != "robust" or not present:
+            return encoder
+        counted = [*(count for _, count in present), len(column.codes) - len(codes)][: encoder._inputs_unscaled]
+        off, on = _scaled_zero_and_one(np.array(counted), len(column.codes))
+        return replace(encoder, off=off.tolist(), on=on.tolist())
 
     @property
     def width(self) -> int:
         """The number of inputs."""
+        return self._inputs_unscaled - self._leaves_out_first
+
+    @property
+    def _inputs_unscaled(self) -> int:
         return len(self.levels) + self.missing
+
+    @property
+    def _leaves_out_first(self) -> bool:
+        return self.on is not None and len(self.levels) == 2
 
     def write(self, column: Column, out: Array) -> None:
         """Write the inputs of a column (n,) to `out` (n, width)."""
-        inputs = self._inputs(column)
-        known = np.flatnonzero(inputs < self.width)
-        unseen = np.flatnonzero(inputs == self.width)
+        kinds, first = self._kinds(column), int(self._leaves_out_first)
+        own = np.flatnonzero((kinds >= first) & (kinds < self._inputs_unscaled))
+        unseen = np.flatnonzero(kinds == self._inputs_unscaled)
         out[:] = 0
-        out[known, inputs[known]] = 1
+        out[own, kinds[own] - first] = 1
         if self.frequencies is None:
             out[unseen, -1] = 1
         else:
-            out[unseen, : len(self.levels)] = self.frequencies
+            out[unseen, : len(self.levels) - first] = self.frequencies[first:]
+        if self.off is not None and self.on is not None:
+            out *= np.subtract(self.on, self.off)[first:]
+            out += np.array(self.off)[first:]
 
-    def _inputs(self, column: Column) -> NDArray[np.intp]:
-        """The input (n,) of each value, `width` for what training had nothing like."""
+    def _kinds(self, column: Column) -> NDArray[np.intp]:
+        """Which level or missing value (n,) each is, and after these what training had nothing like."""
         assert isinstance(column, CategoricalColumn)  # noqa: S101 - for the type checker
+        unseen = self._inputs_unscaled
         known = {level: index for index, level in enumerate(self.levels)}
         # the last entry is for the code -1 of a missing value
-        missing = len(known) if self.missing else self.width
-        return np.array([*(known.get(level, self.width) for level in column.levels), missing], np.intp)[column.codes]
+        missing = len(known) if self.missing else unseen
+        return np.array([*(known.get(level, unseen) for level in column.levels), missing], np.intp)[column.codes]
 
     def findings(self, column: Column) -> Findings:
         """What of a column (n,) training had nothing like."""
         assert isinstance(column, CategoricalColumn)  # noqa: S101 - for the type checker
         missing = column.codes < 0
-        unseen = (self._inputs(column) == self.width) & ~missing
+        unseen = (self._kinds(column) == self._inputs_unscaled) & ~missing
         return Findings(unseen, missing & (not self.missing), np.zeros(len(missing), bool))
 
     def names(self, name: str) -> list[str]:
         """What each input is, for a column of this name."""
         rest = "unseen or missing" if self.frequencies is None else "missing"
-        return [*(f"{name} = {level}" for level in self.levels), f"{name} is {rest}"][: self.width]
+        names = [*(f"{name} = {level}" for level in self.levels), f"{name} is {rest}"][: self._inputs_unscaled]
+        return names[int(self._leaves_out_first) :]
 
 
 ColumnEncoder = Scaled | Cyclic | OneHot
@@ -216,17 +239,14 @@ def encoder_from_json(info: ColumnInfo, data: Mapping[str, Any]) -> ColumnEncode
     return OneHot(**data) if info.kind == "category" else Scaled(**data)
 
 
-def _fitted(x: Array, kind: str, scaling: str) -> dict[str, Any]:
+def _fitted(x: Array, scaling: str) -> dict[str, Any]:
     """The fields of `Scaled` fitted to numbers (n,), of which NaN are missing."""
     missing = np.isnan(x)
     present = x[~missing]
-    fields = {"indicator": bool(missing.any()), "smooth": scaling == "robust" and kind != "boolean"}
+    fields = {"indicator": bool(missing.any()), "smooth": scaling == "robust"}
     if not present.size:
         return {"mean": 0.0, "std": 1.0, **fields}
-    if scaling == "robust":
-        center, spread = (0.5, 0.5) if kind == "boolean" else _median_and_quartiles(present)
-    else:
-        center, spread = _mean_and_std(present)
+    center, spread = _median_and_quartiles(present) if scaling == "robust" else _mean_and_std(present)
     # the values are compared too: the rounded deviation of equal numbers is not always 0
     usable = spread > 0 and bool((present != present[0]).any())
     low, high = float(present.min()), float(present.max())
@@ -249,3 +269,15 @@ def _median_and_quartiles(x: Array) -> tuple[float, float]:
     with np.errstate(over="ignore"):
         spread = upper - lower if upper > lower else (x.max() - x.min()) / 2
     return float(median), float(min(spread, np.finfo(np.float64).max))
+
+
+def _scaled_zero_and_one(ones: Array, rows: int) -> tuple[Array, Array]:
+    """What robust scaling makes of 0 and of 1 in columns (n,) with so many ones, and zeros in the other rows."""
+    quartiles = np.array([[0.25], [0.5], [0.75]])
+    lower, median, upper = np.clip(quartiles * (rows - 1) - (rows - ones - 1), 0, 1)
+    spread = np.where(upper > lower, upper - lower, 0.5)
+    return _smoothly_clipped(-median / spread), _smoothly_clipped((1 - median) / spread)
+
+
+def _smoothly_clipped(z: Array) -> Array:
+    return z / np.sqrt(1 + (z / SMOOTH_LIMIT) ** 2)

@@ -57,6 +57,18 @@ def test_the_best_preset_fits_the_task(iris: Learner, tmp_path: Path) -> None:
     assert numbers["training"]["clip_predictions"] is True
 
 
+def test_the_best_preset_has_an_output_for_each_of_two_classes_unless_the_loss_is_requested(tmp_path: Path) -> None:
+    learner = Learner(tmp_path / "two", "x,y\n" + "".join(f"{n}.5,{'low' if n < 30 else 'high'}\n" for n in range(60)))
+    found = {name: spec(learner, "y", preset=name)["network"] for name in ("fast", "best")}
+    assert {name: (each["output_activation"], each["outputs"]) for name, each in found.items()} == {
+        "fast": ("logistic", 1),
+        "best": ("softmax", 2),
+    }
+    asked = spec(learner, "y", {"output_activation": "logistic"}, preset="best")
+    by_loss = spec(learner, "y", preset="best", loss={"name": "binary_cross_entropy"})
+    assert asked["network"]["outputs"] == by_loss["network"]["outputs"] == 1
+
+
 @pytest.mark.parametrize("training", [{"epochs": 30}, {"early_stopping": None}, {"validation_fraction": 0.0}], ids=str)
 def test_named_epochs_are_trained_exactly_as_is_everything_without_early_stopping(
     iris: Learner, training: dict[str, Any]

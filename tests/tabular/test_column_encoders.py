@@ -91,10 +91,29 @@ def test_robust_scaling_clips_smoothly() -> None:
     assert x.tolist() == pytest.approx([0, 1 / np.sqrt(1 + 1 / 9), 3, -3, 0])
     mostly_zero = fit(np.array([0.0, 0, 0, 0, 0, 0, 0, 8]), scaling="robust")
     assert transform(mostly_zero, np.array([4.0])).tolist() == [[pytest.approx(1 / np.sqrt(1 + 1 / 9))]]
-    booleans = fit(categories("no", "yes"), "boolean", scaling="robust")
-    assert transform(booleans, categories("no", "yes", None)).tolist() == [[-1], [1], [0]]
+    booleans = fit(categories("no", "yes", "yes"), "boolean", scaling="robust")
+    unlike = -2 / np.sqrt(1 + 4 / 9)  # two interquartile ranges below the median
+    assert transform(booleans, categories("no", "yes", None)).ravel().tolist() == pytest.approx([unlike, 0, 0])
     constant = fit(np.array([5.0, 5.0]), scaling="robust")
     assert transform(constant, np.array([5.0])).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("words", ["aab", "aaaaabc", "abc", "abbbcdddd", "aaaaabbbbcc"])
+def test_robust_scaling_of_a_category_is_that_of_a_number_for_each_level(words: str) -> None:
+    column = categories(*words, None)
+    encoder = fit(column, "category", scaling="robust")
+    for name, inputs in zip(encoder.names, transform(encoder, column).T, strict=True):
+        ones = np.array([name == f"x = {word}" for word in words] + [name == "x is missing"], float)
+        as_number = fit(ones, scaling="robust")
+        assert inputs.tolist() == pytest.approx(transform(as_number, ones)[:, 0].tolist())
+
+
+def test_robust_scaling_makes_one_input_of_two_levels() -> None:
+    encoder = fit(categories("a", "b", "b", "b"), "category", scaling="robust")
+    assert encoder.names == ["x = b"]
+    a, b, unseen, missing = transform(encoder, categories("a", "b", "z", None))[:, 0]
+    assert (a, b) == (pytest.approx(-4 / np.sqrt(1 + 16 / 9)), 0)
+    assert unseen == missing == pytest.approx(a / 4)
 
 
 def test_a_date_becomes_elapsed_time_and_the_cycles_that_vary() -> None:
