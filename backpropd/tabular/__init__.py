@@ -5,6 +5,7 @@ Networks, specs, HTTP and SQL do not belong here.
 
 from backpropd.tabular.cells import convert_cells
 from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.encodings import codec_of
 from backpropd.tabular.feature_encoder import FeatureEncoder, max_width
 from backpropd.tabular.identifiers import find_identifiers
 from backpropd.tabular.ingest import IngestedTable, ingest
@@ -29,6 +30,7 @@ __all__ = [
     "TableLimits",
     "TargetEncoder",
     "boolean_labels",
+    "codec_of",
     "convert_cells",
     "example_of",
     "find_identifiers",

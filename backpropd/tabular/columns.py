@@ -23,6 +23,8 @@ from typing import Any
 
 # The markers by which a column of plain numbers is read at once, as they are written; `cells.missing` has all.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "?")
+KEPT_AS_TEXT = ("text", "category", "boolean", "date")  # a reader of text keeps the cells of these named kinds
+MAX_WHOLE = 2.0**53  # from here on, different whole numbers become the same float64
 TIME_OF_DAY = "time of day"  # the format of such a column
 BOOLEAN_PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 BOOLEAN_WORDS = {word: word == pair[0] for pair in BOOLEAN_PAIRS for word in pair}

@@ -15,7 +15,7 @@ from backpropd.errors import Problem, UnknownColumn, pointer
 from backpropd.tabular.cells.decide import Decisions
 from backpropd.tabular.column_statistics import NumberStatistics
 from backpropd.tabular.column_warnings import warn_of_columns
-from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.columns import KEPT_AS_TEXT, ColumnInfo
 from backpropd.tabular.formats import DEFAULT_FORMAT, TableReader
 from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.opening import open_table
@@ -93,7 +93,7 @@ def _check_kinds(options: ReadOptions, reader: TableReader) -> None:
         problems = [Problem(pointer("kinds", name), detail.format(name, listed)) for name in unknown]
         raise UnknownColumn.from_problems(problems)
     if reader.dialect is not None:
-        reader.text_columns.update(name for name, kind in options.kinds.items() if kind != "number")
+        reader.text_columns.update(name for name, kind in options.kinds.items() if kind in KEPT_AS_TEXT)
 
 
 def _perhaps_thousands(reader: TableReader, table: StagedTable, has_commas: bool) -> set[str]:

@@ -3,6 +3,8 @@
 import sys
 from dataclasses import dataclass
 
+from backpropd.errors import TableTooLarge
+
 
 @dataclass(frozen=True)
 class TableLimits:
@@ -22,3 +24,15 @@ class SandboxLimits:
     memory_bytes: int
     cpu_seconds: int
     seconds: int
+
+
+def check_columns(columns: int, maximum: int) -> None:
+    """Raise `TableTooLarge` for too many columns."""
+    if columns > maximum:
+        raise TableTooLarge(f"the table has {columns} columns; the maximum is {maximum}")
+
+
+def check_rows(rows: int, maximum: int) -> None:
+    """Raise `TableTooLarge` for too many rows, which may have been counted up to there only."""
+    if rows > maximum:
+        raise TableTooLarge(f"the table has more than {maximum} rows, the maximum: send fewer")

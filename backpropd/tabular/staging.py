@@ -15,7 +15,7 @@ from backpropd.tabular.cells.string_column import StringColumn, finish
 from backpropd.tabular.column_statistics import NumberStatistics, StringStatistics
 from backpropd.tabular.date_statistics import DateStatistics
 from backpropd.tabular.formats import TableReader
-from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.limits import TableLimits, check_rows
 from backpropd.tabular.parquet_writer import ParquetWriter
 
 MAX_LEVELS_OF_TABLE = 1_000_000  # different values counted over all columns, because they are held in memory
@@ -97,7 +97,6 @@ def _column(
 
 
 def _check_size(rows: int, columns: int, limits: TableLimits) -> None:
-    if rows > limits.rows:
-        raise TableTooLarge(f"the table has more than {limits.rows} rows, the maximum: send fewer")
+    check_rows(rows, limits.rows)
     if rows * columns > limits.cells:
         raise TableTooLarge(f"the table has more than {limits.cells} cells, the maximum: send fewer rows or columns")

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from backpropd.tabular.columns import MAX_WHOLE
 from backpropd.tabular.date_statistics import iso_date
 
 MAX_VALUES_IN_MEMORY = 2**21  # of a file: 16 MiB of numbers
@@ -168,4 +169,4 @@ def class_label(value: Any) -> str:
 
 def _is_whole(value: Any) -> bool:
     """Whether a value is a float that an int shows without loss."""
-    return isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return isinstance(value, float) and value.is_integer() and abs(value) < MAX_WHOLE

@@ -14,7 +14,8 @@ from pydantic import (
     field_validator,
 )
 
-from backpropd.tabular import IngestedTable, ReadOptions, list_samples
+from backpropd import errors
+from backpropd.tabular import IngestedTable, ReadOptions, codec_of, list_samples
 from service.schemas.fields import ColumnName, Input, Name, Output, Whole
 from service.schemas.paging import Page
 
@@ -30,9 +31,9 @@ def _parse_json(value: Any) -> Any:
 def _check_encoding(name: str) -> str:
     """A text encoding that Python knows, by any of its names."""
     try:
-        "a,1".encode(name).decode(name)
-    except (LookupError, ValueError) as error:
-        raise ValueError(f"there is no encoding {name!r}: try utf-8, windows-1252, or leave it out") from error
+        codec_of(name)
+    except errors.NotATable as error:
+        raise ValueError(error.detail) from error
     return name
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
+from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular.binary.numpy_arrays import is_structured, to_arrow
 from backpropd.tabular.binary.typed_reader import BLOCK_CELLS, BLOCK_ROWS, TypedReader, explained_errors
 from backpropd.tabular.binary.zip_files import explained_zip_errors, extract
-from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.limits import TableLimits, check_columns, check_rows
 from backpropd.tabular.messages import quoted
 from backpropd.tabular.read_options import ReadOptions
 
@@ -78,8 +78,7 @@ def load(path: Path, what: str) -> Array:
 def _arrays(path: Path, limits: TableLimits, scratch: Path) -> dict[str, Array]:
     with explained_zip_errors(), zipfile.ZipFile(path) as archive:
         members, left, arrays = archive.infolist(), limits.upload_bytes, dict[str, Array]()
-        if len(members) > limits.columns:
-            raise TableTooLarge(f"the archive has {len(members)} arrays; the maximum is {limits.columns}")
+        check_columns(len(members), limits.columns)  # each array is a column at least
         for n, member in enumerate(members):
             left -= extract(archive, member, scratch / f"{n}.npy", left)
             name = member.filename.removesuffix(".npy")
@@ -115,10 +114,8 @@ def _columns_of(prefix: str, array: Array, limits: TableLimits, names: Sequence[
             "x.reshape(len(x), -1)"
         )
     width = len(array.dtype.names or ()) if is_structured(array) else array.shape[1] if array.ndim == 2 else 1
-    if width > limits.columns:
-        raise TableTooLarge(f"the table has {width} columns; the maximum is {limits.columns}")
-    if len(array) > limits.rows:
-        raise TableTooLarge(f"the table has {len(array)} rows; the maximum is {limits.rows}")
+    check_columns(width, limits.columns)
+    check_rows(len(array), limits.rows)
     if is_structured(array):
         return [_Column(f"{prefix}.{name}" if prefix else name, array, name) for name in array.dtype.names or ()]
     if array.ndim == 1:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backpropd.errors import TableTooLarge
 from backpropd.tabular.binary.typed_reader import BLOCK_CELLS, BLOCK_ROWS, TypedReader, explained_errors
-from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.limits import TableLimits, check_rows
 from backpropd.tabular.read_options import ReadOptions
 
 MAX_FOOTER_STRING = 16 * 1024 * 1024  # bytes
@@ -20,8 +19,7 @@ def open_parquet(path: Path, options: ReadOptions, limits: TableLimits, _: Path)
     """Open a Parquet file. Raises `NotATable` and `TableTooLarge`."""
     with explained_errors("parquet"), _open(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
-    if rows > limits.rows:
-        raise TableTooLarge(f"the table has {rows} rows; the maximum is {limits.rows}")
+    check_rows(rows, limits.rows)
     return TypedReader("parquet", schema, partial(_batches, path), options, limits.columns, rows)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backpropd.errors import NotATable, TableTooLarge
+from backpropd.errors import NotATable
 from backpropd.tabular.binary.typed_columns import (
     DATE,
     NUMBER,
@@ -23,6 +23,8 @@ from backpropd.tabular.binary.typed_columns import (
     to_text,
 )
 from backpropd.tabular.column_names import column_names
+from backpropd.tabular.columns import KEPT_AS_TEXT
+from backpropd.tabular.limits import check_columns
 from backpropd.tabular.messages import brief
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
@@ -30,7 +32,6 @@ from backpropd.tabular.warnings import WarningLog
 BLOCK_ROWS = 64 * 1024
 BLOCK_CELLS = 1024 * 1024
 MAX_NESTING = 16  # of structs, each of which becomes columns
-STRINGS = ("text", "category", "boolean", "date")  # the kinds whose columns stay strings
 
 
 class TypedReader:
@@ -57,8 +58,7 @@ class TypedReader:
         self.warnings = WarningLog()
         with explained_errors(format):
             fields = _flatten(pa.RecordBatch.from_pylist([], schema)).schema
-        if len(fields) > max_columns:
-            raise TableTooLarge(f"the table has {len(fields)} columns; the maximum is {max_columns}")
+        check_columns(len(fields), max_columns)
         if not len(fields):
             raise NotATable("the table has no columns: send at least two")
         self.names: Sequence[str] = column_names(fields.names, self.warnings)
@@ -71,7 +71,7 @@ class TypedReader:
 
     def _kind(self, name: str, type: pa.DataType) -> str:
         kind, wanted = kind_of_type(name, type), self._options.kinds.get(name)
-        return TEXT if wanted in STRINGS and not (kind == DATE and wanted == DATE) else kind
+        return TEXT if wanted in KEPT_AS_TEXT and not (kind == DATE and wanted == DATE) else kind
 
     def line_of(self, row: int) -> int:
         """See `TableReader`."""

@@ -17,15 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import python_calamine as calamine
 
-from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
+from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular.binary.xlsx_checks import check_workbook
+from backpropd.tabular.columns import KEPT_AS_TEXT, MAX_WHOLE
 from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
-from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.limits import TableLimits, check_columns
 from backpropd.tabular.messages import brief, quoted
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
-MAX_WHOLE = 2.0**53
 MAX_LISTED = 20
 # A backslash would be taken for the sign that escapes quotes; a code that is no character stands for it.
 BACKSLASH = "\ufdd0"
@@ -41,8 +41,7 @@ def open_xlsx(path: Path, options: ReadOptions, limits: TableLimits, scratch: Pa
     text = scratch / "sheet.csv"
     with _explained_errors():
         sheet = _choose_sheet(path, options.sheet)
-        if sheet.total_width > limits.columns:
-            raise TableTooLarge(f"the sheet has {sheet.total_width} columns; the maximum is {limits.columns}")
+        check_columns(sheet.total_width, limits.columns)
         _write(sheet, text)
     as_text = replace(options, encoding="utf-8", delimiter=",", quote='"', sheet=None)
     reader = SheetReader(open_delimited(text, as_text, limits.columns), options)
@@ -65,7 +64,7 @@ class SheetReader:
         self.warnings: WarningLog = text.warnings
         self.text_columns = text.text_columns
         self.text_columns.update(
-            name for name, kind in options.kinds.items() if kind != "number" and name in text.names
+            name for name, kind in options.kinds.items() if kind in KEPT_AS_TEXT and name in text.names
         )
 
     def line_of(self, row: int) -> int:

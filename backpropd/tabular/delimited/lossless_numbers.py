@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backpropd.tabular.columns import MAX_WHOLE
+
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
-MAX_WHOLE = 2.0**53  # from here on, different whole numbers become the same float64
 WHOLE = r"^[+-]?\d+\.?0*$"
 NONZERO = r"^[+-]?[0.]*[1-9]"
 MIN_UNDERFLOW_LENGTH = len("1e-324")

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from backpropd.tabular.delimited.lossless_numbers import MAX_WHOLE
+from backpropd.tabular.columns import MAX_WHOLE
 
 WINDOW_BYTES = 96 * 1024  # its temporary arrays stay in a core's cache, and are too small to be mapped anew each time
 OVERLAP = 4  # no pattern is longer than five bytes

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backpropd.errors import NotATable
-from backpropd.tabular.columns import MISSING_VALUES
+from backpropd.tabular.columns import KEPT_AS_TEXT, MISSING_VALUES
 from backpropd.tabular.delimited.arrow_blocks import ArrowBlocks
 from backpropd.tabular.delimited.byte_scan import Scan, count_lines, scan
 from backpropd.tabular.delimited.dialect import Dialect
@@ -34,7 +34,6 @@ THREADS = 2
 READ_AHEAD = 4  # blocks
 BLOCK_CHARACTERS = 256 * 1024  # of a file read in Python
 FIRST_BLOCK_CHARACTERS = 64 * 1024
-UNCHANGED_KINDS = ("text", "category", "boolean", "date")
 TOTAL = re.compile(
     r"\s*((grand|sub)[ -]?)?(totals?|sum|summe|gesamt|insgesamt|average|mean|overall)\b.*", re.IGNORECASE
 )
@@ -76,7 +75,7 @@ class DelimitedReader:
         }
         self.warnings = log
         is_other_notation = options.decimal not in (None, ".") or options.thousands == "."
-        kept = {name for name, kind in options.kinds.items() if kind in UNCHANGED_KINDS}
+        kept = {name for name, kind in options.kinds.items() if kind in KEPT_AS_TEXT}
         self.text_columns: set[str] = set(self.names) if is_other_notation else kept.intersection(self.names)
         self.date_columns: frozenset[str] = frozenset()
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
+from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular.column_names import column_names
 from backpropd.tabular.delimited.cell_shapes import NUMBER, ColumnShapes, shape
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS, guess_syntax
@@ -14,6 +14,7 @@ from backpropd.tabular.delimited.layout import Layout, find_table
 from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
 from backpropd.tabular.delimited.text_encoding import open_text
 from backpropd.tabular.delimited.text_file import TextFile
+from backpropd.tabular.limits import check_columns
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
@@ -50,8 +51,7 @@ def sniff(
     if not layout.header and not layout.body:
         raise EmptyDataset("the file is empty: send a header and at least one row")
     columns = max(layout.raw_width, *(len(row.cells) for row in layout.header), 1)
-    if columns > max_columns:
-        raise TableTooLarge(f"the table has {columns} columns; the maximum is {max_columns}")
+    check_columns(columns, max_columns)
     _check_several_columns(layout, syntax)
     for row in layout.before:
         if row.cells:

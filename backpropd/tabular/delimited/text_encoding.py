@@ -10,6 +10,7 @@ from pathlib import Path
 from backpropd.errors import NotATable
 from backpropd.tabular.delimited.legacy_encoding import legacy_encoding
 from backpropd.tabular.delimited.text_file import MAX_LINE_CHARACTERS, WINDOWS_1252, TextFile, long_line_error
+from backpropd.tabular.encodings import codec_of
 from backpropd.tabular.warnings import WarningLog
 
 CHUNK_BYTES = 256 * 1024
@@ -26,7 +27,6 @@ SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 UTF8_LETTER = re.compile(
     rb"(?<![\x80-\xff])([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})(?![\x80-\xff])"
 )
-NOT_TEXT = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf_7")
 
 
 def open_text(path: Path, encoding: str | None, strict: bool, log: WarningLog) -> TextFile:
@@ -58,13 +58,7 @@ def look_at_text(path: Path, encoding: str | None) -> TextFile:
 
 def _with_given_encoding(path: Path, encoding: str, bom: bytes, head: bytes) -> TextFile:
     """The text in an encoding by one of its names. Raises `NotATable` for an unknown one."""
-    try:
-        name = codecs.lookup(encoding).name.replace("-", "_").removesuffix("_sig")
-        "".encode(name)
-    except (LookupError, ValueError):
-        name = ""
-    if not name or name in NOT_TEXT:
-        raise NotATable(f"there is no encoding {encoding!r}: leave it out, or send for example utf-8 or windows-1252")
+    name = codec_of(encoding).replace("-", "_").removesuffix("_sig")
     marked = BYTE_ORDER_MARKS.get(bom, "").replace("-", "_")
     if marked.startswith(name):  # the mark tells the order of the bytes
         return TextFile(path, marked.replace("_", "-"), len(bom))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backpropd.errors import EmptyDataset, NotATable
+from backpropd.errors import EmptyDataset
 from backpropd.tabular.column_names import column_names
-from backpropd.tabular.columns import MISSING_VALUES
+from backpropd.tabular.columns import KEPT_AS_TEXT, MISSING_VALUES
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
+from backpropd.tabular.encodings import codec_of
 from backpropd.tabular.json_files.cells import check_characters, to_strings
 from backpropd.tabular.json_files.layout import Layout, find_layout
 from backpropd.tabular.json_files.rows import Columns, ListRows, ObjectRows, Source
@@ -24,7 +24,6 @@ from backpropd.tabular.messages import quoted
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
-STRINGS = ("text", "category", "boolean", "date")  # the kinds whose columns stay strings
 MAX_LISTED = 10
 
 
@@ -51,13 +50,7 @@ def _encoding(path: Path, options: ReadOptions) -> str:
         detected = json.detect_encoding(file.read(4))
     if options.encoding is None:
         return detected
-    try:
-        b"".decode(options.encoding)
-        name = codecs.lookup(options.encoding).name
-    except (LookupError, ValueError) as error:
-        raise NotATable(
-            f"there is no encoding {options.encoding!r}: leave it out, or send for example utf-8"
-        ) from error
+    name = codec_of(options.encoding)
     if name in ("utf-16", "utf-32"):  # the order of the bytes is detected, too
         return detected if detected.startswith(name) else f"{name}-le"
     return name
@@ -88,7 +81,7 @@ class JsonReader:
             check_characters(name, [name])
         self.warnings = WarningLog()
         self.names: Sequence[str] = column_names(names, self.warnings)
-        self.text_columns = {name for name in self.names if options.kinds.get(name) in STRINGS}
+        self.text_columns = {name for name in self.names if options.kinds.get(name) in KEPT_AS_TEXT}
         self._missing = pa.array(MISSING_VALUES if options.missing is None else options.missing, pa.string())
         self._warn(layout)
 

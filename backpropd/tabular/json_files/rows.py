@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-from backpropd.errors import NotATable, TableTooLarge
+from backpropd.errors import NotATable
 from backpropd.tabular.delimited.header import is_header
 from backpropd.tabular.json_files.cells import columns_of_lists, flatten, to_cell
 from backpropd.tabular.json_files.layout import FORMS
 from backpropd.tabular.json_files.lines import Lines
-from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.limits import TableLimits, check_columns, check_rows
 from backpropd.tabular.warnings import MAX_EXAMPLES
 
 BLOCK_ROWS = 8 * 1024
@@ -177,7 +177,5 @@ def _mixed(row: Any, line: int, others: str) -> NotATable:
 
 def _check(columns: int, rows: int, limits: TableLimits) -> None:
     """Raise `TableTooLarge` for too many columns or rows."""
-    if columns > limits.columns:
-        raise TableTooLarge(f"the table has {columns} columns; the maximum is {limits.columns}")
-    if rows > limits.rows:
-        raise TableTooLarge(f"the table has more than {limits.rows} rows, the maximum: send fewer")
+    check_columns(columns, limits.columns)
+    check_rows(rows, limits.rows)
