@@ -30,7 +30,7 @@ ROWS_HAVE = "row has", "rows have"
 DETAILS = {
     "other_delimiter": (*ROWS_HAVE, "another delimiter than the table"),
     "separator_missing": (*ROWS_HAVE, "a cell too few; the others were put where they look like their columns"),
-    "long_rows": (*ROWS_HAVE, "more cells than the header; the surplus was joined to the cell before it"),
+    "long_rows": (*ROWS_HAVE, "more cells than the header; the surplus was joined to the cell before it, or left out"),
     "faulty_quotes": (*ROWS_HAVE, "a quote that is not closed, or one within a quoted cell"),
     "lines_left_out": (
         "line that cannot be matched to the columns was",

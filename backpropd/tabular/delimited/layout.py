@@ -13,6 +13,7 @@ from backpropd.tabular.delimited.row_reader import Row
 MIN_TABLE_ROWS = 3
 SMALL_PART = 10  # a first table is at least the tenth of a later one
 MAX_HEADER_ROWS = 4
+PROPERTY_CELLS, MAX_PROPERTIES = 2, 30
 DELIMITER_CHARACTERS = ",;|\t "
 LETTER = re.compile(r"[^\W\d_]")
 
@@ -106,10 +107,11 @@ def _begin_of_table(rows: Sequence[Row]) -> int:
     for n, ((start, end), later) in enumerate(zip(sections, _later(sections, widths), strict=True)):
         is_list = widths[n] == 1 or (widths[n] == 2 < later.widest and end - start < later.rows)
         if later.rows and (is_list or end - start < MIN_TABLE_ROWS or (end - start) * SMALL_PART < later.rows):
-            if _is_start(rows[start], later.next_width) and widths[n] == later.next_width:
+            if widths[n] == later.next_width == later.widest and _is_start(rows[start], widths[n]):
                 return start  # a header with a blank line below it
             continue
-        return next((i for i in range(start, end) if _is_start(rows[i], widths[n])), start)
+        first = next((i for i in range(start, end) if _is_start(rows[i], widths[n])), start)
+        return _after_properties(rows[:end], first, widths[n])
     return sections[0][0] if sections else 0
 
 
@@ -131,15 +133,30 @@ def _later(sections: Sequence[tuple[int, int]], widths: Sequence[int]) -> list[_
     return found[::-1]
 
 
+def _after_properties(rows: Sequence[Row], first: int, width: int) -> int:
+    """The first row, or the header behind it where a list of names and values, padded with delimiters, precedes it."""
+    for i, row in enumerate(rows[first : first + MAX_PROPERTIES], first):
+        if _filled_width(row.cells) > PROPERTY_CELLS:
+            is_header = len(row.cells) >= width and all(shape(cell) == WORDS for cell in row.cells[:width])
+            return i if is_header and width > PROPERTY_CELLS else first
+    return first
+
+
 def _sections(rows: Sequence[Row]) -> list[tuple[int, int]]:
-    """The runs of rows between blank lines."""
+    """The runs of rows between those that are blank."""
     sections: list[tuple[int, int]] = []
     for i, row in enumerate(rows):
-        if row.cells and sections and sections[-1][1] == i:
+        if _is_blank(row):
+            continue
+        if sections and sections[-1][1] == i:
             sections[-1] = (sections[-1][0], i + 1)
-        elif row.cells:
+        else:
             sections.append((i, i + 1))
     return sections
+
+
+def _is_blank(row: Row) -> bool:
+    return not any(cell.strip() for cell in row.cells)
 
 
 def _is_start(row: Row, width: int) -> bool:

@@ -6,6 +6,7 @@ converted in parallel. Either way an independent count must agree with what was 
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from backpropd.tabular.delimited.dialect import Dialect
 from backpropd.tabular.delimited.findings import Findings
 from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.delimited.sniff import sniff
-from backpropd.tabular.delimited.tolerant_rows import TolerantRows
+from backpropd.tabular.delimited.tolerant_rows import TolerantRows, is_note
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
@@ -34,6 +35,7 @@ THREADS = 2
 READ_AHEAD = 4  # blocks
 BLOCK_CHARACTERS = 256 * 1024  # of a file read in Python
 FIRST_BLOCK_CHARACTERS = 64 * 1024
+LAST_BYTES = 8 * 1024  # of a file, which show whether it ends with notes
 TOTAL = re.compile(
     r"\s*((grand|sub)[ -]?)?(totals?|sum|summe|gesamt|insgesamt|average|mean|overall)\b.*", re.IGNORECASE
 )
@@ -182,11 +184,22 @@ def _scan(dialect: Dialect) -> Scan:
     """The count of a file that Arrow may read; `clean` is false for any other."""
     if not dialect.syntax.is_plain or not dialect.syntax.delimiter.isascii() or dialect.width != dialect.raw_width:
         return Scan(clean=False)
+    if not dialect.strict and _ends_with_padded_note(dialect):
+        return Scan(clean=False)
     with dialect.text.open_utf8() as file:
         left = dialect.start
         while left and (skipped := len(file.read(min(left, BLOCK_CHARACTERS)))):
             left -= skipped
         return scan(file, dialect.syntax.delimiter, dialect.syntax.quote, dialect.width, dialect.header_bytes)
+
+
+def _ends_with_padded_note(dialect: Dialect) -> bool:
+    """Whether the last line that is not blank is a note with delimiters behind it."""
+    with dialect.text.path.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - LAST_BYTES, 0))
+        lines = file.read().decode("latin-1").rstrip(f"\r\n\t {dialect.syntax.delimiter}\0").splitlines()
+    last = lines[-1] if lines else ""
+    return dialect.width > 1 and dialect.syntax.delimiter not in last and is_note(last, alone=False)
 
 
 def _count_error(what: str, read: int, counted: int) -> NotATable:

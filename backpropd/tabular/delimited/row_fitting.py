@@ -87,10 +87,14 @@ def _fit_long(cells: list[str], width: int, shapes: ColumnShapes, delimiter: str
         return cells[:width]
     left = [log(shapes.likelihood(n, cell)) for n, cell in enumerate(cells[:width])]
     right = [log(shapes.likelihood(n, cell)) for n, cell in enumerate(cells[surplus:])]
-    best, best_score = cells[:width], -float("inf")
+    best, best_score = (
+        cells[:width],
+        sum(left) + log(SMOOTHING) if min(left, default=0.0) > log(SMOOTHING) else -float("inf"),
+    )
     for n in range(width):
         joined = _joined(cells[n : n + surplus + 1], delimiter)
-        score = sum(left[:n]) + log(shapes.likelihood(n, joined)) + sum(right[n + 1 :])
+        likelihood = SMOOTHING if shapes.is_number(n) and delimiter in joined else shapes.likelihood(n, joined)
+        score = sum(left[:n]) + log(likelihood) + sum(right[n + 1 :])
         if score > best_score:
             best, best_score = [*cells[:n], joined, *cells[n + surplus + 1 :]], score
     return best

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from backpropd.errors import NotATable
 from backpropd.tabular.delimited.cell_shapes import NUMBER, shape
@@ -14,6 +14,7 @@ from backpropd.tabular.delimited.row_reader import Row, RowReader
 from backpropd.tabular.delimited.sniff import open_quote_error
 
 MAX_TAIL_ROWS = 100  # rows that may be footnotes or another table are kept until the next row shows what they are
+MIN_PADDED_CELLS = 3
 MAX_NAME_CHARACTERS = 40  # a longer first cell that stands alone is a note
 NOTE = re.compile(r"\s*([*†‡#\[(]|(source|note|quelle|fuente|fonte|anmerkung|hinweis|remark|legend)s?\b)|.*:\s", re.I)
 CODES = {
@@ -52,7 +53,8 @@ class TolerantRows:
                 after_blank = True
                 self.lines += row.lines
                 continue
-            if is_exact and len(row.cells) == width and not (after_blank or row.faulty or self._tail):
+            padded = not row.cells[-1] and self._is_padded(row)
+            if is_exact and len(row.cells) == width and not (after_blank or row.faulty or self._tail or padded):
                 if row.cells[0] != self._first_name or not self._repeats_header(row):
                     yield self._taken(row, row.cells)
             elif self._dialect.strict:
@@ -60,15 +62,19 @@ class TolerantRows:
             elif self._begins_another_table(row, after_blank):
                 self._skip_rest(row)
                 break
-            elif self._may_be_behind(row, after_blank):
+            elif padded or self._may_be_behind(row, after_blank):
                 self._tail.append(row)
-                if len(self._tail) > MAX_TAIL_ROWS:
+                if len(self._tail) > MAX_TAIL_ROWS and padded:
+                    yield from self._flushed()
+                elif len(self._tail) > MAX_TAIL_ROWS:
                     self._skip_rest(row)
                     break
             else:
                 yield from self._flushed()
                 yield from self._fitted(row)
             after_blank = False
+        if not any(cell.strip() for row in self._tail for cell in row.cells):
+            yield from self._flushed()  # empty rows that end the table
         self._end()
 
     @property
@@ -129,11 +135,15 @@ class TolerantRows:
         looks_other = self._is_note(row) or shapes.looks_like_header(cells)
         return len(cells) < width and looks_other and not shapes.fits(cells)
 
+    def _is_padded(self, row: Row) -> bool:
+        """Whether a row of the table's width is empty, or a note with delimiters behind it."""
+        if self._dialect.strict or len(row.cells) not in (self._dialect.width, self._dialect.raw_width):
+            return False
+        return is_padded_note(row.cells)
+
     def _is_note(self, row: Row) -> bool:
         """Whether a row begins like a footnote or a title."""
-        first = row.cells[0].strip()
-        is_sentence = len(row.cells) == 1 and " " in first
-        return is_sentence or bool(NOTE.match(first)) or len(first) > MAX_NAME_CHARACTERS
+        return is_note(row.cells[0], alone=len(row.cells) == 1)
 
     def _flushed(self) -> Iterator[list[str]]:
         """The rows of the tail as rows of the table, because one that fits follows."""
@@ -182,6 +192,19 @@ class TolerantRows:
             self.findings.skip(COMMENTS, *self._reader.comments[0], self._reader.comment_count)
             self.lines += self._reader.comment_count
         self.findings.check(self.rows, at_end=True)
+
+
+def is_note(first: str, *, alone: bool) -> bool:
+    """Whether the first cell of a row, perhaps with no other beside it, begins like a footnote or a title."""
+    first = first.strip()
+    return (alone and " " in first) or bool(NOTE.match(first)) or len(first) > MAX_NAME_CHARACTERS
+
+
+def is_padded_note(cells: Sequence[str]) -> bool:
+    """Whether all cells of a row of at least three are empty, or all but a first one that is a note."""
+    if len(cells) < MIN_PADDED_CELLS or any(cell.strip() for cell in cells[1:]):
+        return False
+    return not cells[0].strip() or is_note(cells[0], alone=False)
 
 
 def ragged_row_error(dialect: Dialect, row: Row) -> NotATable:

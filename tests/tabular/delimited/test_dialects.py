@@ -198,3 +198,32 @@ def test_a_quote_may_be_any_character(tmp_path: Path, quote: str) -> None:
     assert pq.read_table(path)["a"].to_pylist() == ["x, y", "z"]
     assert info.dialect is not None
     assert info.dialect["quote"] == quote
+
+
+@pytest.mark.parametrize("blank", ["", ";;;\n"])
+def test_a_padded_list_of_properties_above_the_header_is_left_out(tmp_path: Path, blank: str) -> None:
+    above = "Statement;;;\nAccount;DE 123;;\nPeriod;2024-03-01 to 2024-03-31;;\n" + blank
+    info, rows = stored(tmp_path, above + written(PLAIN, delimiter=";"))
+    assert [each.name for each in info.columns] == NAMES
+    assert rows == expected(PLAIN)
+
+
+def test_properties_with_blank_lines_between_them_are_left_out(tmp_path: Path) -> None:
+    above = '"Data Source","Indicators of sizes",,\n\n"Last Updated","2024-03-01",,\n\n'
+    info, rows = stored(tmp_path, above + written(PLAIN, quoting=csv.QUOTE_ALL))
+    assert [each.name for each in info.columns] == NAMES
+    assert rows == expected(PLAIN)
+
+
+@pytest.mark.parametrize("blank", ["", ",,,\n"])
+def test_notes_padded_with_delimiters_behind_the_table_are_left_out(tmp_path: Path, blank: str) -> None:
+    below = f"{blank}Note: sizes are provisional,,,\nSource: a survey,,,\n"
+    info, rows = stored(tmp_path, written(PLAIN) + below)
+    assert rows == expected(PLAIN)
+    assert "lines_skipped" in codes(info)
+
+
+def test_a_last_row_with_a_name_alone_and_empty_rows_are_kept(tmp_path: Path) -> None:
+    for last in ("2024-03-30,,,\n", ",,,\n,,,\n"):
+        info, _ = read(tmp_path, written(PLAIN) + last)
+        assert info.rows == len(PLAIN) + last.count("\n")

@@ -119,3 +119,10 @@ def test_the_line_of_a_row_is_known(tmp_path: Path, spoiled: str, cell: str) -> 
 def test_a_warning_counts_in_words_that_agree(tmp_path: Path, bad: int, detail: str) -> None:
     info, _ = rows_of(tmp_path, HEADER + "".join(LINES) + "Bath,20.5,20000\n" * bad)
     assert next(each for each in info.warnings if each.code == "short_rows").detail.startswith(detail)
+
+
+def test_surplus_numbers_are_never_joined_to_a_number(tmp_path: Path) -> None:
+    text = "a,b\n1,2\n3,4,5\n" + "".join(f"{n},{n * 2}\n" for n in range(30))
+    info, path = read(tmp_path, text)
+    assert pq.read_table(path).slice(1, 1).to_pylist() == [{"a": 3.0, "b": 4.0}]
+    assert "long_rows" in [each.code for each in info.warnings]
