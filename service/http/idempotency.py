@@ -9,14 +9,14 @@ from backpropd.store.idempotency import KeyedRequest
 from service.services import services
 
 MAX_LENGTH = 255
-VISIBLE_ASCII = set(map(chr, range(0x21, 0x7F)))
+PRINTABLE_ASCII = set(map(chr, range(0x20, 0x7F)))
 
 
 def idempotency_key() -> str | None:
     """This request's key, if it has one. Raises `errors.Malformed` for one that is empty or too long."""
     key = request.headers.get("Idempotency-Key")
-    if key is not None and (not 0 < len(key) <= MAX_LENGTH or not set(key) <= VISIBLE_ASCII):
-        raise errors.Malformed(f"an Idempotency-Key has 1 to {MAX_LENGTH} visible ASCII characters, such as a UUID")
+    if key is not None and (not 0 < len(key) <= MAX_LENGTH or not set(key) <= PRINTABLE_ASCII):
+        raise errors.Malformed(f"an Idempotency-Key has 1 to {MAX_LENGTH} printable ASCII characters, such as a UUID")
     return key
 
 

@@ -74,7 +74,8 @@ def _problems(error: ValidationError, value: Any) -> list[Problem]:
         details = found.setdefault(_pointer(each["loc"], each["type"], value), [])
         if detail not in details:
             details.append(detail)
-    return [Problem(where, ", or: ".join(details)) for where, details in found.items()]
+    deeper = {where for each in found for where in found if each.startswith(f"{where}/")}  # the other forms of a union
+    return [Problem(where, ", or: ".join(details)) for where, details in found.items() if where not in deeper]
 
 
 def _pointer(location: tuple[int | str, ...], kind: str, value: Any) -> str:

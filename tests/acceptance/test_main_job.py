@@ -127,7 +127,7 @@ def test_the_command_trains_and_predicts(url: str, tmp_path: Path) -> None:
     subprocess.run([*command, "predict", model_id, table, "-o", str(out)], check=True, capture_output=True)
     with out.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert sum(row["prediction"] == row["cultivar"] for row in rows) / len(rows) > 0.95
+    assert sum(row["label"] == row["cultivar"] for row in rows) / len(rows) > 0.95
     rejected = subprocess.run([*command, "jobs", "show", "job_0"], check=False, capture_output=True, text=True)
     assert rejected.returncode == 3
     assert "there is no job" in rejected.stderr

@@ -44,7 +44,7 @@ def test_a_cancelled_job_never_ends_succeeded(database: Database) -> None:
         assert job_endings.succeed(session, claim, "epochs", MODEL, [an_epoch(1)]) == ("cancelled", None)
     cancelled = read(database, jobs.get, TENANT, job.id)
     assert (cancelled.epoch, cancelled.model_id, epochs_of(database, job)) == (1, None, [1])
-    with pytest.raises(errors.Conflict, match="is cancelled"):
+    with pytest.raises(errors.Conflict, match="already cancelled"):
         write(database, jobs.cancel, TENANT, job.id)
 
 

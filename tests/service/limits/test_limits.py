@@ -31,6 +31,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 TABLE = "a,b\n" + "1,2\n3,5\n" * 20
+SMALL = {"hidden": [{"units": 4}]}  # within the limit of parameters
 THREE_CLASSES = "a,b,c\n" + "".join(f"{n},{n % 7},{n % 3}\n" for n in range(100))
 
 
@@ -59,7 +60,12 @@ def test_a_request_beyond_a_limit_is_rejected_with_the_number(http: Client, work
     large = b"a,b\n" + b"1,2\n" * 1000
     assert_rejected(http.post("/v1/datasets", data=large, content_type="text/csv"), 413, "too_large", 2000)
     assert_rejected(http.post("/v1/jobs", json={"dataset_id": "x" * 1000, "target": "b"}), 413, "too_large", 1000)
-    job: dict[str, Any] = {"dataset_id": upload(http, TABLE), "target": "b", "training": {"epochs": 2}}
+    job: dict[str, Any] = {
+        "dataset_id": upload(http, TABLE),
+        "target": "b",
+        "network": SMALL,
+        "training": {"epochs": 2},
+    }
     assert_rejected(http.post("/v1/jobs", json={**job, "training": {"epochs": 51}}), 422, "invalid", 50)
     wide = {"hidden": [{"units": 1000}]}
     assert_rejected(http.post("/v1/jobs", json={**job, "network": wide}), 422, "too_large_for_memory", 100)
@@ -100,7 +106,7 @@ def test_each_key_has_its_own_rate_limit(locked: Flask, key: Key) -> None:
 
 def test_each_key_has_its_own_limit_of_event_streams(locked: Flask, key: Key) -> None:
     us, others = with_key(locked, key("write")), with_key(locked, key("write"))
-    job = submit(us, upload(us, TABLE), "b", training={"epochs": 2})
+    job = submit(us, upload(us, TABLE), "b", network=SMALL, training={"epochs": 2})
     path = f"/v1/jobs/{job['id']}/events"
     with us.get(path) as stream:
         assert stream.status_code == 200
