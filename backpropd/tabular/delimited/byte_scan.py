@@ -76,6 +76,8 @@ def _scan_window(window: Bytes, data: bytes, marks: tuple[int, int], width: int,
     if found.is_open or bytes([marks[1]]) in data:
         found.quoted = True
         inside = _inside_quotes(window, marks, found)
+        # Arrow loses the line feed of a quoted "\r\n" that is split between two blocks.
+        found.clean &= b"\r" not in data or not (inside & (window == CR)).any()
         delimiters &= ~inside
         row_ends = line_ends & ~inside
     else:
