@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
@@ -52,6 +53,7 @@ def test_the_docs_page_loads_nothing_from_another_site(http: Client) -> None:
     assert "://" not in page
 
 
+@pytest.mark.timeout(1000)  # thousands of requests
 def test_schemathesis_finds_no_fault_in_any_phase(tmp_path: Path, broker_url: str) -> None:
     # the worker below sends one heartbeat, and on a busy machine this test takes minutes
     settings = Settings(data_dir=tmp_path, broker_url=broker_url, mode="keys", heartbeat_seconds=3600).with_defaults()
