@@ -43,9 +43,9 @@ def _show(predictions: Path) -> float:
     """Print some predictions with their targets; returns the accuracy over the whole table."""
     with predictions.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    correct = sum(row["prediction"] == row[TARGET] for row in rows)
+    correct = sum(row["label"] == row[TARGET] for row in rows)
     for row in rows[:: len(rows) // 5][:5]:
-        print(f"  {TARGET} {row[TARGET]:<10} predicted {row['prediction']}")
+        print(f"  {TARGET} {row[TARGET]:<10} predicted {row['label']}")
     print(f"  {correct} of {len(rows)} rows are predicted correctly")
     return float(correct) / len(rows)
 

@@ -245,7 +245,7 @@ def test_what_a_csv_writer_wrote_is_read_back(
     csv.writer(out, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([("a", "b"), *rows])
     source, target = tmp_path / "t.csv", tmp_path / "t.parquet"
     source.write_bytes(out.getvalue().encode())
-    monkeypatch.setitem(FORMATS, "declared", FileFormat("declared", (), (), partial(open_text, declared=delimiter)))
+    monkeypatch.setitem(FORMATS, "declared", FileFormat("declared", (), partial(open_text, declared=delimiter)))
     ingest(source, target, format="declared")
     assert [tuple(row.values()) for row in preview_rows(target, 100)] == [(a.strip(), b.strip()) for a, b in rows]
 
