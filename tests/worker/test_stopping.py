@@ -107,7 +107,8 @@ def test_a_job_whose_turn_is_over_yields_to_waiting_jobs_and_continues_bit_for_b
     assert stores.runner(
         settings=no_turn, blobs=BlobsWithCallback(stores, lambda: short.append(stores.post()))
     ).run_one()
-    assert (stores.job(long).status, 0 < stores.job(long).epoch < LONG) == ("queued", True)
+    assert stores.job(long).status == "queued"
+    assert stores.job(long).epoch < LONG  # on a busy machine even before its first epoch
     runner = stores.runner()
     assert runner.run_one()
     assert (stores.job(short[0]).status, stores.job(long).status) == ("succeeded", "running")
