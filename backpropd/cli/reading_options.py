@@ -39,7 +39,7 @@ def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
         for name, each in OPTIONS.items()
     ]
     # typer reads a command's options from its signature, and their types from its annotations
-    wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]  # typer reads it from there
     wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
     del wrapped.__wrapped__
     return wrapped

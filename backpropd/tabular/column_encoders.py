@@ -272,7 +272,7 @@ def _median_and_quartiles(x: Array) -> tuple[float, float]:
 
 
 def _scaled_zero_and_one(ones: Array, rows: int) -> tuple[Array, Array]:
-    """What robust scaling makes of 0 and of 1 in columns (n,) with so many ones, and zeros in the other rows."""
+    """The robustly scaled values of 0 and 1 in columns of 0 and 1, from the number of ones in each (n,)."""
     quartiles = np.array([[0.25], [0.5], [0.75]])
     lower, median, upper = np.clip(quartiles * (rows - 1) - (rows - ones - 1), 0, 1)
     spread = np.where(upper > lower, upper - lower, 0.5)

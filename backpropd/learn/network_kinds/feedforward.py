@@ -183,7 +183,7 @@ class FeedforwardSpec(ResolvedSpec):
 
     def without_stopping_rules(self) -> FeedforwardSpec:
         off = {"early_stopping": None, "target_loss": None, "max_seconds": None, "keep_path": False, "refit": False}
-        return replace(self, training=replace(self.training, **off))  # type: ignore[arg-type]
+        return replace(self, training=replace(self.training, **off))  # type: ignore[arg-type]  # names of its fields
 
     def build(self, width: int) -> TrainableFeedforward:
         return TrainableFeedforward(self, width)

@@ -48,7 +48,7 @@ def holds_few_numbers(info: ColumnInfo) -> bool:
 
 
 def _repeats_enough(info: ColumnInfo, rows: int) -> bool:
-    """Whether whole numbers are so few, and each found in so many rows, that they are more likely classes."""
+    """Whether a column has few different whole numbers, each in many rows: then they are more likely classes."""
     if not holds_few_numbers(info) or not info.distinct:
         return False
     repeats, counts = _repeats(info, rows), [each["count"] for each in info.statistics.get("values", [])]

@@ -58,7 +58,7 @@ def infer_dates(
 ) -> DateGuess | None:
     """The format of at least nine tenths of the `filled` cells, None if there is none.
 
-    `named`: the column is said to hold dates, so that plain numbers may be dates, and one that fits is enough.
+    `named`: the upload gives the column the kind date, so plain numbers may be dates, and one matching cell is enough.
     `day_first`: whether other signs in the file are those of a country that writes the day first.
     """
     least = 1 if named else MIN_SHARE * filled

@@ -146,7 +146,7 @@ class TolerantRows:
         return is_note(row.cells[0], alone=len(row.cells) == 1)
 
     def _flushed(self) -> Iterator[list[str]]:
-        """The rows of the tail as rows of the table, because one that fits follows."""
+        """The rows held back in the tail, now as rows of the table: a row that fits follows them."""
         tail, self._tail = self._tail, []
         for row in tail:
             if len(row.cells) == 1 and self._is_note(row):
@@ -201,7 +201,7 @@ def is_note(first: str, *, alone: bool) -> bool:
 
 
 def is_padded_note(cells: Sequence[str]) -> bool:
-    """Whether all cells of a row of at least three are empty, or all but a first one that is a note."""
+    """Whether a row of at least three cells is empty, or has only a note in its first cell."""
     if len(cells) < MIN_PADDED_CELLS or any(cell.strip() for cell in cells[1:]):
         return False
     return not cells[0].strip() or is_note(cells[0], alone=False)

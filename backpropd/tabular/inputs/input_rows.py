@@ -32,7 +32,7 @@ class InputRows(Protocol):
         """Raise `errors.Invalid`, which names every one of these columns that is missing."""
 
     def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
-        """The cells of these columns by name, in blocks of at most so many rows."""
+        """The cells of these columns by name, in blocks of at most `rows` rows."""
 
     def problem(self, row: int, name: str, detail: str) -> Problem:
         """What is wrong with a cell."""

@@ -103,7 +103,7 @@ class JsonRows:
         return _cells(values, types)
 
     def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
-        """The cells of these columns, in blocks of so many rows. Raises `errors.Invalid` as `cells` does."""
+        """The cells of these columns, in blocks of at most `rows` rows. Raises `errors.Invalid` as `cells` does."""
         columns = {name: self.cells(name) for name in names}
         for start in range(0, self.rows, rows):
             yield {name: cells.slice(start, min(rows, self.rows - start)) for name, cells in columns.items()}

@@ -60,7 +60,7 @@ class TableRows:
             raise Invalid(missing_columns(missing, f"the table has: {', '.join(self.names()[:20])}"))
 
     def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
-        """The cells of these columns, in blocks of at most so many rows."""
+        """The cells of these columns, in blocks of at most `rows` rows."""
         stored = [self._stored[name] for name in names]
         for batch in self._file.iter_batches(rows, columns=stored, use_threads=False):
             yield {name: Cells(_plain(batch.column(self._stored[name]))) for name in names}
