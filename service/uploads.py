@@ -22,7 +22,7 @@ from service.schemas.datasets import DatasetPreview, SampleRequest, UploadQuery
 from service.services import services
 
 CHUNK_BYTES = 1024 * 1024
-PREVIEW_BYTES = 256 * 1024  # of text
+PREVIEW_BYTES = 256 * 1024  # of text and JSON
 PREVIEW_ROWS = 20
 FORM = "multipart/form-data"
 JSON = "application/json"

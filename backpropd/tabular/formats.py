@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from backpropd.tabular.beginnings import copy_beginning
 from backpropd.tabular.binary.arrow_ipc import open_arrow
 from backpropd.tabular.binary.numpy_files import open_npy, open_npz
 from backpropd.tabular.binary.parquet import open_parquet
 from backpropd.tabular.binary.xlsx import open_xlsx
 from backpropd.tabular.binary.zip_files import is_npz, is_xlsx
 from backpropd.tabular.delimited.reader import open_delimited
+from backpropd.tabular.json_files.beginning import copy_beginning_of_json
 from backpropd.tabular.json_files.reader import open_json
 from backpropd.tabular.json_files.recognition import is_json
 from backpropd.tabular.limits import TableLimits
@@ -53,13 +55,16 @@ class FileFormat:
     """A format: how a request declares it, what recognizes it, and what opens a file.
 
     `open` takes the path, the options, the limits, and a folder for temporary files. `recognizes` takes the path and
-    the first `HEAD_BYTES` bytes; a format without it is read where no other one was recognized.
+    the first `HEAD_BYTES` bytes; a format without it is read where no other one was recognized. `shorten` writes the
+    table within the first bytes of a file to another: it takes both paths, the number of bytes, and the encoding if one
+    is named, and gives False where that cannot be.
     """
 
     name: str
     media_types: tuple[str, ...]
     open: Callable[[Path, ReadOptions, TableLimits, Path], TableReader]
     recognizes: Callable[[Path, bytes], bool] | None = None
+    shorten: Callable[[Path, Path, int, str | None], bool] | None = None
 
 
 def open_text(
@@ -87,10 +92,10 @@ XLSX_TYPES = (
 )
 _ALL = (
     # detects the delimiter, so it reads TSV too
-    FileFormat("csv", CSV_TYPES, open_text),
-    FileFormat("tsv", ("text/tab-separated-values",), partial(open_text, declared="\t")),
-    FileFormat("json", ("application/json", "text/json"), open_json, _is_json),
-    FileFormat("jsonl", JSON_LINES_TYPES, open_json, _is_json),
+    FileFormat("csv", CSV_TYPES, open_text, shorten=copy_beginning),
+    FileFormat("tsv", ("text/tab-separated-values",), partial(open_text, declared="\t"), shorten=copy_beginning),
+    FileFormat("json", ("application/json", "text/json"), open_json, _is_json, copy_beginning_of_json),
+    FileFormat("jsonl", JSON_LINES_TYPES, open_json, _is_json, copy_beginning_of_json),
     FileFormat("parquet", PARQUET_TYPES, open_parquet, _begins_with(b"PAR1")),
     FileFormat(
         "arrow",

@@ -50,8 +50,9 @@ def ingest(
 ) -> IngestedTable:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
-    Of text only the lines within the first `beginning` bytes are read, where that is given. Memory is bounded by a few
-    blocks. Numbers are stored as float64, dates as timestamps in microseconds, everything else as strings.
+    Of text and JSON only the lines or rows within the first `beginning` bytes are read, where that is given. Memory is
+    bounded by a few blocks. Numbers are stored as float64, dates as timestamps in microseconds, everything else as
+    strings.
 
     Raises:
         NotATable: the file is not a table, or stops being one; the message names the line.

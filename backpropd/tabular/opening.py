@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from backpropd.tabular.beginnings import copy_beginning
 from backpropd.tabular.binary.zip_files import reject_other_archives
 from backpropd.tabular.compression import compression_of, decompress
 from backpropd.tabular.file_signatures import reject_other_formats
@@ -21,8 +20,8 @@ def open_table(
 ) -> Iterator[TableReader]:
     """A reader of the table at `source`; the `declared` format counts where the content tells nothing.
 
-    Of text only the lines within the first `beginning` bytes are read, where that is given. Temporary files are
-    written to `folder`, and removed at the end. Raises what a format's reader raises.
+    Of text and JSON only the lines or rows within the first `beginning` bytes are read, where that is given. Temporary
+    files are written to `folder`, and removed at the end. Raises what a format's reader raises.
     """
     with TemporaryDirectory(dir=folder, prefix="reading-") as scratch:
         if compression_of(source):
@@ -32,9 +31,9 @@ def open_table(
         with source.open("rb") as file:
             head = file.read(HEAD_BYTES)
         found = _recognize(source, head, declared)
-        if beginning is not None and found.recognizes is None:
-            is_cut = copy_beginning(source, Path(scratch) / "beginning", beginning, options.encoding)
-            source, options = Path(scratch) / "beginning", replace(options, is_cut=is_cut)
+        short = Path(scratch) / "beginning"
+        if beginning is not None and found.shorten and found.shorten(source, short, beginning, options.encoding):
+            source, options = short, replace(options, is_cut=True)
         yield found.open(source, options, limits, Path(scratch))
 
 

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import python_calamine as calamine
 
-from backpropd.errors import EmptyDataset, NotATable
+from backpropd.errors import NotATable
 from backpropd.tabular.binary.xlsx_checks import check_workbook
+from backpropd.tabular.binary.xlsx_sheets import MAX_LISTED, choose_sheet, is_blank
 from backpropd.tabular.columns import KEPT_AS_TEXT, MAX_WHOLE
 from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
 from backpropd.tabular.limits import TableLimits, check_columns
@@ -26,25 +27,28 @@ from backpropd.tabular.messages import brief, quoted
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
-MAX_LISTED = 20
 # A backslash would be taken for the sign that escapes quotes; a code that is no character stands for it.
 BACKSLASH = "\ufdd0"
 IN_TEXT = str.maketrans({"\r": " ", "\n": " ", "\0": None, "\\": BACKSLASH})
 
 
 def open_xlsx(path: Path, options: ReadOptions, limits: TableLimits, scratch: Path) -> SheetReader:
-    """Open the first sheet that is not empty, or the one that the options name.
+    """Open the first sheet that is a table, or the one that the options name.
 
     Raises `NotATable`, `EmptyDataset`, `TableTooLarge`.
     """
     uncomputed = check_workbook(path, limits)
     text = scratch / "sheet.csv"
     with _explained_errors():
-        sheet = _choose_sheet(path, options.sheet)
+        sheet, others = choose_sheet(path, options.sheet)
         check_columns(sheet.total_width, limits.columns)
         _write(sheet, text)
     as_text = replace(options, encoding="utf-8", delimiter=",", quote='"', sheet=None)
     reader = SheetReader(open_delimited(text, as_text, limits.columns), options)
+    if others:
+        listed = ", ".join(map(quoted, others[:MAX_LISTED]))
+        detail = f"the sheet {quoted(sheet.name)} is read; others were left out, name one with sheet: {listed}"
+        reader.warnings.add("sheets_left_out", None, detail, count=len(others))
     if uncomputed:
         detail = "formulas have no stored value and are missing: open the file in a spreadsheet program and save it"
         reader.warnings.add("formulas_without_value", None, detail, count=uncomputed)
@@ -81,32 +85,39 @@ def _with_backslashes(column: pa.Array) -> pa.Array:
     return pc.replace_substring(column, BACKSLASH, "\\") if column.type == pa.string() else column
 
 
-def _choose_sheet(path: Path, name: str | None) -> calamine.CalamineSheet:
-    """The named sheet, or the first visible one with cells, or a hidden one. Raises `NotATable` and `EmptyDataset`."""
-    workbook = calamine.load_workbook(str(path))
-    sheets = [each for each in workbook.sheets_metadata if each.typ == calamine.SheetTypeEnum.WorkSheet]
-    listed = ", ".join(quoted(each.name) for each in sheets[:MAX_LISTED])
-    if name is not None:
-        if name not in [each.name for each in sheets]:
-            raise NotATable(f"there is no sheet {quoted(name)}; the sheets are: {listed}")
-        return workbook.get_sheet_by_name(name)
-    for each in sorted(sheets, key=lambda each: each.visible != calamine.SheetVisibleEnum.Visible):
-        sheet = workbook.get_sheet_by_name(each.name)
-        if sheet.height:
-            return sheet
-    raise EmptyDataset(f"the sheets are empty: {listed or 'there is none'}")
-
-
 def _write(sheet: calamine.CalamineSheet, target: Path) -> None:
-    """Write the sheet as CSV, an empty line for a row without values; strings are quoted."""
+    """Write the sheet as CSV, an empty line for a row without values; strings are quoted.
+
+    At the end, rows with a first cell alone, and below a blank row those narrower than the table, are written without
+    their empty last cells, as in a text file, so that notes and further tables are recognized.
+    """
     with target.open("w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        width, narrow, below_blank = 0, list[list[Any]](), False
         for row in sheet.iter_rows():
-            cells = [each if type(each) is str else _cell(each) for each in row]
-            if any(cell != "" for cell in cells):
-                writer.writerow([each.translate(IN_TEXT) if isinstance(each, str) else each for each in cells])
+            used = _used_width(row)
+            if used < 2 or (below_blank and used < width):
+                narrow.append(row)
+                below_blank |= not used
             else:
-                file.write("\n")
+                _write_rows(writer, file, [*narrow, row])
+                narrow.clear()
+                width, below_blank = max(width, used), False
+        _write_rows(writer, file, [row[: _used_width(row)] for row in narrow] if width else narrow)
+
+
+def _write_rows(writer: Any, file: TextIO, rows: Iterable[Sequence[Any]]) -> None:
+    for row in rows:
+        if _used_width(row):
+            cells = [each if type(each) is str else _cell(each) for each in row]
+            writer.writerow([each.translate(IN_TEXT) if isinstance(each, str) else each for each in cells])
+        else:
+            file.write("\n")
+
+
+def _used_width(row: Sequence[Any]) -> int:
+    """The number of cells up to the last one that shows something."""
+    return next((n for n in range(len(row), 0, -1) if not is_blank(row[n - 1])), 0)
 
 
 def _cell(value: Any) -> Any:

@@ -17,15 +17,24 @@ NUL = "\0"
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def flatten(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with a member for each member of an inner object, named with a dot."""
-    flat: dict[str, Any] = {}
+Key = str | tuple[str, ...]
+"""A column of objects: the name of a member, or the path to one of an inner object."""
+
+
+def flatten(row: dict[str, Any], path: tuple[str, ...] = ()) -> dict[Key, Any]:
+    """The row with a member for each member of an inner object; `path` leads to the row."""
+    flat: dict[Key, Any] = {}
     for name, value in row.items():
         if isinstance(value, dict) and value:
-            flat |= {f"{name}.{inner}": each for inner, each in flatten(value).items()}
+            flat |= flatten(value, (*path, name))
         else:
-            flat[name] = None if value == {} else value
+            flat[(*path, name) if path else name] = None if value == {} else value
     return flat
+
+
+def name_of(key: Key) -> str:
+    """The column's name, with dots between the names of a path."""
+    return key if isinstance(key, str) else ".".join(key)
 
 
 def columns_of_lists(rows: Sequence[Sequence[Any]], width: int) -> list[Sequence[Any]]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from backpropd.errors import EmptyDataset, NotATable
-from backpropd.tabular.json_files.cells import flatten
+from backpropd.tabular.json_files.cells import Key, flatten, name_of
+from backpropd.tabular.json_files.outline import (
+    NO_LIMIT,
+    Outline,
+    Path,
+    find_columns,
+    find_rows,
+    members_at,
+    paths_beside,
+    read_outline,
+)
 from backpropd.tabular.json_files.stream import JsonStream, ValueTooLong
 from backpropd.tabular.messages import quoted
 
 Opener = Callable[[], JsonStream]
-NO_LIMIT = 2**62  # characters of a value; the sandbox limits memory
 FORMS = "send a list of objects, an object on each line, or an object with a list for each column"
 HEADERS = ("columns", "header", "headers", "names", "fields", "feature_names")  # members that name the columns of rows
-LISTS_OF_ROWS = ("data", "rows", "records", "results", "items", "values", "instances", "features")
 KEY = "key"  # the column of the names of an object whose members are rows
 
 
@@ -26,12 +32,12 @@ class Layout:
     """Where the table is.
 
     `lines`: rows follow each other, without a list around them. Else the rows are the items of the list that is the
-    whole text, or the member `member` of the object that it is, with `names` if another member has them. Or the table
-    is `columns`, in memory. `left_out` are members of the object that are no part of the table.
+    whole text, or of the list to which the names of members in `path` lead, with `names` if a list beside it has them.
+    Or the table is `columns`, in memory. `left_out` are the paths of members that are no part of the table.
     """
 
     lines: bool = False
-    member: str | None = None
+    path: Path = ()
     names: Sequence[str] | None = None
     columns: Mapping[str, Sequence[Any]] | None = None
     left_out: Sequence[str] = ()
@@ -40,9 +46,7 @@ class Layout:
         """The rows in a stream from its beginning; not for a table of `columns`."""
         if self.lines:
             return _lines(stream)
-        if self.member is None:
-            return _all(stream)
-        return _member(stream, self.member)
+        return _all(stream, self.path)
 
 
 def find_layout(opener: Opener) -> Layout:
@@ -56,8 +60,7 @@ def find_layout(opener: Opener) -> Layout:
     with opener() as stream:
         if _is_followed(stream):
             return Layout(lines=True)
-    with opener() as stream:
-        return _Members(stream).layout()
+    return _layout_of_object(opener)
 
 
 def _layout_of_list(stream: JsonStream) -> Layout:
@@ -93,81 +96,74 @@ def _lines(stream: JsonStream) -> Iterator[Any]:
         yield stream.value()
 
 
-def _all(stream: JsonStream) -> Iterator[Any]:
-    yield from stream.items()
+def _all(stream: JsonStream, path: Path) -> Iterator[Any]:
+    yield from _inner(stream, path)
     stream.expect_end()
 
 
-def _member(stream: JsonStream, member: str) -> Iterator[Any]:
+def _inner(stream: JsonStream, path: Path) -> Iterator[Any]:
+    """The items of the list to which a path leads; all else is read over."""
+    if not path:
+        yield from stream.items()
+        return
     for name in stream.member_names():
-        if name == member:
-            yield from stream.items()
+        if name == path[0]:
+            yield from _inner(stream, path[1:])
         else:
             stream.value(NO_LIMIT)
-    stream.expect_end()
 
 
-class _Members:
-    """The members of an object that is the whole text: lists of rows, lists of single values, objects, and values."""
-
-    def __init__(self, stream: JsonStream) -> None:
-        self.rows: list[str] = []
-        self.lists: dict[str, Sequence[Any]] = {}
-        self.objects: dict[str, dict[str, Any]] = {}
-        self.values: list[str] = []
-        for name in stream.member_names():
-            self._read(name, stream)
+def _layout_of_object(opener: Opener) -> Layout:
+    """The table in an object that is the whole text. Raises `NotATable` and `EmptyDataset`."""
+    with opener() as stream:
+        outline = read_outline(stream)
         stream.expect_end()
-
-    def _read(self, name: str, stream: JsonStream) -> None:
-        first = stream.peek()
-        if first == "[":
-            items = stream.items()
-            head = [*islice(items, 1)]
-            if isinstance(head[0] if head else None, dict | list):
-                self.rows.append(name)
-                deque(items, maxlen=0)
-            else:
-                self.lists[name] = [*head, *items]
-        elif first == "{":
-            self.objects[name] = stream.value(NO_LIMIT)
-        else:
-            self.values.append(name)
-            stream.value()
-
-    def layout(self) -> Layout:
-        """The table in this object. Raises `NotATable`."""
-        if self.rows:
-            return self._layout_of_rows()
-        if self.lists:
-            return Layout(columns=self._equally_long(self.lists), left_out=(*self.objects, *self.values))
-        if self.objects and not self.values and all(self.objects.values()):
-            return Layout(columns=_columns_of_objects(self.objects))
-        if self.objects or self.values:
-            return Layout(lines=True)  # one row
+    if (path := find_rows(outline)) is not None:
+        header = _path_of_names(outline, path)
+        left_out = [each for each in paths_beside(outline, path) if header is None or each != ".".join(header)]
+        return Layout(path=path, names=header and _names(opener, header), left_out=left_out)
+    with opener() as stream:
+        members = stream.value(NO_LIMIT)
+    if (path := find_columns(outline)) is not None:
+        for name in path:
+            members = members[name]
+        return Layout(columns=_lists(members), left_out=paths_beside(outline, path, inside=True))
+    if any(isinstance(each, list) for each in members.values()):
+        return Layout(columns=_equally_long(_lists(members)), left_out=paths_beside(outline, (), inside=True))
+    if not members:
         raise NotATable(f"this object is empty: {FORMS}")
+    if all(isinstance(each, dict) and each for each in members.values()):
+        return Layout(columns=_columns_of_objects(members))
+    return Layout(lines=True)  # one row
 
-    def _layout_of_rows(self) -> Layout:
-        likely = [name for name in self.rows if name.lower() in LISTS_OF_ROWS] or self.rows
-        if len(likely) > 1:
-            listed = ", ".join(map(quoted, likely[:10]))
-            raise NotATable(f"this object holds several tables ({listed}): send one of them")
-        names = next((self.lists[name] for name in HEADERS if self.lists.get(name)), None)
-        others = [*self.rows, *self.lists, *self.objects, *self.values]
-        return Layout(member=likely[0], names=names, left_out=[name for name in others if name != likely[0]])
 
-    @staticmethod
-    def _equally_long(columns: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-        (first, values), *others = columns.items()
-        for name, each in others:
-            if len(each) != len(values):
-                raise NotATable(
-                    f"the columns have different lengths: {quoted(first)} has {len(values)} values and "
-                    f"{quoted(name)} has {len(each)}"
-                )
-        if not values:
-            raise EmptyDataset("the columns are empty: send at least one row")
-        return columns
+def _path_of_names(outline: Outline, path: Path) -> Path | None:
+    """The path of a list beside the rows that names their columns."""
+    beside = members_at(outline, path[:-1])
+    found = (name for name in HEADERS if isinstance(beside.get(name), int) and beside[name])
+    return next(((*path[:-1], name) for name in found), None)
+
+
+def _names(opener: Opener, path: Path) -> Sequence[str]:
+    with opener() as stream:
+        return [*_inner(stream, path)]
+
+
+def _lists(members: dict[str, Any]) -> dict[str, list[Any]]:
+    return {name: each for name, each in members.items() if isinstance(each, list)}
+
+
+def _equally_long(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    (first, values), *others = columns.items()
+    for name, each in others:
+        if len(each) != len(values):
+            raise NotATable(
+                f"the columns have different lengths: {quoted(first)} has {len(values)} values and "
+                f"{quoted(name)} has {len(each)}"
+            )
+    if not values:
+        raise EmptyDataset("the columns are empty: send at least one row")
+    return columns
 
 
 def _columns_of_objects(objects: dict[str, dict[str, Any]]) -> dict[str, list[Any]]:
@@ -176,6 +172,6 @@ def _columns_of_objects(objects: dict[str, dict[str, Any]]) -> dict[str, list[An
         rows = {row: None for each in objects.values() for row in each}
         return {name: [each.get(row) for row in rows] for name, each in objects.items()}
     records = [flatten(each) for each in objects.values()]
-    names = {name: None for each in records for name in each}
-    keys = {} if all(name.isdecimal() for name in objects) else {KEY: [*objects]}
-    return keys | {name: [each.get(name) for each in records] for name in names if name not in keys}
+    names: dict[Key, None] = {name: None for each in records for name in each}
+    keys: dict[str, list[Any]] = {} if all(name.isdecimal() for name in objects) else {KEY: [*objects]}
+    return keys | {name_of(name): [each.get(name) for each in records] for name in names if name not in keys}

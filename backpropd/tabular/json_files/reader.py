@@ -90,9 +90,8 @@ class JsonReader:
             listed = ", ".join(map(quoted, layout.left_out[:MAX_LISTED]))
             detail = f"members of the object that are no part of the table were left out: {listed}"
             self.warnings.add("members_left_out", None, detail, count=len(layout.left_out))
-        keys = [*range(self._source.width)] if self._source.names is None else self._source.names
-        for name, key in zip(self.names, keys, strict=True):
-            if line := self._source.nested.get(key):
+        for n, name in enumerate(self.names):
+            if line := self._source.nested.get(n):
                 detail = f"lists are kept as JSON text, the first on line {line}"
                 self.warnings.add("nested_values", name, detail)
         if short := self._source.short:

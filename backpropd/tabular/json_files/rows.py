@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from backpropd.errors import NotATable
 from backpropd.tabular.delimited.header import is_header
-from backpropd.tabular.json_files.cells import columns_of_lists, flatten, to_cell
+from backpropd.tabular.json_files.cells import Key, columns_of_lists, flatten, name_of, to_cell
 from backpropd.tabular.json_files.layout import FORMS
 from backpropd.tabular.json_files.lines import Lines
 from backpropd.tabular.limits import TableLimits, check_columns, check_rows
@@ -33,8 +33,8 @@ class Source(Protocol):
 
     width: int
     names: Sequence[str] | None
-    nested: Mapping[Any, int]
-    """The columns (by name or index) with lists among their values, each with the first line."""
+    nested: Mapping[int, int]
+    """The columns (by index) with lists among their values, each with the first line."""
     short: Sequence[int]
     """The lines of lists that lack cells, some for each length."""
 
@@ -49,34 +49,35 @@ class ObjectRows:
     """Rows that are objects: their names are the columns, in the order in which they appear."""
 
     names: Sequence[str] | None
-    nested: Mapping[Any, int]
+    nested: Mapping[int, int]
     short: Sequence[int] = ()
 
     def __init__(self, values: Values, limits: TableLimits) -> None:
         """Read all rows once. Raises `NotATable` and `TableTooLarge`."""
         self._values, self._flat = values, True
-        self._lines, self.nested = Lines(), {}
-        names: dict[str, None] = {}
+        self._lines, self._lists = Lines(), dict[Key, int]()
+        names: dict[Key, None] = {}
         for row, line in values(False):
             if type(row) is not dict:
                 raise _mixed(row, line, "an object")
-            if not NESTED.isdisjoint(map(type, row.values())):
-                row = self._inspect(row, line)
-            if not row.keys() <= names.keys():
-                names |= dict.fromkeys(row)
+            is_nested = not NESTED.isdisjoint(map(type, row.values()))
+            cells: Mapping[Key, Any] = self._inspect(row, line) if is_nested else row
+            if not cells.keys() <= names.keys():
+                names |= dict.fromkeys(cells)
                 _check(len(names), len(self._lines), limits)
             self._lines.add(line)
         _check(len(names), len(self._lines), limits)
-        self.names = self._names = [*names]
-        self.width = len(names)
+        self._keys, self.width = [*names], len(names)
+        self.names = [*map(name_of, names)]
+        self.nested = {n: self._lists[key] for n, key in enumerate(names) if key in self._lists}
 
-    def _inspect(self, row: dict[str, Any], line: int) -> dict[str, Any]:
+    def _inspect(self, row: dict[Any, Any], line: int) -> dict[Key, Any]:
         """Flatten a row, and remember which of its values are lists."""
         if any(isinstance(each, dict) for each in row.values()):
             self._flat, row = False, flatten(row)
         for name, each in row.items():
-            if isinstance(each, list) and name not in self.nested:
-                self.nested = {**self.nested, name: line}
+            if isinstance(each, list):
+                self._lists.setdefault(name, line)
         return row
 
     def line_of(self, row: int) -> int:
@@ -85,18 +86,18 @@ class ObjectRows:
 
     def blocks(self) -> Iterator[Block]:
         """See `Source`."""
-        rows: Iterator[dict[str, Any]] = (row for row, _ in self._values(bool(self.nested)))
+        rows: Iterator[dict[Key, Any]] = (row for row, _ in self._values(bool(self.nested)))
         if not self._flat:
-            rows = map(flatten, rows)
+            rows = (flatten(row) for row, _ in self._values(bool(self.nested)))
         while block := [*islice(rows, _block_rows(self.width))]:
-            yield [[row.get(name) for row in block] for name in self._names]
+            yield [[row.get(key) for row in block] for key in self._keys]
 
 
 class ListRows:
     """Rows that are lists, perhaps below a header."""
 
     names: Sequence[str] | None
-    nested: Mapping[Any, int]
+    nested: Mapping[int, int]
     short: Sequence[int]
 
     def __init__(self, values: Values, limits: TableLimits, header: bool | None, names: Sequence[str] | None) -> None:
@@ -146,7 +147,7 @@ class Columns:
     """Columns that are in memory, by name."""
 
     names: Sequence[str] | None
-    nested: Mapping[Any, int] = {}
+    nested: Mapping[int, int] = {}
     short: Sequence[int] = ()
 
     def __init__(self, columns: Mapping[str, Sequence[Any]], limits: TableLimits) -> None:

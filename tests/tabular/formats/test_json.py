@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backpropd.errors import EmptyDataset, NotATable, TableTooLarge
-from backpropd.tabular import ReadOptions, TableLimits
+from backpropd.tabular import ReadOptions, TableLimits, ingest, preview_rows
 from tests.tabular.formats.reading import codes, kinds, read
 
 AB = [{"a": 1, "b": "x"}, {"a": 2.5, "b": None}]
@@ -149,3 +149,65 @@ def test_limits_hold_while_the_columns_are_sought(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[a],[b]\n1,2\n", "{a,b}\n1,2\n", '"[1]",b\n1,2\n'])
 def test_a_text_file_is_not_taken_for_json(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text)[0].format == "csv"
+
+
+def test_a_dotted_name_beside_an_inner_object_is_a_column_of_its_own(tmp_path: Path) -> None:
+    table, rows = read(tmp_path, '[{"a.b": 1, "a": {"b": 2}}]')
+    assert rows == [{"a.b": 1, "a.b_2": 2}]
+    assert ("columns_renamed", None) in codes(table)
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ('{"response": {"data": [{"a": 1, "b": "x"}, {"a": 2.5}]}}', ""),
+        ('{"data": {"users": [{"a": 1, "b": "x"}, {"a": 2.5}], "next": null}, "errors": []}', "'errors', 'data.next'"),
+        ('{"x": {"fields": [{"id": 1}], "records": [{"a": 1, "b": "x"}, {"a": 2.5}]}}', "'x.fields'"),
+        ('{"ms": 3, "hits": {"hits": [["a", "b"], [1, "x"], [2.5, null]]}}', "'ms'"),
+        ('{"r": {"s": {"columns": ["a", "b"], "rows": [[1, "x"], [2.5, null]]}}}', ""),
+        ('{"at": 7, "hourly": {"a": [1, 2.5], "b": ["x", null]}}', "'at'"),
+    ],
+)
+def test_a_table_within_several_objects_is_found(tmp_path: Path, text: str, left_out: str) -> None:
+    table, rows = read(tmp_path, text)
+    assert rows == AB
+    told = [each.detail for each in table.warnings if each.code == "members_left_out"]
+    assert told[0].endswith(f": {left_out}") if left_out else not told
+
+
+def test_inner_tables_side_by_side_are_refused_with_their_paths(tmp_path: Path) -> None:
+    with pytest.raises(NotATable, match=r"several tables \('r\.x', 'r\.y'\)"):
+        read(tmp_path, '{"r": {"x": [{"a": 1}], "y": [{"a": 1}]}}')
+
+
+def test_rows_by_name_keep_their_lists(tmp_path: Path) -> None:
+    _, rows = read(tmp_path, '{"p": {"a": 1, "t": [[1]]}, "q": {"a": 2, "t": [[2]]}}')
+    assert [(row["key"], row["a"]) for row in rows] == [("p", 1), ("q", 2)]
+
+
+def test_a_list_within_objects_without_rows_is_empty(tmp_path: Path) -> None:
+    with pytest.raises(EmptyDataset, match=r"'r\.data' is empty"):
+        read(tmp_path, '{"r": {"data": []}}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([{"a": n, "b": 'x",[{'} for n in range(100)]),
+        json.dumps({"count": 1, "data": [{"a": n, "b": ["x"]} for n in range(100)]}, indent=1),
+        "\n".join(json.dumps({"a": n, "b": {"c": 1}}) for n in range(100)),
+        json.dumps([["a", "b"], *([n, "x"] for n in range(100))]),
+    ],
+)
+def test_a_look_at_the_beginning_reads_whole_rows(tmp_path: Path, text: str) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for size in (299, 300, 301, 302):
+        source.write_text(text[:302])
+        table = ingest(source, target, beginning=size)
+        assert 3 < table.rows < 40
+    assert preview_rows(target, 3)[2]["a"] == 2
+
+
+def test_a_look_at_columns_reads_them_whole(tmp_path: Path) -> None:
+    (tmp_path / "source").write_text(json.dumps({"a": [*range(100)], "b": [*range(100)]}))
+    assert ingest(tmp_path / "source", tmp_path / "target", beginning=300).rows == 100

@@ -149,3 +149,34 @@ def test_a_cut_off_workbook_is_refused(tmp_path: Path) -> None:
     for end in (100, len(data) // 2, len(data) - 10):
         with pytest.raises(NotATable, match="zip archive that is damaged"):
             read(tmp_path, data[:end])
+
+
+@pytest.mark.parametrize("cover", [[["Report of 2024"]], [["Report"], ["by the office"], [], ["for all"]]])
+def test_a_cover_sheet_is_passed_over_and_other_sheets_are_named(tmp_path: Path, cover: Rows) -> None:
+    data = workbook(("cover", cover), ("data", TABLE), ("empty", []), ("more", [["m", "o"], [7, 8]]))
+    table, _ = read(tmp_path, data)
+    assert table.columns[0].name == "n"
+    told = next(each for each in table.warnings if each.code == "sheets_left_out")
+    assert (told.count, told.detail.endswith(": 'cover', 'more'")) == (2, True)
+    assert "sheets_left_out" not in [code for code, _ in codes(read(tmp_path, data, ReadOptions(sheet="data"))[0])]
+
+
+@pytest.mark.parametrize(
+    ("below", "skipped"),
+    [
+        ([["Source: the office of statistics"]], 1),
+        ([[], ["* preliminary"], ["compiled by hand"]], 2),
+        ([[], [None, "compiled by hand"]], 1),
+        ([[], ["further"], ["other", "t"], [1, 2]], 3),
+        ([[" ", "", " "], ["", " "], [" "]], 0),
+    ],
+)
+def test_notes_and_blank_rows_below_a_table_are_no_rows(tmp_path: Path, below: Rows, skipped: int) -> None:
+    table, _ = read(tmp_path, workbook(("data", [["x", "y", "z"], *([n, n * 2.5, n % 3] for n in range(12)), *below])))
+    assert (table.rows, {*kinds(table).values()}) == (12, {"number"})
+    assert sum(each.count for each in table.warnings if each.code == "lines_skipped") == skipped
+
+
+def test_empty_last_cells_of_a_sheet_are_no_short_rows(tmp_path: Path) -> None:
+    table, _ = read(tmp_path, workbook(("data", [["x", "y", "z"], *([n, n * 2.5, None] for n in range(12))])))
+    assert (table.rows, "short_rows" in [code for code, _ in codes(table)]) == (12, False)
