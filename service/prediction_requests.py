@@ -20,6 +20,7 @@ from backpropd.tabular.inputs.input_rows import InputRows
 from backpropd.tabular.inputs.json_rows import JsonRows
 from backpropd.tabular.inputs.known_column import KnownColumn
 from backpropd.tabular.inputs.table_rows import TableRows
+from backpropd.tabular.read_options import UNUSED
 from service import uploads
 from service.auth.principal import current_principal, tenant
 from service.http.parsing import read_json_body
@@ -130,12 +131,13 @@ def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
 def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
     """The table in a file, read as the model's columns require: in a column of words numbers are words, too.
 
-    Columns without names are the model's features in their order.
+    Columns that are no features stay as they stand. Those without names are the model's features in their order.
     """
     kinds = {info.name: _kind(info) for info in model.encoder.infos}
+    known = {**dict.fromkeys(model.columns, UNUSED), **kinds}
     target = file.with_name("table.parquet")
     declared = FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT)
-    found = services().reader.read(file, target, declared, replace(options, known_kinds=kinds))
+    found = services().reader.read(file, target, declared, replace(options, known_kinds=known))
     has_names = found.format != "npy" and (found.dialect or {}).get("header") is not False
     by_name = has_names or kinds.keys() <= {column.name for column in found.columns}
     return TableRows(target, found.columns, None if by_name else list(kinds), found.warnings)

@@ -66,7 +66,8 @@ def ingest(
 
 
 def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits: TableLimits) -> IngestedTable:
-    options = options.for_columns(reader.text_columns if reader.dialect is None else reader.names)
+    is_named = reader.dialect is None or reader.dialect["header"] is not False
+    options = options.for_columns(reader.text_columns if reader.dialect is None else reader.names, named=is_named)
     _check_kinds(options, reader)
     table = stage(reader, destination, limits, options.missing)
     typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))

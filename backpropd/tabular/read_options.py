@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+UNUSED = "unused"  # the known kind of a column that is only taken along
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -15,7 +17,8 @@ class ReadOptions:
     whether it has one. `missing` are the cells that stand for a missing value, instead of the usual markers. `kinds`
     are the kinds of columns by name; `text` keeps the cells as they stand, trimmed. `sheet` is the name of a
     spreadsheet's sheet. `strict`: a row that does not fit refuses the file. `known_kinds` are the kinds of columns that
-    the file may lack, where they are text. `is_cut`: the file is the beginning of a text, whose last row may be cut.
+    the file may lack, where they are text: a first row of these names is a header, and cells that cannot be of their
+    kind stay as they stand. `is_cut`: the file is the beginning of a text, whose last row may be cut.
     """
 
     encoding: str | None = None
@@ -33,10 +36,17 @@ class ReadOptions:
     known_kinds: Mapping[str, str] = field(default_factory=dict)
     is_cut: bool = False
 
-    def for_columns(self, names: Collection[str]) -> ReadOptions:
-        """The options for a file with these columns of text: `kinds` alone has the kinds of those that it has."""
-        known = {name: kind for name, kind in self.known_kinds.items() if name in names}
-        return replace(self, kinds={**known, **self.kinds}, known_kinds={})
+    def for_columns(self, names: Collection[str], *, named: bool = True) -> ReadOptions:
+        """The options for a file with these columns of text, whose header names them if `named`.
+
+        Then `kinds` has the known kinds of those that it has, too, and `known_kinds` those that nobody stated. Where
+        some are known, any other column is `UNUSED`, and read as text.
+        """
+        if not self.known_kinds or not (named or any(name in self.known_kinds for name in names)):
+            return replace(self, known_kinds={})
+        known = {name: self.known_kinds.get(name, UNUSED) for name in names if name not in self.kinds}
+        kinds = {name: "text" if kind == UNUSED else kind for name, kind in known.items()}
+        return replace(self, kinds={**kinds, **self.kinds}, known_kinds=known)
 
     def to_json(self) -> dict[str, Any]:
         """The options for JSON."""

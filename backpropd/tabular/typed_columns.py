@@ -136,7 +136,8 @@ class ColumnTyper:
             kind = conversions[name].kind or "text"
             if not misfits.count:
                 continue
-            if misfits.count == rewriter.filled[name] and name in self.options.kinds:
+            is_stated = name in self.options.kinds and name not in self.options.known_kinds
+            if misfits.count == rewriter.filled[name] and is_stated:
                 with pq.ParquetFile(table.path) as file:
                     raise impossible_kind(name, kind, scan_column(file, name))
             self._add(MISFIT_CODES[kind], name, f"cells are not {kind}s and count as missing", misfits)

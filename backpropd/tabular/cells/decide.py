@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +19,13 @@ from backpropd.tabular.cells.infer_numbers import NumberGuess, infer_numbers
 from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.cells.notation import CURRENCY, PLAIN, NumberNotation
 from backpropd.tabular.cells.profile import CellProfile
-from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.read_options import UNUSED, ReadOptions
 from backpropd.tabular.warnings import MAX_EXAMPLES, WarningLog
 
 MIXED_SHARE = 0.5
 MAX_MIXED = 20  # columns whose words are looked up in the file for the warning
+
+WHOLE = re.compile("0|-?9+")  # shapes of whole numbers that come back as they stand
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,12 @@ def _are_numbers(candidate: Candidate, guess: NumberGuess | None) -> bool:
     return guess.fitting >= MIN_SHARE * candidate.profile.filled
 
 
+def _are_whole(profile: CellProfile) -> bool:
+    """Whether every filled cell is a whole number that comes back as it stands."""
+    is_number = profile.filled == profile.shapes.total() and not profile.markers
+    return is_number and all(map(WHOLE.fullmatch, profile.shapes))
+
+
 @dataclass(frozen=True)
 class _Decider:
     options: ReadOptions
@@ -115,8 +124,9 @@ class _Decider:
 
     def decide(self, candidate: Candidate, guess: NumberGuess | None) -> Conversion | None:
         """The conversion of a column, None for words."""
-        forced = self.options.kinds.get(candidate.name)
-        if forced:
+        if known := self.options.known_kinds.get(candidate.name):
+            return self._known(candidate, guess, known)
+        if forced := self.options.kinds.get(candidate.name):
             return self._forced(candidate, guess, forced)
         profile = candidate.profile
         if not profile.filled:
@@ -153,6 +163,14 @@ class _Decider:
 
     def _words(self, profile: CellProfile) -> Conversion | None:
         return WordCells() if self.options.missing is not None and profile.markers else None
+
+    def _known(self, candidate: Candidate, guess: NumberGuess | None, kind: str) -> Conversion | None:
+        """The conversion of a known column: numbers with marks that the file shows; all other cells as they stand."""
+        if kind == UNUSED:
+            return NumberCells(PLAIN) if _are_whole(candidate.profile) else None
+        if kind != "number" or guess is None or not guess.fitting or not guess.has_marks_alone:
+            return None
+        return NumberCells(self._notation(candidate.name, guess), exact=False)
 
     def _forced(self, candidate: Candidate, guess: NumberGuess | None, kind: str) -> Conversion | None:
         if kind == "text":

@@ -34,6 +34,12 @@ class NumberGuess:
     decimals: bool
     in_any_unit: int = 0
 
+    @property
+    def has_marks_alone(self) -> bool:
+        """Whether numbers have no currency, unit or multiplier, which another table's numbers may not share."""
+        notation = self.notation
+        return not (notation.prefix or notation.multipliers or notation.unit)
+
 
 def infer_numbers(
     shapes: Mapping[str, int], decimal: str | None = None, thousands: str | None = None

@@ -1,7 +1,7 @@
 """Whether the first row of a table names its columns."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from backpropd.tabular.delimited.cell_shapes import EMPTY, WORDS, shape
 from backpropd.tabular.delimited.cell_shapes import NUMBER as NUMBER_SHAPE
@@ -35,6 +35,12 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     if len(below) < MIN_ROWS:
         return False
     return sum(_evidence(cell, [row[column] for row in below]) for column, cell in enumerate(first)) > 0
+
+
+def names_known_columns(cells: Sequence[str], known: Collection[str]) -> bool:
+    """Whether more than half of the filled cells are names of known columns, each counted once."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len({cell for cell in filled if cell in known}) * 2 > len(filled)
 
 
 def _recurs(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from backpropd.tabular.delimited.cell_shapes import EMPTY, WORDS, ColumnShapes, shape
-from backpropd.tabular.delimited.header import is_header
+from backpropd.tabular.delimited.header import is_header, names_known_columns
 from backpropd.tabular.delimited.row_reader import Row
 
 MIN_TABLE_ROWS = 3
@@ -60,10 +60,11 @@ def _filled_forward(cells: Sequence[str]) -> list[str]:
     return filled
 
 
-def find_table(rows: Sequence[Row], header: bool | None, strict: bool) -> Layout:
+def find_table(rows: Sequence[Row], header: bool | None, strict: bool, known: Collection[str] = ()) -> Layout:
     """Find the first table among the first rows of a file (a blank line is a row without cells).
 
-    `header` says whether it has one, None guesses. `strict` takes the first row for the first of the table.
+    `header` says whether it has one, None guesses; a first row of `known` names is the only row of it. `strict` takes
+    the first row for the first of the table.
     """
     begin = 0 if strict else _begin_of_table(rows)
     filled = [row for row in rows[begin:] if row.cells]
@@ -71,7 +72,7 @@ def find_table(rows: Sequence[Row], header: bool | None, strict: bool) -> Layout
     if not filled:
         return Layout(rows[:begin], (), (), 0, 0)
     raw_width = len(filled[0].cells) if strict else _usual_width(section)
-    headers = _count_header_rows(section, raw_width, header)
+    headers = _count_header_rows(section, raw_width, header, known)
     body = filled[headers:]
     first = filled[0].cells
     names_rows = headers > 0 and not strict and _lacks_first_name(first, body, raw_width)
@@ -187,11 +188,13 @@ def _without_empty_columns(header: Sequence[Row], body: Sequence[Row], width: in
     return width
 
 
-def _count_header_rows(section: Sequence[Row], width: int, header: bool | None) -> int:
+def _count_header_rows(section: Sequence[Row], width: int, header: bool | None, known: Collection[str]) -> int:
     """The number of header rows: 0, 1, or more where the rows below are unlike the table."""
     if header is False:
         return 0
     rows = [row.cells for row in section]
+    if names_known_columns(rows[0], known):
+        return 1
     if header is None and not is_header(rows[0], [cells for cells in rows[1:] if len(cells) == width]):
         return 0
     count = 1

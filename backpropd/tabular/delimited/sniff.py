@@ -1,7 +1,7 @@
 """The dialect of a delimited file, and its column names, from the beginning of the file."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from backpropd.errors import EmptyDataset, NotATable
@@ -10,6 +10,7 @@ from backpropd.tabular.delimited.cell_shapes import NUMBER, ColumnShapes, shape
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS, guess_syntax
 from backpropd.tabular.delimited.dialect import Dialect
 from backpropd.tabular.delimited.findings import Findings
+from backpropd.tabular.delimited.header import names_known_columns
 from backpropd.tabular.delimited.layout import Layout, find_table
 from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
 from backpropd.tabular.delimited.text_encoding import open_text
@@ -47,12 +48,14 @@ def sniff(
     faulty = next((row for row in rows if row.faulty), None)
     if options.strict and faulty:
         raise open_quote_error(faulty)
-    layout = find_table(rows if is_whole or len(rows) < 2 else rows[:-1], options.header, options.strict)
+    known = options.known_kinds.keys()
+    layout = find_table(rows if is_whole or len(rows) < 2 else rows[:-1], options.header, options.strict, known)
     if not layout.header and not layout.body:
         raise EmptyDataset("the file is empty: send a header and at least one row")
     columns = max(layout.raw_width, *(len(row.cells) for row in layout.header), 1)
     check_columns(columns, max_columns)
-    _check_several_columns(layout, syntax)
+    if not layout.header or not names_known_columns(layout.header[0].cells, known):
+        _check_several_columns(layout, syntax)
     for row in layout.before:
         if row.cells:
             findings.skip("before the table", row.line, row.text)
@@ -83,11 +86,21 @@ def _sample(text: TextFile) -> tuple[list[str], bool]:
 def _syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, options: ReadOptions) -> Syntax:
     """The syntax given by the options, else that of the declared format if it fits, else the most regular one."""
     comment = options.comment or ("" if options.strict else _comment(lines))
+    if delimiter is None and (absent := _absent_delimiter(lines, options.known_kinds)):
+        return Syntax(absent, '"' if options.quote is None else options.quote, "", comment)
     if delimiter is None and declared is not None:
         syntax = guess_syntax(lines, declared, options.quote, comment)
         if any(len(row.cells) > 1 for row in RowReader(lines, syntax)):
             return syntax
     return guess_syntax(lines, delimiter, options.quote, comment)
+
+
+def _absent_delimiter(lines: Sequence[str], known: Collection[str]) -> str | None:
+    """A delimiter that does not occur, if the first filled line is the name of a known column: there is only one."""
+    first = next((line.strip() for line in lines if line.strip()), "")
+    if first not in known and not (first[:1] == first[-1:] == '"' and first[1:-1] in known):
+        return None
+    return next((each for each in DELIMITERS if not any(each in line for line in lines)), None)
 
 
 def _comment(lines: Sequence[str]) -> str:

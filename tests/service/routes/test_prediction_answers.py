@@ -160,11 +160,13 @@ def test_several_labels_are_columns_of_their_own(http: Client, work: Work) -> No
 
 
 def test_dates_are_kept_in_iso_8601(send: Predict) -> None:
-    table = (
-        "height,potted,postcode,day,at\n1,1,01001,5.1.2024,2024-01-05 07:30\n1,1,01001,31.1.2024,2024-01-06 08:00:01\n"
-    )
+    sink = io.BytesIO()
+    days = [datetime.datetime(2024, 1, 5), datetime.datetime(2024, 1, 31)]
+    times = [datetime.datetime(2024, 1, 5, 7, 30), datetime.datetime(2024, 1, 6, 8, 0, 1)]
+    plants = {"height": [1, 1], "potted": [True, True], "postcode": ["01001"] * 2}
+    pq.write_table(pa.table({**plants, "day": days, "at": times}), sink)
     for accept in ("application/json", "application/jsonl"):
-        answer = send(table, "text/csv", accept, "?keep=day,at")
+        answer = send(sink.getvalue(), ACCEPTED[2], accept, "?keep=day,at")
         found = answer.json["predictions"] if accept == "application/json" else read(answer)
         assert [row["day"] for row in found] == ["2024-01-05", "2024-01-31"]
         assert [row["at"] for row in found] == ["2024-01-05T07:30:00", "2024-01-06T08:00:01"]
