@@ -74,9 +74,9 @@ def running(command: Sequence[str], cwd: Path, environment: Mapping[str, str] | 
         process.wait()
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; fail if it never does."""
-    deadline = time.monotonic() + TIMEOUT
+def eventually(condition: Callable[[], bool], seconds: float = TIMEOUT) -> None:
+    """Wait until the condition holds; fail if it does not within these seconds."""
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "this never came true"
         time.sleep(0.02)

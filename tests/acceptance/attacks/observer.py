@@ -1,0 +1,110 @@
+"""An observer of the API during an attack: its memory, and how long `/healthz` and `/readyz` take from outside.
+
+It is a process of its own, so that the attacker's threads do not delay it: `python -m tests.acceptance.attacks.observer
+PORT PID KEY` prints a line when it has begun, and its measurements as JSON when its input ends.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+PROBE_SECONDS = 0.01  # between two requests of a probe, and between two looks at the memory
+PROBE_TIMEOUT = 60.0  # seconds; a probe that gets no answer has taken this long
+MIB = 1024**2
+PROGRAM = [sys.executable, "-m", "tests.acceptance.attacks.observer"]
+
+
+@dataclass
+class Observation:
+    """What was seen during an attack: seconds, the growth of the peak memory in bytes, and each probe's latency."""
+
+    seconds: float = 0.0
+    memory_growth: int = 0
+    latencies: dict[str, list[float]] = field(default_factory=dict)
+
+    def p99(self, path: str) -> float:
+        """The 99th percentile of the seconds that a GET of this path took."""
+        ordered = sorted(self.latencies[path])
+        return ordered[int(0.99 * (len(ordered) - 1))]
+
+    def check(self, *, seconds: float, mib: float, healthz: float = 0.5) -> None:
+        """Fail if the attack took longer, the API more memory, or the p99 of `/healthz` more seconds than this."""
+        assert self.memory_growth < mib * MIB, f"the API's memory grew by {self.memory_growth / MIB:.0f} MiB"
+        assert self.seconds < seconds, f"the attack took {self.seconds:.1f} s"
+        assert self.p99("/healthz") < healthz, f"the p99 of /healthz was {self.p99('/healthz'):.3f} s"
+
+
+@contextmanager
+def observed(port: int, pid: int, key: str) -> Iterator[Observation]:
+    """Watch the API at this port and of this process id during the block; the observation is complete after it."""
+    seen, command = Observation(), [*PROGRAM, str(port), str(pid), key]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        began = time.monotonic()
+        yield seen
+        seen.seconds = time.monotonic() - began
+        measured = json.loads(process.communicate("")[0])
+    seen.memory_growth, seen.latencies = measured["memory_growth"], measured["latencies"]
+    print(f"{seen.seconds:.2f} s, {seen.memory_growth / MIB:+.0f} MiB, p99", end="")
+    print(*(f" of {path} {1000 * seen.p99(path):.0f} ms" for path in seen.latencies), sep=",")
+
+
+def _probe(port: int, path: str, key: str, latencies: list[float], over: threading.Event) -> None:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT)
+    while not over.is_set():
+        began = time.monotonic()
+        try:
+            connection.request("GET", path, headers=headers)
+            connection.getresponse().read()
+            latencies.append(time.monotonic() - began)
+        except (OSError, http.client.HTTPException):
+            latencies.append(PROBE_TIMEOUT)
+            connection.close()
+        over.wait(PROBE_SECONDS)
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def main(port: int, pid: int, key: str) -> None:
+    """Measure until the input ends."""
+    process, over = psutil.Process(pid), threading.Event()
+    latencies: dict[str, list[float]] = {"/healthz": [], "/readyz": []}
+    probes = [
+        threading.Thread(target=_probe, args=(port, path, key, measured, over)) for path, measured in latencies.items()
+    ]
+    for probe in probes:
+        probe.start()
+    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    while not all(latencies.values()):  # each has been answered once
+        time.sleep(PROBE_SECONDS)
+    before = peak = _memory(process)
+    print("observing", flush=True)
+    while not over.wait(PROBE_SECONDS):
+        peak = max(peak, _memory(process))
+    for probe in probes:
+        probe.join()
+    print(json.dumps({"memory_growth": peak - before, "latencies": latencies}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
