@@ -13,7 +13,7 @@ from backpropd.learn.model import Model
 from backpropd.learn.predictions import Output
 from backpropd.tabular import Table
 from backpropd.tabular.inputs.conversion import Cells, Converted, convert_column
-from backpropd.tabular.inputs.findings import Finding, Findings
+from backpropd.tabular.inputs.findings import Finding, InputFindings
 from backpropd.tabular.inputs.input_rows import InputRows, listed
 from backpropd.tabular.inputs.known_column import known_columns
 
@@ -54,7 +54,7 @@ class Predictor:
 
     def findings(self) -> list[Finding]:
         """Look at every row that may be unlike training. Raises `errors.Invalid` for cells that are wrong."""
-        found, start = Findings(self._rows, self._columns, self._model.columns), 0
+        found, start = InputFindings(self._rows, self._columns, self._model.columns), 0
         names = [name for name in self._columns if not self.is_long or self._may_differ(name)]
         for cells in self._rows.blocks(names, self._block_rows) if names else ():
             self._converted = self._convert(cells, names)

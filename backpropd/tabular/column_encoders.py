@@ -25,7 +25,7 @@ SMOOTH_LIMIT = 3.0  # what smooth clipping never exceeds
 SCALINGS = ("standard", "robust")
 
 
-class Findings(NamedTuple):
+class UnlikeTraining(NamedTuple):
     """Which cells (n,) training had nothing like: unseen levels, missing values, numbers far outside.
 
     A number is far outside if it is further from the training rows' range than that range is wide.
@@ -87,13 +87,13 @@ class Scaled:
             z = _smoothly_clipped(z)
         return np.where(np.isnan(x), 0.0, z)
 
-    def findings(self, column: Column) -> Findings:
+    def findings(self, column: Column) -> UnlikeTraining:
         """What of a column (n,) training had nothing like."""
         x = as_numbers(column)
         missing, outside = np.isnan(x), np.zeros(len(x), bool)
         if self.low is not None and self.high is not None:
             outside = np.maximum(self.low - x, x - self.high) > self.high - self.low
-        return Findings(np.zeros(len(x), bool), missing & (not self.indicator), outside)
+        return UnlikeTraining(np.zeros(len(x), bool), missing & (not self.indicator), outside)
 
     def names(self, name: str) -> list[str]:
         """What each input is, for a column of this name."""
@@ -208,12 +208,12 @@ class OneHot:
         missing = len(known) if self.missing else unseen
         return np.array([*(known.get(level, unseen) for level in column.levels), missing], np.intp)[column.codes]
 
-    def findings(self, column: Column) -> Findings:
+    def findings(self, column: Column) -> UnlikeTraining:
         """What of a column (n,) training had nothing like."""
         assert isinstance(column, CategoricalColumn)  # noqa: S101 - for the type checker
         missing = column.codes < 0
         unseen = (self._kinds(column) == self._inputs_unscaled) & ~missing
-        return Findings(unseen, missing & (not self.missing), np.zeros(len(missing), bool))
+        return UnlikeTraining(unseen, missing & (not self.missing), np.zeros(len(missing), bool))
 
     def names(self, name: str) -> list[str]:
         """What each input is, for a column of this name."""

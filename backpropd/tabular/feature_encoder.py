@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from backpropd.tabular.column_encoders import (
     Array,
     ColumnEncoder,
-    Findings,
     Scaled,
+    UnlikeTraining,
     encoder_class,
     encoder_from_json,
 )
@@ -93,7 +93,7 @@ class FeatureEncoder:
             start += encoder.width
         return outs
 
-    def findings(self, table: Table) -> dict[str, Findings]:
+    def findings(self, table: Table) -> dict[str, UnlikeTraining]:
         """For each feature in the table which of its cells (n,) training had nothing like, for warnings."""
         columns = table.columns
         return {info.name: each.findings(columns[info.name]) for info, each in self._columns() if info.name in columns}

@@ -14,6 +14,7 @@ from typing import Any
 from backpropd.errors import Problem, UnknownColumn, pointer
 from backpropd.tabular.cells.decide import Decisions
 from backpropd.tabular.column_statistics import NumberStatistics
+from backpropd.tabular.column_typer import ColumnTyper
 from backpropd.tabular.column_warnings import warn_of_columns
 from backpropd.tabular.columns import KEPT_AS_TEXT, ColumnInfo
 from backpropd.tabular.formats import DEFAULT_FORMAT, TableReader
@@ -21,7 +22,6 @@ from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.opening import open_table
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import StagedTable, stage
-from backpropd.tabular.typed_columns import ColumnTyper
 from backpropd.tabular.warnings import TableWarning
 
 UNLIMITED = TableLimits()

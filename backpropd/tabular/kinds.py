@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backpropd.tabular.columns import BOOLEAN_CELLS, BOOLEAN_PAIRS, ColumnInfo, merged_spellings
-from backpropd.tabular.delimited.lossless_numbers import NUMBER
+from backpropd.tabular.lossless_numbers import NUMBER
 from backpropd.tabular.table import CategoricalColumn, Column, Table, class_label
 
 

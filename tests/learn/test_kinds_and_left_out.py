@@ -10,7 +10,7 @@ from backpropd import errors
 from backpropd.learn import TableDescription
 from backpropd.learn.resolve.columns import resolve_features, resolve_target
 from backpropd.tabular import ColumnInfo
-from backpropd.tabular.inputs.findings import Findings
+from backpropd.tabular.inputs.findings import InputFindings
 from backpropd.tabular.inputs.json_rows import JsonRows
 from tests.learn.learner import Learner, load_model
 
@@ -147,5 +147,5 @@ def test_the_columns_of_a_wide_table_are_chosen_at_once() -> None:
 
 def test_the_columns_of_a_wide_table_that_a_model_does_not_know_are_found_at_once() -> None:
     rows = JsonRows([dict.fromkeys([*WIDE.columns, "new"], 1)], [])
-    (found,) = Findings(rows, {}, [*WIDE.columns]).to_list()
+    (found,) = InputFindings(rows, {}, [*WIDE.columns]).to_list()
     assert (found.code, found.column) == ("extra_column", "new")

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from backpropd.errors import EmptyDataset, NotATable
 from backpropd.tabular import Table, ingest, preview_rows
 from backpropd.tabular.columns import MISSING_VALUES
-from backpropd.tabular.delimited.lossless_numbers import NUMBER, parse_numbers
 from backpropd.tabular.delimited.lossy_numbers import WINDOW_BYTES
 from backpropd.tabular.delimited.reader import DelimitedReader
 from backpropd.tabular.formats import FORMATS, FileFormat, open_text
+from backpropd.tabular.lossless_numbers import NUMBER, parse_numbers
 from tests.tabular.reading import kinds, levels, read
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backpropd.errors import NotATable
-from backpropd.tabular.binary.typed_columns import (
+from backpropd.tabular.binary.arrow_values import (
     DATE,
     NUMBER,
     TEXT,

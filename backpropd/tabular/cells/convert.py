@@ -12,7 +12,7 @@ from backpropd.tabular.cells.numbers import mask_of_nulls
 from backpropd.tabular.cells.other_notations import read_otherwise
 from backpropd.tabular.cells.shapes import by_value, tidy
 from backpropd.tabular.columns import ColumnInfo, is_time_of_day
-from backpropd.tabular.delimited.lossless_numbers import parse_numbers
+from backpropd.tabular.lossless_numbers import parse_numbers
 
 Mask = NDArray[np.bool_]
 

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backpropd.tabular.cells.notation import MULTIPLIERS, NumberNotation
-from backpropd.tabular.delimited.lossless_numbers import parse_numbers
+from backpropd.tabular.lossless_numbers import parse_numbers
 
 _WORDS = pa.array([*MULTIPLIERS], pa.string())
 _EXPONENTS = pa.array([f"e{exponent}" for exponent in MULTIPLIERS.values()], pa.string())

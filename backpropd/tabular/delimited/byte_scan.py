@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropd.tabular.delimited.line_numbers import LineNumbers
 from backpropd.tabular.delimited.text_file import TextFile
+from backpropd.tabular.line_numbers import LineNumbers
 
 WINDOW_BYTES = 192 * 1024  # the temporary arrays stay in a core's cache
 LF, CR = ord("\n"), ord("\r")

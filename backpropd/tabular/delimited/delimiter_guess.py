@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
-from backpropd.tabular.delimited.cell_shapes import NUMBER_NOTATION
+from backpropd.tabular.cell_shapes import NUMBER_NOTATION
 from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
 
 DELIMITERS = (",", ";", "\t", "|")

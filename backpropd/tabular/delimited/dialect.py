@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from backpropd.tabular.delimited.cell_shapes import ColumnShapes
+from backpropd.tabular.cell_shapes import ColumnShapes
 from backpropd.tabular.delimited.row_reader import Syntax
 from backpropd.tabular.delimited.text_file import TextFile
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from backpropd.tabular.delimited.cell_shapes import EMPTY, WORDS, ColumnShapes, shape
-from backpropd.tabular.delimited.header import is_header, names_known_columns
+from backpropd.tabular.cell_shapes import EMPTY, WORDS, ColumnShapes, shape
 from backpropd.tabular.delimited.row_reader import Row
+from backpropd.tabular.header import is_header, names_known_columns
 
 MIN_TABLE_ROWS = 3
 SMALL_PART = 10  # a first table is at least the tenth of a later one

@@ -24,10 +24,10 @@ from backpropd.tabular.columns import KEPT_AS_TEXT, MISSING_VALUES
 from backpropd.tabular.delimited.arrow_blocks import ArrowBlocks
 from backpropd.tabular.delimited.byte_scan import Scan, count_lines, scan
 from backpropd.tabular.delimited.dialect import Dialect
-from backpropd.tabular.delimited.findings import Findings
-from backpropd.tabular.delimited.lossless_numbers import parse_numbers
+from backpropd.tabular.delimited.line_findings import LineFindings
 from backpropd.tabular.delimited.sniff import sniff
 from backpropd.tabular.delimited.tolerant_rows import TolerantRows, is_note
+from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
 
@@ -62,7 +62,7 @@ def open_delimited(
 class DelimitedReader:
     """Iterates over the blocks of a file. A column found to hold words joins `text_columns` and stays text."""
 
-    def __init__(self, dialect: Dialect, options: ReadOptions, log: WarningLog, findings: Findings) -> None:
+    def __init__(self, dialect: Dialect, options: ReadOptions, log: WarningLog, findings: LineFindings) -> None:
         self._dialect, self._findings = dialect, findings
         self._missing = list({"", *(MISSING_VALUES if options.missing is None else options.missing)})
         self._scan = _scan(dialect)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import Enum
 from math import log
 
-from backpropd.tabular.delimited.cell_shapes import SMOOTHING, ColumnShapes
+from backpropd.tabular.cell_shapes import SMOOTHING, ColumnShapes
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS
 from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax, split_line
 

@@ -5,16 +5,16 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from backpropd.errors import EmptyDataset, NotATable
+from backpropd.tabular.cell_shapes import NUMBER, ColumnShapes, shape
 from backpropd.tabular.column_names import column_names
-from backpropd.tabular.delimited.cell_shapes import NUMBER, ColumnShapes, shape
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS, guess_syntax
 from backpropd.tabular.delimited.dialect import Dialect
-from backpropd.tabular.delimited.findings import Findings
-from backpropd.tabular.delimited.header import names_known_columns
 from backpropd.tabular.delimited.layout import Layout, find_table
+from backpropd.tabular.delimited.line_findings import LineFindings
 from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
 from backpropd.tabular.delimited.text_encoding import open_text
 from backpropd.tabular.delimited.text_file import TextFile
+from backpropd.tabular.header import names_known_columns
 from backpropd.tabular.limits import check_columns
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog
@@ -28,7 +28,7 @@ GUESSES = (*DELIMITERS, " ", ":", "/", "_", "-")
 
 def sniff(
     path: Path, options: ReadOptions, declared: str | None, max_columns: int, log: WarningLog
-) -> tuple[Dialect, Findings]:
+) -> tuple[Dialect, LineFindings]:
     """The dialect, from the beginning of a file, and the lines that precede the table.
 
     What is unusual in the header or in the text as a whole becomes a warning.
@@ -37,7 +37,7 @@ def sniff(
     """
     text = open_text(path, options.encoding, options.strict, log)
     lines, is_whole = _sample(text)
-    findings, skipped = Findings(), min(options.skip_lines or 0, len(lines))
+    findings, skipped = LineFindings(), min(options.skip_lines or 0, len(lines))
     delimiter = options.delimiter
     if not options.strict and skipped < len(lines) and (found := SEPARATOR_LINE.fullmatch(lines[skipped])):
         findings.skip("name the separator", skipped + 1, lines[skipped])

@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from backpropd.errors import NotATable
-from backpropd.tabular.delimited.cell_shapes import NUMBER, shape
+from backpropd.tabular.cell_shapes import NUMBER, shape
 from backpropd.tabular.delimited.dialect import Dialect
-from backpropd.tabular.delimited.findings import Findings
-from backpropd.tabular.delimited.line_numbers import LineNumbers
+from backpropd.tabular.delimited.line_findings import LineFindings
 from backpropd.tabular.delimited.row_fitting import Fit, fit_row, with_other_delimiter
 from backpropd.tabular.delimited.row_reader import Row, RowReader
 from backpropd.tabular.delimited.sniff import open_quote_error
+from backpropd.tabular.line_numbers import LineNumbers
 
 MAX_TAIL_ROWS = 100  # rows that may be footnotes or another table are kept until the next row shows what they are
 MIN_PADDED_CELLS = 3
@@ -34,7 +34,7 @@ class TolerantRows:
     counts the lines that became rows or findings, or are blank or cut; at the end all lines from the first row's.
     """
 
-    def __init__(self, dialect: Dialect, findings: Findings) -> None:
+    def __init__(self, dialect: Dialect, findings: LineFindings) -> None:
         self._dialect = dialect
         self._lines = itertools.islice(dialect.text.lines(), dialect.first_line - 1, None)
         self._reader = RowReader(

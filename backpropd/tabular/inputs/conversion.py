@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from backpropd.tabular.cells.convert import convert_cells
 from backpropd.tabular.cells.shapes import tidy
 from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo
-from backpropd.tabular.delimited.lossless_numbers import NUMBER
 from backpropd.tabular.inputs.known_column import KnownColumn
+from backpropd.tabular.lossless_numbers import NUMBER
 from backpropd.tabular.table import CategoricalColumn, Column, class_label, float_column
 
 Mask = NDArray[np.bool_]

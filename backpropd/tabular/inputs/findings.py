@@ -55,7 +55,7 @@ def _shown(cells: Cells, row: int) -> str:
     return repr(cell[:MAX_VALUE_CHARACTERS]) if isinstance(cell, str) else class_label(cell)
 
 
-class Findings:
+class InputFindings:
     """Collects findings about `rows`, of which `columns` go into the model and `known` are in its table."""
 
     def __init__(self, rows: InputRows, columns: Mapping[str, KnownColumn], known: Sequence[str]) -> None:
@@ -79,7 +79,7 @@ class Findings:
         start: int,
         cells: Mapping[str, Cells],
         converted: Mapping[str, Converted],
-        unlike: Mapping[str, column_encoders.Findings],
+        unlike: Mapping[str, column_encoders.UnlikeTraining],
     ) -> None:
         """Look at a block that begins at the row `start`; `unlike` training were these of its values.
 

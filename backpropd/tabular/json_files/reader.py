@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from backpropd.errors import EmptyDataset
 from backpropd.tabular.column_names import column_names
 from backpropd.tabular.columns import KEPT_AS_TEXT, MISSING_VALUES
-from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.encodings import codec_of
 from backpropd.tabular.json_files.cells import check_characters, to_strings
 from backpropd.tabular.json_files.layout import Layout, find_layout
 from backpropd.tabular.json_files.rows import Columns, ListRows, ObjectRows, Source
 from backpropd.tabular.json_files.stream import JsonStream
 from backpropd.tabular.limits import TableLimits
+from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.messages import quoted
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.warnings import WarningLog

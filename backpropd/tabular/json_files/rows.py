@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Any, Protocol
 
 from backpropd.errors import NotATable
-from backpropd.tabular.delimited.header import is_header
+from backpropd.tabular.header import is_header
 from backpropd.tabular.json_files.cells import Key, columns_of_lists, flatten, name_of, to_cell
 from backpropd.tabular.json_files.layout import FORMS
-from backpropd.tabular.json_files.lines import Lines
 from backpropd.tabular.limits import TableLimits, check_columns, check_rows
+from backpropd.tabular.line_numbers import LineNumbers
 from backpropd.tabular.warnings import MAX_EXAMPLES
 
 BLOCK_ROWS = 8 * 1024
@@ -55,7 +55,7 @@ class ObjectRows:
     def __init__(self, values: Values, limits: TableLimits) -> None:
         """Read all rows once. Raises `NotATable` and `TableTooLarge`."""
         self._values, self._flat = values, True
-        self._lines, self._lists = Lines(), dict[Key, int]()
+        self._lines, self._lists = LineNumbers(), dict[Key, int]()
         names: dict[Key, None] = {}
         for row, line in values(False):
             if type(row) is not dict:
@@ -82,7 +82,7 @@ class ObjectRows:
 
     def line_of(self, row: int) -> int:
         """See `Source`."""
-        return self._lines.of(row)
+        return self._lines.line_of(row)
 
     def blocks(self) -> Iterator[Block]:
         """See `Source`."""
@@ -106,7 +106,7 @@ class ListRows:
         Raises `NotATable` and `TableTooLarge`.
         """
         self._values, self.width = values, 0
-        self._lines = Lines()
+        self._lines = LineNumbers()
         nested: dict[int, int] = {}
         first: list[list[str]] = []
         lines_of_width: dict[int, list[int]] = {}
@@ -133,7 +133,7 @@ class ListRows:
 
     def line_of(self, row: int) -> int:
         """See `Source`."""
-        return self._lines.of(row + self._header_rows)
+        return self._lines.line_of(row + self._header_rows)
 
     def blocks(self) -> Iterator[Block]:
         """See `Source`."""

@@ -23,9 +23,9 @@ from typing import Any
 import pyarrow as pa
 
 from backpropd.errors import BackpropdError
-from backpropd.tabular.delimited.lossless_numbers import parse_numbers
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
+from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.messages import brief
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import new_statistics

@@ -2,9 +2,9 @@
 
 import pytest
 
+from backpropd.tabular.cell_shapes import EMPTY, shape
 from backpropd.tabular.cells.missing import MARKERS
 from backpropd.tabular.columns import MISSING_VALUES
-from backpropd.tabular.delimited.cell_shapes import EMPTY, shape
 from backpropd.tabular.delimited.layout import find_table
 from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax, split_line
 

@@ -43,7 +43,7 @@ DETAILS = {
 GUESSWORK = ("other_delimiter", "separator_missing", "long_rows", "faulty_quotes", "lines_left_out")
 
 
-class Findings:
+class LineFindings:
     """The findings of one pass over a file."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Findings:
         self._skipped: dict[str, Finding] = {}
         self._guessed_lines: Finding = Finding()
 
-    def copy(self) -> "Findings":
+    def copy(self) -> "LineFindings":
         """An independent copy."""
         return deepcopy(self)
 

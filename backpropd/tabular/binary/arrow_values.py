@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from backpropd.errors import NotATable
 from backpropd.tabular.cells.dates import FIRST_INSTANT, LAST_INSTANT
 from backpropd.tabular.columns import MAX_WHOLE
-from backpropd.tabular.delimited.lossless_numbers import parse_numbers
+from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.messages import quoted
 
 TEXT, NUMBER, DATE = "text", "number", "date"

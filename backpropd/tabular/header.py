@@ -3,9 +3,9 @@
 import re
 from collections.abc import Collection, Sequence
 
-from backpropd.tabular.delimited.cell_shapes import EMPTY, WORDS, shape
-from backpropd.tabular.delimited.cell_shapes import NUMBER as NUMBER_SHAPE
-from backpropd.tabular.delimited.lossless_numbers import NUMBER
+from backpropd.tabular.cell_shapes import EMPTY, WORDS, shape
+from backpropd.tabular.cell_shapes import NUMBER as NUMBER_SHAPE
+from backpropd.tabular.lossless_numbers import NUMBER
 
 UNSIGNED_INTEGER = re.compile(r"\s*\d{1,15}\s*", re.ASCII)
 INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
