@@ -27,23 +27,24 @@ class EpochWriter:
         self.lease, self.run, self.settings = lease, run, settings
         self.pending: list[dict[str, Any]] = []
         self.chunk_began = self.flushed_at = self.checkpointed_at = time.monotonic()
-        self.checkpointed_epoch = run.epoch
+        self.checkpointed = run.progress
         self.checkpoint_every = settings.checkpoint_seconds
         self.may_have_checkpoint = lease.claim.checkpointed  # a write may succeed although its answer is lost
 
     def add(self, chunk: list[Epoch]) -> None:
         """Add epochs that have just ended, which share their time equally, and write if it is time.
 
+        An empty chunk is progress of the refit, whose epochs are not the job's, and may be due for a checkpoint.
         While the database is unavailable they are collected; raises `errors.LeaseLost` when the lease ends.
         """
         now = time.monotonic()
-        seconds = (now - self.chunk_began) / len(chunk)
+        seconds = (now - self.chunk_began) / max(len(chunk), 1)
         self.pending += [dict(zip(FIELDS, epoch, strict=False), seconds=seconds) for epoch in chunk]
         self.chunk_began = now
         repeat = len(self.pending) >= MAX_PENDING
         if now - self.checkpointed_at >= self.checkpoint_every:
             self._checkpoint(repeat)
-        elif now - self.flushed_at >= self.settings.flush_seconds:
+        elif self.pending and now - self.flushed_at >= self.settings.flush_seconds:
             self._write(None, repeat)
 
     def flush(self) -> None:
@@ -74,7 +75,7 @@ class EpochWriter:
 
     def close(self, end: Callable[[Session], str], *, checkpoint: bool) -> str:
         """Write the pending epochs, a checkpoint if requested, and the job's end, in one transaction."""
-        new = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._has_new_epochs() else None
+        new = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._has_progress() else None
 
         def change(session: Session) -> str:
             self._put(session, new)
@@ -82,13 +83,13 @@ class EpochWriter:
 
         return self.lease.write(change)
 
-    def _has_new_epochs(self) -> bool:
-        return self.run.epoch > self.checkpointed_epoch
+    def _has_progress(self) -> bool:
+        return self.run.progress > self.checkpointed
 
     def _checkpoint(self, repeat: bool) -> None:
         began = time.monotonic()
-        if self._has_new_epochs() and self._write((self.run.epoch, self.run.checkpoint()), repeat):
-            self.checkpointed_epoch = self.run.epoch
+        if self._has_progress() and self._write((self.run.epoch, self.run.checkpoint()), repeat):
+            self.checkpointed = self.run.progress
             cost = time.monotonic() - began
             self.checkpoint_every = max(self.settings.checkpoint_seconds, cost / MAX_CHECKPOINT_SHARE)
         self.checkpointed_at = time.monotonic()

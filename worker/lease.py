@@ -47,7 +47,6 @@ class Lease:
         self.interrupt = np.zeros(1, np.int8)
         self._began = self._renewed_at = since
         self._requested_at = 0.0
-        self._keeps_turn = False
         self._deadline = self._began + settings.max_job_seconds - claim.training_seconds
 
     @contextmanager
@@ -68,10 +67,6 @@ class Lease:
     def set_deadline(self, seconds: float) -> None:
         """Set the deadline of a training that begins now and may take `seconds`."""
         self._deadline = min(self._deadline, time.monotonic() + seconds + OVERTIME_SECONDS)
-
-    def keep_turn(self) -> None:
-        """Do not yield to waiting jobs from now on: what follows has no checkpoints, and would begin anew each turn."""
-        self._keeps_turn = True
 
     def check(self) -> None:
         """Raise `errors.LeaseLost` if the lease was lost or not renewed in time."""
@@ -147,7 +142,7 @@ class Lease:
         return leases.renew(session, self.claim, self.settings.lease_seconds, self.seconds)
 
     def _turn_is_over(self) -> bool:
-        return not self._keeps_turn and time.monotonic() - self._began > self.settings.turn_seconds
+        return time.monotonic() - self._began > self.settings.turn_seconds
 
     def request_stop(self, request: str | None) -> None:
         """Request that training stops, if there is a reason. The first one counts, but 'cancel' and 'lost' override."""

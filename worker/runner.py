@@ -93,14 +93,11 @@ class Runner:
                 writer.add(chunk)
                 if lease.request:
                     break
-            if run.stop_reason is not None and lease.request not in ("cancel", "pause", "lost"):
-                lease.keep_turn()
+            if run.has_ended and run.stop_reason and lease.request not in ("cancel", "pause", "lost"):
                 model, since = run.model(), time.monotonic()
                 status, next_claim = writer.succeed(run.stop_reason, model, self._claim_options())
                 self._next = self._lease(next_claim, since)
                 return status
-        except learn.RefitInterrupted:
-            log.info("%s is stopped in its refit, which will begin anew", claim.job_id)
         except job_endings.StopRequested as stop:
             lease.request_stop(stop.request)
         except errors.BackpropdError:

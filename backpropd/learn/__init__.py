@@ -11,7 +11,6 @@ from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import ResolvedSpec
 from backpropd.learn.network_kinds.registry import resolve, spec_from_json
 from backpropd.learn.predictor import Predictor
-from backpropd.learn.refit import RefitInterrupted
 from backpropd.learn.request import JobRequest, TrainingRequest
 from backpropd.learn.resolve.plan import Context, Limits, Plan
 from backpropd.learn.run import Run, WarmStart
@@ -24,7 +23,6 @@ __all__ = [
     "Model",
     "Plan",
     "Predictor",
-    "RefitInterrupted",
     "ResolvedSpec",
     "Run",
     "Source",

@@ -16,9 +16,11 @@ from backpropd.learn.data import Encoders
 from backpropd.learn.json_fields import from_named, to_named
 from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
-from backpropd.learn.refit import joined, refitted_theta
+from backpropd.learn.refit import joined, refit_epochs
 from backpropd.learn.tables import Source
-from backpropd.nn.layout import Array
+
+REFIT = "refit."
+"""Begins the names of the refit's arrays in a checkpoint."""
 
 
 class WarmStart(NamedTuple):
@@ -55,15 +57,26 @@ class Run:
         encoders, self.training_set, self.validation_set = data.prepare(spec, source, rng, validation, known)
         self.untrained = Model(spec, *encoders, list(source.columns), {})
         self.network = self.untrained.network
+        self._refit_state: nn.State | None = None
         if checkpoint is not None:
-            self.state = self.network.restore(*unpack(checkpoint))
+            self.state, self._refit_state = self._restored(checkpoint)
         else:
-            self.state = self.network.start(np.random.default_rng(self._training_seed))
+            self.state = self._start()
             if before and warm_start:
                 self._start_from(before, warm_start.training_state)
         self._metrics = spec.metrics(encoders.target)
         self._inputs = FitInputs(self.training_set, self.validation_set, self.state, self._metrics, interrupt, clock)
         self._last: nn.Epoch | None = None
+
+    def _start(self) -> nn.State:
+        return self.network.start(np.random.default_rng(self._training_seed))
+
+    def _restored(self, checkpoint: bytes) -> tuple[nn.State, nn.State | None]:
+        """The states of the training and of the refit, None before it."""
+        arrays, meta = unpack(checkpoint)
+        refit = {name.removeprefix(REFIT): arrays.pop(name) for name in [*arrays] if name.startswith(REFIT)}
+        refit_meta = meta.pop("refit", None)
+        return self.network.restore(arrays, meta), self.network.restore(refit, refit_meta) if refit_meta else None
 
     def _start_from(self, model: Model, training_state: bytes | None) -> None:
         """Copy the model's parameters, and the state of its optimizer if the optimizers are the same."""
@@ -83,27 +96,56 @@ class Run:
         return self.state.epoch
 
     @property
+    def progress(self) -> int:
+        """The number of finished epochs, with those of the refit."""
+        return self.state.epoch + (self._refit_state.epoch if self._refit_state else 0)
+
+    @property
     def stop_reason(self) -> str | None:
         """Why training has ended, or None before."""
         return self.state.stop_reason
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is left to train, neither epochs nor a refit."""
+        refit = self._refit_state.epoch if self._refit_state else 0
+        return self.state.stop_reason is not None and refit >= self._epochs_to_refit
+
     def epoch_chunks(self, max_epochs: int | None = None) -> Iterator[list[nn.Epoch]]:
-        """Continue from the state, in chunks of at most `max_epochs`. Raises `errors.JobFailed` and subclasses."""
+        """Continue from the state, in chunks of at most `max_epochs`; each epoch of the refit is an empty chunk.
+
+        The run's `interrupt` ends the generator between two batches. Raises `errors.JobFailed` and subclasses.
+        """
         for chunk in self.network.epoch_chunks(self._inputs, max_epochs):
             self._last = chunk[-1]
             yield chunk
+        if self.state.stop_reason is None or self.has_ended or self.validation_set is None:
+            return
+        self._refit_state = self._refit_state or self._start()
+        rows = joined(self.training_set, self.validation_set)
+        epochs, interrupt = self._epochs_to_refit, self._inputs.interrupt
+        for _ in refit_epochs(self.spec, rows, self._refit_state, epochs, interrupt):
+            yield []
+
+    @property
+    def _epochs_to_refit(self) -> int:
+        refits = self.spec.training.refit and self.validation_set is not None
+        return self.state.best_epoch or 0 if refits else 0
 
     def checkpoint(self) -> bytes:
         """All that determines the rest of this run, between two epochs."""
-        return pack(self.state.arrays(), self.state.meta())
+        arrays, meta, refit = self.state.arrays(), self.state.meta(), self._refit_state
+        if refit:
+            arrays |= {REFIT + name: array for name, array in refit.arrays().items()}
+            meta["refit"] = refit.meta()
+        return pack(arrays, meta)
 
     def model(self) -> dict[str, Any]:
-        """The trained model as the store has it.
+        """The model, when the run `has_ended`, as the store has it. Raises `errors.JobFailed`.
 
-        After a refit its metrics and its report are those before, because then the validation rows were unseen. Raises
-        `errors.JobFailed`, and `RefitInterrupted` if the run's `interrupt` is set before the refit ends.
+        After a refit its metrics and its report are those before, because then the validation rows were unseen.
         """
-        theta = self._final_theta()
+        theta = (self._refit_state or self.state).theta
         views = self.network.layout.views(theta)
         model = replace(self.untrained, theta={name: np.ascontiguousarray(view) for name, view in views.items()})
         weights, spec = model.weights(), self.spec
@@ -122,14 +164,6 @@ class Run:
             "path": self._path(),
             "training_state": self._training_state(),
         }
-
-    def _final_theta(self) -> Array:
-        """The parameters of the model: those at the end of training, or of a refit."""
-        state, validation = self.state, self.validation_set
-        if not self.spec.training.refit or validation is None or state.best_epoch is None:
-            return state.theta
-        rows = joined(self.training_set, validation)
-        return refitted_theta(self.spec, rows, state.best_epoch, self._training_seed, self._inputs.interrupt)
 
     def _measurements(self) -> dict[str, Any]:
         """The metrics of both sets, and the report on the validation set, or else on the training set."""

@@ -9,7 +9,7 @@ import pytest
 
 from backpropd import errors
 from backpropd.learn import Context, JobRequest, Limits, Plan, resolve
-from backpropd.learn.refit import RefitInterrupted, joined
+from backpropd.learn.refit import joined
 from backpropd.nn import Batch
 from tests.learn.learner import LIMITS, Learner, epochs_of, load_model
 
@@ -141,17 +141,40 @@ def test_a_job_with_a_refit_resumes_bit_for_bit_even_at_its_end(tmp_path: Path, 
     assert resumed.model() == whole.model() == learner.run(planned, resumed.checkpoint()).model()
 
 
-def test_an_interrupt_stops_the_refit_and_not_a_model_without_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_a_refit_resumes_bit_for_bit_after_each_of_its_epochs(tmp_path: Path, engine: str, optimizer: str) -> None:
     learner = Learner(tmp_path, WAVE)
-    for refit in (True, False):
-        run = learner.run(plan(learner, "y", engine="numpy", refit=refit))
-        list(epochs_of(run))
-        run._inputs.interrupt[0] = 1
-        if refit:
-            with pytest.raises(RefitInterrupted):
-                run.model()
-        else:
-            assert run.model()["weights"]
+    hidden = [{"units": 6, "activation": "relu", "dropout": 0.0 if optimizer == "lbfgs" else 0.1}]
+    engine = "numpy" if optimizer == "lbfgs" else engine
+    planned = plan(learner, "y", {"hidden": hidden}, engine=engine, optimizer={"name": optimizer})
+    whole = learner.run(planned)
+    chunks = [chunk for chunk in whole.epoch_chunks(max_epochs=1) if not chunk]
+    assert len(chunks) == whole.state.best_epoch
+    assert len(chunks) > 2
+    checkpoint = None
+    for _ in chunks:
+        run = learner.run(planned, checkpoint)
+        next(chunk for chunk in run.epoch_chunks(max_epochs=1) if not chunk)
+        checkpoint = run.checkpoint()
+    assert run.has_ended
+    assert run.model() == whole.model()
+
+
+def test_an_interrupt_ends_the_refit_and_a_checkpoint_continues_it(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, WAVE)
+    planned = plan(learner, "y", engine="numpy")
+    run = learner.run(planned)
+    chunks = run.epoch_chunks(max_epochs=1)
+    for chunk in chunks:
+        if not chunk:
+            run._inputs.interrupt[0] = 1
+    assert (run.stop_reason, run.has_ended, run.progress) == ("epochs", False, run.epoch + 1)
+    run._inputs.interrupt[0] = 0
+    resumed = learner.run(planned, run.checkpoint())
+    assert list(epochs_of(resumed)) == []
+    assert resumed.has_ended
+    assert resumed.model() == learner.trained(planned)
 
 
 def test_the_memory_of_a_refit_is_estimated(iris: Learner) -> None:

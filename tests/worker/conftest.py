@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from backpropd import learn, tabular
 from backpropd.config import Settings
+from backpropd.learn.checkpoint import unpack
 from backpropd.store import datasets, epochs, jobs, models
 from backpropd.store.blobs import Blobs
-from backpropd.store.scheduling import submission
+from backpropd.store.scheduling import rescue, submission
+from backpropd.store.sql.column_types import steady
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Checkpoint, Job
 from tests.migrated import migrate
@@ -110,6 +114,23 @@ class Stores:
         with self.database.read() as session:
             found = session.get(Checkpoint, jobs.get(session, TENANT, job_id).number)
             return None if found is None else found.epoch
+
+    def checkpoint_meta(self, job_id: str) -> dict[str, Any]:
+        """The JSON of the job's checkpoint; empty without one."""
+        with self.database.read() as session:
+            found = session.get(Checkpoint, jobs.get(session, TENANT, job_id).number)
+            return unpack(found.data)[1] if found else {}
+
+    def change(self, change: Callable[[Session, str, str], Any], job_id: str) -> None:
+        """Cancel, pause or resume a job."""
+        with self.database.write() as session:
+            change(session, TENANT, job_id)
+
+    def lose(self, job_id: str) -> None:
+        """Take a running job from its worker, as if that had died."""
+        with self.database.write() as session:
+            session.execute(update(Job).where(Job.id == job_id).values(lease_expires_at=steady(-1)))
+            assert rescue.rescue_expired(session, 30, 3) == [job_id]
 
     @contextmanager
     def training(self, runner: Runner, job_id: str) -> Iterator[None]:

@@ -1,7 +1,7 @@
 """Databases and blobs with faults."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from backpropd import errors
 from backpropd.store.blobs import Blobs
 from backpropd.store.sql.database import Database
-from tests.worker.conftest import Stores
+from tests.worker.conftest import Stores, wait_until
 
 
 class LosesAnswers(Database):
@@ -29,6 +29,38 @@ class LosesAnswers(Database):
             lost = session.scalar(self.jobs.limit(1)) is not None
         if lost:
             raise errors.Unavailable("the answer is lost")
+
+
+class HoldsAfterWrite(Database):
+    """A database that acts once, after the first committed write with which a condition holds.
+
+    The write returns when the lease thread has seen what the action did, whatever the speed of the machine.
+    """
+
+    def __init__(self, stores: Stores, condition: Callable[[], bool], action: Callable[[], Any]) -> None:
+        super().__init__(stores.settings.database_url)
+        self.condition, self.action = condition, action
+        self.held, self.reads, self.lease_is_lost = False, 0, False
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            yield session
+        if not self.held and self.condition():
+            self.held = True
+            self.action()
+            before = self.reads
+            wait_until(lambda: self.lease_is_lost or self.reads > before + 2)  # one tick of the thread is complete
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        self.reads += 1
+        try:
+            with super().read() as session:
+                yield session
+        except errors.LeaseLost:
+            self.lease_is_lost = True
+            raise
 
 
 class BlobsWithCallback(Blobs):

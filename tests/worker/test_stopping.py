@@ -1,17 +1,19 @@
 """A job that is stopped: cancelled, paused, handed back, out of turn or out of time; it continues bit for bit."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from backpropd.store import jobs
 from tests.worker.conftest import ENDLESS, LONG, TENANT, Stores, wait_until
-from tests.worker.faulty_stores import BlobsWithCallback
+from tests.worker.faulty_stores import BlobsWithCallback, HoldsAfterWrite
+from worker import epoch_writer
 from worker.heartbeat_board import HeartbeatBoard
 from worker.tasks import train_until_queue_is_empty
 
-EPOCHS_BEFORE_REFIT = 6000
+EPOCHS_BEFORE_REFIT = 60
 
 
 def test_a_running_job_that_is_cancelled_ends_cancelled_without_a_model(stores: Stores) -> None:
@@ -102,13 +104,13 @@ def test_a_job_whose_turn_is_over_yields_to_waiting_jobs_and_continues_bit_for_b
     stores: Stores, uninterrupted: tuple[list[tuple[Any, ...]], str]
 ) -> None:
     long = stores.post(epochs=LONG)
-    no_turn = stores.settings.model_copy(update={"turn_seconds": 0.0})
     short: list[str] = []
-    assert stores.runner(
-        settings=no_turn, blobs=BlobsWithCallback(stores, lambda: short.append(stores.post()))
-    ).run_one()
-    assert stores.job(long).status == "queued"
-    assert stores.job(long).epoch < LONG  # on a busy machine even before its first epoch
+    no_turn = stores.settings.model_copy(update={"turn_seconds": 0.0})
+    database = HoldsAfterWrite(stores, lambda: stores.job(long).epoch > 0, lambda: short.append(stores.post()))
+    assert stores.runner(settings=no_turn, database=database).run_one()
+    job = stores.job(long)
+    assert (job.status, 0 < job.epoch < LONG) == ("queued", True)
+    assert stores.checkpoint_epoch(long) == job.epoch
     runner = stores.runner()
     assert runner.run_one()
     assert (stores.job(short[0]).status, stores.job(long).status) == ("succeeded", "running")
@@ -154,46 +156,70 @@ def test_a_job_that_exceeds_the_maximum_time_fails(stores: Stores) -> None:
 
 
 def post_with_refit(stores: Stores) -> str:
-    """A job that improves until its last epoch, so that its refit takes as long as its training: seconds."""
+    """A job that improves until its last epoch, so that its refit has as many."""
     stopping = {"early_stopping": {"monitor": "loss", "patience": EPOCHS_BEFORE_REFIT}, "refit": True}
     options = {"validation_fraction": 0.2, "optimizer": {"name": "sgd", "learning_rate": 0.0005}, "batch_size": 4}
     return stores.post(epochs=EPOCHS_BEFORE_REFIT, **options, **stopping)
 
 
-def wait_for_the_refit(stores: Stores, job_id: str) -> None:
-    """Wait until no epochs of the job, which are written all the time, follow near its end."""
-    before = 0
-
-    def no_epoch_follows() -> bool:
-        nonlocal before
-        time.sleep(0.2)
-        before, last = stores.job(job_id).epoch, before
-        return last == before > 0.95 * EPOCHS_BEFORE_REFIT
-
-    wait_until(no_epoch_follows)
+@pytest.fixture(scope="module")
+def uninterrupted_refit(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The model's sha256 of the job with a refit without interruption."""
+    stores = Stores(tmp_path_factory.mktemp("refit"))
+    job_id = post_with_refit(stores)
+    assert stores.runner().run_one()
+    sha256 = stores.model_sha256(job_id)
+    stores.database.dispose()
+    return sha256
 
 
-def test_a_cancel_during_the_refit_ends_the_job_at_once(stores: Stores) -> None:
-    job_id, began = post_with_refit(stores), time.monotonic()
-    with stores.training(stores.runner(), job_id):
-        wait_for_the_refit(stores, job_id)
-        with stores.database.write() as session:
-            jobs.cancel(session, TENANT, job_id)
-        cancelled = time.monotonic()
-    assert time.monotonic() - cancelled < (cancelled - began) / 3
+def refitted_epochs(stores: Stores, job_id: str) -> int:
+    """How many epochs of the job's refit are in its checkpoint."""
+    refit = stores.checkpoint_meta(job_id).get("refit") or {"epoch": 0}
+    return int(refit["epoch"])
+
+
+def during_refit(stores: Stores, job_id: str, action: Callable[[], Any], **changes: Any) -> None:
+    """Run a runner whose job is held after a checkpoint of its refit, until it has seen what the action did."""
+    database = HoldsAfterWrite(stores, lambda: refitted_epochs(stores, job_id) > 2, action)
+    assert stores.runner("held", database=database, **changes).run_one()
+    assert database.held
+
+
+@pytest.fixture
+def checkpoint_after_each_epoch(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epoch_writer, "MAX_CHECKPOINT_SHARE", float("inf"))
+    stores.settings = stores.settings.model_copy(update={"checkpoint_seconds": 0.0})
+
+
+@pytest.mark.usefixtures("checkpoint_after_each_epoch")
+def test_a_cancel_during_the_refit_ends_the_job(stores: Stores) -> None:
+    job_id = post_with_refit(stores)
+    during_refit(stores, job_id, lambda: stores.change(jobs.cancel, job_id))
     assert (stores.job(job_id).status, stores.job(job_id).model_id) == ("cancelled", None)
 
 
-def test_a_refit_that_was_handed_back_begins_anew_and_does_not_yield(stores: Stores) -> None:
-    job_id = post_with_refit(stores)
-    stopping = stores.runner(board=HeartbeatBoard(1))
-    with stores.training(stopping, job_id):
-        wait_for_the_refit(stores, job_id)
-        stopping.board.stop()
-    assert (stores.job(job_id).status, stores.job(job_id).model_id) == ("queued", None)
-    no_turn = stores.settings.model_copy(update={"turn_seconds": 0.0})
-    with stores.training(stores.runner("second", settings=no_turn), job_id):
-        wait_for_the_refit(stores, job_id)
-        assert stores.job(job_id).status == "running"
-        stores.post()
-    assert stores.statuses(job_id) == ["queued", "running", "queued", "running", "succeeded"]
+@pytest.mark.usefixtures("checkpoint_after_each_epoch")
+@pytest.mark.parametrize("reason", ["pause", "shutdown", "turn over", "crash"])
+def test_a_job_stopped_in_its_refit_continues_it_bit_for_bit(
+    stores: Stores, uninterrupted_refit: str, reason: str
+) -> None:
+    job_id, board = post_with_refit(stores), HeartbeatBoard(1)
+    actions: dict[str, Callable[[], Any]] = {
+        "pause": lambda: stores.change(jobs.pause, job_id),
+        "shutdown": board.stop,
+        "turn over": stores.post,
+        "crash": lambda: stores.lose(job_id),
+    }
+    settings = stores.settings.model_copy(update={"turn_seconds": 0.0 if reason == "turn over" else 1000.0})
+    during_refit(stores, job_id, actions[reason], board=board, settings=settings)
+    assert stores.job(job_id).status == ("paused" if reason == "pause" else "queued")
+    before = refitted_epochs(stores, job_id)
+    assert 0 < before < EPOCHS_BEFORE_REFIT
+    if reason == "pause":
+        stores.change(jobs.resume, job_id)
+    runner = stores.runner("second")
+    while stores.job(job_id).status != "succeeded":
+        assert runner.run_one()
+    assert stores.model_sha256(job_id) == uninterrupted_refit
+    assert [row[0] for row in stores.curve(job_id)] == list(range(1, EPOCHS_BEFORE_REFIT + 1))

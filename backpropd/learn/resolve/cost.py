@@ -108,11 +108,11 @@ def _training_bytes(training: FeedforwardTraining, network: nn.Network, split: S
 
 
 def _refit_bytes(spec: FeedforwardSpec, network: nn.Network, encoded: int, split: Split) -> int:
-    """Besides the encoded sets in a refit: all their rows a second time, its training, and the state before it."""
+    """Besides the encoded sets in a refit: all their rows again, its training, the state before and its checkpoint."""
     if not spec.training.refit:
         return 0
     rows = split._replace(training=split.training + split.validation, validation=0)
-    before = _itemsize(spec.training) * (2 + spec.training.optimizer.slots) * network.layout.size
+    before = 2 * _itemsize(spec.training) * (2 + spec.training.optimizer.slots) * network.layout.size
     return encoded + _training_bytes(spec.training, network, rows) + before
 
 

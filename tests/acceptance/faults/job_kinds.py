@@ -41,6 +41,10 @@ KINDS: dict[str, dict[str, Any]] = {
         {"optimizer": {"name": "adam", "learning_rate": 0.0002}, "epochs": 100_000,
          "early_stopping": {"patience": 80, "start_epoch": 50}},
     ),
+    "refit": _kind(
+        {"optimizer": {"name": "adam", "learning_rate": 0.0002}, "epochs": 300, "refit": True,
+         "early_stopping": {"patience": 100_000}},
+    ),
     "dropout": _kind({"epochs": 350}, [{"units": 16, "activation": "relu", "dropout": 0.3}]),
     "batch normalization": _kind(
         {"epochs": 300}, [{"units": 16, "activation": "relu", "normalization": "batch"}]
