@@ -17,7 +17,7 @@ the usual spellings of a missing value are, too (`cells.missing`), and in column
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,9 +74,15 @@ def kind_of_strings(levels: Mapping[str, int] | None, rows: int) -> str:
     """The kind of a column of strings from its values with their counts, or None if there are too many."""
     if levels is None:
         return "text"
-    if levels and any({level.lower() for level in levels} <= {*pair} for pair in BOOLEAN_PAIRS):
+    if levels and are_booleans(levels):
         return "boolean"
     return "category" if len(levels) <= max(20, rows // 20) else "text"
+
+
+def are_booleans(levels: Iterable[str]) -> bool:
+    """Whether these are spellings of the two words of a boolean, in any case: `Yes`, `yes` and `NO`."""
+    words = {level.lower() for level in levels}
+    return any(words <= {*pair} for pair in BOOLEAN_PAIRS)
 
 
 def merged_spellings(levels: Mapping[str, int]) -> Counter[str]:

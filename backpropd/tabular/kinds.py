@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backpropd.tabular.columns import BOOLEAN_CELLS, BOOLEAN_PAIRS, ColumnInfo, merged_spellings
+from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo, are_booleans, merged_spellings
 from backpropd.tabular.lossless_numbers import NUMBER
 from backpropd.tabular.table import CategoricalColumn, Column, Table, class_label
 
@@ -65,8 +65,7 @@ def _convert(column: Column, kind: str) -> Column:
 
 def _with_one_spelling(column: CategoricalColumn) -> CategoricalColumn:
     """A boolean with its most frequent spellings, as its description lists them; another category as it is."""
-    words = {level.lower() for level in column.levels}
-    if len(column.levels) <= len(words) or not any(words <= {*pair} for pair in BOOLEAN_PAIRS):
+    if len(column.levels) <= len({level.lower() for level in column.levels}) or not are_booleans(column.levels):
         return column
     counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
     levels = list(merged_spellings(dict(zip(column.levels, counts.tolist(), strict=True))))

@@ -35,6 +35,18 @@ def test_a_number_is_a_category_in_training_and_in_predictions(tmp_path: Path) -
     assert np.allclose(values, [sold + 2 for sold in SALES.values()] * 2, atol=6)
 
 
+def test_a_boolean_of_several_spellings_is_a_category_of_two_levels_in_training_and_in_predictions(
+    tmp_path: Path,
+) -> None:
+    rows = [f"{('Yes', 'yes', 'no', 'NO', 'NO')[n % 5]},{n % 5 < 2}\n" for n in range(40)]
+    learner = Learner(tmp_path, "smokes,y\n" + "".join(rows))
+    plan = learner.plan("y", kinds={"smokes": "category"}, epochs=300)
+    model = learner.trained(plan)
+    assert model["encoders"]["features"]["columns"][0]["encoder"]["levels"] == ["NO", "Yes"]
+    predictions = load_model(model).predict([{"smokes": word} for word in ("Yes", "yes", "YES", "no", "NO", "No")])
+    assert [each["label"] for each in predictions] == ["True"] * 3 + ["False"] * 3
+
+
 def test_a_number_can_be_the_target_as_a_category(tmp_path: Path) -> None:
     learner = Learner(tmp_path, STORES)
     plan = learner.plan("store", kinds={"store": "category"}, features=["sold"], class_weight={"101": 2.0})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backpropd.tabular.cells.convert import convert_cells
 from backpropd.tabular.cells.shapes import tidy
-from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo
+from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo, are_booleans
 from backpropd.tabular.inputs.known_column import KnownColumn
 from backpropd.tabular.lossless_numbers import NUMBER
 from backpropd.tabular.table import CategoricalColumn, Column, class_label, float_column
@@ -122,6 +122,8 @@ def _categories(cells: Cells, column: KnownColumn) -> Converted:
         return _any_levels(strings)
     trimmed = pc.utf8_trim_whitespace(strings)
     index = pc.coalesce(pc.index_in(strings, column.levels), pc.index_in(trimmed, column.levels))
+    if are_booleans(column.levels.to_pylist()):
+        index = pc.coalesce(index, pc.index_in(pc.utf8_lower(trimmed), pc.utf8_lower(column.levels)))
     absent = pc.equal(trimmed, "").fill_null(True).to_numpy(zero_copy_only=False)
     if column.markers.named is not None:
         absent = absent | column.markers.find(tidy(strings))

@@ -78,6 +78,12 @@ def test_categories_are_trimmed_levels_and_only_the_empty_cell_is_missing() -> N
     assert not found.wrong.any()
 
 
+def test_a_boolean_that_is_trained_as_a_category_takes_every_spelling_of_its_words() -> None:
+    column = KnownColumn(ColumnInfo("smokes", "category", 0, 2), pa.array(["NO", "Yes"]))
+    found = words(convert_column(texts("Yes", " yes ", "no", "No", "n"), column))
+    assert found == ["Yes", "Yes", "NO", "NO", "n"]
+
+
 def test_a_number_is_a_level_as_text_unless_a_level_is_the_same_number_written_otherwise() -> None:
     codes = KnownColumn(ColumnInfo("store", "category", 0, 2), pa.array(["101", "7"]))
     assert words(convert_column(Cells(pa.array([101.0, 7.0, 8.0])), codes)) == ["101", "7", "8"]
