@@ -125,7 +125,7 @@ def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
         dataset = datasets.get(session, tenant(), dataset_id)
     stack.enter_context(services().inspections.slot(current_principal().name))
     path = stack.enter_context(services().blobs.local_path(dataset.sha256))
-    return TableRows(path, [*columns_from_json(dataset.columns).values()])
+    return TableRows(path, dataset.rows, [*columns_from_json(dataset.columns).values()])
 
 
 def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
@@ -135,12 +135,12 @@ def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
     """
     kinds = {info.name: _kind(info) for info in model.encoder.infos}
     known = {**dict.fromkeys(model.columns, UNUSED), **kinds}
-    target = file.with_name("table.parquet")
+    target = file.with_name("table")
     declared = FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT)
     found = services().reader.read(file, target, declared, replace(options, known_kinds=known))
     has_names = found.format != "npy" and (found.dialect or {}).get("header") is not False
     by_name = has_names or kinds.keys() <= {column.name for column in found.columns}
-    return TableRows(target, found.columns, None if by_name else list(kinds), found.warnings)
+    return TableRows(target, found.rows, found.columns, None if by_name else list(kinds), found.warnings)
 
 
 def _kind(info: tabular.ColumnInfo) -> str:

@@ -22,6 +22,7 @@ from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.opening import open_table
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import StagedTable, stage
+from backpropd.tabular.typed_copy import copy_table, holds_values
 from backpropd.tabular.warnings import TableWarning
 
 UNLIMITED = TableLimits()
@@ -50,6 +51,9 @@ def ingest(
 ) -> IngestedTable:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
+    A table with types that a model is to predict (`options.known_kinds`) is written as an Arrow file, unless text of it
+    may be numbers, and its columns are described by their ranges alone.
+
     Of text and JSON only the lines or rows within the first `beginning` bytes are read, where that is given. Memory is
     bounded by a few blocks. Numbers are stored as float64, dates as timestamps in microseconds, everything else as
     strings.
@@ -66,6 +70,9 @@ def ingest(
 
 
 def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits: TableLimits) -> IngestedTable:
+    if holds_values(reader, options):
+        rows, copied = copy_table(reader, destination, limits)
+        return IngestedTable(reader.format, rows, tuple(copied), None, tuple(reader.warnings.to_list()))
     is_named = reader.dialect is None or reader.dialect["header"] is not False
     options = options.for_columns(reader.text_columns if reader.dialect is None else reader.names, named=is_named)
     _check_kinds(options, reader)

@@ -10,8 +10,11 @@ from backpropd.tabular.binary.zip_files import reject_other_archives
 from backpropd.tabular.compression import compression_of, decompress
 from backpropd.tabular.file_signatures import reject_other_formats
 from backpropd.tabular.formats import DEFAULT_FORMAT, FORMATS, HEAD_BYTES, FileFormat, TableReader
+from backpropd.tabular.json_files.recognition import reject_non_tables
 from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.read_options import ReadOptions
+
+JSON_FORMATS = ("json", "jsonl")
 
 
 @contextmanager
@@ -44,4 +47,6 @@ def _recognize(source: Path, head: bytes, declared: str) -> FileFormat:
             return each
     reject_other_formats(head)
     reject_other_archives(source, head)
+    if declared in JSON_FORMATS:
+        reject_non_tables(head, is_whole=len(head) < HEAD_BYTES)
     return FORMATS[declared if FORMATS[declared].recognizes is None else DEFAULT_FORMAT]

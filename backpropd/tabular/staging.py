@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -20,7 +21,16 @@ from backpropd.tabular.parquet_writer import ParquetWriter
 
 MAX_LEVELS_OF_TABLE = 1_000_000  # different values counted over all columns, because they are held in memory
 
+USUAL_MARKERS = Markers()
+
 Statistics = NumberStatistics | StringStatistics | DateStatistics
+
+
+class Collector(Protocol):
+    """What a column shows while its values pass."""
+
+    def update(self, values: pa.Array) -> None:
+        """Add a block of values."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,8 @@ def new_statistics(type_: pa.DataType, name: str, max_levels: int) -> Statistics
     return StringStatistics(name, max_levels) if type_ == pa.string() else DateStatistics(name, max_levels)
 
 
-def _schema(reader: TableReader) -> pa.Schema:
+def schema_of(reader: TableReader) -> pa.Schema:
+    """The names and the types of the blocks' columns, as far as the file was read."""
     dates: Iterable[str] = getattr(reader, "date_columns", ())
     types = {**dict.fromkeys(dates, pa.timestamp("us")), **dict.fromkeys(reader.text_columns, pa.string())}
     return pa.schema([(name, types.get(name, pa.float64())) for name in reader.names])
@@ -65,25 +76,41 @@ def _read(
     reader: TableReader, destination: Path, limits: TableLimits, missing: tuple[str, ...] | None
 ) -> StagedTable | None:
     """Read the file once. Returns None if it added to `reader.text_columns`, which then is complete."""
-    text_columns, schema, markers = frozenset(reader.text_columns), _schema(reader), Markers.of(missing)
+    schema, markers = schema_of(reader), Markers.of(missing)
     max_levels = min(limits.category_levels, MAX_LEVELS_OF_TABLE // len(schema))
     max_shapes = min(MAX_SHAPES, MAX_LEVELS_OF_TABLE // len(schema))
     columns = {field.name: _column(field, max_levels, max_shapes, markers) for field in schema}
-    rows = 0
     with ParquetWriter(destination, schema) as writer:
-        for block in reader:
-            if reader.text_columns != text_columns:
-                continue
-            values = [markers.without(each) if each.type == pa.float64() else each for each in block]
-            writer.put(pa.record_batch(values, schema))
-            rows += len(values[0])
-            _check_size(rows, len(schema), limits)
-            for column, each in zip(columns.values(), values, strict=True):
-                column.update(each)
-    if reader.text_columns != text_columns:
+        rows = write_blocks(reader, writer.put, schema, list(columns.values()), limits, markers)
+    if rows is None:
         return None
     finish([column for column in columns.values() if isinstance(column, StringColumn)], markers)
     return StagedTable(destination, rows, columns, max_levels)
+
+
+def write_blocks(
+    reader: TableReader,
+    put: Callable[[pa.RecordBatch], None],
+    schema: pa.Schema,
+    columns: Sequence[Collector],
+    limits: TableLimits,
+    markers: Markers = USUAL_MARKERS,
+) -> int | None:
+    """Read the file once, `put` its blocks, and update the columns. Numbers among the markers become null.
+
+    Returns the number of rows, None if the reader added to `text_columns`, which then is complete.
+    """
+    text_columns, rows = frozenset(reader.text_columns), 0
+    for block in reader:
+        if reader.text_columns != text_columns:
+            continue
+        values = [markers.without(each) if each.type == pa.float64() else each for each in block]
+        put(pa.record_batch(values, schema))
+        rows += len(values[0])
+        _check_size(rows, len(schema), limits)
+        for column, each in zip(columns, values, strict=True):
+            column.update(each)
+    return rows if reader.text_columns == text_columns else None
 
 
 def _column(

@@ -20,6 +20,7 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 SMALL_BYTES = 16 * 1024  # a body of this size usually arrives in one message
+GATHERED_BYTES = 512 * 1024  # handed to a thread at once
 BODY_RECEIVED = "backpropd.body_received"  # key of the environ: True if no thread has to wait for the body
 
 
@@ -42,8 +43,8 @@ class RequestBody(RawIOBase):
         """`length` is the body's number of bytes, below 0 if only its end will tell."""
         self._bytes_left = length
         self._receive, self._loop, self._rate = receive, loop, rate
-        self._unread, self._over = memoryview(b""), False
-        self._received: tuple[Message | None, float] | None = None
+        self._unread, self._is_over = memoryview(b""), False
+        self._received: list[Message | None] = []
         self._patience_seconds = rate.grace_seconds
 
     def readable(self) -> bool:
@@ -55,7 +56,7 @@ class RequestBody(RawIOBase):
 
         Raises `errors.RequestTimeout`, and `errors.Malformed` if the client closed the connection early.
         """
-        while not self._unread and not self._over:
+        while not self._unread and (self._received or not self._is_over):
             self._unread = memoryview(self._next_chunk())
         target = memoryview(buffer)
         size = min(len(target), len(self._unread))
@@ -69,30 +70,46 @@ class RequestBody(RawIOBase):
         """
         if not 0 < self._bytes_left <= SMALL_BYTES:
             return False
-        self._received = message, _ = await self._wait()
-        return message is None or len(message.get("body", b"")) == self._bytes_left
+        message = await self._wait()
+        self._received = [message]
+        return message is None or self._bytes_left == 0
 
     def _next_chunk(self) -> bytes:
-        message, seconds = self._received or asyncio.run_coroutine_threadsafe(self._wait(), self._loop).result()
-        self._received = None
-        if message is None:
+        messages = self._received or asyncio.run_coroutine_threadsafe(self._gather(), self._loop).result()
+        self._received = []
+        if messages[-1] is None:
             raise errors.RequestTimeout(
                 f"the body came at less than {self._rate.bytes_per_second} bytes a second for more than "
                 f"{self._rate.grace_seconds:g} seconds: send it again, and faster"
             )
-        if message["type"] == "http.disconnect":
+        if messages[-1]["type"] == "http.disconnect":
             raise errors.Malformed("the connection was closed before the body was complete: send it again")
-        chunk: bytes = message.get("body", b"")
-        self._bytes_left -= len(chunk)
-        self._over = self._bytes_left == 0 or not message.get("more_body", False)
-        earned = len(chunk) / self._rate.bytes_per_second - seconds
-        self._patience_seconds = min(self._patience_seconds + earned, self._rate.grace_seconds)
-        return chunk
+        return b"".join(message["body"] for message in messages if message)
 
-    async def _wait(self) -> tuple[Message | None, float]:
-        """The client's next message, None if it did not come in time, and the seconds that it took."""
+    async def _gather(self) -> list[Message | None]:
+        """The client's next messages, until they have `GATHERED_BYTES` or one does not come in time.
+
+        A thread that waited for each message would need more time for that than for reading them.
+        """
+        messages, size = [await self._wait()], 0
+        while (last := messages[-1]) and not self._is_over:
+            size += len(last["body"])
+            if size >= GATHERED_BYTES:
+                break
+            messages.append(await self._wait())
+        return messages
+
+    async def _wait(self) -> Message | None:
+        """The client's next message, None if it did not come in time."""
         began, message = time.monotonic(), None
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience_seconds):
                 message = await self._receive()
-        return message, time.monotonic() - began
+        if message is None:
+            return None
+        size = len(message.setdefault("body", b""))
+        self._bytes_left -= size
+        self._is_over = self._bytes_left == 0 or not message.get("more_body", False)
+        earned = size / self._rate.bytes_per_second - (time.monotonic() - began)
+        self._patience_seconds = min(self._patience_seconds + earned, self._rate.grace_seconds)
+        return message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,18 @@ class Learner:
         run = self.run(plan, **others)
         epochs = list(epochs_of(run))
         return epochs, run.model()
+
+
+def assert_resumes_bit_for_bit(learner: Learner, plan: Plan, after: int) -> None:
+    """A run that resumes from its checkpoint after some epochs, and one that does at its end, equal the whole one."""
+    whole = learner.run(plan)
+    epochs = list(epochs_of(whole))
+    interrupted = learner.run(plan)
+    first = list(itertools.islice(epochs_of(interrupted), after))
+    resumed = learner.run(plan, interrupted.checkpoint())
+    assert first + list(epochs_of(resumed)) == epochs
+    assert (resumed.epoch, resumed.stop_reason) == (whole.epoch, whole.stop_reason)
+    assert resumed.model() == whole.model() == learner.run(plan, resumed.checkpoint()).model()
 
 
 def epochs_of(run: Run) -> Iterator[Epoch]:

@@ -1,6 +1,5 @@
 """From a request and a table to a model: choices, rejections, runs that resume bit for bit, predictions."""
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from backpropd import errors
 from backpropd.learn import Limits
 from backpropd.tabular import ColumnInfo, preview_rows
-from tests.learn.learner import Learner, epochs_of, load_model
+from tests.learn.learner import Learner, assert_resumes_bit_for_bit, load_model
 
 MIXED = "words,number,constant,empty,y,c,late\n" + "".join(
     f"w{n} {n},{n},1,,{n * 1.5},{'ab'[n % 2]},{'' if n < 3 else n % 5}\n" for n in range(40)
@@ -80,14 +79,7 @@ def test_a_run_resumed_from_a_checkpoint_equals_the_uninterrupted_one_bit_for_bi
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     learner = Learner(tmp_path, sample="wine")
-    plan = learner.plan("cultivar", **changes)
-    whole = learner.run(plan)
-    epochs = list(epochs_of(whole))
-    interrupted = learner.run(plan)
-    first = list(itertools.islice(epochs_of(interrupted), 7))
-    resumed = learner.run(plan, interrupted.checkpoint())
-    assert first + list(epochs_of(resumed)) == epochs
-    assert resumed.model() == whole.model()
+    assert_resumes_bit_for_bit(learner, learner.plan("cultivar", **changes), 7)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Runs of the threshold neurons: they resume bit for bit, stop when interrupted, and are loaded from the store."""
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from backpropd import errors
 from backpropd.learn import Limits
 from backpropd.tabular import preview_rows
-from tests.learn.learner import Learner, epochs_of, load_model
+from tests.learn.learner import Learner, assert_resumes_bit_for_bit, epochs_of, load_model
 
 TARGETS = {"iris": "species", "xor": "y", "nor": "y"}
 
@@ -29,13 +28,7 @@ def test_a_run_resumed_from_a_checkpoint_equals_the_uninterrupted_one_bit_for_bi
 ) -> None:
     learner = Learner(tmp_path, sample=sample)
     plan = learner.neuron_plan(TARGETS[sample], kind, seed=4, epochs=20)
-    whole, interrupted = learner.run(plan), learner.run(plan)
-    epochs = list(epochs_of(whole))
-    first = list(itertools.islice(epochs_of(interrupted), done))
-    resumed = learner.run(plan, interrupted.checkpoint())
-    assert first + list(epochs_of(resumed)) == epochs
-    assert (resumed.epoch, resumed.stop_reason) == (whole.epoch, whole.stop_reason)
-    assert resumed.model() == whole.model()
+    assert_resumes_bit_for_bit(learner, plan, done)
 
 
 def test_the_seed_alone_determines_the_model(iris: Learner) -> None:

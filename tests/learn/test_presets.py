@@ -1,6 +1,5 @@
 """What a request leaves out is the preset's; the refit trains on all rows and resumes like everything else."""
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from backpropd import errors
 from backpropd.learn import Context, JobRequest, Limits, Plan, resolve
 from backpropd.learn.refit import joined
 from backpropd.nn import Batch
-from tests.learn.learner import LIMITS, Learner, epochs_of, load_model
+from tests.learn.learner import LIMITS, Learner, assert_resumes_bit_for_bit, epochs_of, load_model
 
 WAVE = "x,z,y\n" + "".join(f"{n % 17},{n % 5},{(n % 17) ** 2 + 3 * (n % 5)}.5\n" for n in range(120))
 
@@ -131,14 +130,7 @@ def test_the_refit_is_a_run_over_all_rows_that_ends_after_the_best_epoch(tmp_pat
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
 def test_a_job_with_a_refit_resumes_bit_for_bit_even_at_its_end(tmp_path: Path, engine: str) -> None:
     learner = Learner(tmp_path, WAVE)
-    planned = plan(learner, "y", engine=engine)
-    whole = learner.run(planned)
-    epochs = list(epochs_of(whole))
-    interrupted = learner.run(planned)
-    first = list(itertools.islice(epochs_of(interrupted), 9))
-    resumed = learner.run(planned, interrupted.checkpoint())
-    assert first + list(epochs_of(resumed)) == epochs
-    assert resumed.model() == whole.model() == learner.run(planned, resumed.checkpoint()).model()
+    assert_resumes_bit_for_bit(learner, plan(learner, "y", engine=engine), 9)
 
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])

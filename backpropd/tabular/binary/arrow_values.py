@@ -116,7 +116,8 @@ def to_numbers(values: pa.Array) -> pa.DoubleArray | None:
     numbers = values.cast(pa.float64())
     if not _IS.is_floating(values.type):
         return numbers
-    return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
+    is_nan = pc.is_nan(numbers)
+    return pc.if_else(is_nan, pa.scalar(None, pa.float64()), numbers) if pc.any(is_nan).as_py() else numbers
 
 
 def _fits(values: pa.Array) -> bool:

@@ -120,22 +120,29 @@ def _categories(cells: Cells, column: KnownColumn) -> Converted:
     strings, came_as_number = as_strings(cells)
     if column.levels is None:
         return _any_levels(strings)
-    trimmed = pc.utf8_trim_whitespace(strings)
-    index = pc.coalesce(pc.index_in(strings, column.levels), pc.index_in(trimmed, column.levels))
-    if are_booleans(column.levels.to_pylist()):
-        index = pc.coalesce(index, pc.index_in(pc.utf8_lower(trimmed), pc.utf8_lower(column.levels)))
-    absent = pc.equal(trimmed, "").fill_null(True).to_numpy(zero_copy_only=False)
-    if column.markers.named is not None:
-        absent = absent | column.markers.find(tidy(strings))
-    codes = index.fill_null(len(column.levels)).to_numpy(zero_copy_only=False).astype(np.int32)
-    codes[absent & (codes == len(column.levels))] = -1
+    encoded = strings.dictionary_encode("encode")
+    codes = _level_codes(encoded.dictionary, column, column.levels)[encoded.indices.to_numpy()]
     unseen = codes == len(column.levels)
     levels = column.levels.to_pylist()
     if not unseen.any():
         return Converted(CategoricalColumn(codes, levels), unseen)
-    levels.append(trimmed[int(unseen.argmax())].as_py())  # one name for all of them: the encoder knows none
-    wrong = _wrong_numbers(trimmed, unseen & came_as_number, column)
+    levels.append(strings[int(unseen.argmax())].as_py().strip())  # one name for all of them: the encoder knows none
+    wrong = _wrong_numbers(strings, unseen & came_as_number, column)
     return Converted(CategoricalColumn(np.where(wrong, -1, codes), levels), wrong)
+
+
+def _level_codes(strings: pa.StringArray, column: KnownColumn, levels: pa.StringArray) -> NDArray[np.int32]:
+    """For each string the index of its level, -1 where it is missing, the number of levels where it is another."""
+    trimmed = pc.utf8_trim_whitespace(strings)
+    index = pc.coalesce(pc.index_in(strings, levels), pc.index_in(trimmed, levels))
+    if are_booleans(levels.to_pylist()):
+        index = pc.coalesce(index, pc.index_in(pc.utf8_lower(trimmed), pc.utf8_lower(levels)))
+    absent = pc.equal(trimmed, "").fill_null(True).to_numpy(zero_copy_only=False)
+    if column.markers.named is not None:
+        absent = absent | column.markers.find(tidy(strings))
+    codes: NDArray[np.int32] = index.fill_null(len(levels)).to_numpy(zero_copy_only=False).astype(np.int32)
+    codes[absent & (codes == len(levels))] = -1
+    return codes
 
 
 def as_strings(cells: Cells) -> tuple[pa.StringArray, Mask]:
@@ -169,7 +176,7 @@ def _wrong_numbers(strings: pa.StringArray, suspects: Mask, column: KnownColumn)
         return suspects
     assert column.levels is not None  # noqa: S101 - for the type checker
     numbers = _number_levels(column)
-    x = _plain_numbers(strings.filter(pa.array(suspects)))
+    x = _plain_numbers(pc.utf8_trim_whitespace(strings.filter(pa.array(suspects))))
     wrong = np.zeros(len(suspects), bool)
     wrong[suspects] = np.isin(x, list(numbers))
     return wrong

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backpropd.errors import Invalid, Problem
+from backpropd.tabular.binary.arrow_ipc import FILE_SIGNATURE
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.inputs.conversion import Cells
 from backpropd.tabular.inputs.input_rows import missing_columns
@@ -17,7 +18,7 @@ from backpropd.tabular.warnings import TableWarning
 
 
 class TableRows:
-    """The `InputRows` of a Parquet file that `ingest` wrote and described by `infos`.
+    """The `InputRows` of a file with `rows` rows that `ingest` wrote and described by `infos`.
 
     `positional` are the names of its columns in their order, instead of those in the file. Raises `errors.Invalid`
     unless there are as many columns as names.
@@ -26,29 +27,29 @@ class TableRows:
     def __init__(
         self,
         path: Path,
+        rows: int,
         infos: Sequence[ColumnInfo],
         positional: Sequence[str] | None = None,
         read_warnings: Sequence[TableWarning] = (),
     ) -> None:
-        self._file = pq.ParquetFile(pa.OSFile(str(path)))
-        stored = self._file.schema_arrow.names
-        if positional is not None and len(positional) != len(stored):
+        if positional is not None and len(positional) != len(infos):
             raise Invalid(
-                f"the table has {len(stored)} columns without names, and the model takes {len(positional)}: "
+                f"the table has {len(infos)} columns without names, and the model takes {len(positional)}: "
                 f"{', '.join(positional[:20])}"
             )
-        self._stored = dict(zip(positional or stored, stored, strict=True))
-        self._infos: dict[str, ColumnInfo] = dict(zip(self._stored, infos, strict=True))
+        self._path = path
+        self._index = {name: index for index, name in enumerate(positional or [each.name for each in infos])}
+        self._infos = infos
         self.read_warnings = read_warnings
-        self.rows, self.is_typed_by_hand = self._file.metadata.num_rows, False
+        self.rows, self.is_typed_by_hand = rows, False
 
     def names(self) -> list[str]:
         """The names of all columns."""
-        return list(self._stored)
+        return list(self._index)
 
     def described(self, name: str) -> ColumnInfo | None:
         """The description of a column's cells."""
-        return self._infos[name]
+        return self._infos[self._index[name]]
 
     def rows_with(self, name: str) -> Sequence[int]:
         """The rows that have a column: all of them."""
@@ -56,14 +57,14 @@ class TableRows:
 
     def require(self, names: Sequence[str]) -> None:
         """Raise `errors.Invalid`, which names every one of these columns that the table lacks."""
-        if missing := [name for name in names if name not in self._stored]:
+        if missing := [name for name in names if name not in self._index]:
             raise Invalid(missing_columns(missing, f"the table has: {', '.join(self.names()[:20])}"))
 
     def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
         """The cells of these columns, in blocks of at most `rows` rows."""
-        stored = [self._stored[name] for name in names]
-        for batch in self._file.iter_batches(rows, columns=stored, use_threads=False):
-            yield {name: Cells(_plain(batch.column(self._stored[name]))) for name in names}
+        stored = {name: self._infos[self._index[name]].name for name in names}
+        for batch in _batches(self._path, [*stored.values()], rows):
+            yield {name: Cells(_plain(batch.column(column))) for name, column in stored.items()}
 
     def problem(self, row: int, name: str, detail: str) -> Problem:
         """What is wrong with a cell."""
@@ -72,3 +73,15 @@ class TableRows:
 
 def _plain(values: pa.Array) -> pa.Array:
     return pc.cast(values, pa.string()) if pa.types.is_dictionary(values.type) else values
+
+
+def _batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """The batches of these columns of a Parquet or an Arrow file, of at most `rows` rows."""
+    with pa.OSFile(str(path)) as file:
+        if file.read(len(FILE_SIGNATURE)) != FILE_SIGNATURE:
+            yield from pq.ParquetFile(file).iter_batches(rows, columns=columns, use_threads=False)
+            return
+        fields = [pa.ipc.open_file(file).schema.get_field_index(name) for name in columns]
+        reader = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False))
+        for batch in (reader.get_batch(n) for n in range(reader.num_record_batches)):
+            yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))

@@ -66,6 +66,8 @@ def test_the_first_rows_are_read(http: Client) -> None:
         ('{"sample": "rose"}', "application/json", 422, "unknown_sample"),
         ('{"sample": "iris", "noise": 1}', "application/json", 422, "invalid"),
         ('{"sample": ', "application/json", 400, "malformed"),
+        ("[1, 2", "application/json", 422, "not_a_table"),
+        ("null", "application/json", 422, "not_a_table"),
         ("no boundary", "multipart/form-data", 400, "malformed"),
     ],
 )

@@ -11,6 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv as pa_csv
 
 from service.renderers.predictions.warnings_header import warnings_header
 from tests.service.requests import PLANT, PLANTS, Work, rejected_pointers, train_model, upload
@@ -192,3 +193,31 @@ def test_a_number_in_a_typed_table_is_refused_where_the_column_holds_words(send:
     pq.write_table(pa.table({"height": [10.5], "potted": [True], "postcode": [1001]}), sink)
     answer = send(sink.getvalue(), ACCEPTED[2])
     assert (answer.status_code, "'01001'" in answer.json["detail"]) == (422, True)
+
+
+def test_typed_tables_are_answered_like_text_with_the_same_warnings(send: Predict) -> None:
+    rows = 40
+    numbers = list(range(rows))
+    table = pa.table(
+        {
+            "colour": ["red"] * rows,
+            "potted": [n % 2 == 0 for n in numbers],
+            "height": [1e6 if n == 30 else None if n == 31 else n % 41 for n in numbers],
+            "postcode": ["77777" if n == 32 else f"0{1000 + n % 4}" for n in numbers],
+        }
+    )
+    parquet, stream, text = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    pq.write_table(table, parquet, row_group_size=7)
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    pa_csv.write_csv(table, text)
+    expected = send(text.getvalue(), "text/csv").json
+    found = {(each["code"], each["column"], each["count"], *each["rows"][:1]) for each in expected["warnings"]}
+    assert found == {
+        ("extra_column", "colour", rows, 0),
+        ("out_of_range", "height", 1, 30),
+        ("missing_value", "height", 1, 31),
+        ("unseen_category", "postcode", 1, 32),
+    }
+    assert send(parquet.getvalue(), ACCEPTED[2]).json == expected
+    assert send(stream.getvalue(), ACCEPTED[3]).json == expected

@@ -211,3 +211,29 @@ def test_a_look_at_the_beginning_reads_whole_rows(tmp_path: Path, text: str) -> 
 def test_a_look_at_columns_reads_them_whole(tmp_path: Path) -> None:
     (tmp_path / "source").write_text(json.dumps({"a": [*range(100)], "b": [*range(100)]}))
     assert ingest(tmp_path / "source", tmp_path / "target", beginning=300).rows == 100
+
+
+@pytest.mark.parametrize("text", ["x,y\n1,2", '"x","y"\n1,2\n', "x;y\n1;2\n", "1,2\n3,4\n"])
+def test_text_that_is_declared_as_json_is_read_if_it_is_a_table(tmp_path: Path, text: str) -> None:
+    for format in ("json", "jsonl"):
+        assert read(tmp_path, text, format=format)[0].format == "csv"
+
+
+@pytest.mark.parametrize(
+    "text", ["[1,2", "{a: 1, b: 2}", '["a", 1\n', "[1,2\n3,4\n", "[,]", '["a"],[1]', "{,}", "[a],[b]\n1,2\n"]
+)
+def test_what_is_declared_as_json_and_begins_like_it_is_broken_json(tmp_path: Path, text: str) -> None:
+    for broken in (text, text + " " * 70_000):
+        with pytest.raises(NotATable, match="this is broken JSON"):
+            read(tmp_path, broken, format="json")
+
+
+@pytest.mark.parametrize("text", ["null", "42\n", '"text"', '"a,b"', "true", "NaN", "hello", "null,false", "\n0,0\n\n"])
+def test_a_single_value_or_line_that_is_declared_as_json_is_no_table(tmp_path: Path, text: str) -> None:
+    with pytest.raises(NotATable, match="neither a table in JSON nor in text"):
+        read(tmp_path, text, format="json")
+
+
+def test_the_same_bytes_declared_as_text_are_text(tmp_path: Path) -> None:
+    assert read(tmp_path, "[a],[b]\n1,2\n")[1] == [{"[a]": 1, "[b]": 2}]
+    assert read(tmp_path, "a,b\n")[0].rows == 0
