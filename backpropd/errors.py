@@ -25,8 +25,9 @@ BackpropdError
 └── ClientError, in backpropd.client.errors
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 MAX_PROBLEMS = 20  # listed in one error
@@ -146,8 +147,9 @@ class Invalid(BackpropdError):
     code = "invalid"
 
     @classmethod
-    def from_problems(cls, problems: Sequence[Problem]) -> Self:
-        """An error that lists the first `MAX_PROBLEMS` of at least one problem; its message is that of the first."""
+    def from_problems(cls, found: Iterable[Problem]) -> Self:
+        """An error that lists the first `MAX_PROBLEMS` of at least one problem; hardly more are taken from `found`."""
+        problems = list(islice(found, MAX_PROBLEMS + 1))
         first, others = problems[0], len(problems) - 1
         where = f"{first.pointer}: " if first.pointer else ""
         more = "" if not others else f" (and {others} more)" if others < MAX_PROBLEMS else " (and more)"

@@ -81,13 +81,9 @@ class Model:
         columns = known_columns(self.encoder)
         parsed = JsonRows(rows, list(columns))
         table = parse_columns(parsed, columns)
-        problems = [
-            parsed.problem(row, name, detail)
-            for name, wrong, detail in self.wrong_booleans(table)
-            for row in wrong.tolist()
-        ]
-        if problems:
-            raise errors.Invalid.from_problems(problems)
+        for name, wrong, detail in self.wrong_booleans(table):
+            if len(wrong):
+                raise errors.Invalid.from_problems(parsed.problem(row, name, detail) for row in wrong.tolist())
         return table
 
     def wrong_booleans(self, table: Table) -> Iterator[tuple[str, NDArray[np.intp], str]]:

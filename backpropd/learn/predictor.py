@@ -91,13 +91,10 @@ class Predictor:
         return {name: convert_column(cells[name], self._columns[name]) for name in names}
 
     def _check_booleans(self, start: int, table: Table) -> None:
-        problems = [
-            self._rows.problem(start + row, name, detail)
-            for name, rows, detail in self._model.wrong_booleans(table)
-            for row in rows.tolist()
-        ]
-        if problems:
-            raise errors.Invalid.from_problems(problems)
+        for name, wrong, detail in self._model.wrong_booleans(table):
+            if len(wrong):
+                problems = (self._rows.problem(start + row, name, detail) for row in wrong.tolist())
+                raise errors.Invalid.from_problems(problems)
 
 
 def _table(converted: Mapping[str, Converted]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,14 @@ class FeatureEncoder:
     def width(self) -> int:
         """The number of inputs."""
         return sum(each.width for each in self.column_encoders)
+
+    def of(self, name: str) -> ColumnEncoder:
+        """The encoder of a column."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, ColumnEncoder]:
+        return {info.name: each for info, each in self._columns()}
 
     @property
     def names(self) -> list[str]:

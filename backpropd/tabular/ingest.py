@@ -96,11 +96,13 @@ def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits
 
 def _check_kinds(options: ReadOptions, reader: TableReader) -> None:
     """Keep the cells of columns whose kind is named as strings. Raises `UnknownColumn`."""
-    if unknown := [name for name in options.kinds if name not in reader.names]:
+    if unknown := options.kinds.keys() - set(reader.names):
         listed = ", ".join(reader.names[:20])
         detail = "there is no column {!r}; the columns are: {}"
-        problems = [Problem(pointer("kinds", name), detail.format(name, listed)) for name in unknown]
-        raise UnknownColumn.from_problems(problems)
+        wrong = (name for name in options.kinds if name in unknown)
+        raise UnknownColumn.from_problems(
+            Problem(pointer("kinds", name), detail.format(name, listed)) for name in wrong
+        )
     if reader.dialect is not None:
         reader.text_columns.update(name for name, kind in options.kinds.items() if kind in KEPT_AS_TEXT)
 

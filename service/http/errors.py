@@ -15,6 +15,9 @@ from backpropd.errors import Problem
 
 log = logging.getLogger(__name__)
 
+MAX_DETAIL = 64 * 1024  # characters: room for the names of a thousand missing columns
+MAX_MISTAKE = 2000  # characters of each pointer and each detail in the list of mistakes
+
 STATUSES: dict[type[errors.BackpropdError], HTTPStatus] = {
     errors.Malformed: HTTPStatus.BAD_REQUEST,
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -54,12 +57,19 @@ def problem(
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": _cut(detail, MAX_DETAIL),
         "code": code,
     }
-    if mistakes := [{"pointer": each.pointer, "detail": each.detail} for each in problems]:
+    if mistakes := [
+        {"pointer": _cut(each.pointer, MAX_MISTAKE), "detail": _cut(each.detail, MAX_MISTAKE)} for each in problems
+    ]:
         body["errors"] = mistakes
     return Response(orjson.dumps(body), status, headers, content_type="application/problem+json")
+
+
+def _cut(text: str, most: int) -> str:
+    """At most this many characters: names in a request may be as long as its body."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def register(app: Flask) -> None:

@@ -7,10 +7,11 @@ from pydantic import BaseModel, ValidationError
 
 from backpropd import errors
 from backpropd.errors import Problem, pointer
-from service.http.strict_json import read_json
+from service.http.strict_json import MAX_VALUES, read_json
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
+MAX_ERRORS = 200  # of pydantic that are looked at: the branches of a union have each their own
 DETAILS = {  # instead of pydantic's messages
     "missing": "this field is required",
     "extra_forbidden": "there is no such field: remove it",
@@ -25,19 +26,19 @@ DETAILS = {  # instead of pydantic's messages
 }
 
 
-def json_body(request: Request, schema: type[Schema], limit: int) -> Schema:
-    """The request's JSON body as a `schema`.
+def json_body(request: Request, schema: type[Schema], limit: int, max_values: int) -> Schema:
+    """The request's JSON body, of at most `limit` bytes and `max_values` values, as a `schema`.
 
     Raises `errors.UnsupportedMediaType`, `errors.TooLarge`, `errors.Malformed`, or `errors.Invalid` with pointers.
     """
     if request.mimetype != "application/json":
         raise errors.UnsupportedMediaType("send JSON here, with Content-Type: application/json")
-    return validate(schema, read_json_body(request, limit))
+    return validate(schema, read_json_body(request, limit, max_values))
 
 
-def read_json_body(request: Request, limit: int) -> Any:
+def read_json_body(request: Request, limit: int, max_values: int = MAX_VALUES) -> Any:
     """The value of the request's JSON body. Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`."""
-    return read_json(_read_all(request, limit))
+    return read_json(_read_all(request, limit), max_values)
 
 
 def _read_all(request: Request, limit: int) -> bytes:
@@ -53,14 +54,14 @@ def _read_all(request: Request, limit: int) -> bytes:
 def query(request: Request, schema: type[Schema]) -> Schema:
     """The query string as a `schema`; a parameter may come once. Raises `errors.Invalid`."""
     values = request.args.to_dict(flat=False)
-    repeated = [Problem(pointer(name), "send this parameter once") for name in values if len(values[name]) > 1]
+    repeated = [name for name, given in values.items() if len(given) > 1]
     if repeated:
-        raise errors.Invalid.from_problems(repeated)
+        raise errors.Invalid.from_problems(Problem(pointer(name), "send this parameter once") for name in repeated)
     return validate(schema, {name: given[0] for name, given in values.items()}, strict=False)
 
 
 def validate(schema: type[Schema], value: Any, *, strict: bool = True) -> Schema:
-    """`value` as a `schema`. Raises `errors.Invalid`, which lists every mistake."""
+    """`value` as a `schema`. Raises `errors.Invalid`, which lists the first mistakes of each part."""
     try:
         return schema.model_validate(value, strict=strict)
     except ValidationError as error:
@@ -69,7 +70,7 @@ def validate(schema: type[Schema], value: Any, *, strict: bool = True) -> Schema
 
 def _problems(error: ValidationError, value: Any) -> list[Problem]:
     found: dict[str, list[str]] = {}
-    for each in error.errors(include_url=False, include_context=False, include_input=False):
+    for each in error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]:
         detail = DETAILS.get(each["type"], each["msg"].removeprefix("Value error, "))
         details = found.setdefault(_pointer(each["loc"], each["type"], value), [])
         if detail not in details:

@@ -14,7 +14,9 @@ from pydantic import BaseModel
 from werkzeug.routing import Map, UnicodeConverter
 
 from service.auth.principal import current_principal
+from service.http.existence import check_exists
 from service.http.parsing import json_body, query
+from service.http.strict_json import FEW_VALUES
 from service.schemas.fields import Input
 from service.services import services
 
@@ -33,7 +35,7 @@ class Route:
     a schema for JSON, a media type for anything else, or None for no content; `alternatives` are the other media types
     of a 200 answer, `uploads` those of a body that the view reads itself, each with its media type object (OpenAPI).
     `scope` is what a key needs, and if it is empty `read` to GET and `write` for the rest. `costly` routes
-    take long to compute; each takes a slot of the inspections.
+    take long to compute; each takes a slot of the inspections. A JSON body has about `max_values` values at most.
     """
 
     view: View
@@ -49,6 +51,7 @@ class Route:
     problems: tuple[int, ...] = ()
     scope: str = ""
     costly: bool = False
+    max_values: int = FEW_VALUES
 
     @property
     def endpoint(self) -> str:
@@ -125,7 +128,8 @@ def _view(route: Route) -> Callable[..., Response]:
         if route.query is not None:
             arguments["query"] = parameters
         if route.body is not None and not route.uploads:
-            arguments["body"] = json_body(request, route.body, services().settings.max_json_bytes)
+            check_exists(path)
+            arguments["body"] = json_body(request, route.body, services().settings.max_json_bytes, route.max_values)
         with services().inspections.slot(current_principal().name) if route.costly else nullcontext():
             return _response(route.view(**arguments))
 

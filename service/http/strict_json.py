@@ -1,7 +1,7 @@
-"""A JSON reader that rejects what parsers read differently (duplicate names), NUL characters, and deep nesting."""
+"""A JSON reader that rejects what parsers read differently (duplicate names), NUL characters, and excessive values."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -12,23 +12,28 @@ from backpropd.tabular.column_names import first_repeated
 
 MAX_DEPTH = 64  # of nested objects and arrays
 MAX_CONTAINERS = 1_000_000  # objects and arrays: an empty one has two bytes in JSON, and many times that in memory
+MAX_VALUES = 4_000_000  # of objects and arrays, together: a short text has some 60 bytes in memory
+FEW_VALUES = 250_000  # in a request that has no rows
 
 
-def read_json(raw: bytes) -> Any:
-    """The value of a JSON document.
+def read_json(raw: bytes, max_values: int = MAX_VALUES) -> Any:
+    """The value of a JSON document, of about `max_values` values at most.
 
-    Raises `errors.Malformed`, `errors.TooLarge` (too many objects and arrays), `errors.Invalid` (a NUL in a string).
+    Raises `errors.Malformed`, `errors.TooLarge` (too many values), `errors.Invalid` (a NUL in a string). The time is
+    linear in the length, and what is too large is found by counting bytes.
     """
     if raw.count(b"[") + raw.count(b"{") > MAX_CONTAINERS:
         raise errors.TooLarge(f"the body has more than {MAX_CONTAINERS} objects and arrays: send less at a time")
+    if raw.count(b",") > max_values:
+        raise errors.TooLarge(f"the body has more than {max_values} commas: send less at a time, or a table as CSV")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise errors.Malformed(f"the body is not JSON: {error}") from error
     if raw.count(b":") != _members(value):  # more colons than members: in strings, or of a duplicate name
         json.loads(raw, object_pairs_hook=_reject_duplicates)
-    if b"\\u0000" in raw:
-        _reject_nul(value, "")
+    if b"\\u0000" in raw and (path := _path_to_nul(value)) is not None:
+        raise errors.Invalid("text must not contain NUL characters: remove them", pointer=pointer(*path))
     return value
 
 
@@ -48,21 +53,20 @@ def _members(value: Any) -> int:
     raise errors.Malformed(f"the body has objects or arrays nested more than {MAX_DEPTH} deep")
 
 
-def _reject_duplicates(members: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(members)
-    if len(unique) < len(members):
+def _reject_duplicates(members: Sequence[tuple[str, Any]]) -> None:
+    if len({name for name, _ in members}) < len(members):
         repeated = str(first_repeated(name for name, _ in members))
         raise errors.Malformed(f"the name {repeated[:100]!r} is repeated in an object: send it once")
-    return unique
 
 
-def _reject_nul(value: Any, where: str) -> None:
-    if isinstance(value, str) and "\0" in value:
-        raise errors.Invalid("text must not contain NUL characters: remove them", pointer=where)
-    if isinstance(value, dict):
-        for key, each in value.items():
-            _reject_nul(key, where)
-            _reject_nul(each, where + pointer(key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            _reject_nul(each, where + pointer(index))
+def _path_to_nul(value: Any) -> tuple[str | int, ...] | None:
+    """The path to the first text with a NUL, or to the object of the first such name; None if there is none."""
+    if isinstance(value, str):
+        return () if "\0" in value else None
+    if isinstance(value, dict) and any("\0" in name for name in value):
+        return ()
+    inner: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, dict) else ()
+    for step, each in enumerate(value) if isinstance(value, list) else inner:
+        if isinstance(each, str | dict | list) and (path := _path_to_nul(each)) is not None:
+            return (step, *path)
+    return None

@@ -9,6 +9,7 @@ from backpropd.store import datasets, jobs, models
 from backpropd.store.sql.schema import Dataset, Model
 from service.auth.principal import tenant
 from service.http.routing import Answer, Routes
+from service.http.strict_json import MAX_VALUES
 from service.routes.models import load_model
 from service.schemas.inspection import Curve, CurveQuery, Surface, SurfaceQuery, Trace, TraceRequest
 from service.schemas.models import WeightsQuery
@@ -18,7 +19,15 @@ routes = Routes("models")
 BYTES = "application/octet-stream"
 
 
-@routes("POST", "/v1/models/{model_id}/trace", answers={200: Trace}, body=TraceRequest, problems=(404,), costly=True)
+@routes(
+    "POST",
+    "/v1/models/{model_id}/trace",
+    answers={200: Trace},
+    body=TraceRequest,
+    problems=(404,),
+    costly=True,
+    max_values=MAX_VALUES,
+)
 def trace(model_id: str, body: TraceRequest) -> Answer:
     """Trace rows forward and backward: every activation, every gradient, and one step of gradient descent."""
     settings = services().settings

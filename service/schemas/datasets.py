@@ -16,7 +16,7 @@ from pydantic import (
 
 from backpropd import errors
 from backpropd.tabular import IngestedTable, ReadOptions, codec_of, list_samples
-from service.schemas.fields import ColumnName, Input, Name, Output, Whole
+from service.schemas.fields import MAX_NAMES, ColumnName, Input, Name, Output, StopAtFirst, Whole
 from service.schemas.paging import Page
 
 
@@ -44,6 +44,7 @@ def _check_character(value: str) -> str:
 
 
 Kind = Literal["number", "category", "boolean", "date", "text"]
+Kinds = Annotated[dict[ColumnName, Kind], StopAtFirst(), Field(max_length=MAX_NAMES)]
 Character = Annotated[str, StringConstraints(min_length=1, max_length=1), AfterValidator(_check_character)]
 CharacterOrNone = Annotated[str, StringConstraints(max_length=1), AfterValidator(_check_character)]
 
@@ -61,10 +62,10 @@ class ReadFields(Input):
     header: bool | None = None
     skip_lines: Annotated[int, Field(ge=0, le=1_000_000), Whole] | None = None
     comment: Annotated[str, StringConstraints(min_length=1, max_length=10)] | None = None
-    missing: Annotated[list[str], Field(max_length=1000), BeforeValidator(_parse_json)] | None = Field(
+    missing: Annotated[list[str], StopAtFirst(), Field(max_length=1000), BeforeValidator(_parse_json)] | None = Field(
         None, description="the markers of a missing value"
     )
-    kinds: Annotated[dict[ColumnName, Kind], BeforeValidator(_parse_json)] = Field({}, description="by column")
+    kinds: Annotated[Kinds, BeforeValidator(_parse_json)] = Field({}, description="by column")
     sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     strict: bool = Field(False, description="a row that does not fit refuses the file")
 

@@ -1,13 +1,25 @@
 """The types of fields that several schemas share, and the base classes of requests and of responses."""
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate, islice
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
 
@@ -18,8 +30,9 @@ def _whole(value: Any) -> Any:
 
 
 def _limit_size(value: dict[str, Any]) -> dict[str, Any]:
-    if len(str(value)) > 16_384:
-        raise ValueError("metadata may have at most 16,384 characters: shorten it")
+    pieces = json.JSONEncoder(ensure_ascii=False).iterencode(value)
+    if any(length > MAX_METADATA for length in accumulate(map(len, pieces))):
+        raise ValueError(f"metadata may have at most {MAX_METADATA:,} characters: shorten it")
     return value
 
 
@@ -28,6 +41,9 @@ def _parse_timestamp(value: Any) -> Any:
     return datetime.fromisoformat(value) if isinstance(value, str) and RFC_3339.fullmatch(value) else value
 
 
+MAX_METADATA = 16_384  # characters
+MAX_NAMES = 100_000  # columns that a list in a request may name: more than the default limit of a table's columns
+MAX_UNKNOWN = 20  # unknown fields of an object that a request is told of
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # datetime ends with the year 9999
 
@@ -46,6 +62,25 @@ class Input(BaseModel):
     """A request: unknown fields are errors, and types are not converted."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_few_unknown(cls, value: Any) -> Any:
+        """The fields, and the first of those that are unknown: pydantic would make an error for each of a million."""
+        if not isinstance(value, dict) or len(value) <= len(cls.model_fields) + MAX_UNKNOWN:
+            return value
+        names = cls.model_fields.keys() | {field.alias for field in cls.model_fields.values()}
+        unknown = islice((name for name in value if name not in names), MAX_UNKNOWN)
+        return {name: value[name] for name in (*(name for name in names if name in value), *unknown)}
+
+
+@dataclass(frozen=True)
+class StopAtFirst:
+    """Annotation of a list or an object in a request whose first wrong item ends its validation."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema that fails fast."""
+        return {**handler(source), "fail_fast": True}
 
 
 class Output(BaseModel):
@@ -95,5 +130,6 @@ class OneOf:
         return core_schema.literal_schema([str(name) for name in self.names])
 
 
+ColumnNames = Annotated[list[ColumnName], StopAtFirst(), Field(min_length=1, max_length=MAX_NAMES)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[0-9a-z_]+$", max_length=64)]
 Cell = str | float | bool | None

@@ -1,8 +1,8 @@
 """Inspections of a model: a trace of backpropagation, the surface of its loss, and its response curve."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, Json
+from pydantic import BeforeValidator, Field, Json, SkipValidation
 
 from service.schemas.fields import Cell, ColumnName, Input, Output
 from service.schemas.models import RowsRequest
@@ -11,13 +11,22 @@ Vector = list[float | None]
 Matrix = list[Vector]
 
 
+def _list_or_none(value: Any) -> list[Any] | None:
+    """A list, whose items `learn.trace` checks."""
+    if not isinstance(value, list | None):
+        raise ValueError("send a JSON array here, or leave it out")
+    return value
+
+
 class TraceRequest(RowsRequest):
     """Rows, and a target for each: a label or a value, with several targets objects by name or arrays in their order.
 
     Without targets there is a forward pass alone. `learning_rate` is that of the update, the job's unless given.
     """
 
-    targets: list[Cell] | list[dict[str, Cell]] | list[list[Cell]] | None = None
+    targets: Annotated[
+        list[Cell] | list[dict[str, Cell]] | list[list[Cell]] | None, SkipValidation, BeforeValidator(_list_or_none)
+    ] = None
     learning_rate: Annotated[float, Field(gt=0)] | None = None
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from backpropd import learn
 from backpropd.store import epochs
 from backpropd.store.status import Status
-from service.schemas.datasets import Kind
-from service.schemas.fields import ColumnName, Identifier, Input, Metadata, Name, OneOf, Output, Whole
+from service.schemas.datasets import Kind, Kinds
+from service.schemas.fields import ColumnName, ColumnNames, Identifier, Input, Metadata, Name, OneOf, Output, Whole
 from service.schemas.network import AnyNetwork, Network
 from service.schemas.paging import Page, PageQuery
 from service.schemas.resolved_fields import TASKS, NetworkFields, TaskFields, target_to_json
@@ -22,10 +22,10 @@ JobStatus = Annotated[str, OneOf(tuple(Status))]
 class JobRequest(Input):
     """A training job. A warm start takes what is left out of task, features, network and loss from its model."""
 
-    dataset_id: str
-    target: ColumnName | Annotated[list[ColumnName], Field(min_length=1)]
-    features: Annotated[list[ColumnName], Field(min_length=1)] | None = None
-    kinds: Annotated[dict[ColumnName, Kind], Field(description="of columns, instead of the dataset's")] = {}
+    dataset_id: Annotated[str, StringConstraints(max_length=100)]
+    target: ColumnName | ColumnNames
+    features: ColumnNames | None = None
+    kinds: Annotated[Kinds, Field(description="of columns, instead of the dataset's")] = {}
     task: Annotated[str, OneOf(("auto", *TASKS))] = "auto"
     name: Name | None = None
     metadata: Metadata = {}

@@ -4,7 +4,7 @@ import csv
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, RootModel, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, RootModel, SkipValidation, field_validator
 
 from backpropd import errors
 from backpropd.export import WEIGHT_FORMATS
@@ -50,10 +50,17 @@ class Model(ModelSummary, NetworkFields):
 Row = dict[str, Cell]
 
 
+def _filled_list(value: Any) -> list[Any]:
+    """A list that has items, which are checked where they are used: there are too many of them for pydantic."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("send a JSON array with at least 1 item here")
+    return value
+
+
 class RowsRequest(Input):
     """Rows as objects by column name, or as arrays in the order of the model's features."""
 
-    rows: Annotated[list[Row], Field(min_length=1)] | Annotated[list[list[Cell]], Field(min_length=1)]
+    rows: Annotated[list[Row] | list[list[Cell]], SkipValidation, BeforeValidator(_filled_list)]
 
     def check_rows(self, max_rows: int) -> None:
         """Raise `errors.Invalid` for more rows than `max_rows`."""

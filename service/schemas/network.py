@@ -7,7 +7,9 @@ from pydantic import BeforeValidator, Field
 from backpropd import nn
 from backpropd.nn.hyperparameter_bounds import Fraction
 from service.schemas.algorithms import HiddenActivation, Initializer, OutputActivation
-from service.schemas.fields import ColumnName, Input, Whole
+from service.schemas.fields import MAX_NAMES, ColumnName, Input, StopAtFirst, Whole
+
+InputNames = Annotated[list[ColumnName], StopAtFirst(), Field(max_length=MAX_NAMES)]
 
 
 class Layer(Input):
@@ -36,7 +38,7 @@ class McCullochPitts(Input):
     """A neuron over boolean inputs, excitatory or inhibitory, with a threshold: given, or found by a search."""
 
     kind: Literal["mcculloch_pitts"]
-    inhibitory: Literal["search"] | list[ColumnName] = "search"
+    inhibitory: Literal["search"] | InputNames = "search"
     threshold: Literal["search"] | Annotated[int, Field(ge=0, le=2**24), Whole] = "search"
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from backpropd import nn
 from backpropd.nn.hyperparameter_bounds import Fraction, NonNegative, Positive
 from service.schemas.algorithms import Loss, Optimizer, Schedule
-from service.schemas.fields import ColumnName, Count, Identifier, Input, Whole
+from service.schemas.fields import ColumnName, Count, Identifier, Input, StopAtFirst, Whole
 
 
 class EarlyStopping(Input):
@@ -32,7 +32,9 @@ class Training(Input):
     preset: Literal["fast", "best"] | None = None
     label_smoothing: Fraction | None = None
     class_weight: (
-        Literal["balanced"] | Annotated[dict[str, NonNegative], Field(min_length=1, max_length=1000)] | None
+        Literal["balanced"]
+        | Annotated[dict[str, NonNegative], StopAtFirst(), Field(min_length=1, max_length=1000)]
+        | None
     ) = None
     sample_weight: ColumnName | None = None
     optimizer: Optimizer | None = None

@@ -88,7 +88,7 @@ def _range(model: Model, info: ColumnInfo) -> tuple[float, float]:
 
 def _encoder(model: Model, info: ColumnInfo) -> Any:
     """What the encoder learned of a column: `mean` and `std` of a number or boolean, `levels` of a category."""
-    return model.encoder.to_json()["columns"][model.encoder.infos.index(info)]["encoder"]
+    return vars(model.encoder.of(info.name))
 
 
 def _fixed_values(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:

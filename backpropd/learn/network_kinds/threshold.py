@@ -60,27 +60,31 @@ class McCullochPittsNetwork(ThresholdNetwork):
 
     @classmethod
     def resolve(cls, requested: Mapping[str, Any], features: Sequence[str], target: ColumnInfo) -> ThresholdNetwork:
-        inhibitory = requested["inhibitory"]
+        inhibitory, inputs, seen = requested["inhibitory"], set(features), set[str]()
         for index, name in enumerate([] if inhibitory == SEARCH else inhibitory):
-            pointer, inputs = f"/network/inhibitory/{index}", ", ".join(features)
-            if name not in features:
-                raise errors.UnknownColumn(f"{name!r} is no input; the inputs are: {inputs}", pointer=pointer)
-            if inhibitory.index(name) != index:
+            pointer = f"/network/inhibitory/{index}"
+            if name not in inputs:
+                listed = ", ".join(features)
+                raise errors.UnknownColumn(f"{name!r} is no input; the inputs are: {listed}", pointer=pointer)
+            if name in seen:
                 raise errors.Invalid(f"{name!r} is listed twice: name it once", pointer=pointer)
+            seen.add(name)
         return cls(inhibitory=inhibitory, threshold=requested["threshold"])
 
     def neuron(self, width: int, features: Sequence[str], learning_rate: float) -> nn.McCullochPitts:
-        inhibitory = None if self.inhibitory == SEARCH else tuple(features.index(name) for name in self.inhibitory)
+        places = {name: index for index, name in enumerate(features)}
+        inhibitory = None if self.inhibitory == SEARCH else tuple(places[name] for name in self.inhibitory)
         threshold = self.threshold if isinstance(self.threshold, int) else None
         return nn.McCullochPitts(len(features), inhibitory, threshold, DTYPE, tuple(features))
 
     def describe(self, theta: Array, features: Sequence[str]) -> dict[str, Any]:
         """The inhibitory inputs and the threshold that were set or found."""
         found, threshold = self.neuron(len(features), features, DEFAULT_RATE).decode(theta)
+        inhibitory = set(found)
         return {
             "kind": self.kind,
-            "inhibitory": [features[index] for index in found],
-            "excitatory": [name for index, name in enumerate(features) if index not in found],
+            "inhibitory": [features[index] for index in sorted(inhibitory)],
+            "excitatory": [name for index, name in enumerate(features) if index not in inhibitory],
             "threshold": threshold,
         }
 

@@ -27,6 +27,8 @@ WRONG = {
     "date": "is not a date in the format of this column, {format}",
     "boolean": "is neither true nor false, and this column holds booleans",
 }
+MAX_NUMBER_BYTES = 2000  # of a number or a date as text: the longest double has 1,075 digits
+NO_NUMBER = "too long"
 TOO_LARGE = "this number is too large: send a finite one"
 
 
@@ -85,6 +87,9 @@ def _numbers(cells: Cells, column: KnownColumn) -> Converted:
 
 def _parse(strings: pa.StringArray, column: KnownColumn) -> tuple[NDArray[np.float64], Mask]:
     """Strings as numbers or days, NaN where one is missing or is none; and where that is."""
+    too_long = pc.greater(pc.binary_length(strings), MAX_NUMBER_BYTES)
+    if pc.any(too_long).as_py():  # its notation would be searched for at length
+        strings = pc.if_else(too_long, NO_NUMBER, strings)
     values, wrong = convert_cells(column.info, strings)
     x = float_column(values) if column.info.kind == "date" else values.to_numpy(zero_copy_only=False)
     if column.is_flag and wrong.any():

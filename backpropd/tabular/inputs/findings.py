@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backpropd.errors import MAX_PROBLEMS, Invalid, Problem
 from backpropd.tabular import column_encoders
+from backpropd.tabular.column_names import MAX_NAME_CHARACTERS
 from backpropd.tabular.inputs.conversion import Cells, Converted, Mask, explain, same_number
 from backpropd.tabular.inputs.input_rows import InputRows
 from backpropd.tabular.inputs.known_column import KnownColumn
@@ -67,11 +68,11 @@ class InputFindings:
                 self._found[warning.code, warning.column] = _reading(warning)
         in_table = set(known)
         extra = [name for name in rows.names() if name not in in_table]
-        for name in extra[:MAX_FINDINGS]:
-            having = rows.rows_with(name)
-            detail = "no column of the model's table has this name: the prediction does not use it"
-            self._found["extra_column", name] = Finding(
-                "extra_column", name, len(having), list(having[:MAX_ROWS]), detail
+        detail = "no column of the model's table has this name: the prediction does not use it"
+        for name, having in rows.rows_with(extra[:MAX_FINDINGS]).items():
+            shown = name[:MAX_NAME_CHARACTERS]
+            self._found["extra_column", shown] = Finding(
+                "extra_column", shown, len(having), [*having[:MAX_ROWS]], detail
             )
 
     def add(
@@ -89,6 +90,8 @@ class InputFindings:
         for name, each in converted.items():
             if each.wrong.any():
                 problems += self._wrong_cells(name, start, cells[name], each)
+                if len(problems) > MAX_PROBLEMS:
+                    break
             found = unlike[name]
             self._note("missing_value", name, found.missing & ~each.wrong, start, cells[name])
             self._note("unseen_category", name, found.unseen, start, cells[name])

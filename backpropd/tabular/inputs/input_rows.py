@@ -1,9 +1,10 @@
 """The interface of rows to predict, wherever they come from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from backpropd.errors import Problem
+from backpropd.tabular.column_names import MAX_NAME_CHARACTERS
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.inputs.conversion import Cells
 from backpropd.tabular.warnings import TableWarning
@@ -25,8 +26,8 @@ class InputRows(Protocol):
     def described(self, name: str) -> ColumnInfo | None:
         """The description of a column's cells, if there is one."""
 
-    def rows_with(self, name: str) -> Sequence[int]:
-        """The rows that have a column."""
+    def rows_with(self, names: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """For each of these columns the rows that have it."""
 
     def require(self, names: Sequence[str]) -> None:
         """Raise `errors.Invalid`, which names every one of these columns that is missing."""
@@ -48,4 +49,4 @@ def missing_columns(names: Sequence[str], hint: str) -> str:
 def listed(names: Sequence[str], most: int = 20) -> str:
     """The first names, separated by commas, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return ", ".join(name[:MAX_NAME_CHARACTERS] for name in names[:most]) + more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -39,19 +40,18 @@ class JsonRows:
         self._check_shapes(columns)
 
     def _check_shapes(self, columns: Sequence[str]) -> None:
-        expected, problems = dict if self.by_name else list, []
+        if problems := list(islice(self._misshapen(columns), MAX_PROBLEMS + 1)):
+            raise Invalid.from_problems(problems)
+
+    def _misshapen(self, columns: Sequence[str]) -> Iterator[Problem]:
+        expected = dict if self.by_name else list
         for row, each in enumerate(self._rows):
             if not isinstance(each, expected):
                 detail = f"{SHAPES}, all of them alike" if isinstance(each, dict | list) else SHAPES
+                yield Problem(self._pointer(row), detail)
             elif not self.by_name and len(each) != len(columns):
                 detail = f"the row has {len(each)} values, and there are {len(columns)} columns: {listed(columns)}"
-            else:
-                continue
-            problems.append(Problem(self._pointer(row), detail))
-            if len(problems) > MAX_PROBLEMS:
-                break
-        if problems:
-            raise Invalid.from_problems(problems)
+                yield Problem(self._pointer(row), detail)
 
     def _pointer(self, row: int, *key: str | int) -> str:
         return pointer(*self._path, *(() if self._is_single else (row,)), *key)
@@ -69,9 +69,15 @@ class JsonRows:
     def described(self, name: str) -> None:
         """No column is described."""
 
-    def rows_with(self, name: str) -> Sequence[int]:
-        """The rows that have a column."""
-        return [row for row, each in enumerate(self._rows) if name in each] if self.by_name else range(self.rows)
+    def rows_with(self, names: Sequence[str]) -> dict[str, Sequence[int]]:
+        """For each of these columns the rows that have it."""
+        if not self.by_name:
+            return dict.fromkeys(names, range(self.rows))
+        having: dict[str, list[int]] = {name: [] for name in names}
+        for row, each in enumerate(self._rows):
+            for name in having.keys() & each.keys():
+                having[name].append(row)
+        return {**having}
 
     def require(self, names: Sequence[str]) -> None:
         """Raise `errors.Invalid`, which names every one of these columns that a row lacks."""
@@ -86,11 +92,11 @@ class JsonRows:
         """The names that a row lacks, with the first such row."""
         if not self.by_name:
             return dict.fromkeys(names - self._index.keys(), 0)
-        found: dict[str, int] = {}
+        found, looked_for = dict[str, int](), names
         for row, each in enumerate(self._rows):
-            if not names <= each.keys():
-                for name in names - each.keys():
-                    found.setdefault(name, row)
+            lacking = looked_for - each.keys()
+            found |= dict.fromkeys(lacking, row)
+            looked_for = looked_for - lacking
         return found
 
     def cells(self, name: str) -> Cells:
@@ -114,12 +120,11 @@ class JsonRows:
 
     def _reject_nested(self, values: Sequence[Any], name: str) -> None:
         detail = "a cell is text, a number, true, false or null"
-        problems = [
+        raise Invalid.from_problems(
             Problem(self.pointer(row, name), detail)
             for row, each in enumerate(values)
             if not isinstance(each, CELL_TYPES)
-        ]
-        raise Invalid.from_problems(problems)
+        )
 
 
 def _cells(values: Sequence[Any], types: set[type]) -> Cells:
@@ -151,6 +156,8 @@ def parse_columns(rows: JsonRows, columns: Mapping[str, KnownColumn]) -> Table:
         values[name] = converted.values
         for row in np.flatnonzero(converted.wrong)[: MAX_PROBLEMS + 1].tolist():
             problems.append(Problem(rows.pointer(row, name), explain(cells.values[row].as_py(), column)))
+        if len(problems) > MAX_PROBLEMS:
+            break
     if problems:
         raise Invalid.from_problems(problems)
     return Table(values, rows.rows)
@@ -166,5 +173,5 @@ def table_from_json_rows(rows: Sequence[Any], infos: Sequence[ColumnInfo]) -> Ta
     parsed = JsonRows(rows, list(columns))
     if unknown := [name for name in parsed.names() if name not in columns]:
         detail = f"there is no column {unknown[0]!r} here; there are: {listed(list(columns))}"
-        raise UnknownColumn(detail, pointer=parsed.pointer(parsed.rows_with(unknown[0])[0], unknown[0]))
+        raise UnknownColumn(detail, pointer=parsed.pointer(parsed.rows_with(unknown[:1])[unknown[0]][0], unknown[0]))
     return parse_columns(parsed, columns)

@@ -51,9 +51,9 @@ class TableRows:
         """The description of a column's cells."""
         return self._infos[self._index[name]]
 
-    def rows_with(self, name: str) -> Sequence[int]:
-        """The rows that have a column: all of them."""
-        return range(self.rows)
+    def rows_with(self, names: Sequence[str]) -> dict[str, Sequence[int]]:
+        """For each of these columns the rows that have it: all of them."""
+        return dict.fromkeys(names, range(self.rows))
 
     def require(self, names: Sequence[str]) -> None:
         """Raise `errors.Invalid`, which names every one of these columns that the table lacks."""
