@@ -150,9 +150,9 @@ class Settings(BaseSettings):
 
     def limits(self, kind: type[Limits]) -> Limits:
         """The limits of a dataclass, each from the setting of its name, perhaps behind `max_`."""
-        return kind(
-            **{name: getattr(self, f"max_{name}", None) or getattr(self, name) for name in get_annotations(kind)}
-        )
+        fields = type(self).model_fields
+        names = {name: f"max_{name}" if f"max_{name}" in fields else name for name in get_annotations(kind)}
+        return kind(**{name: getattr(self, setting) for name, setting in names.items()})
 
     def check_exposure(self) -> None:
         """Raise `errors.Misconfigured` if a service without keys could be reached from other machines."""

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from backpropd.config import from_environment
+from backpropd import learn
+from backpropd.config import Settings, from_environment
 from backpropd.errors import Misconfigured
 
 
@@ -46,3 +47,8 @@ def test_a_key_has_the_whole_capacity_in_the_mode_local_and_a_share_in_the_mode_
     assert local.max_requests_per_minute > keys.max_requests_per_minute > 1000
     monkeypatch.setenv("BACKPROPD_MAX_REQUESTS_PER_MINUTE", "7")
     assert from_environment().max_requests_per_minute == 7
+
+
+def test_the_limits_of_a_job_are_the_settings_of_their_names_also_where_one_is_zero() -> None:
+    limits = Settings(max_epochs=0, max_parameters=7, worker_memory_bytes=9).limits(learn.Limits)
+    assert limits == learn.Limits(epochs=0, parameters=7, worker_memory_bytes=9)

@@ -43,7 +43,7 @@ class ServiceError(ClientError):
 
 
 class JobDidNotSucceed(ClientError):
-    """The awaited job ended `failed` or `cancelled`: see `status` and `code`."""
+    """The awaited job ended in another status than `succeeded`: see `status` and `code`."""
 
     def __init__(self, detail: str, *, status: str, code: str) -> None:
         super().__init__(detail)
@@ -52,7 +52,7 @@ class JobDidNotSucceed(ClientError):
 
     @classmethod
     def from_job(cls, job: Job) -> JobDidNotSucceed:
-        """The error of a job that has ended `failed` or `cancelled`."""
+        """The error of a job that has ended in another status than `succeeded`."""
         error = job["error"] or {"code": job["status"], "detail": f"the job is {job['status']}"}
         return cls(error["detail"], status=job["status"], code=error["code"])
 

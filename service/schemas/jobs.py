@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from backpropd import learn
 from backpropd.store import epochs
+from backpropd.store.sql import schema
 from backpropd.store.status import Status
 from service.schemas.datasets import Kind, Kinds
 from service.schemas.fields import ColumnName, ColumnNames, Identifier, Input, Metadata, Name, OneOf, Output, Whole
@@ -43,8 +44,9 @@ class JobRequest(Input):
         )
 
     def to_row(self) -> dict[str, Any]:
-        """The columns of the job's row that the request states."""
-        columns = self.model_dump(include={"dataset_id", "name", "priority"}) | {"meta": self.metadata}
+        """The columns of the job's row that the request states: its fields of their names, and a few others."""
+        columns = self.model_dump(include=set(schema.Job.__mapper__.column_attrs.keys()))
+        columns |= {"priority": self.priority, "meta": self.metadata}
         return columns | self.training.model_dump(include={"validation_dataset_id", "warm_start_model_id"})
 
 

@@ -25,19 +25,14 @@ HEADS: list[tuple[str, str, dict[str, float]]] = [
     ("logistic", "binary_cross_entropy", {"label_smoothing": 0.2}),
     ("linear", "huber", {"delta": 0.3}),
 ]
+# Every optimizer that takes mini-batches, as it is by default and with parameters that change its formula.
 OPTIMIZERS: list[optimizers.Optimizer] = [
-    optimizers.SGD(0.1),
+    *(optimizer() for optimizer in nn.OPTIMIZERS.values() if not optimizer.full_batch),
     optimizers.SGD(0.1, 0.9),
     optimizers.SGD(0.1, 0.9, nesterov=True),
-    optimizers.Adagrad(0.1),
     optimizers.Adagrad(0.1, initial_accumulator=0.3),
-    optimizers.RMSprop(0.01),
     optimizers.RMSprop(0.01, momentum=0.8),
-    optimizers.Adadelta(),
-    optimizers.Adam(0.05),
     optimizers.Adam(0.05, amsgrad=True),
-    optimizers.AdamW(0.05),
-    optimizers.Nadam(0.05),
 ]
 
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float64)

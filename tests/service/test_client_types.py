@@ -1,15 +1,26 @@
 """The client's types have the fields that the service declares: the client may import neither service nor store."""
 
+import pkgutil
 import types
+from importlib import import_module
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
-from backpropd.client import types as client
-from service.schemas import datasets, inspection, jobs, models
+from backpropd import client
+from service import schemas
+from service.schemas.fields import Output
 
-SCHEMAS = {**vars(datasets), **vars(inspection), **vars(jobs), **vars(models)}
-TYPES = [each for each in vars(client).values() if isinstance(each, type) and hasattr(each, "__required_keys__")]
+
+def classes(package: types.ModuleType) -> list[type[Any]]:
+    """The classes that the modules of a package define."""
+    names = [each.name for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    found = [(name, each) for name in names for each in vars(import_module(name)).values() if isinstance(each, type)]
+    return [each for name, each in found if each.__module__ == name]
+
+
+SCHEMAS = {each.__name__: each for each in classes(schemas) if issubclass(each, Output)}
+TYPES = [each for each in classes(client) if hasattr(each, "__required_keys__")]
 
 
 def is_optional(hint: Any) -> bool:

@@ -1,5 +1,6 @@
 """The schemas of requests agree with what `learn` declares: the defaults of training, and the kinds of network."""
 
+from dataclasses import fields
 from typing import get_args
 
 from backpropd.learn import TrainingRequest
@@ -8,7 +9,8 @@ from service.schemas.network import AnyNetwork
 from service.schemas.training import Training
 
 
-def test_the_schema_and_learn_have_the_same_defaults_of_training() -> None:
+def test_the_schema_and_learn_have_the_same_fields_of_training_with_the_same_defaults() -> None:
+    assert {each.name for each in fields(TrainingRequest)} == set(Training.model_fields)
     assert TrainingRequest.from_json(Training().model_dump()) == TrainingRequest()
 
 

@@ -41,9 +41,16 @@ def test_equal_files_can_be_stored_concurrently(blobs: Blobs, source: Path, tmp_
     assert len([path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]) == 1
 
 
-def test_a_blob_that_is_not_on_the_local_disk_is_copied_for_reading(source: Path, tmp_path: Path) -> None:
-    blobs = Blobs("memory://blobs", tmp_path / "scratch")
+@pytest.mark.parametrize("url", ["memory://blobs", "dir::file://{folder}"])
+def test_a_blob_of_another_file_system_is_copied_for_reading_and_can_be_listed_and_deleted(
+    url: str, source: Path, tmp_path: Path
+) -> None:
+    blobs = Blobs(url.format(folder=tmp_path / "blobs"), tmp_path / "scratch")
     sha256, _ = blobs.put(source)
     with blobs.local_path(sha256) as path:
         assert path.read_bytes() == b"hello"
     assert not path.exists()
+    assert list(blobs.older_than(-60)) == [sha256]
+    assert list(blobs.older_than(60)) == []
+    blobs.delete(sha256)
+    assert list(blobs.older_than(-60)) == []

@@ -84,7 +84,7 @@ class Models(Resource):
         return cast(Curve, self._transport.json("GET", self._path(model_id, "/curve"), params=given))
 
     def weights(self, model_id: str, format: str = "safetensors") -> bytes:
-        """The parameters as a `safetensors`, `npz` or `json` file."""
+        """The parameters as a file, in one of the formats of the API."""
         return self._transport.send("GET", self._path(model_id, "/weights"), params={"format": format}).content
 
     def trace(
