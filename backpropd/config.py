@@ -50,11 +50,13 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="the port that the API listens on; 0 for any free one")
     data_dir: Path = Field(Path("var"), description="the folder for the database, blobs and compiled kernels")
     workers: int = Field(default_factory=_cores, ge=1, description="training processes of one worker: the cores")
-    database_url: str = Field("", pattern=DATABASE_URL, description="an SQLAlchemy URL; left out: SQLite in data_dir")
+    database_url: str = Field(
+        "", pattern=DATABASE_URL, description="sqlite:///path, or a URL of PostgreSQL; left out: SQLite in data_dir"
+    )
     broker_url: str = Field(
         "", pattern=BROKER_URL, description="a Redis URL; left out: `make run` starts its own Redis"
     )
-    blobs_url: str = Field("", description="an fsspec URL for datasets; left out: a folder in data_dir")
+    blobs_url: str = Field("", description="a folder, or an fsspec URL, for datasets; left out: in data_dir")
     log_format: Literal["people", "json"] = Field("people", description="plain log lines, or JSON")
     log_requests: bool = Field(False, description="log a line for each request")
 
@@ -126,7 +128,7 @@ class Settings(BaseSettings):
             update={
                 "data_dir": folder,
                 "database_url": self.database_url or f"sqlite:///{folder / 'backpropd.db'}",
-                "blobs_url": self.blobs_url or (folder / "blobs").as_uri(),
+                "blobs_url": self.blobs_url or str(folder / "blobs"),
                 "max_bodies_per_key": self.max_bodies_per_key or (self.max_bodies if single_user else 64),
                 "max_event_streams_per_key": self.max_event_streams_per_key
                 or (self.max_event_streams if single_user else 32),

@@ -17,10 +17,12 @@ BackpropdError
 ├── NotFound, Conflict
 ├── RetryLater
 │   ├── Unavailable
+│   │   └── DatabaseDamaged, DiskFull, SchemaTooNew
 │   └── TooMany
 │       └── QueueFull, RateLimited, TooManyAtOnce
 ├── JobFailed
 │   └── Diverged, NotRepresentable
+├── BlobMissing, BlobDamaged
 ├── LeaseLost
 └── ClientError, in backpropd.client.errors
 """
@@ -244,6 +246,24 @@ class Unavailable(RetryLater):
     code = "unavailable"
 
 
+class DatabaseDamaged(Unavailable):
+    """The database's files are damaged."""
+
+    code = "database_damaged"
+
+
+class DiskFull(Unavailable):
+    """Nothing can be written: the disk is full."""
+
+    code = "disk_full"
+
+
+class SchemaTooNew(Unavailable):
+    """A newer version of this program has migrated the database."""
+
+    code = "schema_too_new"
+
+
 class TooMany(RetryLater):
     """A limit on numbers of requests or resources is reached."""
 
@@ -292,6 +312,18 @@ class NotRepresentable(JobFailed):
     def __init__(self, detail: str, *, rows: Iterable[int]) -> None:
         super().__init__(detail)
         self.rows = tuple(rows)
+
+
+class BlobMissing(BackpropdError):
+    """The stored bytes of a dataset are gone; the message names it."""
+
+    code = "blob_missing"
+
+
+class BlobDamaged(BackpropdError):
+    """The stored bytes of a dataset, a model or a checkpoint are not those that were written; the message names it."""
+
+    code = "blob_damaged"
 
 
 class LeaseLost(BackpropdError):

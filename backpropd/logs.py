@@ -14,6 +14,25 @@ from structlog.types import EventDict, ExcInfo, Processor
 from backpropd.config import Settings
 
 
+class _ErrorCounter(logging.Handler):
+    """Counts the errors that are logged: each was survived, and somebody should look at it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.count = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.count += 1
+
+
+_errors = _ErrorCounter()
+
+
+def error_count() -> int:
+    """How many errors this process has logged."""
+    return _errors.count
+
+
 def set_up(settings: Settings) -> None:
     """Write all log lines of this process, of all libraries, to standard error in the configured format."""
     shared: list[Processor] = [
@@ -30,7 +49,7 @@ def set_up(settings: Settings) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler, _errors], force=True)
 
 
 def _renderer(settings: Settings) -> Processor:

@@ -23,7 +23,7 @@ class Program:
 
     `ready` says whether the next program may start. One without it runs to its end, with status 0, before the next one
     starts. One with `parallel` starts together with the program before it. `advice` is added to the error message if
-    the program cannot run.
+    the program cannot run. One that is not `required` may fail for as long as it likes: the others go on without it.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Program:
     ready_timeout: float = 60.0
     grace: float = 4.0
     parallel: bool = False
+    required: bool = True
     advice: str = ""
 
 

@@ -59,7 +59,7 @@ def _programs(api: Address, ready: Callable[[], bool]) -> list[Program]:
     return [
         Program("api", _python("service"), lambda: api.answers("/healthz"), grace=_GRACE),
         Program("worker", worker, ready, _WORKER_READY_TIMEOUT, grace=_WORKER_GRACE, parallel=True),
-        Program("reaper", reaper, lambda: True, grace=_GRACE, parallel=True),
+        Program("reaper", reaper, lambda: True, grace=_GRACE, parallel=True, required=False),
     ]
 
 

@@ -1,5 +1,6 @@
 """The supervisor: starts programs in order, waits until they are ready, restarts them, stops them in reverse order."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +16,18 @@ from embedded.stop_signals import StopSignals
 class RestartPolicy:
     """When to give up on a program: after `max_failures` exits in a row within `early` seconds of its start.
 
-    One that ran longer is restarted however often it is killed. The wait before a restart doubles from `backoff`
-    seconds.
+    One that ran longer is restarted however often it is killed, and so is one that the others do not require. The wait
+    before a restart doubles from `backoff` seconds to `max_backoff`.
     """
 
     max_failures: int = 5
     early: float = 10.0
     backoff: float = 0.1
+    max_backoff: float = 60.0
+
+
+# The last line of a program that refuses to run: an error's code and its sentence.
+_REFUSAL = re.compile(r"[a-z]+(?:_[a-z]+)*: (.+)")
 
 
 class _StopRequested(Exception):
@@ -119,10 +125,12 @@ class Supervisor:
         process, lifetime = supervised.process, time.monotonic() - supervised.started_at
         supervised.failures = 1 if lifetime > self._policy.early else supervised.failures + 1
         if process.program.ready is None:
+            if refusal := _REFUSAL.fullmatch(process.last_lines[-1] if process.last_lines else ""):
+                raise Unavailable(refusal[1])
             raise _failure(process, describe(process.status))
-        if supervised.failures >= self._policy.max_failures:
+        if supervised.failures >= self._policy.max_failures and process.program.required:
             raise _failure(process, f"failed {supervised.failures} times in a row and last {describe(process.status)}")
-        wait = self._policy.backoff * 2.0 ** (supervised.failures - 1)
+        wait = min(self._policy.backoff * 2.0 ** min(supervised.failures - 1, 100), self._policy.max_backoff)
         self._output.note(f"{process.program.name} {describe(process.status)}; restarting in {wait:g} s")
         return wait
 

@@ -1,6 +1,7 @@
 """`python -m service [keys … | audit]`: the API under granian, and the operator's commands."""
 
 import argparse
+import multiprocessing
 import resource
 import sys
 
@@ -26,11 +27,14 @@ def main() -> None:
 
 
 def _run_command() -> None:
-    from service import admin_cli  # imports the database, which the process of the server does not need
+    from backpropd.store.sql import revision  # the database, which the process of the server does not need
+    from service import admin_cli
 
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     admin_cli.add_commands(parser.add_subparsers(required=True))
-    admin_cli.run(from_environment(), parser.parse_args())
+    arguments, settings = parser.parse_args(), from_environment()
+    revision.refuse_newer(settings)
+    admin_cli.run(settings, arguments)
 
 
 def _serve(settings: Settings) -> None:
@@ -40,6 +44,7 @@ def _serve(settings: Settings) -> None:
 
     settings.check_exposure()
     logs.set_up(settings)
+    _refuse_newer_schema(settings)
     _raise_file_limit()
     blas.use_one_thread()  # requests have threads: more of BLAS would compete with them and with the workers
     Granian(
@@ -57,6 +62,24 @@ def _serve(settings: Settings) -> None:
         log_access=False,
         log_dictconfig=LOG_CONFIG,
     ).serve()
+
+
+def _refuse_newer_schema(settings: Settings) -> None:
+    """End if a newer version has migrated the database; found out in a process that gives its memory back."""
+    child = multiprocessing.get_context("fork").Process(target=_check_schema, args=(settings,))
+    child.start()
+    child.join()
+    if child.exitcode:
+        sys.exit(child.exitcode)
+
+
+def _check_schema(settings: Settings) -> None:
+    from backpropd.store.sql import revision
+
+    try:
+        revision.refuse_newer(settings)
+    except BackpropdError as error:
+        sys.exit(f"{error.code}: {error.detail}")
 
 
 def _raise_file_limit() -> None:

@@ -97,12 +97,15 @@ def _audit(database: Database, arguments: argparse.Namespace) -> None:
     number = 0
     while True:
         with database.read() as session:
-            found = audit.after(session, arguments.tenant, number, PAGE_SIZE)
+            if arguments.tenant is None:
+                found = audit.after_number(session, number, PAGE_SIZE)
+            else:
+                found = audit.after(session, arguments.tenant, number, PAGE_SIZE)
         for entry in found:
             print(f"{entry.at:%Y-%m-%dT%H:%M:%SZ}  {entry.tenant}  {entry.actor}  {entry.action}  {entry.subject}")
         if len(found) < PAGE_SIZE:
             return
-        number = found[-1].number
+        number = found[-1].number if arguments.tenant is None else found[-1].entry
 
 
 def _print_secret(token: str, about: str) -> None:

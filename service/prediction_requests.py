@@ -124,7 +124,7 @@ def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
     with services().database.read() as session:
         dataset = datasets.get(session, tenant(), dataset_id)
     stack.enter_context(services().inspections.slot(current_principal().name))
-    path = stack.enter_context(services().blobs.local_path(dataset.sha256))
+    path = stack.enter_context(datasets.local_file(services().database, services().blobs, dataset))
     return TableRows(path, dataset.rows, [*columns_from_json(dataset.columns).values()])
 
 

@@ -4,9 +4,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from backpropd.config import Settings
+from backpropd.store.sql.database import sqlite_path
 from worker.migrate import run
 
 
@@ -34,4 +33,4 @@ def _migrated() -> bytes:
 
 
 def _sqlite_path(settings: Settings) -> Path:
-    return Path(make_url(settings.database_url).database or "")
+    return Path(sqlite_path(settings.database_url))

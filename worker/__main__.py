@@ -35,7 +35,11 @@ def _start(arguments: argparse.Namespace, settings: Settings) -> None:
         from worker import kernel_cache
 
         kernel_cache.prebuild()
-    elif arguments.program == "migrate":
+        return
+    from backpropd.store.sql import revision
+
+    revision.refuse_newer(settings)
+    if arguments.program == "migrate":
         from worker import migrate
 
         migrate.run(settings)

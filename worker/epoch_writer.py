@@ -101,6 +101,8 @@ class EpochWriter:
         self.flushed_at = time.monotonic()
         try:
             self.lease.request_stop(write(lambda session: self._put(session, checkpoint)))
+        except errors.DatabaseDamaged:
+            raise
         except errors.Unavailable as error:
             pending, job_id = len(self.pending), self.lease.claim.job_id
             log.warning("%s: the database is unavailable, %d epochs are pending: %s", job_id, pending, error)

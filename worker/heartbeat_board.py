@@ -6,21 +6,22 @@ import time
 
 import numpy as np
 
+from backpropd import logs
 from worker.process_identity import is_running
 
-PID, HEARTBEAT = 0, 1  # the columns of a slot
+PID, HEARTBEAT, ERRORS = 0, 1, 2  # the columns of a slot
 
 
 class HeartbeatBoard:
-    """A slot for each child, with its pid and the time of its last heartbeat, and one stop flag for all.
+    """A slot for each child: its pid, the time of its last heartbeat, its logged errors; and one stop flag for all.
 
     The heartbeat of a child without a job is zero. Times are the machine's monotonic clock.
     """
 
     def __init__(self, slots: int) -> None:
         self._stop_flag = np.frombuffer(mmap.mmap(-1, mmap.PAGESIZE), np.uint8)
-        size = max(slots * 2 * 8, mmap.PAGESIZE)
-        self._slots = np.frombuffer(mmap.mmap(-1, size), np.float64)[: slots * 2].reshape(slots, 2)
+        size = max(slots * 3 * 8, mmap.PAGESIZE)
+        self._slots = np.frombuffer(mmap.mmap(-1, size), np.float64)[: slots * 3].reshape(slots, 3)
         self._known_pids = [0] * slots
         self._own_slot: int | None = None
         self._parent = os.getpid()
@@ -36,7 +37,7 @@ class HeartbeatBoard:
     def take_slot(self, slot: int) -> None:
         """Register this child."""
         self._own_slot = slot
-        self._slots[slot] = os.getpid(), 0.0
+        self._slots[slot] = os.getpid(), 0.0, 0.0
 
     def beat(self) -> None:
         """Record a heartbeat of this child, which has a job."""
@@ -47,6 +48,11 @@ class HeartbeatBoard:
         """Record that this child has no job."""
         if self._own_slot is not None:
             self._slots[self._own_slot, HEARTBEAT] = 0.0
+            self._slots[self._own_slot, ERRORS] = logs.error_count()
+
+    def errors(self) -> int:
+        """How many errors the children have logged; a child that was replaced no longer counts."""
+        return int(self._slots[:, ERRORS].sum())
 
     def pids(self) -> list[int]:
         """The pid in each slot, 0 in an empty one."""

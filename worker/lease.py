@@ -77,7 +77,8 @@ class Lease:
     def write(self, change: Callable[[Session], Result]) -> Result:
         """Make a change under the fencing token, repeated while the database is unavailable.
 
-        Raises `errors.LeaseLost` if it stays unavailable until this process has to give up the lease.
+        Raises `errors.DatabaseDamaged`, and `errors.LeaseLost` if it stays unavailable until this process has to give
+        up the lease.
         """
         return self._repeat(lambda: self.try_to_write(change))
 
@@ -95,6 +96,8 @@ class Lease:
         while True:
             try:
                 return action()
+            except errors.DatabaseDamaged:  # it will not pass
+                raise
             except errors.Unavailable as error:
                 log.warning("%s: the database is unavailable: %s", self.claim.job_id, error)
                 time.sleep(RETRY_SECONDS)

@@ -1,9 +1,12 @@
 """The thread of a training process that renews the lease of its job."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
 
@@ -37,8 +40,10 @@ class LeaseThread:
         while True:
             time.sleep(TICK_SECONDS)
             with self._lock:
-                self._alive = False  # stays so if `tick` raises: the next job then starts a new thread
                 if self._tick is None:
+                    self._alive = False
                     return
-                self._tick()
-                self._alive = True
+                try:
+                    self._tick()
+                except Exception:  # the lease is lost if it cannot be renewed in time, and the next one is not
+                    log.exception("the lease was not checked")

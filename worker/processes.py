@@ -12,7 +12,7 @@ from typing import Any
 from billiard.process import current_process
 from celery import Celery, signals
 
-from backpropd import errors, queue
+from backpropd import errors, logs, queue
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import rescue, workers
@@ -92,20 +92,21 @@ def _supervise(app: Celery, runner: Runner, stopped: threading.Event) -> None:
     os.register_at_fork(before=not_forking.acquire, after_in_parent=release, after_in_child=release)
     last_heartbeat, child_died = -math.inf, False
     while not stopped.wait(POLL_SECONDS):
-        child_died = runner.board.child_died() or child_died
-        _kill_hung_children(runner)
-        if not child_died and time.monotonic() - last_heartbeat < runner.settings.heartbeat_seconds:
-            continue
         try:
+            child_died = runner.board.child_died() or child_died
+            _kill_hung_children(runner)
+            if not child_died and time.monotonic() - last_heartbeat < runner.settings.heartbeat_seconds:
+                continue
             with not_forking:
                 lost = _send_heartbeat(runner)
+            last_heartbeat, child_died = time.monotonic(), False
+            for job_id in lost:
+                log.warning("%s lost its worker", job_id)
+                queue.wake_up(app)
         except errors.Unavailable as error:
             log.warning("could not send a heartbeat: %s", error)
-            continue
-        last_heartbeat, child_died = time.monotonic(), False
-        for job_id in lost:
-            log.warning("%s lost its worker", job_id)
-            queue.wake_up(app)
+        except Exception:
+            log.exception("could not send a heartbeat")
 
 
 def _kill_hung_children(runner: Runner) -> None:
@@ -119,7 +120,8 @@ def _send_heartbeat(runner: Runner) -> list[str]:
     """Record that this worker is alive, and rescue the jobs of this machine's dead processes. Returns their ids."""
     try:
         with runner.database.write() as session:
-            workers.record_heartbeat(session, runner.name, runner.settings.workers)
+            failures = logs.error_count() + runner.board.errors()
+            workers.record_heartbeat(session, runner.name, runner.settings.workers, failures=failures)
             return rescue.rescue_dead(session, may_run, runner.settings.max_crashes)
     finally:
         runner.database.dispose()

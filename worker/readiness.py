@@ -3,6 +3,7 @@
 from backpropd import errors, queue
 from backpropd.config import Settings
 from backpropd.store.scheduling import workers
+from backpropd.store.sql import revision
 from backpropd.store.sql.database import Database
 
 
@@ -10,6 +11,7 @@ def check(settings: Settings) -> None:
     """Raise `errors.Unavailable` unless the database and the broker answer and a worker is alive."""
     database = Database(settings.database_url)
     try:
+        revision.check(database)
         with database.read() as session:
             count, _ = workers.alive(session, settings.worker_timeout_seconds)
     finally:

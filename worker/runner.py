@@ -2,15 +2,17 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from structlog.contextvars import bound_contextvars
 
 from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
-from backpropd.store.scheduling import claims, job_endings
+from backpropd.store.scheduling import claims, job_endings, unreadable
 from backpropd.store.scheduling.claims import Claim
 from backpropd.store.sql.database import Database
 from worker.epoch_writer import EpochWriter
@@ -56,6 +58,13 @@ class Runner:
                 log.info("%s %s", claim.job_id, status)
         return True
 
+    def skip_unreadable(self) -> None:
+        """End the next job if its row cannot be read, so that the others can be claimed."""
+        if options := self._claim_options():
+            with self.database.write() as session:
+                if job_id := unreadable.fail_unreadable(session, options):
+                    log.error("%s failed: its row cannot be read", job_id)
+
     def _claim_options(self) -> claims.ClaimOptions | None:
         if self.board.is_stopping():
             return None
@@ -68,6 +77,8 @@ class Runner:
         """Train, and end the job `failed` after an error. Returns its status."""
         try:
             return self._train(claim, lease)
+        except errors.DatabaseDamaged as error:
+            code, detail = error.code, error.detail
         except (errors.LeaseLost, errors.Unavailable) as error:
             raise errors.LeaseLost(str(error)) from error
         except errors.BackpropdError as error:
@@ -75,9 +86,10 @@ class Runner:
         except MemoryError:
             code = "out_of_memory"
             detail = "the worker ran out of memory: try a smaller network or fewer rows"
-        except Exception as error:
+        except Exception:
             log.exception("%s failed with an unexpected error", claim.job_id)
-            code, detail = "internal_error", f"the worker failed with an unexpected error: {error!r}"
+            code = "internal_error"
+            detail = "the worker failed with an unexpected error; the service's log has the details"
         return lease.write(lambda session: job_endings.fail(session, claim, code, detail))
 
     def _train(self, claim: Claim, lease: Lease) -> str:
@@ -106,16 +118,24 @@ class Runner:
         lease.check()
         return writer.close(lease.apply_request, checkpoint=lease.request != "cancel")
 
+    @contextmanager
+    def _table(self, dataset_id: str, sha256: str | None) -> Iterator[Path]:
+        """The verified file of a dataset. Raises `errors.BlobMissing`, `errors.BlobDamaged`."""
+        if sha256 is None:
+            raise errors.BlobMissing(f"the dataset {dataset_id} is missing: upload it again, and post the job anew")
+        with self.blobs.local_path(sha256, f"the dataset {dataset_id}") as path:
+            yield path
+
     def _prepare(self, claim: Claim, lease: Lease) -> learn.Run:
         """The job's run, with its tables in memory."""
         start = claims.ResumePoint()
         if claim.checkpointed or claim.warm_start_model_id:
             start = lease.read(lambda session: claims.resume_point(session, claim))
         with ExitStack() as files:
-            path = files.enter_context(self.blobs.local_path(claim.dataset_sha256))
+            path = files.enter_context(self._table(claim.dataset_id, claim.dataset_sha256))
             validation = None
             if table := claim.validation:
-                validation_path = files.enter_context(self.blobs.local_path(table.sha256))
+                validation_path = files.enter_context(self._table(table.dataset_id, table.sha256))
                 validation = learn.Source(learn.columns_from_json(table.columns), validation_path)
             return learn.Run(
                 learn.spec_from_json(claim.spec),

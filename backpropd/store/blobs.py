@@ -1,34 +1,47 @@
-"""Blobs: immutable files named by the sha256 of their content, stored through fsspec."""
+"""Blobs: immutable files named by the sha256 of their content, stored through fsspec and verified when read."""
 
 import hashlib
+import logging
 import os
+import re
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
-from backpropd import errors
+from backpropd import errors, private_folder
+from backpropd.store.verification import VerifiedFiles
+
+log = logging.getLogger(__name__)
 
 COPY_BYTES = 1024 * 1024
+REMOTE = re.compile(r"(?!file://)[A-Za-z][A-Za-z0-9+.:-]*://")  # how a URL begins, and an absolute path does not
+NAME = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]+\.part)?")  # of a blob, or of one that is being written
 
 
 class Blobs:
-    """A store of blobs at any URL that fsspec supports, and a local scratch folder for unfinished files."""
+    """A store of blobs in a folder or at a URL of fsspec, and a local scratch folder for unfinished files."""
 
-    def __init__(self, url: str, scratch: Path) -> None:
-        """Raises `errors.Misconfigured` for a URL of an unknown scheme, or one whose driver is not installed."""
-        try:
-            self.filesystem, self.root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise errors.Misconfigured(f"BACKPROPD_BLOBS_URL={url} cannot be opened: {error}") from error
-        self.local = "file" in (self.filesystem.protocol, *self.filesystem.protocol)
+    def __init__(self, location: str, scratch: Path) -> None:
+        """`location` is a path as it stands, or a URL.
+
+        Raises `errors.Misconfigured` for a URL of an unknown scheme, or one whose driver is not installed.
+        """
+        self.filesystem, self.root = _open(location)
+        self.local = isinstance(self.filesystem, LocalFileSystem)
         self.scratch = scratch
-        scratch.mkdir(parents=True, exist_ok=True)
+        self._verified = VerifiedFiles()
+        private_folder.make(scratch.parent)
+        private_folder.make(scratch)
         self.filesystem.makedirs(self.root, exist_ok=True)
 
     @contextmanager
@@ -38,12 +51,19 @@ class Blobs:
             yield Path(folder)
 
     def tidy_scratch(self, seconds: float) -> None:
-        """Remove the workspaces of killed processes: those without a change for `seconds`."""
+        """Remove what killed processes left, and whatever else is there: without a change for `seconds`.
+
+        What cannot be removed is logged and stays.
+        """
         limit = time.time() - seconds
-        for folder in self.scratch.iterdir():
-            with suppress(FileNotFoundError):  # another process removed it first
-                if max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))) < limit:
-                    shutil.rmtree(folder)
+        for path in self.scratch.iterdir():
+            try:
+                if _last_change(path) < limit:
+                    _remove(path)
+            except FileNotFoundError:  # another process removed it first
+                continue
+            except OSError:
+                log.exception("%s in the scratch folder cannot be removed", path.name)
 
     def put(self, source: Path) -> tuple[str, int]:
         """Store a file; returns its sha256 and its size in bytes. Equal files are one blob."""
@@ -72,21 +92,27 @@ class Blobs:
             os.close(folder)
 
     @contextmanager
-    def local_path(self, sha256: str) -> Iterator[Path]:
-        """The blob as a local file: itself, or a copy that is removed at the end of the block.
+    def local_path(self, sha256: str, owner: str) -> Iterator[Path]:
+        """The blob as a verified local file: itself, or a copy that is removed at the end of the block.
 
-        Raises `errors.NotFound` if its dataset was deleted after the caller read the name.
+        Raises `errors.BlobMissing` and `errors.BlobDamaged`, which name the `owner`, such as `the dataset ds_1`.
         """
         try:
             if self.local:
-                yield Path(self._path(sha256))
+                path = Path(self._path(sha256))
+                self._verified.check(path, sha256)
+                yield path
                 return
             with self.workspace() as folder:
-                copy = folder / sha256
-                self.filesystem.get_file(self._path(sha256), str(copy))
-                yield copy
-        except FileNotFoundError as gone:
-            raise errors.NotFound("the dataset was deleted a moment ago") from gone
+                path = folder / sha256
+                self.filesystem.get_file(self._path(sha256), str(path))
+                self._verified.check(path, sha256)
+                yield path
+        except (FileNotFoundError, errors.BlobMissing) as error:
+            raise errors.BlobMissing(f"the stored bytes of {owner} are missing: {_MEND}") from error
+        except errors.BlobDamaged as error:
+            log.error("the blob %s of %s is damaged", sha256, owner)
+            raise errors.BlobDamaged(f"the stored bytes of {owner} are damaged: {_MEND}") from error
 
     def exists(self, sha256: str) -> bool:
         """Whether there is a blob of this name."""
@@ -98,11 +124,46 @@ class Blobs:
             self.filesystem.rm_file(self._path(sha256))
 
     def older_than(self, seconds: float) -> Iterator[str]:
-        """The names of the blobs that were written more than `seconds` ago."""
+        """The names of the blobs that were written more than `seconds` ago. Files of other names are ignored."""
         limit = time.time() - seconds
         for path in self.filesystem.find(self.root):
-            if self.filesystem.modified(path).timestamp() < limit:
-                yield path.rpartition("/")[2]
+            name = path.rpartition("/")[2]
+            try:
+                if NAME.fullmatch(name) and self.filesystem.modified(path).timestamp() < limit:
+                    yield name
+            except FileNotFoundError:  # deleted in the meantime
+                continue
 
     def _path(self, sha256: str) -> str:
         return f"{self.root}/{sha256[:2]}/{sha256}"
+
+
+_MEND = "an operator can restore them from a backup; or upload the same file again, which replaces them"
+
+
+def _open(location: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a location, and the path in it. Only a URL is parsed: a path may have any characters."""
+    if REMOTE.match(location):
+        try:
+            filesystem, root = fsspec.core.url_to_fs(location)
+        except (ImportError, ValueError) as error:
+            raise errors.Misconfigured(f"BACKPROPD_BLOBS_URL={location} cannot be opened: {error}") from error
+        return filesystem, root
+    path = url2pathname(urlsplit(location).path) if location.startswith("file://") else location
+    return LocalFileSystem(), os.path.abspath(path)
+
+
+def _last_change(path: Path) -> float:
+    """The time of the last change of a file, or of anything in a folder. Links are not followed."""
+    newest = path.lstat().st_mtime
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            newest = max(newest, os.lstat(os.path.join(folder, name)).st_mtime)
+    return newest
+
+
+def _remove(path: Path) -> None:
+    if stat.S_ISDIR(path.lstat().st_mode):
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -1,5 +1,8 @@
 """Datasets: the rows that describe uploaded tables."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select
@@ -11,6 +14,7 @@ from backpropd.store.blobs import Blobs
 from backpropd.store.ids import new_id
 from backpropd.store.sql import tenant_rows
 from backpropd.store.sql.column_types import now
+from backpropd.store.sql.database import Database
 from backpropd.store.sql.paging import Page, page
 from backpropd.store.sql.schema import Dataset, Job
 from backpropd.store.status import TERMINAL
@@ -53,6 +57,18 @@ def delete(session: Session, tenant: str, dataset_id: str) -> str:
     session.delete(dataset)
     idempotency.forget(session, tenant, dataset_id)
     return dataset.sha256
+
+
+@contextmanager
+def local_file(database: Database, blobs: Blobs, dataset: Dataset) -> Iterator[Path]:
+    """The verified Parquet file of a dataset. Raises `errors.BlobMissing`, `errors.BlobDamaged`, `errors.NotFound`."""
+    try:
+        with blobs.local_path(dataset.sha256, f"the dataset {dataset.id}") as path:
+            yield path
+    except errors.BlobMissing:
+        with database.read() as session:  # it may have been deleted since its row was read
+            get(session, dataset.tenant, dataset.id)
+        raise
 
 
 def lock_blob(session: Session, sha256: str) -> None:

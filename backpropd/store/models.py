@@ -1,5 +1,6 @@
 """Models: the results of succeeded jobs."""
 
+import hashlib
 from typing import Any
 
 from sqlalchemy import exists, select
@@ -13,8 +14,15 @@ from backpropd.store.status import TERMINAL
 
 
 def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttribute[Any]) -> Model:
-    """The tenant's model of this id, with these of its deferred columns. Raises `errors.NotFound`."""
-    return tenant_rows.find(session, Model, tenant, model_id, *map(undefer, columns))
+    """The tenant's model of this id, with these of its deferred columns. Raises `errors.NotFound`.
+
+    Its weights are verified if they are among them: `errors.BlobDamaged`.
+    """
+    model = tenant_rows.find(session, Model, tenant, model_id, *map(undefer, columns))
+    if any(each is Model.weights for each in columns) and hashlib.sha256(model.weights).hexdigest() != model.sha256:
+        mend = "an operator can restore the database from a backup; or train the model again"
+        raise errors.BlobDamaged(f"the stored weights of the model {model_id} are damaged: {mend}")
+    return model
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Model]:

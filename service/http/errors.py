@@ -109,7 +109,7 @@ def _http_exception(error: HTTPException) -> Response:
 def _os_error(error: OSError) -> Response:
     """A full disk is temporary: the client may send the request again."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return _backpropd_error(errors.Unavailable("the service's disk is full: try again later", retry_after=60))
+        return _backpropd_error(errors.DiskFull("the service's disk is full: try again later", retry_after=60))
     return _unexpected(error)
 
 

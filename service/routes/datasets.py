@@ -85,7 +85,7 @@ def rows(dataset_id: str, query: RowsQuery) -> Answer:
     """Read the first rows."""
     with services().database.read() as session:
         dataset = datasets.get(session, tenant(), dataset_id)
-    with services().blobs.local_path(dataset.sha256) as path:
+    with datasets.local_file(services().database, services().blobs, dataset) as path:
         return {"data": tabular.preview_rows(path, query.limit)}
 
 

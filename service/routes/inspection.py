@@ -52,7 +52,7 @@ def surface(model_id: str, query: SurfaceQuery) -> Answer:
         dataset = _training_dataset(session, row)
     options = query.model_dump(exclude={"format"})
     max_operations = services().settings.max_surface_operations
-    with services().blobs.local_path(dataset.sha256) as table:
+    with datasets.local_file(services().database, services().blobs, dataset) as table:
         model = learn.Model.load(row.encoders, row.weights)
         found = learn.loss_surface(model, table, row.path, **options, max_operations=max_operations)
     if query.format == "json":

@@ -63,5 +63,5 @@ def read_audit(query: AuditQuery) -> Answer:
     with services().database.read() as session:
         found = audit.after(session, tenant(), query.after, query.limit + 1)
     entries = found[: query.limit]
-    next_after = entries[-1].number if len(found) > query.limit else None
+    next_after = entries[-1].entry if len(found) > query.limit else None
     return {"data": AuditEntry.render_all(entries), "next_after": next_after}

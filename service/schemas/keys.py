@@ -55,9 +55,12 @@ class AuditQuery(Input):
 
 
 class AuditEntry(Output):
-    """Who did what to which key, or deleted what: `actor` is a key's id, `local`, or `operator`."""
+    """Who did what to which key, or deleted what: `actor` is a key's id, `local`, or `operator`.
 
-    number: int
+    A tenant's entries are numbered from 1.
+    """
+
+    number: int = Field(validation_alias="entry")
     at: datetime
     actor: str
     action: str

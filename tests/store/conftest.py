@@ -1,5 +1,6 @@
 """The store's tests run twice, on SQLite and on a real PostgreSQL; and what they have in common."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ TENANT = "local"
 JOB: dict[str, Any] = {"epochs": 10, "name": None, "spec": {}, "meta": {}}
 MODEL: dict[str, Any] = {
     "task": "regression", "network": {}, "features": ["x"], "target": ["y"], "classes": None, "parameters": 2,
-    "metrics": {}, "validation_metrics": None, "encoders": {}, "weights": b"w", "size": 1, "sha256": "00",
+    "metrics": {}, "validation_metrics": None, "encoders": {}, "weights": b"w", "size": 1,
+    "sha256": hashlib.sha256(b"w").hexdigest(),
 }  # fmt: skip
 
 

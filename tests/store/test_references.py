@@ -36,7 +36,7 @@ def test_the_datasets_and_the_model_to_start_from_stay_until_the_job_has_finishe
         with pytest.raises(errors.Conflict):
             write(database, delete, TENANT, id)
     claim = claim_next(database)
-    assert claim.validation == claims.DatasetSource("00", [])
+    assert claim.validation == claims.DatasetSource(other, "00", [])
     warm_start = claims.WarmStart({"spec": {}}, b"w", b"state")
     assert read(database, claims.resume_point, claim).warm_start == warm_start
     write(database, job_endings.fail, claim, "code", "detail")

@@ -71,9 +71,9 @@ class BlobsWithCallback(Blobs):
         self.callback = callback
 
     @contextmanager
-    def local_path(self, sha256: str) -> Iterator[Path]:
+    def local_path(self, sha256: str, owner: str) -> Iterator[Path]:
         self.callback()
-        with super().local_path(sha256) as path:
+        with super().local_path(sha256, owner) as path:
             yield path
 
 

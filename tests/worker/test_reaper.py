@@ -1,13 +1,15 @@
 """The reaper: jobs of lost workers are requeued, wake-up messages sent again, and unused data deleted."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
 from redis import Redis
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from backpropd import queue
 from backpropd.store import datasets, idempotency, jobs
@@ -15,6 +17,7 @@ from backpropd.store.idempotency import KeyedRequest
 from backpropd.store.scheduling import claims, workers
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now, steady
+from backpropd.store.sql.database import sqlite_path
 from backpropd.store.sql.schema import IdempotencyKey, Job, Worker
 from tests.worker.conftest import TENANT, Stores
 from worker.process_identity import machine
@@ -42,7 +45,7 @@ def old_blob(stores: Stores, folder: Path, text: str, seconds: float) -> tuple[s
     source = folder / "source"
     source.write_text(text)
     sha256, _ = stores.blobs.put(source)
-    with stores.blobs.local_path(sha256) as path:
+    with stores.blobs.local_path(sha256, "the file") as path:
         written_at = time.time() - seconds
         os.utime(path, (written_at, written_at))
         return sha256, path
@@ -161,6 +164,53 @@ def test_workspaces_of_killed_processes_are_deleted_and_those_in_use_stay(stores
         os.utime(path, (0, 0))
     clean_up(stores.database, stores.blobs, stores.settings)
     assert (abandoned.exists(), used.exists()) == (False, True)
+
+
+def test_a_job_that_cannot_be_rescued_does_not_keep_the_others(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, bad, last = (stores.post() for _ in range(3))
+    for _ in range(3):
+        claim(stores)
+    lose_every_worker(stores)
+    with stores.database.write() as session:  # its rows of transitions cannot be written
+        session.execute(
+            text(
+                f"CREATE TRIGGER refuse BEFORE INSERT ON transitions WHEN new.job_number = {stores.job(bad).number} "
+                "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )
+        )
+    run_reaper(stores)
+    assert [stores.job(each).status for each in (first, bad, last)] == ["queued", "running", "queued"]
+    assert "cannot be rescued" in caplog.text
+
+
+def test_each_task_of_the_reaper_is_tried_when_others_fail(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.rmtree(stores.blobs.scratch)
+    stores.blobs.scratch.write_text("not a folder")
+    _, orphan = old_blob(stores, stores.settings.data_dir, "orphan", ORPHAN_SECONDS + 60)
+    with stores.database.write() as session:
+        session.execute(text("DROP TABLE idempotency_keys"))
+    clean_up(stores.database, stores.blobs, stores.settings)
+    assert not orphan.exists()
+    assert "could not tidy the scratch folder" in caplog.text
+    assert "could not delete stale rows" in caplog.text
+
+
+def test_a_damaged_database_does_not_end_the_reaper(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+    damage_pages(stores)
+    run_reaper(stores)
+    clean_up(stores.database, stores.blobs, stores.settings)
+    assert "the database is damaged" in caplog.text
+
+
+def damage_pages(stores: Stores) -> None:
+    """Overwrite every page of the database but the first."""
+    stores.database.dispose()
+    path = Path(sqlite_path(stores.settings.database_url))
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * (path.stat().st_size - 4096))
 
 
 def test_old_keys_and_silent_workers_are_deleted(stores: Stores) -> None:

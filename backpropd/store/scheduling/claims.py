@@ -1,12 +1,12 @@
 """Claims: a worker takes the next queued job, with a lease and a new fencing token, and reads what it needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
-from backpropd.store import jobs
+from backpropd.store import jobs, models
 from backpropd.store.scheduling import fair_queue, queries
 from backpropd.store.sql import statements
 from backpropd.store.sql.column_types import microseconds
@@ -16,10 +16,11 @@ from backpropd.store.status import Status
 
 @dataclass(frozen=True)
 class DatasetSource:
-    """The name of a dataset's blob, and its columns."""
+    """A dataset, the name of its blob, and its columns; without the latter if its row is gone."""
 
-    sha256: str
-    columns: list[Any]
+    dataset_id: str
+    sha256: str | None = None
+    columns: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Claim:
     priority: int
     training_seconds: float
     spec: dict[str, Any]
-    dataset_sha256: str
+    dataset_id: str
+    dataset_sha256: str | None
     columns: list[Any]
     validation: DatasetSource | None
     checkpointed: bool
@@ -82,7 +84,7 @@ def claim_next(session: Session, options: ClaimOptions) -> Claim | None:
     """
     claim = fetch_next(session, options)
     if claim:
-        jobs.record(session, transition(claim, options.worker))
+        jobs.record(session, transition(claim))
     return claim
 
 
@@ -94,30 +96,30 @@ def fetch_next(session: Session, options: ClaimOptions) -> Claim | None:
     fair_queue.record_turn(session, job)
     validation = None
     if job.validation_dataset_id:
-        source = statements.run(session, _SOURCE, {"dataset_id": job.validation_dataset_id})
-        validation = DatasetSource(*source.one())
+        found = statements.run(session, _SOURCE, {"dataset_id": job.validation_dataset_id}).one_or_none()
+        validation = DatasetSource(job.validation_dataset_id, *(found or ()))
     checkpointed = job.attempt > 1 and _return_to_checkpoint(session, job.number)
     columns = {name: value for name, value in job._mapping.items() if name in Claim.__annotations__}
     return Claim(**columns, validation=validation, checkpointed=checkpointed)
 
 
-def transition(claim: Claim, worker: str) -> jobs.Step:
-    """The transition that a claim is, to be recorded."""
-    reason = f"claimed by {worker}, attempt {claim.attempt}"
-    return jobs.Step(claim.number, claim.tenant, Status.RUNNING, reason)
+def transition(claim: Claim) -> jobs.Step:
+    """The transition that a claim is, to be recorded. Tenants read its reason: it does not name the worker."""
+    return jobs.Step(claim.number, claim.tenant, Status.RUNNING, f"claimed by a worker, attempt {claim.attempt}")
 
 
 def resume_point(session: Session, claim: Claim) -> ResumePoint:
-    """Read what a claimed job continues from.
+    """Read what a claimed job continues from. Raises `errors.NotFound`, `errors.BlobDamaged`.
 
     Not part of the claim, because it may be large and a claim has SQLite's write lock.
     """
     checkpoint = select(Checkpoint.data).where(Checkpoint.job_number == claim.number)
-    model = select(Model.encoders, Model.weights, Model.training_state).where(Model.id == claim.warm_start_model_id)
-    return ResumePoint(
-        session.scalar(checkpoint) if claim.checkpointed else None,
-        WarmStart(*session.execute(model).one()) if claim.warm_start_model_id else None,
-    )
+    start = None
+    if claim.warm_start_model_id:
+        needed = Model.weights, Model.training_state
+        model = models.get(session, claim.tenant, claim.warm_start_model_id, *needed)
+        start = WarmStart(model.encoders, model.weights, model.training_state)
+    return ResumePoint(session.scalar(checkpoint) if claim.checkpointed else None, start)
 
 
 def _lease_next(session: Session, options: ClaimOptions) -> Row[Any] | None:

@@ -56,7 +56,7 @@ def succeed(
         jobs.delete_checkpoint(session, claim.number)
     steps, following = [jobs.Step(claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)], None
     if claim_next and (following := claims.fetch_next(session, claim_next)):
-        steps.append(claims.transition(following, claim_next.worker))
+        steps.append(claims.transition(following))
     jobs.record(session, *steps)
     return Status.SUCCEEDED, following
 

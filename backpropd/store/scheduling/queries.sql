@@ -45,7 +45,7 @@ started_at = coalesce(started_at, {now})
 
 -- name: claimed_job
 -- What the worker needs of the job and its dataset, and what decides whether the tenant's turn is recorded.
-number, id AS job_id, tenant, name, token AS fencing_token, attempts AS attempt, -rank AS priority,
+number, id AS job_id, tenant, name, dataset_id, token AS fencing_token, attempts AS attempt, -rank AS priority,
 seconds AS training_seconds, spec, validation_dataset_id, warm_start_model_id,
 (SELECT datasets.sha256 FROM datasets WHERE datasets.id = jobs.dataset_id) AS dataset_sha256,
 (SELECT datasets.columns FROM datasets WHERE datasets.id = jobs.dataset_id) AS columns,

@@ -1,16 +1,23 @@
 """Rescue of jobs that lost their worker, and the cleaning of old rows: the SQL of the reaper."""
 
+import logging
 from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session, defer
 
 from backpropd.store import jobs
 from backpropd.store.scheduling import job_endings, workers
 from backpropd.store.sql.column_types import now, steady
 from backpropd.store.sql.schema import QUEUED, RUNNING, IdempotencyKey, Job, Worker
 from backpropd.store.status import Status
+
+log = logging.getLogger(__name__)
+
+# Large, not needed here, and if one cannot be read the job can still be rescued.
+_UNREAD = [defer(column) for column in (Job.spec, Job.left_out, Job.warnings, Job.meta)]
 
 
 def rescue_expired(session: Session, lease_seconds: float, max_crashes: int) -> list[str]:
@@ -20,7 +27,7 @@ def rescue_expired(session: Session, lease_seconds: float, max_crashes: int) -> 
     clock was set back, or before the machine restarted.
     """
     expired = or_(Job.lease_expires_at < steady(), Job.lease_expires_at > steady(2 * lease_seconds))
-    return _rescue(session, expired, "the lease of {worker} ran out", max_crashes)
+    return _rescue(session, expired, "its worker's lease ran out", max_crashes)
 
 
 def rescue_dead(session: Session, is_alive: Callable[[str], bool], max_crashes: int) -> list[str]:
@@ -28,15 +35,24 @@ def rescue_dead(session: Session, is_alive: Callable[[str], bool], max_crashes: 
     leased = session.execute(select(Job.number, Job.fencing_token, Job.worker).where(RUNNING))
     dead = [(number, token) for number, token, worker in leased if worker and not is_alive(worker)]
     condition = tuple_(Job.number, Job.fencing_token).in_(dead)
-    return _rescue(session, condition, "{worker} died", max_crashes) if dead else []
+    return _rescue(session, condition, "its worker died", max_crashes) if dead else []
 
 
 def _rescue(session: Session, condition: ColumnElement[bool], reason: str, max_crashes: int) -> list[str]:
-    running = select(Job).where(RUNNING, condition).order_by(Job.number).with_for_update(skip_locked=True)
-    lost = session.scalars(running).all()
-    for job in lost:
-        _take_from_worker(session, job, reason.format(worker=job.worker), max_crashes)
-    return [job.id for job in lost]
+    """Rescue each job in a savepoint of its own: one that cannot be rescued is logged, and the others are."""
+    rescued = []
+    for number in session.scalars(select(Job.number).where(RUNNING, condition).order_by(Job.number)).all():
+        query = select(Job).options(*_UNREAD).where(Job.number == number, RUNNING, condition)
+        try:
+            with session.begin_nested():
+                if job := session.scalar(query.with_for_update(skip_locked=True)):
+                    _take_from_worker(session, job, reason, max_crashes)
+                    rescued.append(job.id)
+        except Exception as error:
+            if isinstance(error, DBAPIError) and error.connection_invalidated:
+                raise
+            log.exception("job number %d cannot be rescued", number)
+    return rescued
 
 
 def _take_from_worker(session: Session, job: Job, reason: str, max_crashes: int) -> None:
@@ -47,8 +63,8 @@ def _take_from_worker(session: Session, job: Job, reason: str, max_crashes: int)
         jobs.move(session, job, Status.CANCELLED, "cancelled by request; its worker was lost")
     elif job.crashes >= max_crashes:
         detail = (
-            f"the job lost its worker {job.crashes} times without any progress in between, last on {job.worker} at "
-            f"epoch {job.epoch}: it may need more memory than a worker has; try a smaller network or fewer rows"
+            f"the job lost its worker {job.crashes} times without any progress in between, last at epoch "
+            f"{job.epoch}: it may need more memory than a worker has; try a smaller network or fewer rows"
         )
         job_endings.fail_job(session, job, "worker_lost", detail)
     elif job.stop_request == "pause":

@@ -11,6 +11,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
+from backpropd import errors
+
 UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _POSTGRESQL_CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 # Each database's clocks, in microseconds. On PostgreSQL both are the server's, the same for every worker. SQLite's
@@ -59,6 +61,17 @@ def json_text(value: Any) -> str:
     return _STRICT.encode(value)
 
 
+def read_json(text: str | bytes) -> Any:
+    """A stored JSON value. Raises `errors.DatabaseDamaged` if it is none.
+
+    Integers beyond 64 bits become floats, which they were before PostgreSQL wrote out all their digits.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise errors.DatabaseDamaged("a row of the database is damaged: delete it, or restore a backup") from error
+
+
 class JsonText(TypeDecorator[Any]):
     """JSON that a query casts to text: for a million rows, parsing takes far less time than with the column's type."""
 
@@ -66,7 +79,7 @@ class JsonText(TypeDecorator[Any]):
     cache_ok = True
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else orjson.loads(value)
+        return None if value is None else read_json(value)
 
 
 class _Clock(FunctionElement[Any]):

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from backpropd import errors
-from backpropd.store.sql.column_types import json_text
+from backpropd import errors, private_folder
+from backpropd.store.sql import failures
+from backpropd.store.sql.column_types import json_text, read_json
 
 try:  # a newer SQLite than Python's, where there is a wheel of it
     from pysqlite3 import dbapi2 as sqlite3
@@ -32,8 +32,7 @@ SERVER_SETTINGS = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",
 }
-# orjson reads integers beyond 64 bits as floats, which they were before PostgreSQL wrote out all their digits.
-AS_JSON = {"json_serializer": json_text, "json_deserializer": orjson.loads}
+AS_JSON = {"json_serializer": json_text, "json_deserializer": read_json}
 # Errors must not quote rows.
 ENGINE_OPTIONS: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "hide_parameters": True, **AS_JSON}
 KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
@@ -49,7 +48,7 @@ class Database:
     def __init__(self, url: str, steady: Callable[[], int] = _monotonic) -> None:
         """`steady` is SQLite's clock for leases, in microseconds. PostgreSQL uses the server's."""
         self.url = url
-        self.engine = _sqlite(url, steady) if make_url(url).get_backend_name() == "sqlite" else _postgresql(url)
+        self.engine = _sqlite(sqlite_path(url), steady) if url.startswith("sqlite:") else _postgresql(url)
         # Each statement has its own snapshot on PostgreSQL in any case: reads save the BEGIN and COMMIT.
         autocommit = {"isolation_level": "AUTOCOMMIT"} if self.engine.dialect.name == "postgresql" else {}
         self._reading = self.engine.execution_options(backpropd_writing=False, **autocommit)
@@ -116,19 +115,15 @@ def _session(connection: Connection) -> Iterator[Session]:
 
 @contextmanager
 def _translating() -> Iterator[None]:
-    """Raise `errors.Unavailable` for errors of the connection."""
+    """Raise `errors.Unavailable`, or one of its kinds, for errors of the database and its connections."""
     try:
         yield
     except PoolTimeout as error:
         raise errors.Unavailable("every connection to the database is in use: try again") from error
-    except (OperationalError, DBAPIError) as error:
-        if isinstance(error, OperationalError) or error.connection_invalidated:
-            raise errors.Unavailable(f"the database cannot answer now ({_first_line(error)}): try again") from error
+    except (DBAPIError, sqlite3.Error) as error:  # the latter from the listeners below
+        if meaning := failures.translated(error):
+            raise meaning from error
         raise
-
-
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().split("\n")[0] or type(error.orig).__name__
 
 
 def _postgresql(url: str) -> Engine:
@@ -156,12 +151,16 @@ def _check_open(connection: Any) -> None:
         raise InvalidatePoolError("the server has closed this connection")
 
 
-def _sqlite(url: str, steady: Callable[[], int]) -> Engine:
-    path = make_url(url).database
+def sqlite_path(url: str) -> str:
+    """The path in `sqlite:///path`, as it stands: a path may have any characters, and is never parsed."""
+    return url.removeprefix("sqlite://").removeprefix("/")
+
+
+def _sqlite(path: str, steady: Callable[[], int]) -> Engine:
     if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        private_folder.make(Path(path).absolute().parent)
     engine = create_engine(
-        url,
+        URL.create("sqlite", database=path),
         module=sqlite3,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         **ENGINE_OPTIONS,
@@ -204,7 +203,7 @@ def _begin_to_write(connection: Any) -> None:
                 return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    raise errors.Unavailable(f"the database cannot answer now ({error}): try again") from error
+                    raise
                 if time.monotonic() > until:
                     raise _busy() from error
             time.sleep(BUSY_POLL_SECONDS)

@@ -226,12 +226,17 @@ class IdempotencyKey(Base):
 
 
 class Worker(Base):
-    """A worker process, the number of jobs it can train at once, and its last heartbeat on the steady clock."""
+    """A worker or a reaper, the number of jobs it can train at once, and its last heartbeat on the steady clock.
+
+    `failures` counts the unexpected errors that it has survived since its start.
+    """
 
     __tablename__ = "workers"
 
     name: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str] = mapped_column(default="worker")  # or "reaper"
     slots: Mapped[int]
+    failures: Mapped[int] = mapped_column(BigInt, default=0)
     started_at: Mapped[datetime]
     seen_at: Mapped[int] = mapped_column(BigInt)
 
@@ -257,12 +262,16 @@ class ApiKey(Resource):
 
 
 class Audit(Base):
-    """An entry of the audit trail: a change of a key, or a deletion. `actor` is a key's id, "local", or "operator"."""
+    """An entry of the audit trail: a change of a key, or a deletion. `actor` is a key's id, "local", or "operator".
+
+    `entry` numbers the entries of its tenant from 1: `number` would tell how much other tenants do.
+    """
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_tenant", "tenant", "number"),)
+    __table_args__ = (Index("ix_audit_entry", "tenant", "entry", unique=True),)
 
     number: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
+    entry: Mapped[int] = mapped_column(BigInt)
     at: Mapped[datetime]
     tenant: Mapped[str]
     actor: Mapped[str]

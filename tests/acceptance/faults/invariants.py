@@ -46,7 +46,7 @@ def uninterrupted(database: Database, settings: Settings, job_id: str) -> Result
         job = session.scalars(select(Job).where(Job.id == job_id)).one()
         table = session.scalars(select(Dataset).where(Dataset.id == job.dataset_id)).one()
     blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
-    with blobs.local_path(table.sha256) as path:
+    with blobs.local_path(table.sha256, "the table") as path:
         return _trained(json.dumps(job.spec), json.dumps(table.columns), path)
 
 

@@ -95,10 +95,13 @@ def test_every_deletion_and_every_change_of_a_key_is_audited(
     assert us.get("/v1/audit").json == {"data": [], "next_after": None}
 
 
-def test_the_audit_trail_is_read_in_pages(us: Client) -> None:
+def test_the_audit_trail_is_numbered_for_each_tenant_and_read_in_pages(us: Client, locked: Flask, key: Key) -> None:
+    them = with_key(locked, key("admin", tenant="them"))
     for _ in range(3):
-        us.post("/v1/keys", json={"scopes": ["read"]})
-    first = us.get("/v1/audit?limit=2").json
-    assert len(first["data"]) == 2
-    rest = us.get(f"/v1/audit?after={first['next_after']}").json
-    assert (len(rest["data"]), rest["next_after"]) == (1, None)
+        for tenant in (us, them):
+            tenant.post("/v1/keys", json={"scopes": ["read"]})
+    for tenant in (us, them):
+        first = tenant.get("/v1/audit?limit=2").json
+        assert [entry["number"] for entry in first["data"]] == [1, 2]
+        rest = tenant.get(f"/v1/audit?after={first['next_after']}").json
+        assert ([entry["number"] for entry in rest["data"]], rest["next_after"]) == ([3], None)

@@ -1,5 +1,6 @@
 """Migrations: they create the declared tables, and rows of older revisions can be read."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from backpropd.store import jobs, models
+from backpropd.store import audit, jobs, models
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Base, Model
@@ -52,7 +53,8 @@ def test_a_job_of_revision_5_has_one_submission(database: Database) -> None:
 def test_a_model_of_revision_1_has_no_report(database: Database) -> None:
     fields = {
         "id": "model_1", "tenant": TENANT, "job_id": "job_1", "task": "regression", "network": "{}", "features": "[]",
-        "target": "[]", "parameters": 1, "metrics": "{}", "encoders": "{}", "weights": b"w", "bytes": 1, "sha256": "0",
+        "target": "[]", "parameters": 1, "metrics": "{}", "encoders": "{}", "weights": b"w", "bytes": 1,
+        "sha256": hashlib.sha256(b"w").hexdigest(),
         "created_at": 1,
     }  # fmt: skip
     with at_revision(database, "0001") as connection:
@@ -60,3 +62,36 @@ def test_a_model_of_revision_1_has_no_report(database: Database) -> None:
         connection.execute(text(f"INSERT INTO models ({columns}) VALUES ({parameters})"), fields)
     model = read(database, models.get, TENANT, "model_1", Model.weights, Model.report, Model.training_state)
     assert (model.weights, model.report, model.training_state) == (b"w", None, None)
+
+
+def test_names_of_workers_are_removed_from_the_reasons_of_revision_8(database: Database) -> None:
+    job, _ = a_claimed_job(database)
+    old = {
+        "claimed by host-1a2b/12/34, attempt 2": "claimed by a worker, attempt 2",
+        "the lease of host-1a2b/12/34 ran out (crash 1)": "its worker's lease ran out (crash 1)",
+        "host-1a2b/12/34 died (crash 1)": "its worker died (crash 1)",
+        "resumed by request": "resumed by request",
+    }
+    lost = "the job lost its worker 3 times, last on host/1/2 at epoch 7: it may need more"
+    with at_revision(database, "0008") as connection:
+        connection.execute(text("DELETE FROM transitions"))
+        for reason in old:
+            row = {"number": job.number, "tenant": TENANT, "reason": reason}
+            connection.execute(
+                text(
+                    "INSERT INTO transitions (job_number, tenant, status, at, reason) "
+                    "VALUES (:number, :tenant, 'queued', 0, :reason)"
+                ),
+                row,
+            )
+        connection.execute(text("UPDATE jobs SET error_code = 'worker_lost', error_detail = :detail"), {"detail": lost})
+        connection.execute(
+            text(
+                "INSERT INTO audit (at, tenant, actor, action, subject) "
+                "VALUES (1, 'a', '', '', ''), (2, 'b', '', '', '')"
+            )
+        )
+    steps = read(database, jobs.transitions, [job])[job.number]
+    assert [step.reason for step in steps[1:]] == list(old.values())
+    assert read(database, jobs.get, TENANT, job.id).error_detail == lost.replace(" on host/1/2", "")
+    assert [[each.entry for each in read(database, audit.after, tenant, 0, 9)] for tenant in "ab"] == [[1], [1]]
