@@ -22,7 +22,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from backpropd.errors import BackpropdError
+from backpropd import errors
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.lossless_numbers import parse_numbers
@@ -177,8 +177,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         options = ReadOptions.from_json(request["options"])
         table = ingest(*paths, format=request["format"], options=options, limits=limits, beginning=request["beginning"])
-    except BackpropdError as error:
-        kind = next(each for each in type(error).__mro__ if each.__module__ == BackpropdError.__module__)
+    except errors.BackpropdError as error:
+        kind = next(each for each in type(error).__mro__ if hasattr(errors, each.__name__))
         problems = [vars(problem) for problem in error.problems]
         return {"error": kind.__name__, "detail": error.detail, "problems": problems}
     except MemoryError:
