@@ -14,16 +14,20 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from backpropd.errors import UnusableColumn, pointer
-from backpropd.tabular.cells.conversions import Conversion, DateCells, WordCells
+from backpropd.tabular.cells.candidate import Candidate
+from backpropd.tabular.cells.conversions import Conversion, DateCells, NumberCells, WordCells
 from backpropd.tabular.cells.date_formats import COMPACT
-from backpropd.tabular.cells.decide import Candidate, Decisions, decide, impossible_kind
+from backpropd.tabular.cells.decide import Decisions, decide, impossible_kind
 from backpropd.tabular.cells.infer_dates import infer_dates
 from backpropd.tabular.cells.missing import Markers
+from backpropd.tabular.cells.numbers import plain_numbers
 from backpropd.tabular.cells.profile import CellProfile
 from backpropd.tabular.cells.rewrite import Misfits, Rewriter, scan_column
+from backpropd.tabular.cells.shapes import tidy
 from backpropd.tabular.cells.string_column import StringColumn
 from backpropd.tabular.column_statistics import NumberStatistics, StringStatistics
 from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.lossless_numbers import find_lossy
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import StagedTable, Statistics, new_statistics
 from backpropd.tabular.warnings import WarningLog
@@ -113,7 +117,7 @@ class ColumnTyper:
                 target.replace(table.path)
                 break
             for name in rewriter.lossy:
-                del conversions[name]
+                self._warn_of_lossy(name, conversions.pop(name), table)
         infos = [self._info(each, table.rows, conversions.get(name)) for name, each in statistics.items()]
         if self.options.missing is None:
             return infos
@@ -144,6 +148,23 @@ class ColumnTyper:
         for name, infinite in rewriter.infinite.items():
             if infinite.count:
                 self._add("infinite_numbers", name, "infinite numbers count as missing", infinite)
+
+    def _warn_of_lossy(self, name: str, conversion: Conversion, table: StagedTable) -> None:
+        """Name the numbers that a float64 would change, unless they are many, as in a column of long identifiers."""
+        assert isinstance(conversion, NumberCells)  # noqa: S101 - no other conversion is lossy
+        lossy, row, filled = Misfits(), 0, 0
+        with pq.ParquetFile(table.path) as file:
+            for cells in scan_column(file, name):
+                numbers = plain_numbers(tidy(cells), conversion.notation)
+                lossy.add(row, cells, find_lossy(numbers))
+                filled += len(numbers) - numbers.null_count
+                row += len(cells)
+        if lossy.count * 10 <= filled:
+            detail = (
+                f"{lossy.count} of {filled} numbers have more digits than a float64 holds, so all are kept as words: "
+                "upload with this column's kind as number to round them"
+            )
+            self._add("mixed_column", name, detail, lossy)
 
     def _add(self, code: str, name: str, detail: str, found: Misfits) -> None:
         examples = [(self.line_of(row), value) for row, value in found.examples]

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
+
 from backpropd.errors import Problem, UnknownColumn, pointer
 from backpropd.tabular.cells.decide import Decisions
 from backpropd.tabular.column_statistics import NumberStatistics
@@ -79,7 +82,7 @@ def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits
     table = stage(reader, destination, limits, options.missing)
     typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))
     decisions = typer.decide(table)
-    if again := _perhaps_thousands(reader, table, decisions.decimal == "," or options.thousands == "."):
+    if again := _perhaps_thousands(reader, table, decisions, options):
         reader.text_columns.update(again)
         table = stage(reader, destination, limits, options.missing)
         decisions = typer.decide(table)
@@ -107,12 +110,32 @@ def _check_kinds(options: ReadOptions, reader: TableReader) -> None:
         reader.text_columns.update(name for name, kind in options.kinds.items() if kind in KEPT_AS_TEXT)
 
 
-def _perhaps_thousands(reader: TableReader, table: StagedTable, has_commas: bool) -> set[str]:
-    """The columns of plain numbers whose point may separate thousands, because the file has decimal commas."""
-    if reader.dialect is None or not has_commas:
+def _perhaps_thousands(reader: TableReader, table: StagedTable, decisions: Decisions, options: ReadOptions) -> set[str]:
+    """The columns of plain numbers whose point may separate thousands.
+
+    They are those of a file with decimal commas; or with semicolons, where no number has more or fewer than three
+    digits behind its point.
+    """
+    if reader.dialect is None or options.decimal == ".":
         return set()
-    columns = table.columns.items()
-    return {name for name, each in columns if isinstance(each, NumberStatistics) and each.count and not each.whole}
+    floats = [each for each in table.columns.values() if isinstance(each, NumberStatistics) and each.count]
+    fractions = {each.name for each in floats if not each.whole}
+    if decisions.decimal == "," or options.thousands == ".":
+        return fractions
+    if reader.dialect["delimiter"] != ";" or not fractions:
+        return set()
+    with pq.ParquetFile(table.path) as file:
+        whole = {name for name in fractions if _are_thousandths(file, name)}
+    return whole if whole == fractions else set()
+
+
+def _are_thousandths(file: pq.ParquetFile, name: str) -> bool:
+    """Whether all numbers of a column are at least 1 and have no more than three digits behind the point."""
+    for group in range(file.num_row_groups):
+        x = file.read_row_group(group, columns=[name], use_threads=False)[name].drop_null().to_numpy()
+        if not ((np.round(x * 1000) / 1000 == x).all() and (np.abs(x) >= 1).all()):
+            return False
+    return True
 
 
 def _dialect(reader: TableReader, decisions: Decisions) -> Mapping[str, Any] | None:

@@ -13,6 +13,8 @@ from backpropd.tabular.columns import MAX_WHOLE
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 WHOLE = r"^[+-]?\d+\.?0*$"
 NONZERO = r"^[+-]?[0.]*[1-9]"
+LEADING_ZERO = "^[+-]?0[0-9]"
+PHONE_NUMBER = r"^\+[0-9]{7,}$"
 MIN_UNDERFLOW_LENGTH = len("1e-324")
 
 
@@ -30,6 +32,17 @@ def parse_numbers(cells: pa.StringArray) -> pa.DoubleArray | None:
     return numbers if _is_lossless(cells.drop_null() if cells.null_count else cells, x) else None
 
 
+def find_lossy(cells: pa.StringArray) -> NDArray[np.bool_]:
+    """Which cells (n,), plain numbers without spaces or null, are the reason that `parse_numbers` gives None."""
+    x = cells.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    lossy = np.isinf(x)
+    for suspects, pattern in ((np.abs(x) >= MAX_WHOLE, WHOLE), (x == 0, NONZERO), (~np.isnan(x), LEADING_ZERO)):
+        matches = pc.fill_null(pc.match_substring_regex(cells, pattern), False)
+        lossy |= suspects & matches.to_numpy(zero_copy_only=False)
+    mask: NDArray[np.bool_] = lossy
+    return mask
+
+
 def _is_lossless(cells: pa.StringArray, x: NDArray[Any]) -> bool:
     """Whether the float64 `x` (n,) represent the cells (n,) without loss."""
     if not len(x):
@@ -43,7 +56,7 @@ def _is_lossless(cells: pa.StringArray, x: NDArray[Any]) -> bool:
         may_underflow = (x == 0) & (pc.binary_length(cells).to_numpy() >= MIN_UNDERFLOW_LENGTH)
         if _any_matches(cells, may_underflow, NONZERO):
             return False
-    return not _has_leading_zero(cells)
+    return not _hold_codes(cells)
 
 
 def _any_matches(cells: pa.StringArray, suspects: NDArray[np.bool_], pattern: str) -> bool:
@@ -51,13 +64,18 @@ def _any_matches(cells: pa.StringArray, suspects: NDArray[np.bool_], pattern: st
     return bool(suspects.any()) and pc.any(pc.match_substring_regex(cells.filter(suspects), pattern)).as_py()
 
 
-def _has_leading_zero(cells: pa.StringArray) -> bool:
-    """Whether a number has a digit behind a leading zero, as `007`; reads the bytes, because every cell is tested."""
+def _hold_codes(cells: pa.StringArray) -> bool:
+    """Whether a number has a digit behind a leading zero, as `007`, or may be for a phone, as `+491701234567`.
+
+    It reads the bytes, because every cell is tested.
+    """
     _, offsets, characters = cells.buffers()
     edges = np.frombuffer(offsets, np.int32)[cells.offset : cells.offset + len(cells) + 1]
     byte = np.frombuffer(characters, np.uint8)
     starts, ends = edges[:-1], edges[1:]
     sign = byte[starts]
+    if _any_matches(cells, sign == ord("+"), PHONE_NUMBER):
+        return True
     starts = starts + ((sign == ord("+")) | (sign == ord("-")))
     seconds = (starts + 1)[(byte[starts] == ord("0")) & (starts + 1 < ends)]
     return bool((byte[seconds] - np.uint8(ord("0")) < 10).any())

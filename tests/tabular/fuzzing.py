@@ -37,12 +37,12 @@ def fuzz_one(data: bytes) -> None:
     source = _folder / "source"
     source.write_bytes(data)
     default = _read(source)
-    may_have_leading_zeros = lossy_numbers.may_have_leading_zeros
-    lossy_numbers.may_have_leading_zeros = lambda *_: True
+    may_hold_codes = lossy_numbers.may_hold_codes
+    lossy_numbers.may_hold_codes = lambda *_: True
     try:
         exact = _read(source)
     finally:
-        lossy_numbers.may_have_leading_zeros = may_have_leading_zeros
+        lossy_numbers.may_hold_codes = may_hold_codes
     assert default == exact, (default, exact)
     scan = reader._scan
     reader._scan = lambda _: byte_scan.Scan(clean=False)

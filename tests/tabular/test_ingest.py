@@ -264,3 +264,17 @@ def test_columns_that_training_leaves_out_are_told(tmp_path: Path) -> None:
     info, _ = read(tmp_path, "id,same,none,x\n" + "".join(f"{n},7,,{n % 5}\n" for n in range(1, 21)))
     found = {(warning.column, warning.code) for warning in info.warnings}
     assert found == {("id", "looks_like_id"), ("same", "constant_column"), ("none", "empty_column")}
+
+
+@pytest.mark.parametrize(("cells", "value"), [(["1.234", "5.678"], 1234), (["1,234", "5,678"], 1.234)])
+def test_groups_of_three_beside_semicolons_carry_a_warning(tmp_path: Path, cells: list[str], value: float) -> None:
+    info, path = read(tmp_path, "".join(["a;b\n", *(f"{cell};{n}\n" for n, cell in enumerate(cells))]))
+    assert Table.read(path, ["a"]).columns["a"][0] == value  # type: ignore[index]
+    assert [warning.code for warning in info.warnings if warning.column == "a"] == ["ambiguous_numbers"]
+
+
+@pytest.mark.parametrize("odd", ["0.5", "12.5", "1.2345"])
+def test_a_number_that_cannot_have_thousands_makes_the_point_a_decimal_mark(tmp_path: Path, odd: str) -> None:
+    info, path = read(tmp_path, f"a;b\n1.234;1\n5.678;2\n{odd};3\n")
+    assert Table.read(path, ["a"]).columns["a"].tolist() == [1.234, 5.678, float(odd)]  # type: ignore[union-attr]
+    assert "ambiguous_numbers" not in [warning.code for warning in info.warnings]

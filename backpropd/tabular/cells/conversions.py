@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from backpropd.tabular.cells.centuries import POSIX_FIRST_YEAR
 from backpropd.tabular.cells.date_formats import DATE_FORMATS, TIME, DateFormat
 from backpropd.tabular.cells.dates import read_dates, read_hours
 from backpropd.tabular.cells.notation import NumberNotation
@@ -46,9 +47,13 @@ class NumberCells:
 
 @dataclass(frozen=True)
 class DateCells:
-    """Dates in a format, in UTC where they have a zone; a time of day alone becomes a number of hours."""
+    """Dates in a format, in UTC where they have a zone; a time of day alone becomes a number of hours.
+
+    `first_year` is that of the hundred years to which years of two digits belong, None if there are none.
+    """
 
     form: DateFormat
+    first_year: int | None = None
 
     @property
     def kind(self) -> str:
@@ -62,11 +67,13 @@ class DateCells:
 
     def apply(self, cells: pa.StringArray) -> pa.Array:
         """The values of tidied cells, null where a cell is null or does not fit."""
-        return (read_hours if self.form.is_time else read_dates)(cells, self.form)
+        if self.form.is_time:
+            return read_hours(cells, self.form)
+        return read_dates(cells, self.form, POSIX_FIRST_YEAR if self.first_year is None else self.first_year)
 
     def describe(self) -> dict[str, Any]:
         """What to add to the column's statistics, from which `conversion_of` restores the conversion."""
-        return {"format": self.form.name}
+        return {"format": self.form.name} | ({} if self.first_year is None else {"first_year": self.first_year})
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,7 @@ Conversion = NumberCells | DateCells | WordCells
 def conversion_of(kind: str, statistics: Mapping[str, Any]) -> Conversion:
     """The conversion of a stored column; numbers that a float64 does not hold exactly are rounded."""
     if kind == "date":
-        return DateCells(DATE_FORMATS[statistics.get("format", "year-month-day")])
+        return DateCells(DATE_FORMATS[statistics.get("format", "year-month-day")], statistics.get("first_year"))
     if kind != "number":
         return WordCells(kind)
     if statistics.get("format") == TIME.name:

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from backpropd.tabular.cells.centuries import POSIX_FIRST_YEAR
 from backpropd.tabular.cells.date_formats import DateFormat
 from backpropd.tabular.cells.month_names import MONTH_OF_NAME
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-PIVOT = 69  # two-digit years from here on are 19xx, as POSIX has it
 HOUR, MINUTE, SECOND = 3_600_000_000, 60_000_000, 1_000_000  # microseconds
 FIRST_INSTANT, LAST_INSTANT = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999, in microseconds
 
@@ -48,13 +48,15 @@ class _Fields:
         return numbers
 
 
-def read_dates(cells: pa.StringArray, form: DateFormat) -> pa.TimestampArray:
+def read_dates(cells: pa.StringArray, form: DateFormat, first_year: int = POSIX_FIRST_YEAR) -> pa.TimestampArray:
     """Tidied cells as `timestamp[us]`, in UTC where they have a zone; null where a cell is no date in this format.
 
-    The dates are those of the years 1 to 9999.
+    The dates are those of the years 1 to 9999; a year of two digits is in the hundred years from `first_year` on.
     """
     fields = _Fields(cells, form.pattern)
-    days, valid = _weeks(fields) if fields.has("w") else _days(fields)
+    year, is_short = _digits_of_year(fields)
+    year = np.where(is_short, first_year + (year - first_year) % 100, year)
+    days, valid = _weeks(fields, year) if fields.has("w") else _days(fields, year)
     microseconds, in_day = _time(fields)
     offset, is_zone = _offset(fields.text("zone"))
     stamps = days * (24 * HOUR) + microseconds - offset
@@ -69,9 +71,15 @@ def read_hours(cells: pa.StringArray, form: DateFormat) -> pa.DoubleArray:
     return pa.array(microseconds / HOUR, mask=~(fields.matched & valid))
 
 
-def _days(fields: _Fields) -> tuple[Integers, Mask]:
+def short_years(cells: pa.StringArray, form: DateFormat) -> set[int]:
+    """The years of two digits in tidied cells of this format."""
+    year, is_short = _digits_of_year(_Fields(cells, form.pattern))
+    return set(np.unique(year[is_short]).tolist())
+
+
+def _days(fields: _Fields, year: Integers) -> tuple[Integers, Mask]:
     """Days since 1970 (n,), and which of them exist."""
-    year, month, day = _year(fields), _month(fields), fields.number("d", 1)
+    month, day = _month(fields), fields.number("d", 1)
     valid = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
     months = np.where(valid, (year - 1970) * 12 + month - 1, 0)
     first = _month_start(months)
@@ -79,20 +87,20 @@ def _days(fields: _Fields) -> tuple[Integers, Mask]:
     return first + day - 1, valid
 
 
-def _weeks(fields: _Fields) -> tuple[Integers, Mask]:
+def _weeks(fields: _Fields, year: Integers) -> tuple[Integers, Mask]:
     """Days since 1970 (n,) of ISO weeks, and which of them exist: some years have 52 weeks, some 53."""
-    year, week, weekday = _year(fields), fields.number("w", 0), fields.number("wd", 1)
+    week, weekday = fields.number("w", 0), fields.number("wd", 1)
     first = _week_start(year) + (week - 1) * 7
     valid = (year >= 1) & (week >= 1) & (first < _week_start(year + 1)) & (weekday >= 1) & (weekday <= 7)
     return first + weekday - 1, valid
 
 
-def _year(fields: _Fields) -> Integers:
+def _digits_of_year(fields: _Fields) -> tuple[Integers, Mask]:
+    """The years (n,) as they are written, and which of them have two digits."""
     text = pc.coalesce(*(pc.if_else(pc.equal(each, ""), None, each) for each in map(fields.text, ("y", "y2"))), "0")
     year = pc.replace_substring(text, "'", "").cast(pa.int64()).to_numpy(zero_copy_only=False)
     short = (pc.binary_length(text).to_numpy(zero_copy_only=False) < 4) & fields.matched
-    full: Integers = np.where(short, np.where(year >= PIVOT, 1900, 2000) + year, year)
-    return full
+    return year, short
 
 
 def _month(fields: _Fields) -> Integers:

@@ -8,46 +8,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import numpy as np
 import pyarrow as pa
 
 from backpropd.errors import UnusableColumn, pointer
+from backpropd.tabular.cells.candidate import Candidate
+from backpropd.tabular.cells.centuries import first_year
 from backpropd.tabular.cells.conversions import Conversion, DateCells, NumberCells, WordCells
-from backpropd.tabular.cells.convert import convert
-from backpropd.tabular.cells.infer_dates import MIN_SHARE, DateGuess, Scan, infer_dates
+from backpropd.tabular.cells.infer_dates import MIN_SHARE, infer_dates
 from backpropd.tabular.cells.infer_numbers import NumberGuess, infer_numbers
 from backpropd.tabular.cells.missing import Markers
-from backpropd.tabular.cells.notation import CURRENCY, PLAIN, NumberNotation
+from backpropd.tabular.cells.notation import PLAIN, NumberNotation
+from backpropd.tabular.cells.number_warnings import NumberWarnings
 from backpropd.tabular.cells.profile import CellProfile
 from backpropd.tabular.read_options import UNUSED, ReadOptions
-from backpropd.tabular.warnings import MAX_EXAMPLES, WarningLog
-
-MIXED_SHARE = 0.5
-MAX_MIXED = 20  # columns whose words are looked up in the file for the warning
+from backpropd.tabular.warnings import WarningLog
 
 WHOLE = re.compile("0|-?9+")  # shapes of whole numbers that come back as they stand
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A column of strings: what its cells look like, and how to read them again: perhaps once each, or row by row."""
-
-    name: str
-    profile: CellProfile
-    scan: Scan
-    rows: Callable[[], Iterable[pa.StringArray]]
-
-    def examples(self, notation: NumberNotation, markers: Markers) -> list[tuple[int, str]]:
-        """The rows, from 0, and the values of the first cells that are no numbers in this notation."""
-        found: list[tuple[int, str]] = []
-        row = 0
-        for cells in self.rows():
-            misfits = np.flatnonzero(convert(NumberCells(notation, exact=False), cells, markers)[1])
-            found += [(row + index, cells[index].as_py()) for index in misfits[:MAX_EXAMPLES].tolist()]
-            if len(found) >= MAX_EXAMPLES:
-                break
-            row += len(cells)
-        return found
 
 
 @dataclass
@@ -80,7 +56,8 @@ def decide(
         if (guess := guesses[each.name]) and _are_numbers(each, guess) and guess.decimals and not guess.alternative:
             marks[guess.notation.decimal] += 1
     decisions = Decisions()
-    decider = _Decider(options, decisions.warnings, line_of, options.decimal or _most_common(marks), delimiter)
+    warnings = NumberWarnings(decisions.warnings, line_of, Markers.of(options.missing))
+    decider = _Decider(options, warnings, options.decimal or _most_common(marks), delimiter)
     for each in candidates:
         if conversion := decider.decide(each, guesses[each.name]):
             decisions.conversions[each.name] = conversion
@@ -116,11 +93,9 @@ def _are_whole(profile: CellProfile) -> bool:
 @dataclass(frozen=True)
 class _Decider:
     options: ReadOptions
-    log: WarningLog
-    line_of: Callable[[int], int]
+    warnings: NumberWarnings
     decimal: str | None
     delimiter: str | None
-    mixed: list[str] = field(default_factory=list)
 
     def decide(self, candidate: Candidate, guess: NumberGuess | None) -> Conversion | None:
         """The conversion of a column, None for words."""
@@ -132,34 +107,12 @@ class _Decider:
         if not profile.filled:
             return NumberCells(PLAIN)
         if guess and _are_numbers(candidate, guess):
-            return NumberCells(self._notation(candidate.name, guess))
+            return NumberCells(self._notation(candidate, guess))
         if dates := self._dates(candidate):
-            return DateCells(dates.form)
-        if guess and not guess.leading_zeros:
-            self._warn_of_mixture(candidate, guess)
+            return dates
+        if guess:
+            self.warnings.of_words(candidate, guess)
         return self._words(profile)
-
-    def _warn_of_mixture(self, candidate: Candidate, guess: NumberGuess) -> None:
-        """Warn if half of the cells are numbers, or nearly all are in several units."""
-        filled = candidate.profile.filled
-        if guess.fitting >= MIXED_SHARE * filled:
-            detail = (
-                f"{guess.fitting} of {filled} cells are numbers, and the others are words, so all are kept as words: "
-                "upload with this column's kind as number to take the words for missing values"
-            )
-        elif guess.in_any_unit >= MIN_SHARE * filled:
-            detail = (
-                "the cells are numbers in several units or currencies, and kept as words: convert them to one unit to "
-                "learn from the numbers"
-            )
-        else:
-            return
-        lines = []
-        if len(self.mixed) < MAX_MIXED:
-            examples = candidate.examples(guess.notation, Markers.of(self.options.missing))
-            lines = [(self.line_of(row), value) for row, value in examples]
-        self.mixed.append(candidate.name)
-        self.log.add("mixed_column", candidate.name, detail, lines, filled - guess.fitting)
 
     def _words(self, profile: CellProfile) -> Conversion | None:
         return WordCells() if self.options.missing is not None and profile.markers else None
@@ -170,7 +123,7 @@ class _Decider:
             return NumberCells(PLAIN) if _are_whole(candidate.profile) else None
         if kind != "number" or guess is None or not guess.fitting or not guess.has_marks_alone:
             return None
-        return NumberCells(self._notation(candidate.name, guess), exact=False)
+        return NumberCells(self._notation(candidate, guess), exact=False)
 
     def _forced(self, candidate: Candidate, guess: NumberGuess | None, kind: str) -> Conversion | None:
         if kind == "text":
@@ -178,15 +131,15 @@ class _Decider:
         if kind == "number":
             if guess is None or not guess.fitting:
                 raise impossible_kind(candidate.name, kind, candidate.rows())
-            return NumberCells(self._notation(candidate.name, guess), exact=False)
+            return NumberCells(self._notation(candidate, guess), exact=False)
         if kind == "date":
             dates = self._dates(candidate, named=True)
             if dates is None or dates.form.is_time:
                 raise impossible_kind(candidate.name, kind, candidate.rows())
-            return DateCells(dates.form)
+            return dates
         return WordCells("boolean") if kind == "boolean" else self._words(candidate.profile)
 
-    def _notation(self, name: str, guess: NumberGuess) -> NumberNotation:
+    def _notation(self, candidate: Candidate, guess: NumberGuess) -> NumberNotation:
         """The notation of a guess, or its alternative if other columns have that decimal mark."""
         notation = guess.notation
         if guess.alternative:
@@ -194,32 +147,32 @@ class _Decider:
             if guess.alternative.decimal == decimal or self.options.thousands == guess.alternative.thousands != "":
                 notation = guess.alternative
             if not self.decimal and not self.options.thousands:
-                self._warn_of_alternative(name, notation, guess)
-        if notation.unit and not CURRENCY.fullmatch(notation.unit) and notation.unit != "%":
-            self.log.add("unit", name, f"the unit {notation.unit!r} is left out: the column holds numbers")
+                self.warnings.of_alternative(candidate.name, notation, guess.fitting)
+        self.warnings.of_notation(candidate, notation, guess)
         return notation
 
-    def _warn_of_alternative(self, name: str, notation: NumberNotation, guess: NumberGuess) -> None:
-        mark = "the decimal mark" if notation.thousands == "" else "a thousands separator"
-        separator = notation.thousands or notation.decimal
-        detail = (
-            f"{separator!r} always stands before three digits, and is read as {mark}: upload with decimal or thousands "
-            "if that is wrong"
-        )
-        self.log.add("ambiguous_numbers", name, detail, count=guess.fitting)
-
-    def _dates(self, candidate: Candidate, named: bool = False) -> DateGuess | None:
+    def _dates(self, candidate: Candidate, named: bool = False) -> DateCells | None:
         profile, day_first = candidate.profile, self.decimal == "," or self.delimiter == ";"
         found = infer_dates(profile.shapes, profile.filled, candidate.scan, named=named, day_first=day_first)
-        if found and found.rival and found.ambiguous:
+        if found is None:
+            return None
+        if found.rival and found.ambiguous:
             others = (
                 "this is a guess: write them as year-month-day if it is wrong"
                 if found.ambiguous == found.fitting
                 else f"{found.fitting - found.ambiguous} other dates fit this order alone"
             )
             detail = f"dates are read as {found.form.name}, and some could be {found.rival.name}: {others}"
-            self.log.add("ambiguous_dates", candidate.name, detail, count=found.ambiguous)
-        return found
+            self.warnings.log.add("ambiguous_dates", candidate.name, detail, count=found.ambiguous)
+        if not found.short_years:
+            return DateCells(found.form)
+        first = first_year(found.short_years)
+        detail = (
+            f"years of two digits are read as {first} to {first + 99}, by those of the whole column and the present "
+            "year: write four digits if that is wrong"
+        )
+        self.warnings.log.add("two_digit_years", candidate.name, detail, count=found.fitting)
+        return DateCells(found.form, first)
 
 
 def impossible_kind(name: str, kind: str, cells: Iterable[pa.StringArray]) -> UnusableColumn:

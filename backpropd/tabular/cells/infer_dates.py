@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backpropd.tabular.cells.date_formats import DATE_FORMATS, DAY_FIRST, MONTH_FIRST, DateFormat
-from backpropd.tabular.cells.dates import read_dates, read_hours
+from backpropd.tabular.cells.dates import read_dates, read_hours, short_years
 from backpropd.tabular.cells.shapes import by_value, tidy
 
 Scan = Callable[[], Iterable[tuple[pa.StringArray, NDArray[np.int64] | None]]]
@@ -29,15 +29,18 @@ class DateGuess:
     """A format with the cells that are dates in it, and what tells two orders of day and month apart.
 
     `descents`: a date is before the one above it. `days` are the days of the month. `rival` is the other order, if
-    some cells fit it too, which are then `ambiguous`; where all are, the order is a guess.
+    some cells fit it too, which are then `ambiguous`; where all are, the order is a guess. `short_years` are the years
+    of two digits, if it `has_short_years`.
     """
 
     form: DateFormat
+    has_short_years: bool = False
     fitting: int = 0
     descents: int = 0
     days: set[int] = field(default_factory=set)
     rival: DateFormat | None = None
     ambiguous: int = 0
+    short_years: set[int] = field(default_factory=set)
 
     def add(self, cells: pa.StringArray, counts: NDArray[np.int64] | None) -> None:
         """Count a block of tidied cells, each once or as often as `counts` (n,) say."""
@@ -51,6 +54,8 @@ class DateGuess:
         stamps = dates.cast(pa.int64()).to_numpy()
         self.descents += int((stamps[1:] < stamps[:-1]).sum())
         self.days.update(pc.unique(pc.day(dates)).to_pylist())
+        if self.has_short_years:
+            self.short_years |= short_years(cells.filter(pa.array(fits)), self.form)
 
 
 def infer_dates(
@@ -62,7 +67,8 @@ def infer_dates(
     `day_first`: whether other signs in the file are those of a country that writes the day first.
     """
     least = 1 if named else MIN_SHARE * filled
-    guesses = [DateGuess(form) for form in DATE_FORMATS.values() if named or not form.named_only]
+    forms = [form for form in DATE_FORMATS.values() if named or not form.named_only]
+    guesses = [DateGuess(form, _has_short_years(form, shapes)) for form in forms]
     guesses = [guess for guess in guesses if _count(guess.form, shapes) >= least]
     if not guesses or not filled:
         return None
@@ -87,6 +93,12 @@ def infer_dates(
 def _count(form: DateFormat, shapes: Mapping[str, int]) -> int:
     pattern = re.compile(form.pattern)
     return sum(count for shape, count in shapes.items() if pattern.match(shape))
+
+
+def _has_short_years(form: DateFormat, shapes: Mapping[str, int]) -> bool:
+    pattern = re.compile(form.pattern)
+    found = [match.groupdict() for shape in shapes if (match := pattern.match(shape))]
+    return any(len((each.get("y") or each.get("y2") or "").strip("'")) == len("99") for each in found)
 
 
 def _choose(guesses: list[DateGuess], day_first: bool) -> DateGuess:

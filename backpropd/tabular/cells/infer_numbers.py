@@ -9,13 +9,20 @@ from dataclasses import dataclass, replace
 
 from backpropd.tabular.cells.notation import CURRENCY, MULTIPLIERS, NEED_COMPANY, NUMBER_MARKS, NumberNotation
 
+Found = Sequence[tuple[re.Match[str], int]]
+
 UNIT = r"[+\"]|[^\s\"0-9.,'()+\-:/_#*&=<>~\\|;!?][^0-9()]{0,14}[23]?(?:/[^0-9()]{1,8}[23]?)?"
 NUMBER = re.compile(
-    rf"\(?[-+]? ?(?P<prefix>{CURRENCY.pattern})? ?[-+]?(?:[0-9][0-9.,' ]*[0-9]|[0-9]|[.,][0-9]+)(?:[.,]-{{0,2}})?"
-    rf"(?:[eE][-+]?[0-9]+)?(?P<suffix> ?(?:{UNIT}))?-?\)?"
+    rf"(?:(?P<before>{CURRENCY.pattern}) *)?\(? ?[-+]? ?(?P<prefix>{CURRENCY.pattern})? *[-+]?"
+    rf"(?:[0-9][0-9.,' ]*[0-9]|[0-9]|[.,][0-9]+)(?:[.,]-{{0,2}})?"
+    rf"(?:[eE][-+]?[0-9]+)?(?P<suffix> ?(?:{UNIT}))?-? ?\)?(?P<after> ?(?:{CURRENCY.pattern}|%))?"
 )
 LEADING_ZERO = re.compile(r"[-+(]*0[0-9]")
+PHONE_NUMBER = re.compile(r"\+ ?[0-9](?: ?[0-9]){6,}")
 SHARE_OF_UNIT = 0.9  # of the cells that are numbers; a currency or % may be rarer
+MARK_WITHIN = re.compile(r"[0-9][.,][0-9]")
+LETTERS_OF_CODES = frozenset("KMBTGmb")  # behind whole numbers they may as well be a part of a code, as in 12B
+MIN_AMOUNT_DIGITS = 3
 MIN_UNITS = 2  # `3 wheels` in a single cell is a description
 
 
@@ -23,15 +30,17 @@ MIN_UNITS = 2  # `3 wheels` in a single cell is a description
 class NumberGuess:
     """A notation, the cells that fit it, and another notation that fits the same cells but gives other numbers.
 
-    `leading_zeros`: a number begins as `007` does. `decimals`: a cell shows the decimal mark. `in_any_unit` counts the
-    cells that look like numbers in this or another unit or currency.
+    `leading_zeros` counts the numbers that begin as `007` does. `decimals`: a cell shows the decimal mark.
+    `in_any_unit` counts the cells that look like numbers in this or another unit or currency, `without_unit` those that
+    fit and lack the notation's.
     """
 
     notation: NumberNotation
     fitting: int
     alternative: NumberNotation | None
-    leading_zeros: bool
+    leading_zeros: int
     decimals: bool
+    without_unit: int = 0
     in_any_unit: int = 0
 
     @property
@@ -49,7 +58,7 @@ def infer_numbers(
     `decimal` and `thousands` are the marks that are said to be used; where no cell has them, others are tried.
     """
     found = [(match, count) for shape, count in shapes.items() if (match := NUMBER.fullmatch(shape))]
-    if not found:
+    if not found or _are_phone_numbers(found):
         return None
     prefix, unit, multipliers = _affixes(found)
     marks = [
@@ -62,21 +71,35 @@ def infer_numbers(
     best = max(guesses, key=lambda guess: guess.fitting)  # the first of them
     if not best.fitting and not (decimal is None and thousands is None):
         return infer_numbers(shapes)
-    in_any_unit = sum(count for match, count in found if match["prefix"] or match["suffix"])
+    in_any_unit = sum(count for match, count in found if _prefix(match) or _suffix(match))
     return replace(_with_alternative(best, guesses), in_any_unit=in_any_unit)
 
 
-def _affixes(found: Sequence[tuple[re.Match[str], int]]) -> tuple[str, str, bool]:
+def _are_phone_numbers(found: Found) -> bool:
+    """Whether most of the cells begin with a plus and have at least seven digits, perhaps with spaces, and no point."""
+    phones = sum(count for match, count in found if PHONE_NUMBER.fullmatch(match[0]))
+    return phones * 2 > sum(count for _, count in found)
+
+
+def _prefix(match: re.Match[str]) -> str:
+    return match["before"] or match["prefix"] or ""
+
+
+def _suffix(match: re.Match[str]) -> str:
+    return match["suffix"] or match["after"] or ""
+
+
+def _affixes(found: Found) -> tuple[str, str, bool]:
     """The prefix and the unit of a column, and whether its numbers end with multipliers."""
     total = sum(count for _, count in found)
     prefixes = Counter[str]()
     suffixes = Counter[str]()
     for match, count in found:
-        prefixes[match["prefix"] or ""] += count
-        suffixes[match["suffix"] or ""] += count
+        prefixes[_prefix(match)] += count
+        suffixes[_suffix(match)] += count
     del prefixes[""], suffixes[""]
     prefix = prefixes.most_common(1)[0][0] if prefixes else ""
-    if _are_multipliers(suffixes):
+    if _are_multipliers(suffixes, found):
         return prefix, "", True
     units = Counter[str]()
     for suffix, count in suffixes.items():
@@ -88,7 +111,7 @@ def _affixes(found: Sequence[tuple[re.Match[str], int]]) -> tuple[str, str, bool
     return prefix, unit if shared else "", False
 
 
-def _are_multipliers(suffixes: Mapping[str, int]) -> bool:
+def _are_multipliers(suffixes: Mapping[str, int], found: Found) -> bool:
     words = Counter[str]()
     for suffix, count in suffixes.items():
         if suffix.strip() in MULTIPLIERS:
@@ -96,20 +119,28 @@ def _are_multipliers(suffixes: Mapping[str, int]) -> bool:
     if words.total() < SHARE_OF_UNIT * sum(suffixes.values()) or not words:
         return False
     alone = {word.strip() for word in words}
-    return len(alone) > 1 or not (alone <= NEED_COMPANY or words.keys() <= {" K"})  # 300 K are kelvins
+    if len(alone) == 1 and (alone <= NEED_COMPANY or words.keys() <= {" K"}):  # 300 K are kelvins
+        return False
+    return not alone <= LETTERS_OF_CODES or any(_is_amount(match) for match, _ in found)
+
+
+def _is_amount(match: re.Match[str]) -> bool:
+    """Whether a cell is written as no seat or size is: with a currency, a decimal mark, or as three plain digits."""
+    digits = sum(character.isdigit() for character in match[0])
+    return bool(_prefix(match) or MARK_WITHIN.search(match[0]) or (not _suffix(match) and digits >= MIN_AMOUNT_DIGITS))
 
 
 def _fit(notation: NumberNotation, shapes: Mapping[str, int]) -> NumberGuess:
     pattern = re.compile(notation.pattern)
     found = [(match, shapes[shape]) for shape in shapes if (match := pattern.match(shape))]
     matches = [(match, count) for match, count in found if (match["open"] is None) == (match["close"] is None)]
-    bodies = [match["body"] for match, _ in matches]
     return NumberGuess(
         notation,
         sum(count for _, count in matches),
         None,
-        any(LEADING_ZERO.match(body) for body in bodies),
-        any(notation.decimal in body for body in bodies),
+        sum(count for match, count in matches if LEADING_ZERO.match(match["body"])),
+        any(notation.decimal in match["body"] for match, _ in matches),
+        sum(count for match, count in matches if notation.unit not in match[0] and match[0] != "0"),
     )
 
 
@@ -124,4 +155,4 @@ def _with_alternative(best: NumberGuess, guesses: Sequence[NumberGuess]) -> Numb
     chosen, other = best, rivals[0]
     if best.decimals and best.notation.decimal == ",":
         chosen, other = other, best
-    return NumberGuess(chosen.notation, chosen.fitting, other.notation, chosen.leading_zeros, chosen.decimals)
+    return replace(chosen, alternative=other.notation)

@@ -69,14 +69,14 @@ class NumberNotation:
         return _pattern(self)
 
     def _build_pattern(self) -> str:
-        prefix = f"(?:{re.escape(self.prefix)} ?)?" if self.prefix else ""
+        prefix = f"(?:{re.escape(self.prefix)} *)?" if self.prefix else ""
         unit = f"(?: ?{re.escape(self.unit)})?" if self.unit else ""
         words = "|".join(sorted(map(re.escape, MULTIPLIERS), key=len, reverse=True))
         multiplier = f"(?: ?(?P<multiplier>{words}))" if self.multipliers else "(?P<multiplier>#)"
         scale = f"(?:[eE](?P<exponent>[-+]?[0-9]+)|{multiplier})?"
         return (
-            rf"^(?P<open>\()?(?P<sign>[-+])? ?{prefix}(?P<inner>[-+])?(?P<body>{self._body}){scale}{unit}"
-            rf"(?P<minus>-)?(?P<close>\))?$"
+            rf"^{prefix}(?:(?P<open>\() ?)?(?P<sign>[-+])? ?{prefix}(?P<inner>[-+])?(?P<body>{self._body}){scale}{unit}"
+            rf"(?P<minus>-)?(?: ?(?P<close>\)))?{unit}$"
         )
 
     @property

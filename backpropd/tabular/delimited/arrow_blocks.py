@@ -44,7 +44,7 @@ class ArrowBlocks:
     def _read_chunk(self, chunk: memoryview, numbers: Callable[[], Sequence[str]]) -> pa.RecordBatch:
         """Let Arrow convert the numbers, unless a float64 may lose something of them."""
         try:
-            if not lossy_numbers.may_have_leading_zeros(chunk, self._dialect.syntax.delimiter):
+            if not lossy_numbers.may_hold_codes(chunk, self._dialect.syntax.delimiter):
                 batch = self._read(chunk, numbers())
                 if not lossy_numbers.may_be_out_of_range(batch, chunk):
                     return batch

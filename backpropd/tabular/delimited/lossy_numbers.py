@@ -1,8 +1,9 @@
 """Signs that a float64 may have lost something of a number that Arrow converted.
 
-Leading zeros (`007`) are searched for in the bytes, infinities and whole numbers of 2^53 and beyond among the values,
-and underflows (`1e-400`) in the bytes if there is a 0 among the values. A false alarm costs time and never a value,
-because `lossless_numbers` then decides cell by cell. The bytes are whole rows without quotes.
+Leading zeros (`007`) and phone numbers (`+491701234567`) are searched for in the bytes, infinities and whole numbers of
+2^53 and beyond among the values, and underflows (`1e-400`) in the bytes if there is a 0 among the values. A false alarm
+costs time and never a value, because `lossless_numbers` then decides cell by cell. The bytes are whole rows without
+quotes.
 """
 
 from collections.abc import Iterator
@@ -21,11 +22,14 @@ Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
-def may_have_leading_zeros(chunk: memoryview, delimiter: str) -> bool:
-    """Whether a cell may begin like `007`, perhaps behind spaces and a sign."""
+def may_hold_codes(chunk: memoryview, delimiter: str) -> bool:
+    """Whether a cell may begin like `007`, perhaps behind spaces and a sign, or with a plus and several digits."""
     is_edge = _lookup_table(b"\r\n" + delimiter.encode())
     is_prefix = _lookup_table(b" \t\v\f+-")
-    return any(_has_leading_zero(window, is_edge, is_prefix) for window in _windows(chunk))
+    return any(
+        _has_leading_zero(window, is_edge, is_prefix) or _has_plus(window, is_edge | is_prefix)
+        for window in _windows(chunk)
+    )
 
 
 def may_be_out_of_range(block: pa.RecordBatch, chunk: memoryview) -> bool:
@@ -60,6 +64,13 @@ def _has_leading_zero(window: Bytes, is_edge: Mask, is_prefix: Mask) -> bool:
     offsets = np.flatnonzero(zeros) + 2
     before, two_before = window[offsets - 1], window[offsets - 2]
     return bool((is_edge[before] | (is_prefix[before] & (is_edge | is_prefix)[two_before])).any())
+
+
+def _has_plus(window: Bytes, is_before: Mask) -> bool:
+    """Whether a plus stands at the beginning of a cell and before three digits; those of exponents do not."""
+    offsets = np.flatnonzero(window[1:-3] == ord("+")) + 1
+    begins = is_before[window[offsets - 1]]
+    return bool((begins & _is_digit(window[offsets + 1]) & _is_digit(window[offsets + 3])).any())
 
 
 def _has_small_exponent(window: Bytes) -> bool:
