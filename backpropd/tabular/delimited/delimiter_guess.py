@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
-from backpropd.tabular.cell_shapes import NUMBER_NOTATION
-from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
+from backpropd.tabular.cell_shapes import DATE_OR_TIME, NUMBER_NOTATION
+from backpropd.tabular.delimited.row_reader import Row, RowReader
+from backpropd.tabular.delimited.syntax import Syntax
 
 DELIMITERS = (",", ";", "\t", "|")
 RARE_DELIMITERS = (" ", "  ", ":", "~", "^")
@@ -20,7 +21,6 @@ UNLIKE_HEADER_WEIGHT = 0.8  # of spaces that split the first line into another n
 MIN_VALUES_SHARE = 0.25  # of numbers and dates where the first line is split so: less is free text
 MAX_ROWS = 2000
 MAX_TYPED_CELLS = 4000
-DATE_OR_TIME = re.compile(r"\d{1,4}([-/.:]\d{1,2}){1,2}([T ]\d{1,2}:\d{2}.*)?", re.ASCII)
 ODD = re.compile(r"[;|\t,]|\s{2}|^[\"']|[\"']$")
 ESCAPED = re.compile(r"\\[\"',;|\t]")
 

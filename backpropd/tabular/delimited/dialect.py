@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backpropd.tabular.cell_shapes import ColumnShapes
-from backpropd.tabular.delimited.row_reader import Syntax
+from backpropd.tabular.delimited.syntax import Syntax
 from backpropd.tabular.delimited.text_file import TextFile
 
 MAX_ROW_BYTES = 256 * 1024  # Arrow reads up to 32 blocks of this size ahead

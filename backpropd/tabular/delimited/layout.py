@@ -6,15 +6,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from backpropd.tabular.cell_shapes import EMPTY, WORDS, ColumnShapes, shape
+from backpropd.tabular.cell_shapes import NUMBER, WORDS, ColumnShapes, shape
 from backpropd.tabular.delimited.row_reader import Row
 from backpropd.tabular.header import is_header, names_known_columns
 
 MIN_TABLE_ROWS = 3
+MIN_ROWS_BELOW = 2  # a header of several rows
 SMALL_PART = 10  # a first table is at least the tenth of a later one
 MAX_HEADER_ROWS = 4
 PROPERTY_CELLS, MAX_PROPERTIES = 2, 30
 DELIMITER_CHARACTERS = ",;|\t "
+SPACED_SEPARATOR = re.compile("[,;] ")
 LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -68,6 +70,8 @@ def find_table(rows: Sequence[Row], header: bool | None, strict: bool, known: Co
     """
     begin = 0 if strict else _begin_of_table(rows)
     filled = [row for row in rows[begin:] if row.cells]
+    if not strict and _is_title(filled):
+        begin, filled = rows.index(filled[1]), filled[1:]
     section = _until_blank(rows[begin:]) if not strict else filled
     if not filled:
         return Layout(rows[:begin], (), (), 0, 0)
@@ -78,6 +82,18 @@ def find_table(rows: Sequence[Row], header: bool | None, strict: bool, known: Co
     names_rows = headers > 0 and not strict and _lacks_first_name(first, body, raw_width)
     width = raw_width if strict or names_rows else _without_empty_columns(filled[:headers], body, raw_width)
     return Layout(rows[:begin], filled[:headers], body, width, raw_width, names_rows)
+
+
+def _is_title(rows: Sequence[Row]) -> bool:
+    """Whether the first row is a sentence, with a space behind each separator as in no other row, above a header."""
+    if len(rows) < MIN_TABLE_ROWS or not _is_sentence(rows[0]) or any(map(_is_sentence, rows[1:MAX_PROPERTIES])):
+        return False
+    below = [row.cells for row in rows[2:]]
+    return ColumnShapes(below, len(rows[0].cells)).looks_like_header(rows[1].cells)
+
+
+def _is_sentence(row: Row) -> bool:
+    return len(row.cells) > 1 and len(SPACED_SEPARATOR.findall(row.text)) == len(row.cells) - 1
 
 
 def _until_blank(rows: Sequence[Row]) -> list[Row]:
@@ -198,7 +214,7 @@ def _count_header_rows(section: Sequence[Row], width: int, header: bool | None, 
     if header is None and not is_header(rows[0], [cells for cells in rows[1:] if len(cells) == width]):
         return 0
     count = 1
-    while count < min(MAX_HEADER_ROWS, len(rows) - MIN_TABLE_ROWS) and _is_second_header(rows, count, width):
+    while count < min(MAX_HEADER_ROWS, len(rows) - MIN_ROWS_BELOW) and _is_second_header(rows, count, width):
         count += 1
     return count
 
@@ -208,7 +224,7 @@ def _is_second_header(rows: Sequence[Sequence[str]], index: int, width: int) -> 
     cells, below = rows[index], [row for row in rows[index + 1 :] if len(row) == width]
     if len(cells) > width or not ColumnShapes(below, width).looks_like_header(cells):
         return False
-    numbers = [column for column, cell in enumerate(cells) if shape(cell) not in (WORDS, EMPTY)]
+    numbers = [cell for cell in cells if shape(cell) == NUMBER]
     recurs = any(
         cell.strip() and any(row[column].strip() == cell.strip() for row in below) for column, cell in enumerate(cells)
     )

@@ -25,6 +25,7 @@ class Finding:
             self.examples.append((line, value.strip("\r\n")))
 
 
+COMMENTS_AND_RULERS = "comments or rulers"
 ROWS_HAVE = "row has", "rows have"
 # The beginning for one, that for several, and the rest.
 DETAILS = {

@@ -39,6 +39,7 @@ LAST_BYTES = 8 * 1024  # of a file, which show whether it ends with notes
 TOTAL = re.compile(
     r"\s*((grand|sub)[ -]?)?(totals?|sum|summe|gesamt|insgesamt|average|mean|overall)\b.*", re.IGNORECASE
 )
+EXCEL_TEXT = '^="([^"]*)"$'
 MIN_ROWS_OF_TOTAL = 3
 
 Columns = list[pa.Array]
@@ -69,6 +70,7 @@ class DelimitedReader:
         self._arrow = ArrowBlocks(dialect, self._scan.quoted, self._missing) if self._scan.clean else None
         self._line_numbers = self._scan.line_numbers
         self._reported = False
+        self._excel_texts: set[str] = set()
         self.format = "tsv" if dialect.syntax.delimiter == "\t" else "csv"
         self.names: Sequence[str] = dialect.names
         self.dialect: Mapping[str, Any] | None = dialect.to_json() | {
@@ -104,6 +106,8 @@ class DelimitedReader:
         if not self._reported:
             self._reported = True
             self._findings.report(self.warnings)
+            for name in sorted(self._excel_texts):
+                self.warnings.add("excel_text", name, 'cells such as ="0012" hold the text within the quotes')
             if last is not None:
                 self._warn_of_total(last, rows)
 
@@ -145,7 +149,7 @@ class DelimitedReader:
     def _read(self, task: Callable[[], pa.RecordBatch]) -> Columns:
         """Read a block, trim its strings, and convert them to numbers by the exact rule except in text columns."""
         batch = task()
-        columns = dict(zip(batch.schema.names, map(_trimmed, batch.columns), strict=True))
+        columns = {name: self._tidied(name, cells) for name, cells in zip(self.names, batch.columns, strict=True)}
         names = [name for name in self._number_columns() if columns[name].type == pa.string()]
         # all columns at once first: it usually succeeds, and is faster in a wide table
         joined = self._numbers(pa.concat_arrays([columns[name] for name in names])) if names else None
@@ -157,6 +161,16 @@ class DelimitedReader:
             else:
                 columns[name] = numbers
         return list(columns.values())
+
+    def _tidied(self, name: str, cells: pa.Array) -> pa.Array:
+        """Strings as they are meant: trimmed, and without the signs of a text in Excel; numbers as they are."""
+        if cells.type != pa.string():
+            return cells
+        trimmed = _trimmed(cells)
+        if not pc.any(pc.starts_with(trimmed, '="')).as_py():
+            return trimmed
+        self._excel_texts.add(name)
+        return _trimmed(pc.replace_substring_regex(trimmed, EXCEL_TEXT, r"\1"))
 
     def _numbers(self, cells: pa.StringArray) -> pa.DoubleArray | None:
         is_missing = pc.is_in(cells, pa.array(self._missing))
@@ -171,10 +185,8 @@ class DelimitedReader:
             self.warnings.add("looks_like_total", None, detail, [(self.line_of(rows - 1), total)])
 
 
-def _trimmed(cells: pa.Array) -> pa.Array:
-    """Strings without spaces around them, null where nothing is left; numbers as they are."""
-    if cells.type != pa.string():
-        return cells
+def _trimmed(cells: pa.StringArray) -> pa.StringArray:
+    """Strings without spaces around them, null where nothing is left."""
     cells = pc.utf8_trim_whitespace(cells)
     is_empty = pc.equal(cells, "")
     return pc.if_else(is_empty, None, cells) if pc.any(is_empty).as_py() else cells

@@ -1,14 +1,21 @@
 """Rows with too few or too many cells, made to fit the columns of their table as far as their cells show how."""
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 from math import log
 
 from backpropd.tabular.cell_shapes import SMOOTHING, ColumnShapes
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS
-from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax, split_line
+from backpropd.tabular.delimited.row_reader import Row, RowReader, split_line
+from backpropd.tabular.delimited.syntax import Syntax
 
 MAX_ALIGNED_CELLS = 200  # of a wider row the last cells are cut, or missing
+
+
+GROUPED = re.compile(r"[-+]?[$€£]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+THOUSANDS = 0.5  # the likelihood of thousands separators that are not quoted
+UNSPACED = 0.5  # that of words with a delimiter and no space behind it, in relation to those with one
 
 
 class Fit(Enum):
@@ -93,11 +100,20 @@ def _fit_long(cells: list[str], width: int, shapes: ColumnShapes, delimiter: str
     )
     for n in range(width):
         joined = _joined(cells[n : n + surplus + 1], delimiter)
-        likelihood = SMOOTHING if shapes.is_number(n) and delimiter in joined else shapes.likelihood(n, joined)
-        score = sum(left[:n]) + log(likelihood) + sum(right[n + 1 :])
+        score = sum(left[:n]) + log(_likelihood(n, joined, shapes, delimiter)) + sum(right[n + 1 :])
         if score > best_score:
             best, best_score = [*cells[:n], joined, *cells[n + surplus + 1 :]], score
     return best
+
+
+def _likelihood(column: int, joined: str, shapes: ColumnShapes, delimiter: str) -> float:
+    """How usual joined cells are in a column; a comma and a space within words are, and thousands in numbers."""
+    if delimiter not in joined:
+        return shapes.likelihood(column, joined)
+    if shapes.is_number(column):
+        return THOUSANDS if delimiter == "," and GROUPED.fullmatch(joined.strip()) else SMOOTHING
+    spaced = joined.count(delimiter) == joined.count(delimiter + " ")
+    return max(shapes.likelihood(column, joined) * (1.0 if spaced else UNSPACED), SMOOTHING)
 
 
 def _joined(cells: Sequence[str], delimiter: str) -> str:

@@ -7,54 +7,14 @@ import csv
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from backpropd.tabular.delimited.syntax import PLACEHOLDER, Syntax
 
 MAX_ROW_CHARACTERS = 16 * 1024 * 1024
 MAX_CONTINUED_CHARACTERS = 256 * 1024  # of a row on several lines
 MAX_CUT_CHARACTERS = 64 * 1024  # of a row that the end of a beginning cuts; in a longer one a quote is faulty
 MAX_REREADINGS = 2  # of a text, on average, to find where its quotes end
-PLACEHOLDER = "\x1f"  # stands for a delimiter that the `csv` module cannot take
-GAP = re.compile(r"[ \t]{2,}|\t")
-
-
-@dataclass(frozen=True)
-class Syntax:
-    """How lines are split. The delimiter may be long; two spaces stand for at least two, or a tab.
-
-    With `runs` a space is any run of spaces and tabs. `quote, escape, comment` are empty where there is none.
-    """
-
-    delimiter: str
-    quote: str = '"'
-    escape: str = ""
-    comment: str = ""
-    runs: bool = True
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether cells are enclosed in quotes, doubled within, and separated by one byte, as Arrow reads them."""
-        is_single = len(self.delimiter) == 1 and self.delimiter != " "
-        return is_single and (self.delimiter + self.quote).isascii() and not self.escape and not self.comment
-
-    def prepare(self) -> Callable[[str], str] | None:
-        """What makes a line readable for the `csv` module with `separator`; None if it is."""
-        if self.delimiter == " " and self.runs:
-            return lambda line: line.replace("\t", " ").strip() + "\n"
-        if self.delimiter == "  ":
-            return lambda line: GAP.sub(PLACEHOLDER, line.strip()) + "\n"
-        if len(self.delimiter) > 1:
-            return lambda line: line.replace(self.delimiter, PLACEHOLDER)
-        return None
-
-    @property
-    def separator(self) -> str:
-        """The delimiter in a prepared line."""
-        return self.delimiter if len(self.delimiter) == 1 else PLACEHOLDER
-
-    def with_delimiter(self, delimiter: str) -> "Syntax":
-        """The same with another delimiter."""
-        return replace(self, delimiter=delimiter)
 
 
 class Row(NamedTuple):
@@ -70,7 +30,7 @@ class Row(NamedTuple):
 
 
 class RowReader:
-    """Iterates over the rows of lines; a blank line is a row without cells, a comment is none.
+    """Iterates over the rows of lines; a blank line is a row without cells, a comment or a ruler is none.
 
     `comments` holds the numbers and texts of the first lines left out as comments, `comment_count` their number.
     `width`, if known, decides between readings. With `is_cut` more lines follow: a row whose quote is open at the end
@@ -93,7 +53,7 @@ class RowReader:
         self.comment_count = 0
 
     def __iter__(self) -> Iterator[Row]:
-        feed, comment = self._feed, self._syntax.comment
+        feed = self._feed
         blank = "\r\n" if self._width == 1 else " \t\r\n"
         reader = self._new_reader()
         while True:
@@ -108,7 +68,7 @@ class RowReader:
                     return
                 cells, faulty = [], True
             first, lines = feed.taken[0], len(feed.taken)
-            is_comment = bool(comment) and first.lstrip().startswith(comment)
+            is_comment = self._syntax.leaves_out(first)
             if faulty or (lines > 1 and (is_comment or self._fits_alone(first, cells))):
                 feed.push_back()
                 reader = self._new_reader()

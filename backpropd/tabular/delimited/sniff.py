@@ -1,7 +1,9 @@
 """The dialect of a delimited file, and its column names, from the beginning of the file."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from backpropd.errors import EmptyDataset, NotATable
@@ -9,9 +11,11 @@ from backpropd.tabular.cell_shapes import NUMBER, ColumnShapes, shape
 from backpropd.tabular.column_names import column_names
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS, guess_syntax
 from backpropd.tabular.delimited.dialect import Dialect
+from backpropd.tabular.delimited.drawn_tables import aligned_columns, has_rulers, is_framed
 from backpropd.tabular.delimited.layout import Layout, find_table
-from backpropd.tabular.delimited.line_findings import LineFindings
-from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax
+from backpropd.tabular.delimited.line_findings import COMMENTS_AND_RULERS, LineFindings
+from backpropd.tabular.delimited.row_reader import Row, RowReader
+from backpropd.tabular.delimited.syntax import RULER, Syntax, unframed
 from backpropd.tabular.delimited.text_encoding import open_text
 from backpropd.tabular.delimited.text_file import TextFile
 from backpropd.tabular.header import names_known_columns
@@ -21,6 +25,7 @@ from backpropd.tabular.warnings import WarningLog
 
 SAMPLE_CHARACTERS = 256 * 1024  # the line that reaches this far is read to its end
 MAX_SHAPE_ROWS = 1000
+MIN_REGULAR_SHARE = 0.9
 SEPARATOR_LINE = re.compile(r'"?sep=(.{1,2}?)"?\s*', re.IGNORECASE)
 COMMENTS = ("#", "%", "//")
 GUESSES = (*DELIMITERS, " ", ":", "/", "_", "-")
@@ -62,7 +67,7 @@ def sniff(
     dialect = _dialect(text, syntax, lines, layout, options, log)
     for line, comment in reader.comments:
         if line < dialect.first_line:
-            findings.skip("comments", line, comment)
+            findings.skip(COMMENTS_AND_RULERS, line, comment)
     return dialect, findings
 
 
@@ -84,6 +89,34 @@ def _sample(text: TextFile) -> tuple[list[str], bool]:
 
 
 def _syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, options: ReadOptions) -> Syntax:
+    """The syntax of the lines, which may be drawn with rulers, a frame or aligned columns."""
+    if options.strict:
+        return _undrawn_syntax(lines, delimiter, declared, options)
+    rulers = has_rulers(lines)
+    if rulers:
+        lines = [line for line in lines if not RULER.fullmatch(line.strip())]
+    framed = delimiter in (None, "|") and is_framed(lines)
+    if framed:
+        lines, delimiter = [unframed(line) for line in lines], "|"
+    syntax = replace(_undrawn_syntax(lines, delimiter, declared, options), rulers=rulers, framed=framed)
+    if delimiter or _is_regular(lines, syntax) or not (edges := aligned_columns(lines)):
+        return syntax
+    return replace(syntax, delimiter="  ", quote="", escape="", edges=edges)
+
+
+def _is_regular(lines: Sequence[str], syntax: Syntax) -> bool:
+    """Whether the lines have several cells, as many in all, or in most where spaces do not separate them."""
+    widths = Counter(len(row.cells) for row in RowReader(lines, syntax) if row.cells)
+    single = widths.pop(1, 0)
+    if not widths or single > widths.total():
+        return False
+    count = widths.most_common(1)[0][1]
+    if syntax.delimiter.isspace() and syntax.delimiter != "\t":
+        return count == widths.total() and not single
+    return count >= MIN_REGULAR_SHARE * widths.total()
+
+
+def _undrawn_syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, options: ReadOptions) -> Syntax:
     """The syntax given by the options, else that of the declared format if it fits, else the most regular one."""
     comment = options.comment or ("" if options.strict else _comment(lines))
     if delimiter is None and (absent := _absent_delimiter(lines, options.known_kinds)):
@@ -167,7 +200,9 @@ def _warn(layout: Layout, syntax: Syntax, log: WarningLog) -> None:
         log.add("header_rows", None, detail, map(_example, more), len(more))
     if layout.names_rows:
         log.add("columns_renamed", None, "the header has a name less than the rows have cells: the first is column_1")
-    if len(syntax.delimiter) > 1 or syntax.delimiter not in DELIMITERS:
+    if syntax.edges:
+        log.add("aligned_columns", None, "cells are told apart by their position in the line")
+    elif len(syntax.delimiter) > 1 or syntax.delimiter not in DELIMITERS:
         log.add("unusual_delimiter", None, f"cells are separated by {syntax.delimiter!r}")
     if layout.raw_width > layout.width:
         log.add("trailing_delimiters", None, "rows end with delimiters behind the last column")

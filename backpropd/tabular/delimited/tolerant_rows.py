@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from backpropd.errors import NotATable
 from backpropd.tabular.cell_shapes import NUMBER, shape
 from backpropd.tabular.delimited.dialect import Dialect
-from backpropd.tabular.delimited.line_findings import LineFindings
+from backpropd.tabular.delimited.line_findings import COMMENTS_AND_RULERS, LineFindings
 from backpropd.tabular.delimited.row_fitting import Fit, fit_row, with_other_delimiter
 from backpropd.tabular.delimited.row_reader import Row, RowReader
 from backpropd.tabular.delimited.sniff import open_quote_error
@@ -24,7 +24,7 @@ CODES = {
     Fit.SEPARATOR_TOO_MANY: "long_rows",
     Fit.UNFIT: "lines_left_out",
 }
-BEHIND, REPEATED, COMMENTS = "behind the table (footnotes or another table)", "repeat the header", "comments"
+BEHIND, REPEATED = "behind the table (footnotes or another table)", "repeat the header"
 
 
 class TolerantRows:
@@ -189,7 +189,7 @@ class TolerantRows:
         self._tail.clear()
         self.lines += self._reader.cut_lines
         if self._reader.comment_count:
-            self.findings.skip(COMMENTS, *self._reader.comments[0], self._reader.comment_count)
+            self.findings.skip(COMMENTS_AND_RULERS, *self._reader.comments[0], self._reader.comment_count)
             self.lines += self._reader.comment_count
         self.findings.check(self.rows, at_end=True)
 

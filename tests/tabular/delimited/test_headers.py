@@ -79,3 +79,31 @@ def test_a_header_without_a_name_for_the_names_of_rows_gets_one(tmp_path: Path) 
 def test_an_empty_name_too_many_is_left_out(tmp_path: Path) -> None:
     info, _ = read(tmp_path, "mpg,,cyl\n" + "21.5,6\n" * 9)
     assert (names(info), info.rows) == (["mpg", "cyl"], 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (",2019,,2020,\nRegion,Q1,Q2,Q1,Q2\nN,1,2,3,4\nS,2,3,4,5\n", ["Region", "2019 Q1", "2019 Q2", "2020 Q1"]),
+        ("Region,2019,,2020,\n,Sales,Cost,Sales,Cost\nN,1,2,3,4\nS,2,3,4,5\n", ["Region", "2019 Sales", "2019 Cost"]),
+        ("name,height,weight\n,cm,kg\nAnn,170,60\nBob,180,80\n", ["name", "height", "weight"]),
+    ],
+)
+def test_the_second_header_row_of_a_small_table_is_no_row(tmp_path: Path, text: str, expected: list[str]) -> None:
+    info, _ = read(tmp_path, text)
+    assert (info.rows, names(info)[: len(expected)], "header_rows" in codes(info)) == (2, expected, True)
+    assert {column.kind for column in info.columns[1:]} == {"number"}
+
+
+@pytest.mark.parametrize("title", ["Sales, 2019", "Sales by region, 2019, in euros", "Umsatz, Kosten, Gewinn, Verlust"])
+def test_a_title_with_commas_is_no_header(tmp_path: Path, title: str) -> None:
+    text = f"{title}\nregion,amount,qty\nNorth,1,2\nSouth,3,4\nEast,5,6\n"
+    info, _ = read(tmp_path, text)
+    assert (info.rows, names(info), codes(info)) == (3, ["region", "amount", "qty"], ["lines_skipped"])
+
+
+def test_a_header_with_spaces_behind_its_commas_remains_one(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "region, amount\nunit, eur\nNorth,1\nSouth,3\nEast,5\n")
+    assert names(info) == ["region", "amount"]
+    info, _ = read(tmp_path, "region, amount\nNorth,1\nSouth,3\nEast,5\n")
+    assert (info.rows, names(info)) == (3, ["region", "amount"])

@@ -6,7 +6,8 @@ from backpropd.tabular.cell_shapes import EMPTY, shape
 from backpropd.tabular.cells.missing import MARKERS
 from backpropd.tabular.columns import MISSING_VALUES
 from backpropd.tabular.delimited.layout import find_table
-from backpropd.tabular.delimited.row_reader import Row, RowReader, Syntax, split_line
+from backpropd.tabular.delimited.row_reader import Row, RowReader, split_line
+from backpropd.tabular.delimited.syntax import Syntax
 
 COMMA = Syntax(",")
 

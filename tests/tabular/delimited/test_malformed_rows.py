@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from backpropd.errors import NotATable
-from backpropd.tabular import IngestedTable
+from backpropd.tabular import IngestedTable, preview_rows
 from backpropd.tabular.delimited.reader import open_delimited
 from backpropd.tabular.read_options import ReadOptions
-from tests.tabular.reading import read
+from tests.tabular.reading import kinds, read
 
 HEADER = "town,size,price,note\n"
 LINES = [f"{'York' if n % 2 else 'Bath'},{n}.5,{n * 1000},word-{n % 3}\n" for n in range(40)]
@@ -126,3 +126,31 @@ def test_surplus_numbers_are_never_joined_to_a_number(tmp_path: Path) -> None:
     info, path = read(tmp_path, text)
     assert pq.read_table(path).slice(1, 1).to_pylist() == [{"a": 3.0, "b": 4.0}]
     assert "long_rows" in [each.code for each in info.warnings]
+
+
+def test_a_surplus_comma_within_words_spares_dates_and_numbers(tmp_path: Path) -> None:
+    rows = [f"2020-01-{day:02},Person {day % 7},Remark {day % 3},{day * 3}" for day in range(1, 25)]
+    rows[5] = "2020-01-06,Smith, John,Remark 2,7"
+    rows[9] = "2020-01-10,Person 3,Milk, eggs,31"
+    rows[12] = "2020-01-13,Person 4,Remark 1,bread,39"
+    info, path = read(tmp_path, "\n".join(["date,name,remark,n", *rows, ""]))
+    assert kinds(info) == {"date": "date", "name": "category", "remark": "category", "n": "number"}
+    read_rows = preview_rows(path, 20)
+    assert [*read_rows[5].values()] == ["2020-01-06", "Smith, John", "Remark 2", 7]
+    assert [*read_rows[9].values()] == ["2020-01-10", "Person 3", "Milk, eggs", 31]
+    assert [*read_rows[12].values()] == ["2020-01-13", "Person 4", "Remark 1,bread", 39]
+    assert [warning.code for warning in info.warnings] == ["long_rows"]
+
+
+def test_thousands_that_are_not_quoted_are_one_number(tmp_path: Path) -> None:
+    rows = [f"Person {day % 7},2020-01-{day:02},{day * 3}" for day in range(1, 25)]
+    rows[8] = "Person 2,2020-01-09,1,007"
+    _, path = read(tmp_path, "\n".join(["name,date,n", *rows, ""]))
+    assert [*preview_rows(path, 9)[8].values()] == ["Person 2", "2020-01-09", 1007]
+
+
+@pytest.mark.parametrize("cell", ['="0012"', '"=""0012"""'])
+def test_a_text_of_excel_keeps_its_zeros(tmp_path: Path, cell: str) -> None:
+    info, path = read(tmp_path, f"code,n\n{cell},1\n{cell.replace('12', '13')},2\n{cell.replace('00', '45')},3\n")
+    assert [row["code"] for row in preview_rows(path, 3)] == ["0012", "0013", "4512"]
+    assert "excel_text" in [warning.code for warning in info.warnings]
