@@ -4,9 +4,10 @@ The kind follows from the cells of the whole column, trimmed. Empty cells are mi
 the usual spellings of a missing value are, too (`cells.missing`), and in columns of words they are levels.
 
 - `number`: at least nine tenths of the other cells are numbers in one notation (`cells.notation`), and the rest is then
-  missing, with a warning; or all are times of day, which become hours. A float64 represents every number without loss,
-  or the column holds words: leading zeros (`007`), whole numbers of 2^53 and beyond (`9007199254740993`, also among
-  decimals; `6.02e23` is a number), `1e400`, `1e-400`, `0x10`, digits other than 0-9. A column of 0 and 1 holds numbers.
+  missing, with a warning; or all are times or durations, which become hours. A float64 represents every number without
+  loss, or the column holds words: leading zeros (`007`), whole numbers of 2^53 and beyond (`9007199254740993`, also
+  among decimals; `6.02e23` is a number), `1e400`, `1e-400`, `0x10`, digits other than 0-9. A column of 0 and 1 holds
+  numbers.
 - `date`: at least nine tenths are dates in one format (`cells.date_formats`).
 - `boolean`: true and false, yes and no, t and f, or y and n, in any case.
 - `category`: at most max(20, 5% of the rows) different values, none longer than 1000 characters, and no more than the
@@ -39,7 +40,8 @@ class ColumnInfo:
     counts in order; for categories and booleans `levels`, the values with their counts, most frequent first, booleans
     as they are most often written; for text `shortest, longest` in characters, and an `example`; for dates `min, max`
     in ISO 8601 and their `format`. Numbers that are not written as `-1234.5` have a `notation`: `decimal, thousands,
-    prefix, unit, multipliers`; times of day, which are hours, a `format`. `markers` are the cells that the upload named
+    prefix, unit, multipliers, annotated`; times, which are hours, a `format`, and dates with years of two digits the
+    `first_year` of the hundred years to which these belong. `markers` are the cells that the upload named
     as missing.
     """
 

@@ -7,6 +7,7 @@ from backpropd.tabular.cell_shapes import EMPTY, WORDS, shape
 from backpropd.tabular.cell_shapes import NUMBER as NUMBER_SHAPE
 from backpropd.tabular.lossless_numbers import NUMBER
 
+DIGITS = re.compile(r"\d+")
 UNSIGNED_INTEGER = re.compile(r"\s*\d{1,15}\s*", re.ASCII)
 INTEGER = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 YEARS = range(1900, 2101)
@@ -44,10 +45,16 @@ def names_known_columns(cells: Sequence[str], known: Collection[str]) -> bool:
 
 
 def _recurs(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """Whether every cell occurs again in its column, in rows that are not all the same."""
+    """Whether every cell occurs again in its column, perhaps with other digits, in rows that are not all the same."""
     first = [cell.strip() for cell in first]
     others = [row for row in ([cell.strip() for cell in row[: len(first)]] for row in below) if row != first]
-    return bool(others) and all(any(row[n] == cell for row in others) for n, cell in enumerate(first))
+    return bool(others) and all(
+        any(_pattern(row[n]) == _pattern(cell) for row in others) for n, cell in enumerate(first)
+    )
+
+
+def _pattern(cell: str) -> str:
+    return DIGITS.sub("9", cell)
 
 
 def _evidence(cell: str, below: Sequence[str]) -> float:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backpropd.tabular.cells.centuries import POSIX_FIRST_YEAR
-from backpropd.tabular.cells.date_formats import DATE_FORMATS, TIME, DateFormat
+from backpropd.tabular.cells.date_formats import DATE_FORMATS, DateFormat
 from backpropd.tabular.cells.dates import read_dates, read_hours
 from backpropd.tabular.cells.notation import NumberNotation
 from backpropd.tabular.cells.numbers import plain_numbers, to_float64
@@ -47,7 +47,7 @@ class NumberCells:
 
 @dataclass(frozen=True)
 class DateCells:
-    """Dates in a format, in UTC where they have a zone; a time of day alone becomes a number of hours.
+    """Dates in a format, in UTC where they have a zone; a time alone becomes a number of hours.
 
     `first_year` is that of the hundred years to which years of two digits belong, None if there are none.
     """
@@ -104,6 +104,6 @@ def conversion_of(kind: str, statistics: Mapping[str, Any]) -> Conversion:
         return DateCells(DATE_FORMATS[statistics.get("format", "year-month-day")], statistics.get("first_year"))
     if kind != "number":
         return WordCells(kind)
-    if statistics.get("format") == TIME.name:
-        return DateCells(TIME)
+    if (form := DATE_FORMATS.get(statistics.get("format", ""))) and form.is_time:
+        return DateCells(form)
     return NumberCells(NumberNotation.from_json(statistics.get("notation")), exact=False)

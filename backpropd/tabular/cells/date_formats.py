@@ -22,36 +22,45 @@ _HALF = r"(?: ?(?P<half>[AaPp]\.?[Mm]\.?))?"
 _FRACTION = r"(?:[.,](?P<fraction>[0-9]{1,9}))?"
 _CLOCK = (
     rf"(?P<hour>[0-9]{{1,2}})[:.](?P<minute>[0-9]{{2}})(?:[:.](?P<second>[0-9]{{2}}){_FRACTION})?{_HALF}"
-    r"(?: ?(?P<zone>Z|UTC|GMT|[-+][0-9]{2}:?[0-9]{2}|[-+][0-9]{2}))?"
+    r"(?: ?(?:(?P<zone>Z|(?:UTC|GMT)?[-+][0-9]{1,2}(?::?[0-9]{2})?)|[A-Z]{3,4}))?"
 )
 _TIME_OF_DAY = (
     rf"(?P<hour>[0-9]{{1,2}})(?::(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}){_FRACTION})?{_HALF}"
     r"|\.(?P<minute2>[0-9]{2})\.(?P<second2>[0-9]{2})| ?(?P<half2>[AaPp]\.?[Mm]\.?))"
 )
+_DURATION = (
+    r"(?P<minus>-)?(?:(?P<d>[0-9]{1,5}) days?,? )?(?P<hour>[0-9]{1,4}):(?P<minute>[0-9]{2})"
+    rf"(?::(?P<second>[0-9]{{2}}){_FRACTION})?"
+)
+_LAP_TIME = r"(?P<minus>-)?(?P<minute>[0-9]{1,3}):(?P<second>[0-9]{2})[.,](?P<fraction>[0-9]{1,9})"
 
 
 @dataclass(frozen=True)
 class DateFormat:
     """A format; a date may be followed by a time unless it `is_time` alone.
 
-    `named_only`: numbers look the same, so that it is only tried in a column that is said to hold dates.
+    `is_elapsed`: the time may exceed a day. `named_only`: numbers look the same, so that it is only tried in a column
+    that is said to hold dates.
     """
 
     name: str
     date: str
     is_time: bool = False
     named_only: bool = False
+    is_elapsed: bool = False
 
     @cached_property
     def pattern(self) -> str:
         """Matches a whole tidied cell."""
-        return f"^{self.date}$" if self.is_time else f"^{self.date}(?:(?:T|,? +){_CLOCK})?$"
+        return f"^{self.date}$" if self.is_time else f"^{self.date}(?:(?:T|,? +|:){_CLOCK})?$"
 
 
 YEAR_FIRST = DateFormat("year-month-day", f"{_YEAR}[-/.](?P<m>[0-9]{{1,2}})[-/.]{_DAY}")
 DAY_FIRST = DateFormat("day/month/year", f"{_WEEKDAY}{_DAY}[-/.](?P<m>[0-9]{{1,2}})[-/.]{_SHORT_YEAR}")
 MONTH_FIRST = DateFormat("month/day/year", f"{_WEEKDAY}(?P<m>[0-9]{{1,2}})[-/.]{_DAY}[-/.]{_SHORT_YEAR}")
 TIME = DateFormat(TIME_OF_DAY, _TIME_OF_DAY, is_time=True)
+DURATION = DateFormat("duration", _DURATION, is_time=True, is_elapsed=True)
+LAP_TIME = DateFormat("minutes and seconds", _LAP_TIME, is_time=True, is_elapsed=True)
 COMPACT = DateFormat("yearmonthday", f"{_YEAR}(?P<m>[0-9]{{2}})(?P<d>[0-9]{{2}})", named_only=True)
 _FORMATS = (
     YEAR_FIRST,
@@ -70,6 +79,8 @@ _FORMATS = (
     DateFormat("quarter year", f"[Qq](?P<q>[0-9])[-/. ]*{_YEAR}"),
     DateFormat("year week", f"{_YEAR}-?W(?P<w>[0-9]{{2}})(?:-?(?P<wd>[0-9]))?"),
     TIME,
+    DURATION,
+    LAP_TIME,
     COMPACT,
     DateFormat("year", _YEAR, named_only=True),
 )

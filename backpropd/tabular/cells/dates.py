@@ -16,6 +16,7 @@ from backpropd.tabular.cells.month_names import MONTH_OF_NAME
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+MAX_CLOCK_HOURS = 48  # of timetables that count on behind midnight
 HOUR, MINUTE, SECOND = 3_600_000_000, 60_000_000, 1_000_000  # microseconds
 FIRST_INSTANT, LAST_INSTANT = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999, in microseconds
 
@@ -65,9 +66,9 @@ def read_dates(cells: pa.StringArray, form: DateFormat, first_year: int = POSIX_
 
 
 def read_hours(cells: pa.StringArray, form: DateFormat) -> pa.DoubleArray:
-    """Tidied cells as hours of the day in [0, 24), null where a cell is no time in this format."""
+    """Tidied cells as hours, null where a cell is no time in this format; those of a day are in [0, 24)."""
     fields = _Fields(cells, form.pattern)
-    microseconds, valid = _time(fields)
+    microseconds, valid = (_elapsed if form.is_elapsed else _time)(fields)
     return pa.array(microseconds / HOUR, mask=~(fields.matched & valid))
 
 
@@ -132,16 +133,38 @@ def _time(fields: _Fields) -> tuple[Integers, Mask]:
     is_am, is_pm = (_mask(pc.starts_with(half, letter)) for letter in "ap")
     valid = (hour <= 23) & (minute <= 59) & (second <= 60) & ~((is_am | is_pm) & ((hour > 12) | (hour == 0)))
     hour = np.where((is_am | is_pm) & (hour == 12), 0, hour) + 12 * is_pm
-    fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(fields.text("fraction"), 6, "0"), 0, 6).cast(pa.int64())
-    return hour * HOUR + minute * MINUTE + second * SECOND + fraction.to_numpy(zero_copy_only=False), valid
+    return hour * HOUR + minute * MINUTE + second * SECOND + _fraction(fields), valid
+
+
+def _elapsed(fields: _Fields) -> tuple[Integers, Mask]:
+    """Microseconds of durations (n,), and which are such: hours and minutes alone at most those of two days.
+
+    Others, as 89:21, may be scores.
+    """
+    hour, minute, second = (fields.number(name, 0) for name in ("hour", "minute", "second"))
+    has_seconds = _mask(pc.not_equal(fields.text("second"), ""))
+    valid: Mask = (second <= 59) & (has_seconds | (hour <= MAX_CLOCK_HOURS))
+    if fields.has("hour"):
+        valid &= minute <= 59
+    total = fields.number("d", 0) * (24 * HOUR) + hour * HOUR + minute * MINUTE + second * SECOND + _fraction(fields)
+    signed: Integers = np.where(_mask(pc.equal(fields.text("minus"), "-")), -total, total)
+    return signed, valid
+
+
+def _fraction(fields: _Fields) -> Integers:
+    """The microseconds of fractions of a second (n,)."""
+    found = pc.utf8_slice_codeunits(pc.utf8_rpad(fields.text("fraction"), 6, "0"), 0, 6).cast(pa.int64())
+    micros: Integers = found.to_numpy(zero_copy_only=False)
+    return micros
 
 
 def _offset(zone: pa.StringArray) -> tuple[Integers, Mask]:
     """The offset from UTC in microseconds (n,): 0 for `Z` and for none; and which of them are less than a day."""
     digits = pc.replace_substring_regex(zone, "[^0-9]", "")
+    digits = pc.replace_substring_regex(digits, "^([0-9])$", r"0\1")
     padded = pc.if_else(pc.equal(digits, ""), "0000", pc.utf8_rpad(digits, 4, "0")).cast(pa.int64())
     value = padded.to_numpy(zero_copy_only=False)
-    sign = np.where(_mask(pc.starts_with(zone, "-")), -1, 1)
+    sign = np.where(_mask(pc.match_substring(zone, "-")), -1, 1)
     hours, minutes = value // 100, value % 100
     return sign * (hours * HOUR + minutes * MINUTE), (hours <= 23) & (minutes <= 59)
 

@@ -7,7 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backpropd.tabular.cells.notation import CURRENCY, MULTIPLIERS, NEED_COMPANY, NUMBER_MARKS, NumberNotation
+from backpropd.tabular.cells.notation import (
+    CURRENCY,
+    LIMIT,
+    MULTIPLIERS,
+    NEED_COMPANY,
+    NOTE,
+    NUMBER_MARKS,
+    NumberNotation,
+)
 
 Found = Sequence[tuple[re.Match[str], int]]
 
@@ -18,6 +26,7 @@ NUMBER = re.compile(
     rf"(?:[eE][-+]?[0-9]+)?(?P<suffix> ?(?:{UNIT}))?-? ?\)?(?P<after> ?(?:{CURRENCY.pattern}|%))?"
 )
 LEADING_ZERO = re.compile(r"[-+(]*0[0-9]")
+ANNOTATED = re.compile(f"(?P<limit>{LIMIT})?(?P<number>.*?)(?P<note>{NOTE})?")
 PHONE_NUMBER = re.compile(r"\+ ?[0-9](?: ?[0-9]){6,}")
 SHARE_OF_UNIT = 0.9  # of the cells that are numbers; a currency or % may be rarer
 MARK_WITHIN = re.compile(r"[0-9][.,][0-9]")
@@ -32,7 +41,7 @@ class NumberGuess:
 
     `leading_zeros` counts the numbers that begin as `007` does. `decimals`: a cell shows the decimal mark.
     `in_any_unit` counts the cells that look like numbers in this or another unit or currency, `without_unit` those that
-    fit and lack the notation's.
+    fit and lack the notation's, `annotated` those with a limit or a note.
     """
 
     notation: NumberNotation
@@ -42,12 +51,13 @@ class NumberGuess:
     decimals: bool
     without_unit: int = 0
     in_any_unit: int = 0
+    annotated: int = 0
 
     @property
     def has_marks_alone(self) -> bool:
         """Whether numbers have no currency, unit or multiplier, which another table's numbers may not share."""
         notation = self.notation
-        return not (notation.prefix or notation.multipliers or notation.unit)
+        return not (notation.prefix or notation.multipliers or notation.unit or notation.annotated)
 
 
 def infer_numbers(
@@ -57,7 +67,10 @@ def infer_numbers(
 
     `decimal` and `thousands` are the marks that are said to be used; where no cell has them, others are tried.
     """
-    found = [(match, count) for shape, count in shapes.items() if (match := NUMBER.fullmatch(shape))]
+    annotated = _annotated(shapes)
+    found = [
+        (match, count) for shape, count in shapes.items() if (match := annotated.get(shape) or NUMBER.fullmatch(shape))
+    ]
     if not found or _are_phone_numbers(found):
         return None
     prefix, unit, multipliers = _affixes(found)
@@ -66,13 +79,26 @@ def infer_numbers(
         for each in NUMBER_MARKS
         if decimal in (None, each[0]) and (thousands is None or each[1] in ("", thousands))
     ]
-    numbers = {match[0]: count for match, count in found}
-    guesses = [_fit(NumberNotation(*each, prefix, unit, multipliers), numbers) for each in marks]
+    numbers = {shape: count for shape, count in shapes.items() if shape in annotated or NUMBER.fullmatch(shape)}
+    guesses = [_fit(NumberNotation(*each, prefix, unit, multipliers, bool(annotated)), numbers) for each in marks]
     best = max(guesses, key=lambda guess: guess.fitting)  # the first of them
     if not best.fitting and not (decimal is None and thousands is None):
         return infer_numbers(shapes)
     in_any_unit = sum(count for match, count in found if _prefix(match) or _suffix(match))
-    return replace(_with_alternative(best, guesses), in_any_unit=in_any_unit)
+    notes = sum(shapes[shape] for shape in annotated)
+    return replace(_with_alternative(best, guesses), in_any_unit=in_any_unit, annotated=notes)
+
+
+def _annotated(shapes: Mapping[str, int]) -> dict[str, re.Match[str]]:
+    """The shapes of numbers with a limit or a note beside them, and their numbers, where at least as many are bare."""
+    found: dict[str, re.Match[str]] = {}
+    for shape in shapes:
+        parts = ANNOTATED.fullmatch(shape)
+        if parts and (parts["limit"] or parts["note"]) and (number := NUMBER.fullmatch(parts["number"])):
+            found[shape] = number
+    notes = sum(shapes[shape] for shape in found)
+    bare = sum(count for shape, count in shapes.items() if shape not in found and NUMBER.fullmatch(shape))
+    return found if 0 < notes <= bare else {}
 
 
 def _are_phone_numbers(found: Found) -> bool:

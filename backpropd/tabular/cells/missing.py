@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 _WORDS = (
     "na n/a n.a. n.a n/k n/d nd n.d. nv n/v k.a. s/d tbd nan -nan nat none null nil missing unknown undefined blank "
     "<na> <null> (null) [null] \\n 1.#ind -1.#ind 1.#qnan -1.#qnan "
+    "n.n. n.b. bdl b.d.l. <lod <loq <dl dnf dns dnp dsq "
     "#n/a #na #div/0! #ref! #value! #num! #name? #null! #error! #n/a! #calc! #spill!"
 )
 _SIGNS = "- -- --- \u2014 . .. ... \u2026 ? ?? ??? * ** : / 0000-00-00 00/00/0000"

@@ -29,8 +29,12 @@ MULTIPLIERS = {
     **dict.fromkeys(("B", "b", "bn", "Bn", "BN", "mrd", "Mrd", "Mrd.", "billion", "Billion", "billions", "G", "GB"), 9),
     **dict.fromkeys(("T", "tn", "trillion", "Trillion", "TB"), 12),
 }
-# Alone in a column these are rather units: metres, bits, tesla, bytes.
-NEED_COMPANY = frozenset(("m", "mil", "b", "G", "T", "kB", "KB", "MB", "GB", "TB", "cr", "MM"))
+# Alone in a column these are rather units: metres, bits, tesla, bytes, credits.
+NEED_COMPANY = frozenset(("m", "mil", "b", "G", "T", "kB", "KB", "MB", "GB", "TB", "cr", "Cr", "MM"))
+
+LIMIT = "[<>≤≥~]=? ?"
+NOTE = r" ?(?:\*{1,3}|[†‡§¹²³⁴⁵]|\[[0-9A-Za-z]{1,2}\]|\([A-Za-z]{1,2}\))| [bcdefinprsuz]{1,2}"
+"""What may stand before a number, as in `<0.5`, and behind it, as in `12*`, `12 [1]` or the flag of `12 p`."""
 
 NUMBER_MARKS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 """The decimal marks and thousands separators, the most usual first."""
@@ -40,7 +44,8 @@ NUMBER_MARKS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", 
 class NumberNotation:
     """How a column writes its numbers; `multipliers`: they may end with one, as `30.32K`.
 
-    `prefix` is a currency. The prefix and the unit may be absent in a cell.
+    `prefix` is a currency. The prefix and the unit may be absent in a cell. `annotated`: a `LIMIT` may stand before a
+    number, or a `NOTE` behind it.
     """
 
     decimal: str = "."
@@ -48,6 +53,7 @@ class NumberNotation:
     prefix: str = ""
     unit: str = ""
     multipliers: bool = False
+    annotated: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The notation as the API shows it."""
@@ -73,10 +79,11 @@ class NumberNotation:
         unit = f"(?: ?{re.escape(self.unit)})?" if self.unit else ""
         words = "|".join(sorted(map(re.escape, MULTIPLIERS), key=len, reverse=True))
         multiplier = f"(?: ?(?P<multiplier>{words}))" if self.multipliers else "(?P<multiplier>#)"
+        limit, note = (f"(?:{LIMIT})?", f"(?:{NOTE})?") if self.annotated else ("", "")
         scale = f"(?:[eE](?P<exponent>[-+]?[0-9]+)|{multiplier})?"
         return (
-            rf"^{prefix}(?:(?P<open>\() ?)?(?P<sign>[-+])? ?{prefix}(?P<inner>[-+])?(?P<body>{self._body}){scale}{unit}"
-            rf"(?P<minus>-)?(?: ?(?P<close>\)))?{unit}$"
+            rf"^{limit}{prefix}(?:(?P<open>\() ?)?(?P<sign>[-+])? ?{prefix}(?P<inner>[-+])?"
+            rf"(?P<body>{self._body}){scale}{unit}(?P<minus>-)?(?: ?(?P<close>\)))?{unit}{note}$"
         )
 
     @property

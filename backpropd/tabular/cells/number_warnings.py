@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -48,6 +48,14 @@ class NumberWarnings:
                 "kind as category if they belong to codes"
             )
             self._add("multipliers", column, detail, lambda cells: _matches(tidy(cells), MULTIPLIED))
+        if notation.annotated:
+            detail = (
+                "signs beside numbers, such as < or *, are left out: 0.5 for <0.5; upload with this column's kind as "
+                "category if they matter"
+            )
+            self._add(
+                "annotated_numbers", column, detail, self._misfits(replace(notation, annotated=False)), guess.annotated
+            )
         if not unit or CURRENCY.fullmatch(unit):
             return
         if unit != "%":
@@ -82,16 +90,16 @@ class NumberWarnings:
                 f"{guess.fitting} of {filled} cells are numbers, and the others are words, so all are kept as words: "
                 "upload with this column's kind as number to take the words for missing values"
             )
-            self._add("mixed_column", column, detail, self._misfits(guess), filled - guess.fitting)
+            self._add("mixed_column", column, detail, self._misfits(guess.notation), filled - guess.fitting)
         elif guess.in_any_unit >= MIN_SHARE * filled:
             detail = (
                 "the cells are numbers in several units or currencies, and kept as words: convert them to one unit to "
                 "learn from the numbers"
             )
-            self._add("mixed_column", column, detail, self._misfits(guess), filled - guess.fitting)
+            self._add("mixed_column", column, detail, self._misfits(guess.notation), filled - guess.fitting)
 
-    def _misfits(self, guess: NumberGuess) -> Callable[[pa.StringArray], Mask]:
-        return lambda cells: convert(NumberCells(guess.notation, exact=False), cells, self.markers)[1]
+    def _misfits(self, notation: NumberNotation) -> Callable[[pa.StringArray], Mask]:
+        return lambda cells: convert(NumberCells(notation, exact=False), cells, self.markers)[1]
 
     def _lack(self, unit: str, cells: pa.StringArray) -> Mask:
         tidied = tidy(cells)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from backpropd.tabular.cell_shapes import NUMBER, shape
 from backpropd.tabular.delimited.syntax import BARS, RULER, cut
 
 TOP_LINES = 8  # among which a ruler stands
@@ -38,14 +39,18 @@ def aligned_columns(lines: Sequence[str]) -> tuple[int, ...]:
     Up to five titles may precede the table, and a few lines be notes. Every column has a name in its first line. Of
     several readings, the one with the most columns counts.
     """
-    best: tuple[int, ...] = ()
     filled = [line.expandtabs().rstrip()[:MAX_CHARACTERS] for line in lines if line.strip()][:MAX_LINES]
+    best: tuple[int, ...] = ()
+    if sum("  " in line for line in filled) * 2 < len(filled):
+        return best  # sentences
     for notes in sorted({0, 1, int(LEFT_OUT_SHARE * len(filled))}):
         for titles in range(max(min(MAX_TITLES, len(filled) - MIN_LINES) + 1, 0)):
             table = filled[titles:]
             columns = _columns(table, notes)
             edges = (0, *(start for start, _ in columns[1:]))
-            is_better = len(edges) > max(len(best), 1) and not _crosses(table[0], edges)
+            is_better = len(edges) > max(len(best), 1) and "  " in table[0] and not _crosses(table[0], edges)
+            if titles and any(shape(cell) == NUMBER for cell in cut(table[0], edges)):
+                continue  # a row
             if is_better and sum(_crosses(line, edges) for line in table) <= notes and _are_aligned(table[1:], columns):
                 best = edges
     return best
@@ -59,7 +64,7 @@ def _columns(table: Sequence[str], notes: int) -> list[Span]:
     """The spans between offsets at which all lines but a few have spaces, each with a name in the first line."""
     width = max(map(len, table))
     filled = np.array([line.ljust(width) for line in table]).view("U1").reshape(len(table), width) != " "
-    spans = list(_runs(filled.sum(axis=0) > notes))
+    spans = list(_runs(filled[0] | (filled[1:].sum(axis=0) > notes)))
     columns: list[Span] = []
     for start, end in spans:
         is_named = bool(filled[0, start:end].any())
@@ -85,7 +90,7 @@ def _are_aligned(body: Sequence[str], columns: Sequence[Span]) -> bool:
         cells = [line[start:end] for line in body if line[start:end].strip()]
         begins = Counter(len(cell) - len(cell.lstrip()) for cell in cells)
         ends = Counter(len(cell.rstrip()) for cell in cells)
-        most = max(*begins.values(), *ends.values(), 0)
+        most = max([*begins.values(), *ends.values()], default=0)
         if most < MIN_ALIGNED_SHARE * len(cells):
             return False
     return True

@@ -25,7 +25,7 @@ from backpropd.tabular.warnings import WarningLog
 
 SAMPLE_CHARACTERS = 256 * 1024  # the line that reaches this far is read to its end
 MAX_SHAPE_ROWS = 1000
-MIN_REGULAR_SHARE = 0.9
+MIN_REGULAR_SHARE = 0.7
 SEPARATOR_LINE = re.compile(r'"?sep=(.{1,2}?)"?\s*', re.IGNORECASE)
 COMMENTS = ("#", "%", "//")
 GUESSES = (*DELIMITERS, " ", ":", "/", "_", "-")
@@ -105,15 +105,15 @@ def _syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, o
 
 
 def _is_regular(lines: Sequence[str], syntax: Syntax) -> bool:
-    """Whether the lines have several cells, as many in all, or in most where spaces do not separate them."""
-    widths = Counter(len(row.cells) for row in RowReader(lines, syntax) if row.cells)
-    single = widths.pop(1, 0)
-    if not widths or single > widths.total():
+    """Whether the lines have several cells, as many in all, or where no spaces separate them, in most."""
+    widths = [len(row.cells) for row in RowReader(lines, syntax) if row.cells]
+    several = [width for width in widths if width > 1]
+    if len(several) * 2 < max(len(widths), 1):
         return False
-    count = widths.most_common(1)[0][1]
+    width, count = Counter(several).most_common(1)[0]
     if syntax.delimiter.isspace() and syntax.delimiter != "\t":
-        return count == widths.total() and not single
-    return count >= MIN_REGULAR_SHARE * widths.total()
+        return count == len(widths)
+    return width == several[0] or count >= MIN_REGULAR_SHARE * len(several)
 
 
 def _undrawn_syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, options: ReadOptions) -> Syntax:

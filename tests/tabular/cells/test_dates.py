@@ -26,6 +26,8 @@ FORMATS = [
     ("31 de diciembre de 2020", "1 de enero de 2020"), ("2020 Dec 31", "2020 Jan 1"),
     ("2020-12-31T00:00:00Z", "2020-01-01T00:00:00Z"), ("2020-12-31 00:00", "2020-01-01 00:00"),
     ("2020-12-31T02:00:00+02:00", "2020-01-01T02:00:00+02:00"), ("2020-12-30T19:00:00.000-0500", "2019-12-31 19:00-05"),
+    ("31DEC2020:00:00:00", "01JAN2020:00:00:00"), ("31/Dec/2020:00:00:00 +0000", "01/Jan/2020:00:00:00 +0000"),
+    ("2020/12/31 1:00:00 AM GMT+1", "2020/01/01 1:00:00 AM GMT+1"), ("2020-12-31 00:00 CET", "2020-01-01 00:00 CET"),
     ("31/12/2020 12:00 AM", "01/01/2020 12:00 am"), ("2020-12-31 00:00:00.000000", "2020-01-01 00:00:00.000000"),
 ]  # fmt: skip
 
@@ -82,8 +84,26 @@ def test_a_time_of_day_is_a_number_of_hours(upload: Uploader, cells: list[str], 
 
 
 @pytest.mark.parametrize(
+    ("cells", "hours", "form"),
+    [
+        (["26:30:00", "1:45:36"], [26.5, 1.76], "duration"),
+        (["24:15", "23:45"], [24.25, 23.75], "duration"),
+        (["2 days 01:30:00", "0 days 00:30:00.5"], [49.5, 0.5 + 0.5 / 3600], "duration"),
+        (["-0:30:00", "26:00:00"], [-0.5, 26], "duration"),
+        (["1:30.0", "72:00.5"], [0.025, 1.2 + 0.5 / 3600], "minutes and seconds"),
+    ],
+)
+def test_a_duration_is_a_number_of_hours(upload: Uploader, cells: list[str], hours: list[float], form: str) -> None:
+    column = upload(cells)
+    assert (column.info.kind, column.info.statistics["format"]) == ("number", form)
+    assert column.values == pytest.approx(hours)
+    assert convert_cells(column.info, pa.array([*cells, "7.5"]))[0].to_pylist() == pytest.approx([*hours, 7.5])
+
+
+@pytest.mark.parametrize(
     "cells",
-    [["2020-13-01", "2020-14-01"], ["31/02/2020", "30/02/2020"], ["25:00", "13:99"], ["126/83", "120/80"],
+    [["89:21", "102:44"], ["2020-13-01", "2020-14-01"],
+     ["31/02/2020", "30/02/2020"], ["25:00", "13:99"], ["126/83", "120/80"],
      ["10.0.19", "11.0.20"], ["Jan", "Feb"], ["may be", "march on"], ["1/2", "3/4"]],
 )  # fmt: skip
 def test_what_is_no_date_stays_words(upload: Uploader, cells: list[str]) -> None:

@@ -121,3 +121,33 @@ def test_years_of_births_are_not_in_the_future(upload: Uploader) -> None:
 def test_four_digit_years_carry_no_warning(upload: Uploader) -> None:
     column = upload(["30/11/1988", "17/02/2003"])
     assert (column.codes, "first_year" in column.info.statistics) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["0.7", "<0.5", "1.4", "> 9", "≤0.1", "2"], [0.7, 0.5, 1.4, 9, 0.1, 2]),
+        (["1,5", "2,5*", "3,5", "4,5 †"], [1.5, 2.5, 3.5, 4.5]),
+        (["12", "13 [1]", "14", "15 (a)", "16"], [12, 13, 14, 15, 16]),
+        (["1.5", "2.5 p", "3.5", "4.5 e", "5.5"], [1.5, 2.5, 3.5, 4.5, 5.5]),
+        (["1.5%", "<0.5 %", "2%"], [1.5, 0.5, 2]),
+    ],
+)
+def test_limits_and_footnote_marks_beside_numbers_are_left_out_and_told(
+    upload: Uploader, cells: list[str], values: list[float]
+) -> None:
+    column = upload(cells)
+    assert (column.values, column.codes) == (values, ["annotated_numbers"])
+    assert column.table.warnings[0].examples[0].value == cells[1]
+    again, misfits = convert_cells(column.info, pa.array(cells))
+    assert (again.to_pylist(), misfits.any()) == (values, False)
+
+
+@pytest.mark.parametrize("cells", [["<5", ">100"], ["1*", "2*", "3"], ["5 g", "300", "2 m"], ["A*", "B*"]])
+def test_signs_that_few_bare_numbers_lack_leave_words(upload: Uploader, cells: list[str]) -> None:
+    assert upload(cells).values == cells
+
+
+def test_credits_are_no_crores(upload: Uploader) -> None:
+    assert upload(["1,200.50 Cr", "3.10 Cr"]).values == [1200.5, 3.1]
+    assert upload(["2.5 Cr", "40 Lakh"]).values == [2.5e7, 4e6]

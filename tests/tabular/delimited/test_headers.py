@@ -25,6 +25,7 @@ def codes(info: IngestedTable) -> list[str]:
         ("5.1,setosa\n4.9,setosa\n4.7,versicolor\n", False),
         ("about 9,5,red\n3,4,red\n8,2,blue\n7,5,red\n", False),
         ("colour,taste\nred,sweet\nblue,sour\nred,sour\n", True),
+        ("level=info,time=1ms\nlevel=info,time=22ms\nlevel=warn,time=3ms\n", False),
     ],
 )
 def test_a_header_is_told_from_a_row(tmp_path: Path, text: str, found: bool) -> None:
