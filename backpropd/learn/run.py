@@ -16,11 +16,9 @@ from backpropd.learn.data import Encoders
 from backpropd.learn.json_fields import from_named, to_named
 from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
-from backpropd.learn.refit import joined, refit_epochs
 from backpropd.learn.tables import Source
 
-REFIT = "refit."
-"""Begins the names of the refit's arrays in a checkpoint."""
+REFIT = "refit"  # the array of a checkpoint that is the refit's own checkpoint
 
 
 class WarmStart(NamedTuple):
@@ -35,6 +33,8 @@ class Run:
     """The training of a job. Created again from the same spec, tables and checkpoint, it continues bit for bit.
 
     Randomness comes from the spec's seed alone, as two independent streams: the split, and theta with the shuffling.
+    A refit is a run of its own, after the training: on all rows, which its encoders know too, from the same start, and
+    as long as the best epoch says. Its schedule is that of the whole run, so that each epoch has the same rates.
     """
 
     def __init__(
@@ -57,26 +57,20 @@ class Run:
         encoders, self.training_set, self.validation_set = data.prepare(spec, source, rng, validation, known)
         self.untrained = Model(spec, *encoders, list(source.columns), {})
         self.network = self.untrained.network
-        self._refit_state: nn.State | None = None
+        refit = None
         if checkpoint is not None:
-            self.state, self._refit_state = self._restored(checkpoint)
+            arrays, meta = unpack(checkpoint)
+            refit = arrays.pop(REFIT).tobytes() if REFIT in arrays else None
+            self.state = self.network.restore(arrays, meta)
         else:
-            self.state = self._start()
+            self.state = self.network.start(np.random.default_rng(self._training_seed))
             if before and warm_start:
                 self._start_from(before, warm_start.training_state)
+        refits = spec.training.refit and self.validation_set is not None
+        self._refit = Run(spec.for_refit(), source, refit, interrupt) if refits else None
         self._metrics = spec.metrics(encoders.target)
         self._inputs = FitInputs(self.training_set, self.validation_set, self.state, self._metrics, interrupt, clock)
         self._last: nn.Epoch | None = None
-
-    def _start(self) -> nn.State:
-        return self.network.start(np.random.default_rng(self._training_seed))
-
-    def _restored(self, checkpoint: bytes) -> tuple[nn.State, nn.State | None]:
-        """The states of the training and of the refit, None before it."""
-        arrays, meta = unpack(checkpoint)
-        refit = {name.removeprefix(REFIT): arrays.pop(name) for name in [*arrays] if name.startswith(REFIT)}
-        refit_meta = meta.pop("refit", None)
-        return self.network.restore(arrays, meta), self.network.restore(refit, refit_meta) if refit_meta else None
 
     def _start_from(self, model: Model, training_state: bytes | None) -> None:
         """Copy the model's parameters, and the state of its optimizer if the optimizers are the same."""
@@ -98,7 +92,7 @@ class Run:
     @property
     def progress(self) -> int:
         """The number of finished epochs, with those of the refit."""
-        return self.state.epoch + (self._refit_state.epoch if self._refit_state else 0)
+        return self.state.epoch + (self._refit.epoch if self._refit else 0)
 
     @property
     def stop_reason(self) -> str | None:
@@ -108,8 +102,8 @@ class Run:
     @property
     def has_ended(self) -> bool:
         """Whether nothing is left to train, neither epochs nor a refit."""
-        refit = self._refit_state.epoch if self._refit_state else 0
-        return self.state.stop_reason is not None and refit >= self._epochs_to_refit
+        refitted = self._refit is None or self._refit.epoch >= (self.state.best_epoch or 0)
+        return self.state.stop_reason is not None and refitted
 
     def epoch_chunks(self, max_epochs: int | None = None) -> Iterator[list[nn.Epoch]]:
         """Continue from the state, in chunks of at most `max_epochs`; each epoch of the refit is an empty chunk.
@@ -119,43 +113,35 @@ class Run:
         for chunk in self.network.epoch_chunks(self._inputs, max_epochs):
             self._last = chunk[-1]
             yield chunk
-        if self.state.stop_reason is None or self.has_ended or self.validation_set is None:
-            return
-        self._refit_state = self._refit_state or self._start()
-        rows = joined(self.training_set, self.validation_set)
-        epochs, interrupt = self._epochs_to_refit, self._inputs.interrupt
-        for _ in refit_epochs(self.spec, rows, self._refit_state, epochs, interrupt):
-            yield []
-
-    @property
-    def _epochs_to_refit(self) -> int:
-        refits = self.spec.training.refit and self.validation_set is not None
-        return self.state.best_epoch or 0 if refits else 0
+        if self._refit and self.state.stop_reason is not None:
+            refit = self._refit.epoch_chunks(max_epochs=1)
+            while not self.has_ended and next(refit, None):
+                yield []
 
     def checkpoint(self) -> bytes:
         """All that determines the rest of this run, between two epochs."""
-        arrays, meta, refit = self.state.arrays(), self.state.meta(), self._refit_state
-        if refit:
-            arrays |= {REFIT + name: array for name, array in refit.arrays().items()}
-            meta["refit"] = refit.meta()
-        return pack(arrays, meta)
+        arrays = self.state.arrays()
+        if self._refit and self._refit.epoch:
+            arrays[REFIT] = np.frombuffer(self._refit.checkpoint(), np.uint8)
+        return pack(arrays, self.state.meta())
 
     def model(self) -> dict[str, Any]:
         """The model, when the run `has_ended`, as the store has it. Raises `errors.JobFailed`.
 
         After a refit its metrics and its report are those before, because then the validation rows were unseen.
         """
-        theta = (self._refit_state or self.state).theta
-        views = self.network.layout.views(theta)
-        model = replace(self.untrained, theta={name: np.ascontiguousarray(view) for name, view in views.items()})
-        weights, spec = model.weights(), self.spec
+        spec, last = self.spec, self._refit or self
+        theta, views = last.state.theta, last.network.layout.views(last.state.theta)
+        parameters = {name: np.ascontiguousarray(view) for name, view in views.items()}
+        model = replace(last.untrained, spec=spec, theta=parameters)
+        weights = model.weights()
         return {
             "task": spec.task,
             "network": spec.network.describe(theta, spec.features),
             "features": spec.features,
             "target": spec.target,
             "classes": model.classes,
-            "parameters": self.network.parameters,
+            "parameters": last.network.parameters,
             **self._measurements(),
             "encoders": model.to_json(),
             "weights": weights,

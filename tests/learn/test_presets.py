@@ -8,8 +8,6 @@ import pytest
 
 from backpropd import errors
 from backpropd.learn import Context, JobRequest, Limits, Plan, resolve
-from backpropd.learn.refit import joined
-from backpropd.nn import Batch
 from tests.learn.learner import LIMITS, Learner, assert_resumes_bit_for_bit, epochs_of, load_model
 
 WAVE = "x,z,y\n" + "".join(f"{n % 17},{n % 5},{(n % 17) ** 2 + 3 * (n % 5)}.5\n" for n in range(120))
@@ -105,26 +103,29 @@ def test_every_optimizer_goes_with_the_preset(iris: Learner, optimizer: str) -> 
 
 def test_the_refit_is_a_run_over_all_rows_that_ends_after_the_best_epoch(tmp_path: Path) -> None:
     learner = Learner(tmp_path, WAVE)
-    planned = plan(learner, "y", engine="numpy")
+    planned = plan(learner, "y", engine="numpy", metrics_every=1)
     run = learner.run(planned)
     list(epochs_of(run))
-    best = run.state.best_epoch
-    assert best is not None
-    made, plain = run.model(), learner.trained(plan(learner, "y", engine="numpy", refit=False))
+    made, plain = run.model(), learner.trained(plan(learner, "y", engine="numpy", refit=False, metrics_every=1))
     assert made["weights"] != plain["weights"]
     names = ("metrics", "validation_metrics", "report")
     assert {name: made[name] for name in names} == {name: plain[name] for name in names}
-    assert run.validation_set is not None
-    network = planned.spec.without_stopping_rules().build(run.training_set.x.shape[1])
-    state = network.start(np.random.default_rng(np.random.SeedSequence(1).spawn(2)[1]))
-    inputs = run._inputs._replace(
-        training_set=joined(run.training_set, run.validation_set), validation_set=None, state=state, metrics=None
-    )
-    for chunk in network.epoch_chunks(inputs, max_epochs=1):
-        if chunk[-1].epoch == best:
-            break
+    whole = learner.run(planned._replace(spec=planned.spec.for_refit()))
+    assert (len(whole.training_set.x), whole.validation_set) == (120, None)
+    assert next(epoch for epoch in epochs_of(whole) if epoch.epoch == run.state.best_epoch)
     model = load_model(made)
-    np.testing.assert_array_equal(model.flat_theta(network.layout), state.theta)
+    np.testing.assert_array_equal(model.flat_theta(whole.network.layout), whole.state.theta)
+    assert model.encoder.to_json() == whole.untrained.encoder.to_json()
+    assert model.spec == planned.spec
+
+
+def test_after_a_refit_a_model_knows_the_levels_of_the_validation_rows(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, "town,y\n" + "".join(f"t{n % 18},{n}.5\n" for n in range(20)))
+    run = learner.run(plan(learner, "y"))
+    levels = [each.levels for each in run.untrained.encoder.column_encoders]
+    list(epochs_of(run))
+    known = [each.levels for each in load_model(run.model()).encoder.column_encoders]
+    assert len(levels[0]) < len(known[0]) == 18
 
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
@@ -193,12 +194,6 @@ def test_a_refit_that_is_not_possible_is_off_or_if_requested_rejected(
     with pytest.raises(errors.Invalid, match=reason) as caught:
         plan(iris, "species", refit=True, **training)
     assert [problem.pointer for problem in caught.value.problems] == ["/training/refit"]
-
-
-def test_joined_rows_without_weights_have_the_weight_one() -> None:
-    x, y = np.zeros((2, 1)), np.zeros(2, int)
-    assert joined(Batch(x, y), Batch(x, y)).weight is None
-    np.testing.assert_array_equal(joined(Batch(x, y, np.array([3.0, 5.0])), Batch(x, y)).weight, [3, 5, 1, 1])  # type: ignore[arg-type]
 
 
 def test_predictions_of_numbers_stay_within_the_range_of_the_training_targets(tmp_path: Path) -> None:

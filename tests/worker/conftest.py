@@ -115,11 +115,12 @@ class Stores:
             found = session.get(Checkpoint, jobs.get(session, TENANT, job_id).number)
             return None if found is None else found.epoch
 
-    def checkpoint_meta(self, job_id: str) -> dict[str, Any]:
-        """The JSON of the job's checkpoint; empty without one."""
+    def refitted_epochs(self, job_id: str) -> int:
+        """How many epochs of the job's refit are in its checkpoint."""
         with self.database.read() as session:
             found = session.get(Checkpoint, jobs.get(session, TENANT, job_id).number)
-            return unpack(found.data)[1] if found else {}
+            arrays = unpack(found.data)[0] if found else {}
+            return int(unpack(arrays["refit"].tobytes())[1]["epoch"]) if "refit" in arrays else 0
 
     def change(self, change: Callable[[Session, str, str], Any], job_id: str) -> None:
         """Cancel, pause or resume a job."""

@@ -173,15 +173,9 @@ def uninterrupted_refit(tmp_path_factory: pytest.TempPathFactory) -> str:
     return sha256
 
 
-def refitted_epochs(stores: Stores, job_id: str) -> int:
-    """How many epochs of the job's refit are in its checkpoint."""
-    refit = stores.checkpoint_meta(job_id).get("refit") or {"epoch": 0}
-    return int(refit["epoch"])
-
-
 def during_refit(stores: Stores, job_id: str, action: Callable[[], Any], **changes: Any) -> None:
     """Run a runner whose job is held after a checkpoint of its refit, until it has seen what the action did."""
-    database = HoldsAfterWrite(stores, lambda: refitted_epochs(stores, job_id) > 2, action)
+    database = HoldsAfterWrite(stores, lambda: stores.refitted_epochs(job_id) > 2, action)
     assert stores.runner("held", database=database, **changes).run_one()
     assert database.held
 
@@ -214,7 +208,7 @@ def test_a_job_stopped_in_its_refit_continues_it_bit_for_bit(
     settings = stores.settings.model_copy(update={"turn_seconds": 0.0 if reason == "turn over" else 1000.0})
     during_refit(stores, job_id, actions[reason], board=board, settings=settings)
     assert stores.job(job_id).status == ("paused" if reason == "pause" else "queued")
-    before = refitted_epochs(stores, job_id)
+    before = stores.refitted_epochs(job_id)
     assert 0 < before < EPOCHS_BEFORE_REFIT
     if reason == "pause":
         stores.change(jobs.resume, job_id)

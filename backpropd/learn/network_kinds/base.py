@@ -136,8 +136,8 @@ class ResolvedSpec(JsonFields, ABC):
     def target_scaling(self) -> str:
         """How numeric targets are scaled, as `TargetEncoder.fit_scaling` names it."""
 
-    def without_stopping_rules(self) -> ResolvedSpec:
-        """The same network and training, which only the number of epochs ends, without a path."""
+    def for_refit(self) -> ResolvedSpec:
+        """The same network and training on all rows, without validation, and without rules that end it early."""
         raise NotImplementedError(f"a {self.network.kind} is not trained again")
 
     @abstractmethod

@@ -181,9 +181,12 @@ class FeedforwardSpec(ResolvedSpec):
             network.parametrization,
         )
 
-    def without_stopping_rules(self) -> FeedforwardSpec:
-        off = {"early_stopping": None, "target_loss": None, "max_seconds": None, "keep_path": False, "refit": False}
-        return replace(self, training=replace(self.training, **off))  # type: ignore[arg-type]  # names of its fields
+    def for_refit(self) -> FeedforwardSpec:
+        training = replace(
+            self.training, validation_fraction=0.0, early_stopping=None, target_loss=None, refit=False,
+            metrics_every=self.training.epochs,
+        )  # fmt: skip
+        return replace(self, training=training)
 
     def build(self, width: int) -> TrainableFeedforward:
         return TrainableFeedforward(self, width)

@@ -52,7 +52,8 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
     training, network, limits = spec.training, nn.Network(spec.network_spec(width)), context.limits
     parameters, encoded, path = network.parameters, _encoded_bytes(spec, width, split), _path_bytes(training, network)
     used = max(_reading_bytes(spec, context.table.rows), _training_bytes(training, network, split))
-    memory = encoded + max(used, _refit_bytes(spec, network, encoded, split)) + 3 * path
+    sets = 2 if training.refit else 1  # a refit has all rows, encoded by encoders of its own
+    memory = sets * encoded + max(used, _refit_bytes(spec, network, split)) + 3 * path
     if path > MAX_PATH_BYTES:
         detail = f"the path would take {path} bytes, and the limit is {MAX_PATH_BYTES}: drop it, or use fewer units"
         raise errors.TooLargeForMemory(detail, pointer="/training/keep_path")
@@ -107,13 +108,13 @@ def _training_bytes(training: FeedforwardTraining, network: nn.Network, split: S
     return size * (vectors * network.layout.size + lanes) + max(permutations, measured)
 
 
-def _refit_bytes(spec: FeedforwardSpec, network: nn.Network, encoded: int, split: Split) -> int:
-    """Besides the encoded sets in a refit: all their rows again, its training, the state before and its checkpoint."""
+def _refit_bytes(spec: FeedforwardSpec, network: nn.Network, split: Split) -> int:
+    """Besides both encoded sets in a refit: its training, the state before it and the checkpoint of that."""
     if not spec.training.refit:
         return 0
     rows = split._replace(training=split.training + split.validation, validation=0)
-    before = 2 * _itemsize(spec.training) * (2 + spec.training.optimizer.slots) * network.layout.size
-    return encoded + _training_bytes(spec.training, network, rows) + before
+    state = _itemsize(spec.training) * (2 + spec.training.optimizer.slots) * network.layout.size
+    return _training_bytes(spec.training, network, rows) + 2 * state
 
 
 def _path_bytes(training: FeedforwardTraining, network: nn.Network) -> int:
