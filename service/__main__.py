@@ -1,4 +1,4 @@
-"""`python -m service [keys … | audit]`: the API under granian, and the operator's commands."""
+"""`python -m service [keys … | tenants … | audit]`: the API under granian, and the operator's commands."""
 
 import argparse
 import multiprocessing

@@ -60,10 +60,13 @@ class EpochWriter:
         job ends in another one without a claim. Raises `job_endings.StopRequested`.
         """
         claim, checkpointed = self.lease.claim, self.may_have_checkpoint
+        warnings = [note._asdict() for note in self.run.notes]
 
         def end(session: Session, claim_next: claims.ClaimOptions | None = None) -> tuple[str, claims.Claim | None]:
             result = claim, stop_reason, model, self.pending, self.lease.seconds
-            return job_endings.succeed(session, *result, checkpointed=checkpointed, claim_next=claim_next)
+            return job_endings.succeed(
+                session, *result, warnings=warnings, checkpointed=checkpointed, claim_next=claim_next
+            )
 
         try:
             return self.lease.try_to_write(lambda session: end(session, options))

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.config import Settings
+from backpropd.nn.interrupts import STOP, TIME_IS_UP
 from backpropd.store.scheduling import fair_queue, job_endings, leases
 from backpropd.store.scheduling.claims import Claim
 from backpropd.store.sql.database import Database
@@ -26,16 +27,17 @@ Result = TypeVar("Result")
 RETRY_SECONDS = 0.25  # between two attempts to write while the database is unavailable
 # Training stops by itself between two chunks of epochs. If it does not within these seconds (in a huge batch, or while
 # it reads its table), the lease thread applies the request; if training still continues, it kills the process.
-GRACE_SECONDS = {"cancel": 1.0, "pause": 1.0, "deadline": 1.0, "hand_back": 5.0, "turn_over": 5.0}
+GRACE_SECONDS = {"cancel": 1.0, "pause": 1.0, "deadline": 60.0, "hand_back": 5.0, "turn_over": 5.0}
 KILL_SECONDS = 10.0
-OVERTIME_SECONDS = 10.0  # after `max_seconds`, for the current epoch to end
+MIN_TRAINING_SECONDS = 0.25  # of a job whose time was up when its table had been read
 
 
 class Lease:
     """The lease of one claimed job.
 
     `request` is why training must stop: 'cancel', 'pause', 'deadline', 'hand_back', 'turn_over' or 'lost'. `interrupt`
-    is an array of one int8 that training checks between two batches; it is set together with `request`.
+    is an array of one int8 that training checks between two batches; it is set together with `request` (see
+    `backpropd.nn.interrupts`).
     """
 
     def __init__(
@@ -64,9 +66,12 @@ class Lease:
         """How long workers have leased the job, over all attempts."""
         return self.claim.training_seconds + time.monotonic() - self._began
 
-    def set_deadline(self, seconds: float) -> None:
-        """Set the deadline of a training that begins now and may take `seconds`."""
-        self._deadline = min(self._deadline, time.monotonic() + seconds + OVERTIME_SECONDS)
+    def begin_training(self, max_seconds: float) -> None:
+        """Set the deadline of a job whose training begins now: when it has run for `max_seconds`."""
+        left = max_seconds - self.seconds
+        self._deadline = time.monotonic() + max(left, MIN_TRAINING_SECONDS)
+        if self.request == "deadline":
+            self.request, self.interrupt[0], self._requested_at = None, 0, 0.0
 
     def check(self) -> None:
         """Raise `errors.LeaseLost` if the lease was lost or not renewed in time."""
@@ -116,6 +121,8 @@ class Lease:
         return result
 
     def _tick(self) -> None:
+        if time.monotonic() > self._deadline:  # first: the database may let the rest wait
+            self.request_stop("deadline")
         try:
             self._renew_and_check()
         except errors.LeaseLost:
@@ -134,12 +141,10 @@ class Lease:
         else:
             with self.database.read() as session:
                 self.request_stop(leases.stop_request(session, self.claim))
-                yields = self._turn_is_over() and fair_queue.has_queued_job(session, self.claim.priority)
+                yields = self._turn_is_over() and fair_queue.must_yield(session, self.claim.tenant, self.claim.priority)
             self.request_stop("turn_over" if yields else None)
         if self.board.is_stopping():
             self.request_stop("hand_back")
-        if time.monotonic() > self._deadline:
-            self.request_stop("deadline")
 
     def _renew(self, session: Session) -> str | None:
         return leases.renew(session, self.claim, self.settings.lease_seconds, self.seconds)
@@ -148,13 +153,17 @@ class Lease:
         return time.monotonic() - self._began > self.settings.turn_seconds
 
     def request_stop(self, request: str | None) -> None:
-        """Request that training stops, if there is a reason. The first one counts, but 'cancel' and 'lost' override."""
+        """Request that training stops, if there is a reason. The first one counts, but 'cancel' and 'lost' override.
+
+        A deadline is the weakest: a job that is handed back or paused first has its time counted on.
+        """
         if request is None or self.request == "lost":
             return
-        if self.request is None or request in ("lost", "cancel"):
-            self._requested_at = self._requested_at or time.monotonic()
+        if self.request in (None, "deadline") or request in ("lost", "cancel"):
+            if self.request != request:
+                self._requested_at = time.monotonic()
             self.request = request
-            self.interrupt[0] = 1
+            self.interrupt[0] = TIME_IS_UP if request == "deadline" else STOP
 
     def _enforce_stop(self) -> None:
         """Apply the request if training does not stop by itself, and kill the process if it continues even then."""
@@ -183,7 +192,6 @@ class Lease:
 
     def _deadline_message(self) -> str:
         return (
-            f"the job did not end within {self.seconds:.0f} s of a worker's time: the limit is training.max_seconds "
-            f"and {OVERTIME_SECONDS:.0f} s to end its epoch, and {self.settings.max_job_seconds:.0f} s in total; "
-            "try fewer epochs, fewer rows or a smaller network"
+            f"the time was up, and no step of training ended within {GRACE_SECONDS['deadline']:.0f} s more: the job is "
+            f"stopped after {self.seconds:.0f} s; try a smaller batch_size, fewer rows or a smaller network"
         )

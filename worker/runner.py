@@ -97,14 +97,15 @@ class Runner:
             lease.request_stop("hand_back")
             return lease.write(lease.apply_request)
         run = self._prepare(claim, lease)
-        if (max_seconds := run.spec.training.max_seconds) is not None:
-            lease.set_deadline(max_seconds)
+        lease.begin_training(run.max_seconds)
         writer = EpochWriter(lease, run, self.settings)
         try:
             for chunk in run.epoch_chunks():
                 writer.add(chunk)
                 if lease.request:
                     break
+            if lease.request == "deadline":
+                run.end()
             if run.has_ended and run.stop_reason and lease.request not in ("cancel", "pause", "lost"):
                 model, since = run.model(), time.monotonic()
                 status, next_claim = writer.succeed(run.stop_reason, model, self._claim_options())
@@ -144,4 +145,6 @@ class Runner:
                 lease.interrupt,
                 validation=validation,
                 warm_start=learn.WarmStart(**asdict(start.warm_start)) if start.warm_start else None,
+                clock=lambda: lease.seconds,
+                max_seconds=self.settings.max_job_seconds,
             )

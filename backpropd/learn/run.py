@@ -1,6 +1,7 @@
 """One training run: a resolved spec and a table become epochs, checkpoints and in the end a model."""
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -16,7 +17,10 @@ from backpropd.learn.data import Encoders
 from backpropd.learn.json_fields import from_named, to_named
 from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
+from backpropd.learn.resolve.plan import JobWarning
 from backpropd.learn.tables import Source
+from backpropd.nn.interrupts import TIME_IS_UP
+from backpropd.nn.training.sample import sample
 
 REFIT = "refit"  # the array of a checkpoint that is the refit's own checkpoint
 
@@ -46,9 +50,14 @@ class Run:
         *,
         validation: Source | None = None,
         warm_start: WarmStart | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
+        max_seconds: float | None = None,
     ) -> None:
-        """`validation` is the table that `validation_dataset_id` names, `warm_start` the model that the spec names."""
+        """`validation` is the table that `validation_dataset_id` names, `warm_start` the model that the spec names.
+
+        `clock` tells for how many seconds the job has run, this reading of its tables included: training ends when they
+        reach the spec's `max_seconds`, or those given here. Without a clock they count from here on.
+        """
         self.spec, source = spec, source.with_kinds(spec.kinds)
         validation = validation and validation.with_kinds(spec.kinds)
         split_seed, self._training_seed = np.random.SeedSequence(spec.training.seed).spawn(2)
@@ -69,8 +78,16 @@ class Run:
         refits = spec.training.refit and self.validation_set is not None
         self._refit = Run(spec.for_refit(), source, refit, interrupt) if refits else None
         self._metrics = spec.metrics(encoders.target)
-        self._inputs = FitInputs(self.training_set, self.validation_set, self.state, self._metrics, interrupt, clock)
+        if clock:
+            self.state.seconds = clock()
+        limits = [each for each in (spec.training.max_seconds, max_seconds) if each is not None]
+        self._inputs = FitInputs(
+            *(self.training_set, self.validation_set, self.state, self._metrics),
+            *(interrupt, clock or time.monotonic, min(limits, default=None)),
+        )
         self._last: nn.Epoch | None = None
+        self._began = self._inputs.clock(), self.state.seconds, self.state.epoch
+        self.notes: list[JobWarning] = []
 
     def _start_from(self, model: Model, training_state: bytes | None) -> None:
         """Copy the model's parameters, and the state of its optimizer if the optimizers are the same."""
@@ -95,6 +112,12 @@ class Run:
         return self.state.epoch + (self._refit.epoch if self._refit else 0)
 
     @property
+    def max_seconds(self) -> float:
+        """When training ends, in seconds of the run's clock."""
+        limit = self._inputs.max_seconds
+        return math.inf if limit is None else limit
+
+    @property
     def stop_reason(self) -> str | None:
         """Why training has ended, or None before."""
         return self.state.stop_reason
@@ -114,9 +137,24 @@ class Run:
             self._last = chunk[-1]
             yield chunk
         if self._refit and self.state.stop_reason is not None:
+            if not self.has_ended and not self._refit_fits():
+                self.end()
+                return
             refit = self._refit.epoch_chunks(max_epochs=1)
             while not self.has_ended and next(refit, None):
                 yield []
+
+    def end(self) -> None:
+        """End training now, because its time is up: the model is that of the finished epochs, without a refit."""
+        if self.state.stop_reason is None:
+            if self.state.epoch == 0:
+                detail = "the time was up before the first epoch ended: the model has learned from a part of the rows"
+                self.notes.append(JobWarning("no_epoch_finished", "/training/max_seconds", detail))
+            self.state.end("max_seconds")
+        if self._refit and (self.state.epoch == 0 or not self.has_ended):
+            self._refit = None
+            detail = "no time was left to train again on all rows: the model is that of the training rows"
+            self.notes.append(JobWarning("refit_skipped", "/training/max_seconds", detail))
 
     def checkpoint(self) -> bytes:
         """All that determines the rest of this run, between two epochs."""
@@ -130,6 +168,10 @@ class Run:
 
         After a refit its metrics and its report are those before, because then the validation rows were unseen.
         """
+        limits = None, self.spec.training.max_seconds
+        if self.stop_reason == "max_seconds" and self._inputs.max_seconds not in limits:
+            detail = f"the service ends every job after {self.max_seconds:g} s of training, and this one was not done"
+            self.notes.append(JobWarning("job_seconds_limit", None, detail))
         spec, last = self.spec, self._refit or self
         theta, views = last.state.theta, last.network.layout.views(last.state.theta)
         parameters = {name: np.ascontiguousarray(view) for name, view in views.items()}
@@ -151,6 +193,24 @@ class Run:
             "training_state": self._training_state(),
         }
 
+    @property
+    def _time_is_up(self) -> bool:
+        return bool(self._inputs.interrupt[0] == TIME_IS_UP) or self._seconds_left() <= 0
+
+    def _seconds_left(self) -> float:
+        """How long training may still take."""
+        since, before, _ = self._began
+        return self.max_seconds - before - (self._inputs.clock() - since)
+
+    def _refit_fits(self) -> bool:
+        """Whether the refit will end in time, if its epochs take as long for each row as those of this run did."""
+        since, _, epoch = self._began
+        if self._refit is None or self.epoch == epoch:
+            return not self._time_is_up
+        pace = (self._inputs.clock() - since) / (self.epoch - epoch) / len(self.training_set.x)
+        epochs = (self.state.best_epoch or 0) - self._refit.epoch
+        return pace * epochs * len(self._refit.training_set.x) < self._seconds_left()
+
     def _measurements(self) -> dict[str, Any]:
         """The metrics of both sets, and the report on the validation set, or else on the training set."""
         last, of_training, of_validation = self._last, None, None
@@ -166,6 +226,8 @@ class Run:
         self, name: str, batch: nn.Batch, known: dict[str, float] | None
     ) -> tuple[dict[str, float], dict[str, Any] | None]:
         """The loss and the metrics of a set, unless they are `known`, and the report on it if it has one."""
+        if self._time_is_up:
+            batch, known = self._sample(name, batch), None
         loss, h = self.network.evaluate(self.state.theta, batch)
         if not np.isfinite(loss):
             detail = f"the loss of the {name} rows is not finite after the last epoch: lower the learning_rate"
@@ -174,6 +236,14 @@ class Run:
         reports = name == "validation" or self.validation_set is None
         report = self.spec.report(self.untrained.target, h, batch.y) if reports else None
         return metrics, report and {"part": name, **report}
+
+    def _sample(self, name: str, batch: nn.Batch) -> nn.Batch:
+        """As many rows of a set as can be measured in a moment."""
+        rows = sample(batch, self.network.parameters)
+        if len(rows.x) < len(batch.x):
+            detail = f"the time was up: the {name} metrics are those of {len(rows.x)} of {len(batch.x)} rows"
+            self.notes.append(JobWarning("measured_on_a_sample", "/training/max_seconds", detail))
+        return rows
 
     def _path(self) -> bytes | None:
         """The path of theta during training, if it was stored."""

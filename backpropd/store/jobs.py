@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, bindparam, insert, select, union_all
+from sqlalchemy import Insert, bindparam, insert, select, union_all, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
@@ -139,6 +139,12 @@ def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transit
 def first_transition(job: Job) -> Transition:
     """The submission of a job, which has no row of its own."""
     return Transition(status=Status.QUEUED, at=job.created_at, reason="submitted")
+
+
+def add_warnings(session: Session, number: int, warnings: Sequence[dict[str, Any]]) -> None:
+    """Add warnings to those that a job has, whose row the transaction has locked."""
+    known = session.scalar(select(Job.warnings).where(Job.number == number)) or []
+    session.execute(update(Job).where(Job.number == number).values(warnings=[*known, *warnings]))
 
 
 def delete_checkpoint(session: Session, number: int) -> None:

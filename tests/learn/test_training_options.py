@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from backpropd.learn.checkpoint import unpack
+from backpropd.nn.interrupts import TIME_IS_UP
 from tests.learn.learner import Learner, epochs_of, weights_of
 
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -136,10 +137,47 @@ def test_a_run_ends_at_its_target_loss(iris: Learner) -> None:
     assert epochs[-1].validation_loss <= 0.5 < (epochs[-2].validation_loss or 0)
 
 
-def test_a_run_ends_after_max_seconds(iris: Learner) -> None:
+@pytest.mark.parametrize(
+    ("requested", "limit", "seconds"), [(5.0, None, 5.0), (None, 5.0, 5.0), (5.0, 9.0, 5.0), (9.0, 5.0, 5.0)]
+)
+def test_a_run_ends_at_max_seconds_or_at_the_limit_of_the_service(
+    iris: Learner, requested: float | None, limit: float | None, seconds: float
+) -> None:
     ticks = itertools.count()
-    epochs, _ = iris.train(iris.plan("species", max_seconds=5.0), clock=lambda: float(next(ticks)))
-    assert (len(epochs), epochs[-1].stop_reason) == (5, "max_seconds")
+    run = iris.run(
+        iris.plan("species", max_seconds=requested, epochs=500), clock=lambda: float(next(ticks)), max_seconds=limit
+    )
+    epochs = list(epochs_of(run))
+    assert (epochs[-1].stop_reason, run.state.seconds) == ("max_seconds", seconds)
+    assert run.model()["metrics"]
+    assert [note.code for note in run.notes] == ([] if requested == seconds else ["job_seconds_limit"])
+
+
+@pytest.mark.parametrize("kind", ["perceptron", "perceptron_network"])
+def test_a_threshold_neuron_ends_at_max_seconds_with_its_best_theta(tmp_path: Path, kind: str) -> None:
+    ticks = itertools.count()
+    contradictory = Learner(tmp_path, "a,b,y\n0,0,0\n0,0,1\n1,0,1\n1,1,0\n")
+    run = contradictory.run(
+        contradictory.neuron_plan("y", kind, max_seconds=5.0, epochs=100), clock=lambda: float(next(ticks))
+    )
+    epochs = list(epochs_of(run))
+    assert (epochs[-1].stop_reason, len(epochs) < 100) == ("max_seconds", True)
+
+
+def test_a_run_whose_time_is_up_in_its_first_epoch_has_a_model_of_the_steps_it_made(iris: Learner) -> None:
+    run = iris.run(iris.plan("species", batch_size=1))
+    before = run.state.theta.copy()
+    iris.interrupt[0] = TIME_IS_UP
+    try:
+        assert list(epochs_of(run)) == []
+        run.end()
+        made = run.model()
+    finally:
+        iris.interrupt[0] = 0
+    assert run.stop_reason == "max_seconds"
+    assert np.isfinite(made["metrics"]["loss"])
+    assert [note.code for note in run.notes] == ["no_epoch_finished"]
+    assert np.array_equal(before, run.state.theta)  # the interrupt came before the first step
 
 
 def test_metrics_every_includes_the_first_and_the_last_epoch(iris: Learner) -> None:

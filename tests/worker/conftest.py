@@ -55,9 +55,11 @@ class Stores:
             return datasets.create(session, TENANT, sha256=self.sha256, **about).id
 
     def post(self, target: str = "species", epochs: int = 20, priority: int = 0, **training: Any) -> str:
-        """The id of a new queued job."""
-        network = {"kind": "feedforward", "output_activation": "auto", "initializer": "auto"}
-        hidden = [{"units": 8, "activation": "tanh", "initializer": "auto"}]
+        """The id of a new queued job; the threshold neurons take their `network` and few fields of training."""
+        units = training.pop("hidden", [{"units": 8, "activation": "tanh"}])
+        network = {"kind": "feedforward", "hidden": units, "output_activation": "auto", "initializer": "auto"}
+        if given := training.pop("network", None):
+            return self._submit(target, given, {"epochs": epochs, "seed": 1, **training}, priority)
         settings = {
             "loss": "auto",
             "optimizer": {"name": "adam", "learning_rate": 0.01},
@@ -70,11 +72,20 @@ class Stores:
             "engine": "auto",
             **training,
         }
-        request = learn.JobRequest.from_json(target=target, network={**network, "hidden": hidden}, training=settings)
+        return self._submit(target, network, settings, priority)
+
+    def _submit(self, target: str, network: dict[str, Any], training: dict[str, Any], priority: int) -> str:
+        request = learn.JobRequest.from_json(target=target, network=network, training=training)
         table = learn.TableDescription(learn.columns_from_json(self.columns), self.info.rows)
-        context = learn.Context(table, learn.Limits(ENDLESS, 1_000_000, 100_000_000))
+        context = learn.Context(table, learn.Limits(ENDLESS, 50_000_000, 2_000_000_000))
         spec = learn.resolve(request, context).spec.to_json()
-        about: dict[str, Any] = {"name": None, "priority": priority, "meta": {}, "spec": spec, "epochs": epochs}
+        about: dict[str, Any] = {
+            "name": None,
+            "priority": priority,
+            "meta": {},
+            "spec": spec,
+            "epochs": training["epochs"],
+        }
         with self.database.write() as session:
             return submission.submit(session, TENANT, dataset_id=self.dataset_id, **about).job.id
 

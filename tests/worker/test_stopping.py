@@ -1,4 +1,4 @@
-"""A job that is stopped: cancelled, paused, handed back, out of turn or out of time; it continues bit for bit."""
+"""A job that is stopped: cancelled, paused, handed back, or out of turn; it continues bit for bit."""
 
 import time
 from collections.abc import Callable
@@ -144,15 +144,6 @@ def test_a_job_that_reads_its_table_stops_within_seconds(stores: Stores, request
     assert stores.runner(blobs=BlobsWithCallback(stores, request_and_keep_reading)).run_one()
     assert stopped
     assert stores.job(job_id).status == {"cancel": "cancelled", "pause": "paused"}[request_]
-
-
-def test_a_job_that_exceeds_the_maximum_time_fails(stores: Stores) -> None:
-    job_id = stores.post(epochs=ENDLESS)
-    strict = stores.settings.model_copy(update={"max_job_seconds": 0.5})
-    assert stores.runner(settings=strict).run_one()
-    job = stores.job(job_id)
-    assert (job.status, job.error_code) == ("failed", "deadline_exceeded")
-    assert [row[0] for row in stores.curve(job_id)] == list(range(1, job.epoch + 1))
 
 
 def post_with_refit(stores: Stores) -> str:

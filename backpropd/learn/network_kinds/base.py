@@ -56,7 +56,7 @@ class ResolvedTraining(TrainingOptions, JsonFields):
 
 
 class FitInputs(NamedTuple):
-    """The inputs of training; `state` is changed in place."""
+    """The inputs of training; `state` is changed in place. `max_seconds` is compared with `state.seconds`."""
 
     training_set: nn.Batch
     validation_set: nn.Batch | None
@@ -64,6 +64,7 @@ class FitInputs(NamedTuple):
     metrics: Metrics | None
     interrupt: NDArray[np.int8]
     clock: Callable[[], float]
+    max_seconds: float | None = None
 
 
 class TrainableNetwork(ABC):

@@ -138,6 +138,8 @@ class ThresholdTraining(ResolvedTraining):
     def to_json(self) -> dict[str, Any]:
         """The fields that mean something for a threshold neuron."""
         stored = {name: getattr(self, name) for name in ("epochs", "validation_fraction", "seed", "dtype")}
+        if self.max_seconds is not None:
+            stored["max_seconds"] = self.max_seconds
         rate = self.learning_rate
         return stored if rate is None else {"optimizer": {"name": "sgd", "learning_rate": rate}, **stored}
 
@@ -160,8 +162,16 @@ class TrainableThreshold(TrainableNetwork):
 
     def epoch_chunks(self, inputs: FitInputs, max_epochs: int | None) -> Iterator[list[nn.Epoch]]:
         training_set, validation_set, state = inputs.training_set, inputs.validation_set, inputs.state
-        epochs, interrupt = self.spec.training.epochs, inputs.interrupt
-        fit = nn.fit_neuron(self.neuron, training_set, validation_set, state, epochs=epochs, interrupt=interrupt)
+        fit = nn.fit_neuron(
+            self.neuron,
+            training_set,
+            validation_set,
+            state,
+            epochs=self.spec.training.epochs,
+            max_seconds=inputs.max_seconds,
+            interrupt=inputs.interrupt,
+            clock=inputs.clock,
+        )
         return ([epoch] for epoch in fit)
 
     def evaluate(self, theta: Array, batch: nn.Batch) -> tuple[float, Array]:

@@ -24,7 +24,7 @@ from backpropd.learn.tables import TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo, max_width
 
 DEFAULT_EPOCHS = 100
-SUPPORTED = ("optimizer", "epochs", "seed", "validation_fraction", "dtype")
+SUPPORTED = ("optimizer", "epochs", "max_seconds", "seed", "validation_fraction", "dtype")
 WHY_NOT = {
     "loss": "its loss is the share of rows answered wrongly",
     "batch_size": "it learns row by row",
@@ -112,6 +112,7 @@ def _training(
         optimizer=optimizer,
         epochs=epochs if network.iterative else 1,
         validation_fraction=0.0 if fraction is None and network.takes_booleans else resolve_fraction(fraction, rows),
+        max_seconds=given.get("max_seconds"),
         seed=resolve_seed(given.get("seed")),
         dtype=DTYPE,
     )
@@ -122,7 +123,9 @@ def _check_supported(given: Mapping[str, Any], network: type[ThresholdNetwork]) 
     for name, value in given.items():
         if name in SUPPORTED or value in (None, "auto"):
             continue
-        why = WHY_NOT.get(name, "of training, it takes the learning rate, epochs, seed and validation_fraction alone")
+        why = WHY_NOT.get(
+            name, "of training, it takes the learning rate, epochs, max_seconds, seed and validation_fraction alone"
+        )
         raise errors.Invalid(f"a {kind} has no {name}: {why}. Leave it out", pointer=f"/training/{name}")
     if not network.iterative and "optimizer" in given:
         detail = f"a {kind} neuron has no optimizer: it is set by hand or searched for. Leave it out"

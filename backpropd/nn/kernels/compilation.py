@@ -15,7 +15,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
 NN = Path(__file__).parents[1]
-COMPILED = ("kernels", "feedforward", "optimization", "neurons", "layout.py")
+COMPILED = ("kernels", "feedforward", "optimization", "neurons", "layout.py", "interrupts.py")
 """What machine code depends on: the sources of compiled functions, and those that declare their constants and codes."""
 
 _entry_points: list[Any] = []

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from backpropd.nn.interrupts import TIME_IS_UP
 from backpropd.nn.kernels.arguments import Workspace, padded
 from backpropd.nn.kernels.compilation import compiled_entry_point, kernel_function
 from backpropd.nn.kernels.layers import backward, forward
@@ -23,7 +24,7 @@ def train(
 
     A set is (x, labels, targets, weight); `validation_rows` are 0, 1, …; `snapshot` (theta, slots) receives the state
     at the beginning of each epoch. `stats` (epochs, 4): loss and gradient norm, those of the validation set. If
-    interrupted, theta and slots are those of the last complete epoch.
+    interrupted, theta and slots are those of the last complete epoch; `TIME_IS_UP` keeps the steps of the first one.
     """
     no_rates, validation_batch = rates[0, :0], workspace.row_weight.size
     for epoch in range(permutations.shape[0]):
@@ -40,7 +41,7 @@ def train(
             )  # fmt: skip
         if outcome == COMPLETE and not _all_finite(theta):
             outcome = DIVERGED
-        if outcome == INTERRUPTED:
+        if outcome == INTERRUPTED and not (steps == 0 and interrupt[0] == TIME_IS_UP):
             theta[:] = snapshot[0]
             slots[:] = snapshot[1]
         if outcome != COMPLETE:

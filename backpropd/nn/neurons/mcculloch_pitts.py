@@ -6,6 +6,7 @@ import numpy as np
 
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Batch
+from backpropd.nn.interrupts import STOP
 from backpropd.nn.layout import Array, Layout
 from backpropd.nn.neurons.step_units import Interrupt, LayerValues, Neuron, boolean_rows, boolean_targets, step
 from backpropd.nn.neurons.truth_table_search import SearchSpace, ThresholdGate, represent
@@ -82,16 +83,17 @@ class McCullochPitts(Neuron):
     def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
         """Write the neuron into theta, as given or as the search finds it. False if it was interrupted before.
 
+        `TIME_IS_UP` does not keep the search, which is short, from its result: without one there is no neuron.
         Raises `NotRepresentable` if the search finds no neuron that answers every row correctly.
         """
-        if interrupt[0]:
+        if interrupt[0] == STOP:
             return False
         if self.inhibitory is not None and self.threshold is not None:
             theta[:] = self.initialize(rng)
             return True
         mask = None if self.inhibitory is None else self._mask(self.inhibitory)
         names = self.names or [f"x{index + 1}" for index in range(self.inputs)]
-        theta[:] = self._theta(represent(batch.x, batch.y, SearchSpace(mask, self.threshold), names))
+        theta[:] = self._theta(represent(batch.x, batch.y, SearchSpace(mask, self.threshold), names, interrupt))
         return True
 
     def _mask(self, inhibitory: tuple[int, ...]) -> Array:

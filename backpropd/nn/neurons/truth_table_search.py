@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backpropd.errors import NotRepresentable
+from backpropd.nn.interrupts import TIME_IS_UP
 from backpropd.nn.layout import Array
 from backpropd.nn.neurons.perceptron_network import MAX_INPUTS
 
@@ -40,19 +41,22 @@ class ThresholdGate(NamedTuple):
         return np.asarray(~vetoed & (x.sum(axis=1) >= self.threshold))
 
 
-def represent(x: Array, y: Array, space: SearchSpace, names: Sequence[str]) -> ThresholdGate:
+def represent(
+    x: Array, y: Array, space: SearchSpace, names: Sequence[str], interrupt: Sequence[int] | Array = (0,)
+) -> ThresholdGate:
     """The neuron in the search space that answers each of the rows x (n, inputs) with its target y (n,).
 
     Of several it is the one with the highest threshold (but 0 where the target is always 1) and, for that, no
-    inhibitory input that could as well be excitatory. Exact, in time linear in the rows; `names` (inputs,) are for
-    the message. Raises `NotRepresentable`, with rows that cannot be satisfied together, if there is none.
+    inhibitory input that could as well be excitatory; these are searched until `TIME_IS_UP`. Exact, in time linear in
+    the rows; `names` (inputs,) are for the message. Raises `NotRepresentable`, with rows that cannot be satisfied
+    together, if there is none.
     """
     neuron = strictest(x, y, space)
     if (neuron.answers(x) != y).any():
         raise _error(x, y, space, conflict(x, y, space), names)
     if space.threshold is None and y.all():
         neuron = neuron._replace(threshold=0)
-    return neuron if space.inhibitory is not None else _relaxed(x[~y], neuron)
+    return neuron if space.inhibitory is not None else _relaxed(x[~y], neuron, interrupt)
 
 
 def strictest(x: Array, y: Array, space: SearchSpace) -> ThresholdGate:
@@ -66,12 +70,14 @@ def strictest(x: Array, y: Array, space: SearchSpace) -> ThresholdGate:
     return ThresholdGate(inhibitory, threshold)
 
 
-def _relaxed(silent: Array, neuron: ThresholdGate) -> ThresholdGate:
+def _relaxed(silent: Array, neuron: ThresholdGate, interrupt: Sequence[int] | Array) -> ThresholdGate:
     """The neuron with every inhibitory input made excitatory, one after another, that no row needs as its veto."""
     inhibitory = neuron.inhibitory.copy()
     reaching = silent[silent.sum(axis=1) >= neuron.threshold]
     vetoes = (reaching & inhibitory).sum(axis=1)
     for index in np.flatnonzero(inhibitory):
+        if interrupt[0] == TIME_IS_UP:
+            break
         if (vetoes > reaching[:, index]).all():
             vetoes -= reaching[:, index]
             inhibitory[index] = False

@@ -7,6 +7,8 @@ import numpy as np
 from backpropd.nn.layout import Array
 from backpropd.nn.training.engine import Permutations
 from backpropd.nn.training.epochs import FitRun
+from backpropd.nn.training.state import State
+from backpropd.nn.training.training_config import Training
 
 MAX_CHUNK_EPOCHS = 256
 MAX_PERMUTED_ROWS = 2**20  # rows of all permutations of a chunk: they are drawn before it runs, eight bytes a row
@@ -25,6 +27,14 @@ class Chunk(NamedTuple):
 def max_chunk_epochs(rows: int) -> int:
     """The most epochs over `rows` training rows that one chunk has."""
     return max(min(MAX_CHUNK_EPOCHS, MAX_PERMUTED_ROWS // rows), 1)
+
+
+def epochs_in_time(training: Training, state: State, pace: float) -> int:
+    """How many epochs of `pace` seconds each take half of the time that is left before `max_seconds`; at least 1."""
+    if training.max_seconds is None:
+        return MAX_CHUNK_EPOCHS
+    left = max(training.max_seconds - state.seconds, 0.0)
+    return max(int(min(left / 2 / max(pace, 1e-9), MAX_CHUNK_EPOCHS)), 1)
 
 
 def next_chunk(run: FitRun, steps_per_epoch: int, max_epochs: int) -> Chunk:
@@ -54,8 +64,7 @@ def rewind_generator(rng: np.random.Generator, before: dict[str, Any], chunk: Ch
 def _epochs_until_inspection(run: FitRun) -> int:
     """How many epochs may run up to the next inspection, without it; 1 if the next epoch is inspected."""
     training, epoch = run.training, run.state.epoch
-    stopping_rules = (training.early_stopping, training.target_loss, training.max_seconds)
-    if any(rule is not None for rule in stopping_rules) or run.state.memory:
+    if training.early_stopping or training.target_loss is not None or run.state.memory:
         return 1  # a rule, or the schedule, observes the loss of every epoch
     if any(layer.dropout for layer in run.network.spec.layers):
         return 1  # dropout draws from the generator in between, so later permutations cannot be drawn ahead

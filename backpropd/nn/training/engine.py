@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.nn.feedforward.network import Workspace
+from backpropd.nn.interrupts import TIME_IS_UP
 from backpropd.nn.layout import Array, Layout
 from backpropd.nn.optimization.regularization import weight_matrices
 from backpropd.nn.training.epochs import FitRun
@@ -42,7 +43,7 @@ class Engine(Protocol):
         """Run an epoch for each of `permutations`, with `rates` (epochs, steps_per_epoch) as learning rates.
 
         If it ends early, interrupted between two batches or diverged, theta and slots are those of the last complete
-        epoch.
+        epoch; but with `TIME_IS_UP` the first epoch of a run keeps the steps that it has made.
         """
 
 
@@ -54,7 +55,7 @@ class NumpyEpochs(ABC):
 
     def __init__(self, run: FitRun, theta: Array) -> None:
         """`theta` (size,) is what the passes read: that of the state, or a copy in another dtype."""
-        self.network, self.training_set, self.validation_set, training, self.state, _ = run
+        self.network, self.training_set, self.validation_set, training, self.state, *_ = run
         self.regularization, self.theta = training.regularization, theta
         self.gradient = np.zeros(self.network.parameters, theta.dtype)
         self.rate_segments = self.network.rate_segments
@@ -76,7 +77,8 @@ class NumpyEpochs(ABC):
             if outcome != "complete":
                 values = [(each.a, each.h) for each in self.workspace.layers]
                 layer = first_not_finite(self.network.layout, self.theta, values) if outcome == "diverged" else None
-                state.theta[:], state.slots[:] = saved
+                if not (outcome == "interrupted" and first_step == 1 and interrupt[0] == TIME_IS_UP):
+                    state.theta[:], state.slots[:] = saved
                 return EngineResult(stats[:epoch], outcome, layer)
         return EngineResult(stats, "complete")
 

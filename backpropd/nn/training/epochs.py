@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backpropd.errors import Diverged
 from backpropd.nn.evaluation.metrics import error_rate
@@ -12,6 +13,7 @@ from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import Optimizer
+from backpropd.nn.training.sample import outputs_in_time
 from backpropd.nn.training.state import State, StopReason
 from backpropd.nn.training.stopping import stop_reason, update_early_stopping
 from backpropd.nn.training.training_config import EarlyStopping, Training
@@ -47,6 +49,7 @@ class FitRun(NamedTuple):
     training: Training
     state: State
     metrics: Metrics | None
+    interrupt: NDArray[np.int8]
 
 
 def record_epochs(run: FitRun, stats: Array, learning_rates: Array) -> list[Epoch]:
@@ -77,12 +80,10 @@ def finish_epoch(run: FitRun, epoch: Epoch, *, converged: bool) -> Epoch:
     if training.path_every and (epoch.epoch % training.path_every == 0 or reason):
         state.append_to_path()
     if reason:
-        if state.best_theta is not None:
-            state.theta[:] = state.best_theta
+        state.end(reason)
         # no later epoch would notice what the last step did; a few rows show it, and a pass over all is expensive
         rows = Batch(*(None if array is None else array[:FINAL_CHECK_ROWS] for array in run.training_set))  # type: ignore[arg-type]
         _check_finite(run, run.network.evaluate(state.theta, rows)[0])
-    state.stop_reason = reason
     return epoch._replace(stop_reason=reason)
 
 
@@ -96,7 +97,8 @@ def _watched(run: FitRun, epoch: Epoch, stopping: EarlyStopping) -> float:
 @np.errstate(all="ignore")  # overflow is detected afterwards, and raised as Diverged
 def _with_metrics(run: FitRun, epoch: Epoch, metrics: Metrics) -> Epoch:
     def measure(batch: Batch) -> dict[str, float]:
-        return metrics(run.network.predict(run.state.theta, batch.x), batch.y)
+        rows, h = outputs_in_time(run.network, run.state.theta, batch, run.interrupt)
+        return metrics(h, rows.y)
 
     training, validation = measure(run.training_set), measure(run.validation_set) if run.validation_set else None
     _check_finite(run, *training.values(), *(validation or {}).values())

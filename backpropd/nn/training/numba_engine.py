@@ -25,7 +25,7 @@ class NumbaEngine:
 
     def __init__(self, run: FitRun) -> None:
         """A batch size of all the rows or more means full batches; an epoch's last batch may be smaller."""
-        network, training_set, validation_set, training, state, _ = run
+        network, training_set, validation_set, training, state, *_ = run
         self.network, self.state = network, state
         rows, dtype = len(training_set.x), state.theta.dtype
         batch_size = min(training.batch_size, rows)

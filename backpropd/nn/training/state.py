@@ -27,8 +27,8 @@ class State:
     `theta` (size,) are the parameters and running statistics of the layers, `slots` (k, P) the optimizer's vectors
     after `steps` steps. `loss` and `gradient_norm` are those of the last epoch. `best_loss`, `best_epoch`, `best_theta`
     and `wait`, the epochs since the last improvement, belong to early stopping, `memory` to the schedule; `seconds`
-    is the time spent in the engine. `path` (m, size) are the thetas after `path_epochs`, if they are recorded. `rng`
-    uses the bit generator PCG64, as `numpy.random.default_rng` makes it.
+    is the time of training, by the clock given to `fit`. `path` (m, size) are the thetas after `path_epochs`, if they
+    are recorded. `rng` uses the bit generator PCG64, as `numpy.random.default_rng` makes it.
     """
 
     theta: Array
@@ -97,6 +97,12 @@ class State:
             getattr(self, name)[:] = snapshot[name]
         self.rng.bit_generator.state = snapshot["rng"]
         vars(self).update({name: value for name, value in snapshot.items() if name not in (*IN_PLACE, "rng")})
+
+    def end(self, reason: StopReason) -> None:
+        """End the run between two epochs: theta becomes the best one, if that is kept."""
+        if self.best_theta is not None:
+            self.theta[:] = self.best_theta
+        self.stop_reason = reason
 
     def append_to_path(self) -> None:
         """Append theta to the path."""

@@ -36,7 +36,7 @@ class Training:
     """The optimizer, the maximum number of epochs, the rows of a step, the stopping rules, and what is recorded.
 
     `target_loss` ends the run at the first epoch whose loss is at most that: the validation loss if there is a
-    validation set. `max_seconds` ends it at the first epoch that ends later, by the clock given to `fit`. Metrics are
+    validation set. `max_seconds` ends it at the first chunk that ends later, by `State.seconds`. Metrics are
     measured in the first epoch, in multiples of `metrics_every`, and in the last; `path_every` records theta likewise.
     `LBFGS` runs one iteration an epoch, on full batches, and ends the run when it has converged.
     """

@@ -1,7 +1,8 @@
 """The order in which queued jobs start, and an estimate of a job's position and start.
 
-The highest priority goes first. Within a priority the tenants take turns: in each round every waiting tenant starts one
-job, its oldest. So a tenant's first job waits for one turn, however many jobs another tenant has queued.
+Tenants take turns, whatever the priorities of their jobs: who is due first by the rule in `queries.sql` starts one job.
+A tenant's first job waits for one turn of each other, however many jobs they have queued. A tenant of twice the weight
+has twice as many turns. Among one tenant's jobs the highest priority goes first, then the oldest.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from backpropd.store.scheduling import queries
 from backpropd.store.sql import statements
 from backpropd.store.sql.column_types import microseconds
-from backpropd.store.sql.schema import Job, Turn
+from backpropd.store.sql.schema import STRIDE, Job, Turn
 
 
 class QueueEstimate(NamedTuple):
@@ -24,8 +25,8 @@ class QueueEstimate(NamedTuple):
 
 
 def enroll(session: Session, tenant: str) -> None:
-    """Add a tenant to the rounds, with its first job."""
-    statements.insert_new(session, Turn, {"tenant": tenant, "round": 0})
+    """Add a tenant with its first job, or with its weight."""
+    statements.insert_new(session, Turn, {"tenant": tenant, "virtual_time": 0, "stride": STRIDE})
 
 
 def waiting_tenants(session: Session, max_running: int) -> list[str]:
@@ -37,27 +38,23 @@ def waiting_tenants(session: Session, max_running: int) -> list[str]:
 
 
 def record_turn(session: Session, job: Row[Any]) -> None:
-    """Record the turn of a tenant whose `job`, a row of `claimed_job`, was claimed.
-
-    A tenant's second turn in a round begins the next round.
-    """
-    had_turn = job.tenant_round >= job.current_round
-    # A new tenant is in round 0, where no other is ahead of it. A tenant that is alone in the current round stays
-    # there: another round would not change the order.
-    if not (had_turn and job.tenants_in_current_round == 1 and job.current_round):
-        turn = {"tenant": job.tenant, "round": job.current_round + had_turn}
-        statements.run(session, queries.RECORD_TURN, turn)
+    """Record the turn of a tenant whose `job`, a row of `claimed_job`, was claimed."""
+    # A tenant that all others precede anyway stays where it is: moving the clock on would not change the order. Before
+    # the first turn of all, new tenants would not precede it.
+    others_precede = (job.due_of_others or 0) <= job.virtual_now < job.due
+    if not (others_precede and job.virtual_now):
+        statements.run(session, queries.RECORD_TURN, {"tenant": job.tenant, "virtual_time": job.due})
 
 
-def has_queued_job(session: Session, min_priority: int) -> bool:
-    """Whether a job of at least this priority is queued."""
-    return statements.run(session, queries.HAS_QUEUED_JOB, {"max_rank": -min_priority}).first() is not None
+def must_yield(session: Session, tenant: str, priority: int) -> bool:
+    """Whether a job of this tenant and priority, whose turn is over, leaves its worker to a queued job."""
+    return statements.run(session, queries.MUST_YIELD, {"tenant": tenant, "rank": -priority}).first() is not None
 
 
 def estimate(session: Session, job: Job, worker_timeout_seconds: float) -> QueueEstimate:
     """A queued job's position and start. Workers count that sent a heartbeat within `worker_timeout_seconds`."""
     parameters = {name: getattr(job, name) for name in ("tenant", "rank", "queued_at", "number")}
-    parameters["worker_timeout_microseconds"] = microseconds(worker_timeout_seconds)
+    parameters |= {"worker_timeout_microseconds": microseconds(worker_timeout_seconds), "new_stride": STRIDE}
     return estimate_from(statements.run(session, queries.QUEUE_OF_JOB, parameters).one())
 
 
@@ -67,7 +64,7 @@ def estimate_from(queue: Row[Any]) -> QueueEstimate:
     The jobs are assumed to last as long as the last finished ones. Without workers, or without finished jobs, there is
     no estimate of the start.
     """
-    position = queue.more_urgent + queue.own_before + int(queue.others_before) + 1
+    position = queue.own_before + int(queue.others_before) + 1
     must_end_before = position - (queue.slots - queue.running)
     if queue.slots == 0 or (queue.mean_seconds is None and must_end_before > 0):
         return QueueEstimate(position, None)

@@ -35,14 +35,15 @@ def succeed(
     epochs: Sequence[dict[str, Any]] = (),
     training_seconds: float | None = None,
     *,
+    warnings: Sequence[dict[str, Any]] = (),
     checkpointed: bool = True,
     claim_next: ClaimOptions | None = None,
 ) -> tuple[Status, Claim | None]:
     """Write the last epochs, the model and the status `succeeded` together. With `claim_next`, claim the next job too.
 
-    `checkpointed` says whether there may be a checkpoint to delete. A cancel request has precedence: the job ends
-    `cancelled`, without a model. Raises `StopRequested` for a pause request, which needs a checkpoint first, and
-    `errors.LeaseLost`.
+    `warnings` are added to those of the job. `checkpointed` says whether there may be a checkpoint to delete. A cancel
+    request has precedence: the job ends `cancelled`, without a model. Raises `StopRequested` for a pause request, which
+    needs a checkpoint first, and `errors.LeaseLost`.
     """
     row = {"id": new_id("model"), "tenant": claim.tenant, "job_id": claim.job_id, "name": claim.name, **model}
     ending = {"model_id": row["id"], "stop_reason": stop_reason, "training_seconds": training_seconds}
@@ -52,6 +53,8 @@ def succeed(
     if epochs:
         curves.add(session, claim.number, claim.tenant, epochs)
     statements.run(session, _INSERT_MODEL, statements.by_column(Model, row))
+    if warnings:
+        jobs.add_warnings(session, claim.number, warnings)
     if checkpointed:
         jobs.delete_checkpoint(session, claim.number)
     steps, following = [jobs.Step(claim.number, claim.tenant, Status.SUCCEEDED, stop_reason)], None

@@ -49,9 +49,9 @@ number, id AS job_id, tenant, name, dataset_id, token AS fencing_token, attempts
 seconds AS training_seconds, spec, validation_dataset_id, warm_start_model_id,
 (SELECT datasets.sha256 FROM datasets WHERE datasets.id = jobs.dataset_id) AS dataset_sha256,
 (SELECT datasets.columns FROM datasets WHERE datasets.id = jobs.dataset_id) AS columns,
-(SELECT turns.round FROM turns WHERE turns.tenant = jobs.tenant) AS tenant_round,
-(SELECT max(round) FROM turns) AS current_round,
-(SELECT count(*) FROM turns WHERE round = (SELECT max(round) FROM turns)) AS tenants_in_current_round
+(SELECT {due} FROM turns WHERE turns.tenant = jobs.tenant) AS due,
+(SELECT max(virtual_time + stride) FROM turns WHERE turns.tenant <> jobs.tenant) AS due_of_others,
+{virtual_now} AS virtual_now
 
 -- name: return_to_checkpoint
 -- Sets a job's progress back to its last checkpoint, or to the beginning if it has none.
@@ -101,13 +101,25 @@ RETURNING number
 
 -- ── the fair queue ──────────────────────────────────────────────────────────────────────────────────────────────
 
+-- Start-time fair queueing (Goyal, Vin and Cheng 1996) on a virtual clock that the turns themselves move on: a tenant
+-- is due one stride after its last turn, and the tenant that is due first is served. Twice the weight is half the stride,
+-- and twice as many turns. Priorities order the jobs of one tenant, and play no part between tenants.
+
+-- name: virtual_now
+-- The virtual time: that of the last turn of all.
+(SELECT max(virtual_time) FROM turns)
+
+-- name: due
+-- When a tenant of `turns` is due. It is never due in the past: who has nothing queued saves no turns.
+CASE WHEN turns.virtual_time + turns.stride > {virtual_now} THEN turns.virtual_time + turns.stride ELSE {virtual_now} END
+
 -- name: waiting_tenants
--- The tenants that have a queued job and run fewer than :max_running, in the order in which they are served: the
--- highest priority (the lowest rank), then tenants without a turn in the current round, then the longest wait.
+-- The tenants that have a queued job and run fewer than :max_running, in the order in which they are served: those that
+-- are due first, then the longest wait.
 -- Scalar subqueries read a few index entries for each tenant, however long the queue. A join would let PostgreSQL
 -- choose, by its guess of the number of tenants, to read all jobs instead.
 WITH heads AS MATERIALIZED (
-    SELECT turns.tenant, turns.round, (
+    SELECT turns.tenant, {due} AS due, (
         SELECT number FROM jobs WHERE status = 'queued' AND jobs.tenant = turns.tenant
         ORDER BY rank, queued_at, number LIMIT 1
     ) AS first_job
@@ -116,32 +128,33 @@ WITH heads AS MATERIALIZED (
 SELECT tenant FROM heads
 WHERE first_job IS NOT NULL
   AND (SELECT count(*) FROM jobs WHERE status = 'running' AND jobs.tenant = heads.tenant) < :max_running
-ORDER BY
-    (SELECT rank FROM jobs WHERE number = first_job),
-    round >= (SELECT max(round) FROM turns),
-    (SELECT queued_at FROM jobs WHERE number = first_job),
-    first_job
+ORDER BY due, (SELECT queued_at FROM jobs WHERE number = first_job), first_job
 
 -- name: record_turn
-UPDATE turns SET round = :round WHERE tenant = :tenant
+UPDATE turns SET virtual_time = :virtual_time WHERE tenant = :tenant
 
--- name: has_queued_job
-SELECT 1 FROM jobs WHERE status = 'queued' AND rank <= :max_rank LIMIT 1
+-- name: must_yield
+-- A row if a job whose turn is over leaves its worker to another: to any of another tenant, or to one of its own tenant
+-- of at least its priority. Each part reads one index entry.
+SELECT 1 FROM (SELECT 1) AS one
+WHERE EXISTS (SELECT 1 FROM jobs WHERE status = 'queued' AND tenant = :tenant AND rank <= :rank)
+   OR EXISTS (SELECT 1 FROM jobs WHERE status = 'queued' AND tenant < :tenant)
+   OR EXISTS (SELECT 1 FROM jobs WHERE status = 'queued' AND tenant > :tenant)
 
 -- name: queue_of_job
 -- The state of the queue that decides when a queued job starts.
 SELECT {queue_state}
-FROM (
+FROM (SELECT own.jobs, {due_of_job} AS due FROM (
     SELECT count(*) AS jobs FROM jobs
-    WHERE status = 'queued' AND tenant = :tenant AND rank = :rank AND (queued_at, number) < (:queued_at, :number)
-) AS own_before
+    WHERE status = 'queued' AND tenant = :tenant AND (rank, queued_at, number) < (:rank, :queued_at, :number)
+) AS own) AS own_before
 
 -- name: queue_of_new_job
--- The same for a job that the tenant is about to queue, behind all its others. No row if it has no such dataset.
+-- The same for a job that the tenant is about to queue, younger than all others. No row if it has no such dataset.
 SELECT {queue_state}, lengths.*
-FROM datasets, ({queue_lengths}) AS lengths, (
-    SELECT count(*) AS jobs FROM jobs WHERE status = 'queued' AND tenant = :tenant AND rank = :rank
-) AS own_before
+FROM datasets, ({queue_lengths}) AS lengths, (SELECT own.jobs, {due_of_job} AS due FROM (
+    SELECT count(*) AS jobs FROM jobs WHERE status = 'queued' AND tenant = :tenant AND rank <= :rank
+) AS own) AS own_before
 WHERE datasets.tenant = :tenant AND datasets.id = :dataset_id
 {key_share}
 
@@ -156,17 +169,38 @@ SELECT
     ) AS all_queued) AS queued_in_total
 
 -- name: queue_state
--- If n of the tenant's own jobs of this priority start before this one, so do up to n + 1 of each other tenant's.
 {now} AS read_at,
-(SELECT count(*) FROM jobs WHERE status = 'queued' AND rank < :rank) AS more_urgent,
 own_before.jobs AS own_before,
-(SELECT coalesce(sum(CASE WHEN theirs.jobs > own_before.jobs THEN own_before.jobs + 1 ELSE theirs.jobs END), 0)
- FROM (
-    SELECT count(*) AS jobs FROM jobs
-    WHERE status = 'queued' AND tenant <> :tenant AND rank = :rank GROUP BY tenant
- ) AS theirs) AS others_before,
+{others_before} AS others_before,
 (SELECT coalesce(sum(slots), 0) FROM workers WHERE seen_at > {steady} - :worker_timeout_microseconds) AS slots,
 (SELECT count(*) FROM jobs WHERE status = 'running') AS running,
 (SELECT avg(seconds) FROM (
     SELECT seconds FROM jobs WHERE finished_at IS NOT NULL ORDER BY finished_at DESC LIMIT 50
 ) AS last_finished) AS mean_seconds
+
+-- name: others_before
+-- The jobs of other tenants that start before this one. The k-th job of a tenant, from 0, is due at `due + k * stride`:
+-- `lead` is how much earlier than this job the tenant's first one is due. Of two that are due at the same time the older
+-- one starts first; `older` counts a tenant's jobs that are older than this one.
+(SELECT coalesce(sum(CASE
+    WHEN lead < 0 THEN 0
+    WHEN lead % stride = 0 AND older > lead / stride THEN lead / stride + 1
+    WHEN jobs < (lead + stride - 1) / stride THEN jobs
+    ELSE (lead + stride - 1) / stride
+ END), 0)
+ FROM (
+    SELECT theirs.jobs, theirs.older, turns.stride, own_before.due - {due} AS lead
+    FROM turns, (
+        SELECT tenant, count(*) AS jobs,
+            sum(CASE WHEN (queued_at, number) < (:queued_at, :number) THEN 1 ELSE 0 END) AS older
+        FROM jobs WHERE status = 'queued' AND tenant <> :tenant GROUP BY tenant
+    ) AS theirs
+    WHERE turns.tenant = theirs.tenant
+ ) AS turns_before)
+
+-- name: due_of_job
+-- When the tenant's job behind `own.jobs` others is due; `turns` does not have the tenant before its first job.
+coalesce(
+    (SELECT {due} + own.jobs * turns.stride FROM turns WHERE turns.tenant = :tenant),
+    (SELECT CASE WHEN max(virtual_time) > :new_stride THEN max(virtual_time) ELSE :new_stride END FROM turns)
+)

@@ -10,7 +10,7 @@ from backpropd.store.ids import new_id
 from backpropd.store.scheduling import fair_queue, queries
 from backpropd.store.sql import statements, tenant_rows
 from backpropd.store.sql.column_types import microseconds, now
-from backpropd.store.sql.schema import Dataset, Job, Model, Turn
+from backpropd.store.sql.schema import STRIDE, Dataset, Job, Model, Turn
 from backpropd.store.status import Status
 
 _ENROLLED = select(Turn.tenant).where(Turn.tenant == bindparam("submitter")).exists().label("enrolled")
@@ -18,6 +18,8 @@ _INSERT = insert(Job).values(created_at=now(), queued_at=now())
 _INSERT = _INSERT.returning(Job.number, Job.created_at, Job.queued_at, _ENROLLED)
 # The table's defaults, for the returned object: reading the row back would take longer than inserting it.
 _DEFAULTS = {each.key: each.columns[0].default.arg for each in inspect(Job).column_attrs if each.columns[0].default}
+
+YOUNGEST = 2**62  # later than every time, and above every number of a job
 
 
 class QueueLimits(NamedTuple):
@@ -74,7 +76,8 @@ def _lock_dataset(
     """Lock the dataset against deletion, and read the state of the queue in the same statement."""
     tenant_rows.check_id(Dataset, dataset_id)
     parameters = {"tenant": tenant, "dataset_id": dataset_id, "rank": rank, "max_counted": max(limits)}
-    parameters["worker_timeout_microseconds"] = microseconds(worker_timeout_seconds)
+    parameters |= {"worker_timeout_microseconds": microseconds(worker_timeout_seconds), "new_stride": STRIDE}
+    parameters |= {"queued_at": YOUNGEST, "number": YOUNGEST}
     queue = statements.run(session, queries.QUEUE_OF_NEW_JOB, parameters).first()
     if queue is None:
         raise tenant_rows.not_found(Dataset, dataset_id)

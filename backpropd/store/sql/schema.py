@@ -61,7 +61,7 @@ class Job(Resource):
     `stop_request` is "cancel" or "pause" while the worker of a running job has still to carry it out.
     `crashes` counts the workers that the job lost since its last checkpoint.
     `training_seconds` is the time that workers have leased it, over all attempts.
-    `rank` is minus the priority. The queue is ordered by rank, then fairly by tenant, then by `queued_at`.
+    `rank` is minus the priority. The queue is ordered fairly by tenant, then by rank, then by `queued_at`.
     `validation_dataset_id` and `warm_start_model_id` repeat what the spec names, so that a DELETE can check for them.
     """
 
@@ -122,13 +122,20 @@ def _is(status: Status) -> ColumnElement[bool]:
 QUEUED, RUNNING = _is(Status.QUEUED), _is(Status.RUNNING)
 
 
+STRIDE = 1_000_000
+
+
 class Turn(Base):
-    """The round of the fair queue in which a tenant last had a turn."""
+    """A tenant in the fair queue: the virtual time of its last turn, and the `stride` from one turn to its next.
+
+    The stride of the weight 1 is `STRIDE`, that of the weight w is STRIDE / w.
+    """
 
     __tablename__ = "turns"
 
     tenant: Mapped[str] = mapped_column(primary_key=True)
-    round: Mapped[int] = mapped_column(BigInt, default=0)
+    virtual_time: Mapped[int] = mapped_column(BigInt)
+    stride: Mapped[int] = mapped_column(BigInt)
 
 
 class Transition(Base):

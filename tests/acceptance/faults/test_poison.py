@@ -1,4 +1,4 @@
-"""A job that kills its workers, one that does not end, one that does not fit: each fails with the reason."""
+"""A job that kills its workers, one that does not end, one that does not fit: each ends with the reason."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.acceptance
 
 @pytest.fixture(scope="module")
 def strict_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster that fails a job after three lost workers, and after three seconds."""
+    """A cluster that fails a job after three lost workers, and ends one after three seconds."""
     limits: dict[str, Any] = {"max_crashes": 3, "checkpoint_seconds": 60.0, "max_job_seconds": 3.0}
     with running_cluster(tmp_path_factory.mktemp("strict"), "api", "worker-1", "reaper", **limits) as cluster:
         cluster.wait_until_ready()
@@ -37,11 +37,12 @@ def test_a_job_that_kills_its_worker_three_times_fails_and_another_succeeds(stri
     invariants.assert_consistent(strict_cluster.database, strict_cluster.settings)
 
 
-def test_a_job_that_exceeds_the_maximum_time_fails_with_its_epochs(strict_cluster: Cluster) -> None:
+def test_a_job_that_exceeds_the_maximum_time_ends_with_its_epochs_and_a_model(strict_cluster: Cluster) -> None:
     (job_id,) = strict_cluster.post("adam", times=1000)
     strict_cluster.wait_until_ended([job_id])
     shown = strict_cluster.request(f"/v1/jobs/{job_id}").json()
-    assert (shown["status"], shown["error"]["code"]) == ("failed", "deadline_exceeded")
+    assert (shown["status"], shown["stop_reason"], bool(shown["model_id"])) == ("succeeded", "max_seconds", True)
+    assert [each["code"] for each in shown["warnings"]] == ["job_seconds_limit"]
     assert shown["progress"]["epoch"] > 0
     invariants.assert_consistent(strict_cluster.database, strict_cluster.settings)
 

@@ -1,6 +1,8 @@
 """Checkpoints and interrupts: a run that continues equals the uninterrupted one bit for bit."""
 
 import json
+import threading
+import time
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from backpropd.errors import Invalid
 from backpropd.nn import LBFGS, SGD, Adam, EarlyStopping, Network, Regularization, State, Training, fit
+from backpropd.nn.interrupts import TIME_IS_UP
 from tests.nn.data import Countdown, blobs, checkpoint, classifier, resume_from_every_epoch, run
 
 SETS = blobs(60), blobs(30, seed=1)
@@ -55,6 +58,42 @@ def test_an_interrupt_ends_the_run_at_the_last_complete_epoch_and_it_can_continu
     assert state.epoch <= reads if full_batch else state.epoch == reads // 4
     assert before + list(fit(network, SETS[0], None, training, state)) == expected
     assert checkpoint(state) == checkpoint(uninterrupted)
+
+
+class TimeIsUp(Countdown):
+    """Is set to `TIME_IS_UP` after some reads."""
+
+    def __getitem__(self, index: int) -> int:
+        return TIME_IS_UP * super().__getitem__(index)
+
+
+@pytest.mark.parametrize("reads", range(1, 8))
+def test_only_the_first_epoch_keeps_the_steps_it_made_when_the_time_is_up(reads: int) -> None:
+    network, training = classifier(8), Training(SGD(0.1), 10, 16)  # reads the interrupt at each of 4 batches
+    state = start(network, training.optimizer)
+    thetas = [state.theta.copy()]
+    for _ in fit(network, SETS[0], None, training, state, interrupt=TimeIsUp(reads)):  # type: ignore[arg-type]
+        thetas.append(state.theta.copy())
+    assert (state.epoch, state.stop_reason) == (reads // 4, None)
+    assert np.array_equal(state.theta, thetas[-1]) == (reads >= 4)
+
+
+def test_the_kernels_keep_the_steps_of_the_first_epoch_when_the_time_is_up() -> None:
+    network, training, interrupt = classifier(8), Training(SGD(0.1), 1, 1, engine="numba"), np.zeros(1, np.int8)
+    state = start(network, training.optimizer)
+    before = state.theta.copy()
+
+    def interrupt_after_a_step() -> None:
+        while np.array_equal(state.theta, before):
+            time.sleep(0.001)
+        interrupt[0] = TIME_IS_UP
+
+    thread = threading.Thread(target=interrupt_after_a_step)
+    thread.start()
+    assert list(fit(network, blobs(3_000_000), None, training, state, interrupt=interrupt)) == []
+    thread.join()
+    assert (state.epoch, state.stop_reason) == (0, None)
+    assert not np.array_equal(state.theta, before)
 
 
 def test_the_arrays_of_a_checkpoint_are_copies() -> None:

@@ -169,6 +169,20 @@ def test_the_operator_rotates_and_revokes_keys_and_reads_the_audit_trail(
     assert entries == [["operator", f"keys.{action}", key_id] for action in ("create", "rotate", "revoke")]
 
 
+def test_the_operator_gives_tenants_weights(
+    locked_http: Client, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operate(settings, "tenants", "weight", "acme", "2.5")
+    operate(settings, "tenants", "list")
+    operate(settings, "audit", "--tenant", "acme")
+    listed, audited = capsys.readouterr().out.splitlines()
+    assert listed.split() == ["acme", "weight", "2.5", "queued", "0", "running", "0"]
+    assert audited.split()[1:] == ["acme", "operator", "tenants.weight", "2.5"]
+    for tenant, weight in (("acme", "0"), ("acme", "nan"), ("A b", "1")):
+        with pytest.raises(errors.Invalid):
+            operate(settings, "tenants", "weight", tenant, weight)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,11 +1,13 @@
-"""The queue: priority, then tenants in rounds, then age; its limits, its estimates, and the workers that are alive."""
+"""The queue: tenants in turns, then priority, then age; its limits, its estimates, and the workers that are alive."""
+
+from random import Random
 
 import pytest
 from sqlalchemy import select, update
 
 from backpropd import errors
 from backpropd.store import jobs
-from backpropd.store.scheduling import claims, fair_queue, submission, workers
+from backpropd.store.scheduling import claims, fair_queue, submission, tenants, workers
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.database import Database
@@ -52,13 +54,50 @@ def test_a_tenant_without_jobs_neither_saves_turns_nor_owes_any(database: Databa
     assert claim_order(database, names) == ["A1", "b3", "A2", "b4"]
 
 
-def test_priority_goes_before_turns(database: Database) -> None:
+def test_priority_orders_the_jobs_of_a_tenant_and_plays_no_part_between_tenants(database: Database) -> None:
     names = submit_for(database, "ab")
-    names |= {id: name.upper() for id, name in submit_for(database, "bb", priority=3).items()}
-    assert claim_order(database, names) == ["B1", "B2", "a1", "b2"]
+    names |= {id: name.upper() for id, name in submit_for(database, "bb", priority=10).items()}
+    assert claim_order(database, names) == ["a1", "B1", "B2", "b2"]
+    names = submit_for(database, "aaa", priority=10) | submit_for(database, "bb", priority=-10)
+    names |= submit_for(database, "c")
+    assert "".join(name[0] for name in claim_order(database, names)) == "acabab"
 
 
-def test_positions_follow_priority_and_turns(database: Database) -> None:
+def test_a_tenant_has_turns_in_proportion_to_its_weight(database: Database) -> None:
+    for tenant, weight in (("a", 3), ("b", 1), ("c", 0.5)):
+        write(database, tenants.set_weight, tenant, weight)
+    names = submit_for(database, "a" * 20 + "b" * 20 + "c" * 20)
+    order = "".join(name[0] for name in claim_order(database, names, 27))
+    assert {tenant: order.count(tenant) for tenant in "abc"} == {"a": 18, "b": 6, "c": 3}
+    assert "aaaa" not in order
+    shown = read(database, tenants.overview)
+    assert [(row.tenant, round(row.weight, 3), row.queued, row.running) for row in shown] == [
+        ("a", 3, 2, 18), ("b", 1, 14, 6), ("c", 0.5, 17, 3),
+    ]  # fmt: skip
+    with pytest.raises(errors.Invalid):
+        write(database, tenants.set_weight, "a", 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_positions_are_the_order_in_which_jobs_start(database: Database, seed: int) -> None:
+    random = Random(seed)
+    for tenant in "abcd":
+        write(database, tenants.set_weight, tenant, random.choice((0.5, 1, 1, 2, 3)))
+    names: dict[str, str] = {}
+    for _ in range(3):  # some turns have been taken before
+        names |= submit_for(database, "".join(random.choices("abcd", k=8)))
+        claim_order(database, names, 5)
+    with database.read() as session:
+        waiting = [job for tenant in "abcd" for job in jobs.list_page(session, tenant, 100, None, "queued", None).rows]
+        positions = {job.id: fair_queue.estimate(session, job, 30).position for job in waiting}
+    claimed = []
+    while claim := claim_next(database):
+        claimed.append(claim.job_id)
+    assert sorted(positions, key=lambda id: positions[id]) == claimed
+    assert sorted(positions.values()) == list(range(1, len(claimed) + 1))
+
+
+def test_positions_of_jobs_of_several_priorities_follow_turns(database: Database) -> None:
     names = submit_for(database, "aaabbc")
     names |= {id: name.upper() for id, name in submit_for(database, "b", priority=1).items()}
     with database.read() as session:
@@ -66,8 +105,16 @@ def test_positions_follow_priority_and_turns(database: Database) -> None:
             name: fair_queue.estimate(session, jobs.get(session, name[0].lower(), id), 30).position
             for id, name in names.items()
         }
-    assert (positions["B1"], positions["a1"], positions["a3"]) == (1, 4, 7)
-    assert max(positions.values()) == len(positions)
+    assert [positions[name] for name in ("a1", "B1", "a2", "b4", "a3", "b5")] == [1, 3, 4, 5, 6, 7]
+
+
+def test_a_job_whose_turn_is_over_yields_to_other_tenants_and_to_its_own_tenants_jobs_of_its_priority(
+    database: Database,
+) -> None:
+    submit_for(database, "b")
+    arguments = [("b", 0), ("b", 1), ("b", -1), ("a", 10), ("c", 10)]
+    found = [read(database, fair_queue.must_yield, *each) for each in arguments]
+    assert found == [True, False, True, True, True]
 
 
 def test_the_start_is_estimated_from_living_workers_and_finished_jobs(database: Database) -> None:
