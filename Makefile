@@ -83,6 +83,7 @@ bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, 
 	$(BIN)/python -m bench.recovery
 	$(BIN)/python -m bench.upload
 	$(BIN)/python -m bench.predictions
+	$(BIN)/python -m bench.defaults
 	$(BIN)/python -m bench.report
 
 # The other revision gets a checkout and an environment of its own in .compare.

@@ -70,7 +70,7 @@ def main() -> None:
     margins = [row["margin"] for row in rows]
     print(f"\non average {np.mean(margins):+.4f}, target: at least 0; lowest {min(margins):+.3f}, ", end="")
     print(f"target: at least {-MAX_BELOW}")
-    results.write("defaults", {"splits": arguments.splits, "training": training, "rows": rows})
+    results.write("defaults", {"splits": arguments.splits, "max_below": MAX_BELOW, "training": training, "rows": rows})
 
 
 def _samples(folder: Path) -> Iterator[Table]:

@@ -15,7 +15,8 @@ def main() -> None:
     """Write the page and its plot from `bench/out/`."""
     steps = results.read("steps")
     plot.draw(steps["rows"], DOCS / "performance.svg")
-    later = [section() for section in (_inference, _memory, _http, _service, _throughput, _upload, _predictions)]
+    rest = (_inference, _memory, _http, _service, _throughput, _upload, _predictions, _defaults)
+    later = [section() for section in rest]
     sections = [_head(), _steps(steps), _peak(steps), *later]
     (DOCS / "performance.md").write_text("\n\n".join(sections) + "\n")
     print("written: docs/performance.md, docs/performance.svg")
@@ -208,6 +209,29 @@ forward pass and encoding alone in one process, and of the service; its speed re
 grew, in MiB.
 
 {_table(["", "bare", "the service", "speed", "memory"], rows)}"""
+
+
+def _defaults() -> str:
+    found = results.read("defaults")
+    margins = [row["margin"] for row in found["rows"]]
+    rows = [
+        [
+            row["name"],
+            str(row["rows"]),
+            *(f"{row[name]:.3f}" for name in ("linear", "mlp", "job")),
+            _judged(row["margin"], "+.3f", minimum=-found["max_below"]),
+            f"{row['seconds']:.2f}",
+        ]
+        for row in found["rows"]
+    ]
+    return f"""## A job without settings
+
+Jobs that name a dataset and its target alone, beside scikit-learn's linear model and MLP ([how](defaults.md)):
+accuracy, or R², on a held-out fifth of the rows, means of {found["splits"]} splits; the difference from the better of
+the two, and the seconds of training. On average the difference is
+{_judged(sum(margins) / len(margins), "+.4f", minimum=0)}.
+
+{_table(["sample", "rows", "linear", "MLP", "job", "difference", "seconds"], rows)}"""
 
 
 def _judged(value: float, style: str, unit: str = "", *, minimum: Any = None, maximum: Any = None) -> str:

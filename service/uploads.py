@@ -16,6 +16,7 @@ from backpropd.store.sql.schema import Dataset
 from backpropd.tabular.formats import COMPRESSED_MEDIA_TYPES, DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE, FORMATS
 from service.auth.principal import tenant
 from service.http.idempotency import idempotency_key, keyed_request
+from service.http.openapi import REF
 from service.http.parsing import validate
 from service.http.strict_json import read_json
 from service.schemas.datasets import DatasetPreview, SampleRequest, UploadQuery
@@ -26,10 +27,15 @@ PREVIEW_BYTES = 256 * 1024  # of text and JSON
 PREVIEW_ROWS = 20
 FORM = "multipart/form-data"
 JSON = "application/json"
+JSON_TABLES = [
+    {"type": "array", "minItems": 1, "items": {"type": ["object", "array"]}},
+    {"type": "object", "minProperties": 1},
+]
 MAX_SAMPLE_BYTES = 64 * 1024  # of the JSON that asks for a sample
 NAMES_A_SAMPLE = re.compile(rb"""\s*\{\s*"sample"\s*:\s*+(?![\[{])""")  # a list or an object would be a table's column
 # The request body's media types for the OpenAPI document. Any bytes may come: the reader decides what is a table.
 UPLOADS = {
+    JSON: {"schema": {"anyOf": [{"$ref": REF.format(model=SampleRequest.__name__)}, *JSON_TABLES]}},
     FORM: {
         "schema": {
             "type": "object",
@@ -110,6 +116,8 @@ def _receive_form(target: Path, query: UploadQuery) -> Upload:
         raise errors.Malformed(f"the body is not {FORM}: {error}") from error
     if set(files) != {"file"} or len(files.getlist("file")) != 1:
         raise errors.Invalid("send one file, in a field called file", pointer="/file")
+    if repeated := [name for name in form if len(form.getlist(name)) > 1]:
+        raise errors.Invalid("send each field once", pointer=errors.pointer(repeated[0]))
     upload = files["file"]
     upload.close()
     given = validate(UploadQuery, {**query.model_dump(exclude_unset=True), **form.to_dict()}, strict=False)

@@ -82,10 +82,13 @@ class Scaled:
     def scaled(self, x: Array) -> Array:
         """The numbers (n,) scaled and clipped, 0 where they are NaN."""
         with np.errstate(over="ignore"):
-            z = np.clip((x - self.mean) / self.std, -MAX_DEVIATIONS, MAX_DEVIATIONS)
+            z = x - self.mean
+            z /= self.std
+        np.clip(z, -MAX_DEVIATIONS, MAX_DEVIATIONS, z)
         if self.smooth:
             z = _smoothly_clipped(z)
-        return np.where(np.isnan(x), 0.0, z)
+        z[np.isnan(z)] = 0.0
+        return z
 
     def findings(self, column: Column) -> UnlikeTraining:
         """What of a column (n,) training had nothing like."""

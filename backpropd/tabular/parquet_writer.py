@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from backpropd.tabular.writer_thread import WriterThread
 
 # The least bytes of a row group, in all and per column: every group keeps a header per column in memory to the end.
 GROUP_BYTES = 1024 * 1024
@@ -25,8 +25,7 @@ class ParquetWriter:
             path, schema, compression=compression, use_dictionary=strings, write_statistics=False
         )
         self._group_bytes = max(GROUP_BYTES, COLUMN_BYTES * len(schema))
-        self._thread = ThreadPoolExecutor(1)
-        self._pending: deque[Future[None]] = deque()
+        self._thread = WriterThread(self._add)
         self._group: list[pa.RecordBatch] = []
 
     def __enter__(self) -> ParquetWriter:
@@ -34,14 +33,12 @@ class ParquetWriter:
 
     def put(self, batch: pa.RecordBatch) -> None:
         """Queue a batch; waits while more than two are queued. Raises the thread's error."""
-        self._pending.append(self._thread.submit(self._add, batch))
-        if len(self._pending) > 2:
-            self._pending.popleft().result()
+        self._thread.put(batch)
 
     def __exit__(self, *_: object) -> None:
-        with self._writer, self._thread:
-            for each in (*self._pending, self._thread.submit(self._flush)):
-                each.result()
+        with self._writer:
+            self._thread.finish()
+            self._flush()
 
     def _add(self, batch: pa.RecordBatch) -> None:
         self._group.append(batch)

@@ -13,6 +13,7 @@ from backpropd.tabular.formats import TableReader
 from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import schema_of, write_blocks
+from backpropd.tabular.writer_thread import WriterThread
 
 
 def holds_values(reader: TableReader, options: ReadOptions) -> bool:
@@ -36,8 +37,12 @@ def copy_table(reader: TableReader, destination: Path, limits: TableLimits) -> t
 def _copy(reader: TableReader, destination: Path, limits: TableLimits) -> tuple[int, list[ColumnInfo]] | None:
     schema = schema_of(reader)
     ranges = [_Range(field) for field in schema]
-    with pa.OSFile(str(destination), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-        rows = write_blocks(reader, writer.write_batch, schema, ranges, limits)
+    with (
+        pa.OSFile(str(destination), "wb") as file,
+        pa.ipc.new_file(file, schema) as writer,
+        WriterThread(writer.write_batch) as thread,
+    ):
+        rows = write_blocks(reader, thread.put, schema, ranges, limits)
     return None if rows is None else (rows, [each.info() for each in ranges])
 
 

@@ -84,4 +84,7 @@ def _plain(values: pa.Array) -> pa.Array:
     """Strings instead of a dictionary, and null for a number that is not finite."""
     if pa.types.is_dictionary(values.type):
         return values.cast(pa.string())
-    return pc.if_else(pc.is_finite(values), values, None) if pa.types.is_floating(values.type) else values
+    if not pa.types.is_floating(values.type):
+        return values
+    is_finite = pc.is_finite(values)
+    return values if pc.all(is_finite).as_py() else pc.if_else(is_finite, values, None)

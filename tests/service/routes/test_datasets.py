@@ -8,7 +8,7 @@ import pytest
 from backpropd.config import Settings
 from backpropd.store import datasets
 from tests.servers import fresh_database
-from tests.service.requests import CSV, at_once, open_app, submit, upload
+from tests.service.requests import CSV, at_once, open_app, rejected_pointers, submit, upload
 from tests.service.validation import Client
 
 PAIRS = "a,b\n" + "1,2\n3,5\n" * 9
@@ -38,6 +38,12 @@ def test_a_form_with_a_file_becomes_a_dataset(http: Client) -> None:
 def test_the_media_type_of_tsv_sets_the_delimiter(http: Client) -> None:
     answer = http.post("/v1/datasets", data="a\tb\n1\t2\n", headers={"Content-Type": "text/tab-separated-values"})
     assert answer.json["format"] == "tsv"
+
+
+def test_a_field_of_a_form_that_is_sent_twice_is_rejected(http: Client) -> None:
+    form = {"file": (io.BytesIO(TABLE.encode()), "a.csv"), "delimiter": [",", ";"]}
+    answer = http.post("/v1/datasets", data=form, content_type="multipart/form-data")
+    assert rejected_pointers(answer) == ["/delimiter"]
 
 
 @pytest.mark.parametrize("kind", ["", "application/json", "application/x-www-form-urlencoded", "image/png"])

@@ -1,6 +1,7 @@
 """Coverage-guided fuzzers of the readers of formats: `python -m tests.tabular.formats.fuzzing FORMAT`; needs atheris.
 
-Any bytes become a table or one of our errors. What is fuzzed of an archive is its one member, which is then packed.
+Any bytes become a table or one of our errors. What is fuzzed of an archive is its one member, which is then packed; of
+Parquet, what stands between its signatures.
 Add a test for every finding.
 """
 
@@ -12,6 +13,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import atheris
 
@@ -60,10 +62,17 @@ def zipped(members: dict[str, bytes | str]) -> bytes:
     return out.getvalue()
 
 
-def parquet() -> bytes:
+def parquet(**options: Any) -> bytes:
+    """The length of the footer in two bytes, and the file without its frame: `framed` is the inverse."""
     out = io.BytesIO()
-    pq.write_table(TABLE, out)
-    return out.getvalue()
+    pq.write_table(TABLE, out, **options)
+    data = out.getvalue()
+    return data[-8:-6] + data[4:-8]
+
+
+def framed(data: bytes) -> bytes:
+    """A Parquet file between its signatures, without which it would be read as text."""
+    return b"PAR1" + data[2:] + data[:2] + b"\0\0PAR1"
 
 
 def arrow(new: Callable[..., pa.RecordBatchFileWriter]) -> bytes:
@@ -91,7 +100,12 @@ JSON = [
 ARRAYS = [npy(np.eye(2)), npy(np.asfortranarray(np.eye(3, dtype=np.float32))), npy(FIELDS), npy(np.array([b"a"]))]
 SEEDS: dict[str, list[bytes]] = {
     "json": JSON,
-    "parquet": [parquet()],
+    "parquet": [
+        parquet(),
+        parquet(compression="none", use_dictionary=False, store_schema=False),
+        parquet(data_page_version="2.0", compression="zstd", row_group_size=2),
+        parquet(use_dictionary=False, column_encoding={"n": "DELTA_BINARY_PACKED", "x": "BYTE_STREAM_SPLIT"}),
+    ],
     "arrow": [arrow(pa.ipc.new_file), arrow(pa.ipc.new_stream)],
     "npy": ARRAYS,
     "npz": ARRAYS,
@@ -100,6 +114,7 @@ SEEDS: dict[str, list[bytes]] = {
     "zstd": [pa.compress(b"a,b\n1,2\n", codec="zstd", asbytes=True)],
 }
 PACK: dict[str, Callable[[bytes], bytes]] = {
+    "parquet": framed,
     "npz": lambda data: zipped({"X.npy": data, "y.npy": ARRAYS[0]}),
     "xlsx": lambda data: zipped({**PARTS, "xl/worksheets/sheet1.xml": data}),
 }
