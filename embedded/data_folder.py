@@ -8,24 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from backpropd import private_folder
 from backpropd.errors import Conflict, Unavailable
 from embedded.orphan_guard import is_running
 
 _CHOOSE_ANOTHER = "Choose another one: BACKPROPD_DATA_DIR=/some/folder make run"
-_GUARD_SECONDS = 30.0  # the longest that a guard takes to stop all programs
+_GUARD_SECONDS = 60.0  # a guard takes up to 30 to stop all programs, longer on a busy machine
+LOCK = "stack.lock"
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[int]:
-    """Create and lock the folder for this stack; yields the lock's descriptor.
+    """Create and lock the folder for this stack, and for this user alone; yields the lock's descriptor.
 
     The lock is flock's: it is held until the last process that inherited the descriptor has ended. That may be the
     guard of a stack that was killed, which is waited for. Raises `Conflict` if another stack uses the folder,
     `Unavailable` if it is not writable.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "stack.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        _make_private(folder)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Unavailable(f"The data folder {folder} cannot be used: {error.strerror}. {_CHOOSE_ANOTHER}") from error
     try:
@@ -33,6 +35,13 @@ def locked(folder: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _make_private(folder: Path) -> None:
+    """Create the folder; take it from others if it is a stack's, or empty. One with other files keeps its mode."""
+    private_folder.make(folder)
+    if (folder / LOCK).exists() or not any(folder.iterdir()):
+        folder.chmod(private_folder.PRIVATE)
 
 
 def _lock(descriptor: int, folder: Path) -> None:

@@ -17,6 +17,8 @@ GARBAGE_THRESHOLD = 50_000  # objects: at most a few MB of cyclic garbage wait f
 MODULES = (health, metrics, datasets, jobs, models, inspection, keys, limits_and_usage)
 ROUTES = [route for module in MODULES for route in module.routes.routes]
 
+PAGES = {openapi.PAGE_ENDPOINT, *(route.endpoint for route in ROUTES if "text/html" in route.answers.values())}
+
 
 def create_app(settings: Settings) -> Flask:
     """The app for these settings; it connects to nothing before the first request."""
@@ -27,7 +29,8 @@ def create_app(settings: Settings) -> Flask:
     errors.register(app)
     request_hooks.register(app)
     scopes = {route.endpoint: route.required_scope for route in ROUTES} | dict.fromkeys(openapi.ENDPOINTS, PUBLIC)
-    AccessControl(settings.mode, services.authenticator, services.rate_limiter, services.bodies, scopes).register(app)
+    access = services.authenticator, services.rate_limiter, services.bodies
+    AccessControl(settings.mode, *access, scopes, PAGES).register(app)
     routing.register(app, ROUTES)
     openapi.register(app, ROUTES, keys=settings.mode == "keys")
     return app

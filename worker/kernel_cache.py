@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from backpropd import nn
+from backpropd import nn, private_folder
 from backpropd.nn.kernels.compilation import disable_compilation, enable_disk_cache, fingerprint
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ PREBUILT = Path(sys.prefix) / "kernels"
 
 def prepare(data_dir: Path) -> None:
     """Load every kernel: from the data folder, else from the environment, else by compiling it now."""
+    private_folder.make(data_dir)
     folder = data_dir / "kernels"
     if (PREBUILT / fingerprint()).is_dir() and not (folder / fingerprint()).is_dir():
         _copy(PREBUILT / fingerprint(), folder / fingerprint())

@@ -64,8 +64,13 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
 
 
 def rotate(session: Session, tenant: str, key_id: str, overlap_seconds: float) -> tuple[ApiKey, str]:
-    """Replace a key's token; the previous one stays valid for `overlap_seconds`. Raises `errors.NotFound`."""
+    """Replace a key's token; the previous one stays valid for `overlap_seconds`.
+
+    Raises `errors.NotFound`, and `errors.Conflict` for a key that has expired: its new token would not be valid.
+    """
     key = tenant_rows.find(session, ApiKey, tenant, key_id, lock=True)
+    if session.scalar(select(ApiKey.expires_at <= now()).where(ApiKey.id == key_id)):
+        raise errors.Conflict(f"this key expired at {key.expires_at:%Y-%m-%d %H:%M} UTC: create a new one instead")
     token = new_token(key.id)
     key.previous_sha256, key.previous_expires_at = key.sha256, now(overlap_seconds)
     key.sha256 = hashed(token)

@@ -1,7 +1,7 @@
 """Access control: each request is checked before its view, and rejected if its key lacks the endpoint's scope."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from flask import Flask, g, request
@@ -23,7 +23,8 @@ PUBLIC = "public"  # the scope of an endpoint that needs no key
 class AccessControl:
     """Authenticates each request, counts it, checks its scope, and limits the bodies that threads wait for.
 
-    `scopes` are those of the endpoints; an endpoint that has none there is for admins.
+    `scopes` are those of the endpoints; an endpoint that has none there is for admins. `pages` are those that a link on
+    another site may open.
     """
 
     mode: str
@@ -31,6 +32,7 @@ class AccessControl:
     rate_limiter: RateLimiter
     bodies: ConcurrencyLimit
     scopes: Mapping[str, str]
+    pages: Collection[str] = ()
 
     def register(self, app: Flask) -> None:
         """Check every request of the app."""
@@ -40,7 +42,7 @@ class AccessControl:
     def _admit(self) -> None:
         scope = self.scopes.get(request.endpoint or "", "admin")
         if self.mode == "local":
-            check_origin(request)
+            check_origin(request, is_page=request.endpoint in self.pages)
             principal = LOCAL_PRINCIPAL
         elif scope == PUBLIC:
             return
@@ -70,11 +72,12 @@ def _check_scope(principal: Principal, scope: str) -> None:
         )
 
 
-def check_origin(request: Request) -> None:
+def check_origin(request: Request, *, is_page: bool = False) -> None:
     """Reject what a browser sends on behalf of other sites. Raises `errors.Forbidden`.
 
-    A foreign page can have its own host name resolve to 127.0.0.1 (then `Host` has that name: DNS rebinding), or post
-    across origins (then `Origin` has its name).
+    A foreign page can have its own host name resolve to 127.0.0.1 (then `Host` has that name: DNS rebinding), post
+    across origins (then `Origin` has its name), or load an image or a script (then only `Sec-Fetch-Site` tells). A link
+    to a page is followed.
     """
     host = request.headers.get("Host", "")
     name = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(:\d*)?", host)
@@ -89,3 +92,14 @@ def check_origin(request: Request) -> None:
             f"requests from pages of {origin[:100]!r} are rejected, only this service's own pages may send any: use a "
             "program instead"
         )
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if site not in ("none", "same-origin") and not (is_page and _is_navigation(request)):
+        raise errors.Forbidden(
+            "requests from pages of other sites are rejected, except links to pages of this service: use a program"
+        )
+
+
+def _is_navigation(request: Request) -> bool:
+    """Whether a browser shows the answer as a page of its own, and not in a frame."""
+    mode, place = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
+    return (request.method, mode, place) == ("GET", "navigate", "document")

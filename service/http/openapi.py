@@ -36,7 +36,8 @@ CONTENT_SECURITY_POLICY = (
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null})\n'
-ENDPOINTS = ("docs.openapi", "docs.docs", "docs.start", "docs.asset")  # public: they hold no data
+PAGE_ENDPOINT = "docs.docs"
+ENDPOINTS = ("docs.openapi", PAGE_ENDPOINT, "docs.start", "docs.asset")  # public: they hold no data
 
 
 def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:

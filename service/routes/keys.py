@@ -39,9 +39,11 @@ def read(key_id: str) -> Answer:
         return Key.render(keys.get(session, tenant(), key_id))
 
 
-@routes("POST", "/v1/keys/{key_id}/rotate", answers={200: NewKey}, body=RotateRequest, problems=(404,), scope="admin")
+@routes(
+    "POST", "/v1/keys/{key_id}/rotate", answers={200: NewKey}, body=RotateRequest, problems=(404, 409), scope="admin"
+)
 def rotate(key_id: str, body: RotateRequest) -> Answer:
-    """Give a key a new secret, which is in this answer only."""
+    """Give a key that has not expired a new secret, which is in this answer only."""
     with services().database.write() as session:
         key, secret = keys.rotate(session, tenant(), key_id, body.overlap_seconds)
         record(session, "keys.rotate", key.id)

@@ -123,6 +123,26 @@ def test_a_data_folder_with_a_long_name_and_special_characters_works(programs: P
     assert list(data.glob("redis/appendonlydir/*.aof"))
 
 
+@pytest.mark.parametrize("existing", ["none", "empty", "a stack's"])
+def test_the_data_folder_is_for_its_user_alone(programs: Path, tmp_path: Path, existing: str) -> None:
+    data = tmp_path / "data"
+    if existing != "none":
+        data.mkdir(mode=0o755)
+    if existing == "a stack's":
+        (data / "stack.lock").touch()
+    with stack(programs, data) as process:
+        assert data.stat().st_mode & 0o777 == 0o700
+        process.stop()
+
+
+def test_a_folder_with_other_files_keeps_its_mode(programs: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    tmp_path.chmod(0o755)
+    with stack(programs, tmp_path) as process:
+        assert tmp_path.stat().st_mode & 0o777 == 0o755
+        process.stop()
+
+
 def test_a_damaged_append_only_file_is_reported_with_what_to_do(programs: Path, tmp_path: Path) -> None:
     with stack(programs, tmp_path) as process:
         process.stop()

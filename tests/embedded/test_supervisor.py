@@ -237,3 +237,20 @@ def test_the_stack_continues_when_its_output_is_closed(tmp_path: Path) -> None:
     os.kill(pid, signal.SIGTERM)
     assert os.waitpid(pid, 0)[1] == 0
     assert read_lines(tmp_path, "events")[-1] == "api stopped"
+
+
+def test_the_others_go_on_without_a_program_that_is_not_required(tmp_path: Path) -> None:
+    fails = program("extra", 'ready()\nrecord("events", "extra fails")\nsys.exit(9)', required=False, parallel=True)
+    with supervising(tmp_path, program("api"), fails) as stack:
+        eventually(lambda: read_lines(tmp_path, "events").count("extra fails") > 4)  # the policy allows 3
+        assert "api stopped" not in read_lines(tmp_path, "events")
+        assert stack.stop() == 0
+
+
+def test_a_program_that_refuses_to_run_says_why_in_one_sentence(tmp_path: Path) -> None:
+    refuses = program(
+        "migrate", 'print("a warning", flush=True)\nsys.exit("schema_too_new: use the newer version")', once=True
+    )
+    with supervising(tmp_path, refuses, until="use the newer version") as stack:
+        assert stack.end() == 1
+    assert stack.lines[-1] == "use the newer version"

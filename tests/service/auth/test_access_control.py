@@ -135,6 +135,36 @@ def test_requests_from_the_own_origin_are_accepted(http: Client) -> None:
     assert http.post("/v1/datasets", json={"sample": "iris"}, headers=own).status_code == 201
 
 
+SITES = {"same-origin": 200, "none": 200, "same-site": 403, "cross-site": 403, "anything": 403}
+
+
+@pytest.mark.parametrize(("site", "status"), SITES.items())
+@pytest.mark.parametrize(
+    ("path", "mode", "place"),
+    [
+        ("/v1/jobs", "no-cors", "image"),
+        ("/v1/jobs", "navigate", "document"),
+        ("/openapi.json", "no-cors", "script"),
+        ("/docs", "no-cors", "empty"),
+        ("/docs", "navigate", "iframe"),
+        ("/healthz", "cors", "empty"),
+    ],
+)
+def test_what_pages_of_other_sites_load_is_rejected(
+    http: Client, site: str, status: int, path: str, mode: str, place: str
+) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": place}
+    with http.get(path, headers=headers) as answer:
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_links_on_other_sites_open_pages(http: Client, site: str) -> None:
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert http.get("/docs", headers=headers).status_code == 200
+    assert http.post("/docs", headers=headers).status_code == 403
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "", "0", "backpropd.example", "127.0.0.1.example"])
 def test_a_service_without_keys_refuses_to_listen_on_other_interfaces(tmp_path: Path, host: str) -> None:
     with pytest.raises(errors.Misconfigured, match="BACKPROPD_MODE=keys"):

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from backpropd import errors
 from backpropd.config import Settings
+from backpropd.store.sql.schema import ApiKey
 from service import admin_cli
 from tests.service.requests import Key, rejected_pointers
 from tests.service.validation import Client
@@ -109,6 +111,18 @@ def test_after_a_rotation_the_old_secret_is_valid_for_the_overlap(locked_http: C
         locked_http.get("/v1/jobs", headers=bearer(each["secret"])).status_code for each in (first, second, third)
     ]
     assert statuses == [401, 401, 200]
+
+
+def test_an_expired_key_cannot_be_rotated(locked: Flask, locked_http: Client, key: Key) -> None:
+    admin = key("admin")
+    made = make(locked_http, admin, expires_at="2130-01-01T00:00:00Z")
+    with locked.extensions["backpropd"].database.write() as session:
+        session.execute(
+            update(ApiKey).where(ApiKey.id == made["id"]).values(expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+        )
+    answer = locked_http.post(f"/v1/keys/{made['id']}/rotate", json={}, headers=admin)
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+    assert "create a new one" in answer.json["detail"]
 
 
 @pytest.mark.parametrize(
