@@ -18,6 +18,7 @@ DATE_OR_TIME = re.compile(
 )
 _DIGIT = re.compile(r"\d", re.ASCII)
 SMOOTHING = 0.02  # the share of a shape that a column did not show
+NINE_TENTHS = 0.9
 MAX_LEVELS = 50  # different values of a column that are remembered
 ROWS_OF_LEVEL = 4  # on average, in a column whose values recur
 NEW_LEVEL = 0.2  # the likelihood of another value there
@@ -65,10 +66,10 @@ class ColumnShapes:
         is_new = found == WORDS and bool(levels := self._levels[column]) and cell.strip() not in levels
         return max(SMOOTHING, counts[found] / filled * (NEW_LEVEL if is_new else 1.0))
 
-    def is_number(self, column: int) -> bool:
-        """Whether nine tenths of a column's filled cells are numbers."""
+    def is_number(self, column: int, share: float = NINE_TENTHS) -> bool:
+        """Whether this share of a column's filled cells are numbers."""
         counts = self._columns[column]
-        return counts[NUMBER] * 10 >= (counts.total() - counts[EMPTY]) * 9 > 0
+        return counts[NUMBER] >= (counts.total() - counts[EMPTY]) * share > 0
 
     def fits(self, cells: Sequence[str]) -> bool:
         """Whether all cells are usual in their columns, the first ones."""
@@ -78,9 +79,9 @@ class ColumnShapes:
         """Whether more than half of the cells are usual in their columns, the first ones."""
         return sum(self.likelihood(column, cell) > SMOOTHING for column, cell in enumerate(cells)) * 2 > len(cells)
 
-    def looks_like_header(self, cells: Sequence[str]) -> bool:
-        """Whether words stand in at least half of the columns of numbers."""
-        numbers = [column for column in range(min(len(cells), len(self._columns))) if self.is_number(column)]
+    def looks_like_header(self, cells: Sequence[str], share: float = NINE_TENTHS) -> bool:
+        """Whether words stand in at least half of the columns with this share of numbers."""
+        numbers = [column for column in range(min(len(cells), len(self._columns))) if self.is_number(column, share)]
         words = [column for column in numbers if shape(cells[column]) in (WORDS, DIGITS, DATE)]
         return bool(words) and len(words) * 2 >= len(numbers)
 

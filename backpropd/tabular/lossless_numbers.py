@@ -33,7 +33,7 @@ def parse_numbers(cells: pa.StringArray) -> pa.DoubleArray | None:
 
 
 def find_lossy(cells: pa.StringArray) -> NDArray[np.bool_]:
-    """Which cells (n,), plain numbers without spaces or null, are the reason that `parse_numbers` gives None."""
+    """Which cells (n,), null or plain numbers without spaces and plus, are why `parse_numbers` gives None."""
     x = cells.cast(pa.float64()).to_numpy(zero_copy_only=False)
     lossy = np.isinf(x)
     for suspects, pattern in ((np.abs(x) >= MAX_WHOLE, WHOLE), (x == 0, NONZERO), (~np.isnan(x), LEADING_ZERO)):

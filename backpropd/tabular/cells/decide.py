@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from backpropd.errors import UnusableColumn, pointer
 from backpropd.tabular.cells.candidate import Candidate
+from backpropd.tabular.cells.cell_warnings import CellWarnings
 from backpropd.tabular.cells.centuries import first_year
 from backpropd.tabular.cells.conversions import Conversion, DateCells, NumberCells, WordCells
 from backpropd.tabular.cells.infer_dates import MIN_SHARE, infer_dates
 from backpropd.tabular.cells.infer_numbers import NumberGuess, infer_numbers
 from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.cells.notation import PLAIN, NumberNotation
-from backpropd.tabular.cells.number_warnings import NumberWarnings
 from backpropd.tabular.cells.profile import CellProfile
 from backpropd.tabular.read_options import UNUSED, ReadOptions
 from backpropd.tabular.warnings import WarningLog
@@ -56,7 +56,7 @@ def decide(
         if (guess := guesses[each.name]) and _are_numbers(each, guess) and guess.decimals and not guess.alternative:
             marks[guess.notation.decimal] += 1
     decisions = Decisions()
-    warnings = NumberWarnings(decisions.warnings, line_of, Markers.of(options.missing))
+    warnings = CellWarnings(decisions.warnings, line_of, Markers.of(options.missing))
     decider = _Decider(options, warnings, options.decimal or _most_common(marks), delimiter)
     for each in candidates:
         if conversion := decider.decide(each, guesses[each.name]):
@@ -93,7 +93,7 @@ def _are_whole(profile: CellProfile) -> bool:
 @dataclass(frozen=True)
 class _Decider:
     options: ReadOptions
-    warnings: NumberWarnings
+    warnings: CellWarnings
     decimal: str | None
     delimiter: str | None
 
@@ -155,6 +155,9 @@ class _Decider:
         profile, day_first = candidate.profile, self.decimal == "," or self.delimiter == ";"
         found = infer_dates(profile.shapes, profile.filled, candidate.scan, named=named, day_first=day_first)
         if found is None:
+            return None
+        if not named and found.fitting < MIN_SHARE * profile.filled:
+            self.warnings.of_some_dates(candidate, found)
             return None
         if found.rival and found.ambiguous:
             others = (

@@ -20,6 +20,7 @@ Scan = Callable[[], Iterable[tuple[pa.StringArray, NDArray[np.int64] | None]]]
 """The blocks of a column's cells, from its beginning; or its different cells in their order, with their counts."""
 
 MIN_SHARE = 0.9
+MIXED_SHARE = 0.75  # of the cells, that are dates among others: the column is words, with a warning
 ORDERS = (DAY_FIRST, MONTH_FIRST)
 DOTTED = re.compile(r"[0-9]\.[0-9]{1,2}\.[0-9]")  # with points the day is first everywhere
 
@@ -61,12 +62,12 @@ class DateGuess:
 def infer_dates(
     shapes: Mapping[str, int], filled: int, scan: Scan, *, named: bool = False, day_first: bool = False
 ) -> DateGuess | None:
-    """The format of at least nine tenths of the `filled` cells, None if there is none.
+    """The format of most of the `filled` cells, None if fewer than three quarters have one.
 
     `named`: the upload gives the column the kind date, so plain numbers may be dates, and one matching cell is enough.
     `day_first`: whether other signs in the file are those of a country that writes the day first.
     """
-    least = 1 if named else MIN_SHARE * filled
+    least = 1 if named else MIXED_SHARE * filled
     forms = [form for form in DATE_FORMATS.values() if named or not form.named_only]
     guesses = [DateGuess(form, _has_short_years(form, shapes)) for form in forms]
     guesses = [guess for guess in guesses if _count(guess.form, shapes) >= least]

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backpropd.tabular.cells.notation import (
+    BYTES,
     CURRENCY,
     LIMIT,
+    MULTIPLES_OF_BYTES,
     MULTIPLIERS,
     NEED_COMPANY,
     NOTE,
@@ -126,7 +128,8 @@ def _affixes(found: Found) -> tuple[str, str, bool]:
     del prefixes[""], suffixes[""]
     prefix = prefixes.most_common(1)[0][0] if prefixes else ""
     if _are_multipliers(suffixes, found):
-        return prefix, "", True
+        words = {suffix.strip() for suffix in suffixes}
+        return prefix, BYTES if BYTES in words and words & MULTIPLES_OF_BYTES else "", True
     units = Counter[str]()
     for suffix, count in suffixes.items():
         units[suffix.strip()] += count

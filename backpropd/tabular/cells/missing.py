@@ -33,7 +33,8 @@ _PHRASES = (
     "keine angabe",
     "0000-00-00 00:00:00",
 )
-MARKERS = frozenset((*_WORDS.split(), *_SIGNS.split(), *_PHRASES))
+_ACCOUNTING = [each for sign in "$€£¥" for each in (f"{sign}-", f"{sign} -", f"-{sign}", f"- {sign}")]
+MARKERS = frozenset((*_WORDS.split(), *_SIGNS.split(), *_PHRASES, *_ACCOUNTING))
 INFINITE = frozenset("inf -inf +inf infinity -infinity +infinity \u221e -\u221e 1.#inf -1.#inf".split())  # noqa: SIM905
 
 

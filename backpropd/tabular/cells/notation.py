@@ -32,6 +32,8 @@ MULTIPLIERS = {
 # Alone in a column these are rather units: metres, bits, tesla, bytes, credits.
 NEED_COMPANY = frozenset(("m", "mil", "b", "G", "T", "kB", "KB", "MB", "GB", "TB", "cr", "Cr", "MM"))
 
+BYTES = "B"  # a unit where multiples of it stand beside it
+MULTIPLES_OF_BYTES = frozenset(("kB", "KB", "MB", "GB", "TB"))
 LIMIT = "[<>≤≥~]=? ?"
 NOTE = r" ?(?:\*{1,3}|[†‡§¹²³⁴⁵]|\[[0-9A-Za-z]{1,2}\]|\([A-Za-z]{1,2}\))| [bcdefinprsuz]{1,2}"
 """What may stand before a number, as in `<0.5`, and behind it, as in `12*`, `12 [1]` or the flag of `12 p`."""
@@ -77,7 +79,8 @@ class NumberNotation:
     def _build_pattern(self) -> str:
         prefix = f"(?:{re.escape(self.prefix)} *)?" if self.prefix else ""
         unit = f"(?: ?{re.escape(self.unit)})?" if self.unit else ""
-        words = "|".join(sorted(map(re.escape, MULTIPLIERS), key=len, reverse=True))
+        known = [word for word in MULTIPLIERS if word != self.unit]
+        words = "|".join(sorted(map(re.escape, known), key=len, reverse=True))
         multiplier = f"(?: ?(?P<multiplier>{words}))" if self.multipliers else "(?P<multiplier>#)"
         limit, note = (f"(?:{LIMIT})?", f"(?:{NOTE})?") if self.annotated else ("", "")
         scale = f"(?:[eE](?P<exponent>[-+]?[0-9]+)|{multiplier})?"

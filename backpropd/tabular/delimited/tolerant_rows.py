@@ -15,8 +15,12 @@ from backpropd.tabular.line_numbers import LineNumbers
 
 MAX_TAIL_ROWS = 100  # rows that may be footnotes or another table are kept until the next row shows what they are
 MIN_PADDED_CELLS = 3
+MOSTLY = 0.5  # of a column's cells, among which repeated headers count as words
 MAX_NAME_CHARACTERS = 40  # a longer first cell that stands alone is a note
 NOTE = re.compile(r"\s*([*†‡#\[(]|(source|note|quelle|fuente|fonte|anmerkung|hinweis|remark|legend)s?\b)|.*:\s", re.I)
+ROW_COUNT = re.compile(
+    r"\(?\d+ (rows?|records?|record\(s\)|tuples?|zeilen|lignes|filas|righe)\b.*", re.I
+)  # of a database
 CODES = {
     Fit.SHORT: "short_rows",
     Fit.OTHER_DELIMITER: "other_delimiter",
@@ -92,7 +96,7 @@ class TolerantRows:
     def _repeats_header(self, row: Row) -> bool:
         """Note a row that is the header once more, which words alone do not show."""
         shapes = self._dialect.shapes
-        if tuple(row.cells) != self._dialect.header or not shapes.looks_like_header(row.cells):
+        if tuple(row.cells) != self._dialect.header or not shapes.looks_like_header(row.cells, MOSTLY):
             return False
         self._skip(REPEATED, row)
         return True
@@ -122,6 +126,8 @@ class TolerantRows:
         cells, width, shapes = row.cells, self._dialect.width, self._dialect.shapes
         if width == 1:
             return False
+        if after_blank and ROW_COUNT.fullmatch(row.text.strip()):
+            return True
         if len(cells) in (width, self._dialect.raw_width):
             return False
         if self._tail:

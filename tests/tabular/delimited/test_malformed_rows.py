@@ -154,3 +154,16 @@ def test_a_text_of_excel_keeps_its_zeros(tmp_path: Path, cell: str) -> None:
     info, path = read(tmp_path, f"code,n\n{cell},1\n{cell.replace('12', '13')},2\n{cell.replace('00', '45')},3\n")
     assert [row["code"] for row in preview_rows(path, 3)] == ["0012", "0013", "4512"]
     assert "excel_text" in [warning.code for warning in info.warnings]
+
+
+@pytest.mark.parametrize("count", ["24 rows selected.", "24 record(s) selected.", "(24 rows)", "(24 rows affected)"])
+def test_the_count_below_the_output_of_a_database_is_no_row(tmp_path: Path, count: str) -> None:
+    rows = "".join(f"{n:5} {'Ann':10} {n * 100:8}\n" for n in range(24))
+    info, _ = read(tmp_path, f"   ID NAME         SALARY\n----- ---------- --------\n{rows}\n  {count}\n")
+    assert (info.rows, kinds(info)) == (24, {"ID": "number", "NAME": "category", "SALARY": "number"})
+
+
+def test_a_header_that_is_repeated_often_is_no_row(tmp_path: Path) -> None:
+    page = "Name,Amount\n" + "".join(f"N{n},{n}.5\n" for n in range(5))
+    info, _ = read(tmp_path, page * 6)
+    assert (info.rows, kinds(info)["Amount"]) == (30, "number")

@@ -1,4 +1,4 @@
-"""What a user should know of how the numbers of a column were read, or why they were not."""
+"""What a user should know of how the cells of a column were read, or why they are words."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backpropd.tabular.cells.candidate import Candidate
-from backpropd.tabular.cells.conversions import NumberCells
+from backpropd.tabular.cells.conversions import DateCells, NumberCells
 from backpropd.tabular.cells.convert import convert
-from backpropd.tabular.cells.infer_dates import MIN_SHARE
+from backpropd.tabular.cells.infer_dates import MIN_SHARE, DateGuess
 from backpropd.tabular.cells.infer_numbers import NumberGuess
 from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.cells.notation import CURRENCY, MULTIPLIERS, NumberNotation
@@ -31,8 +31,8 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class NumberWarnings:
-    """Adds to a log what is told of columns of numbers; `line_of` maps a row, from 0, to its line."""
+class CellWarnings:
+    """Adds to a log what is told of columns of numbers and dates; `line_of` maps a row, from 0, to its line."""
 
     log: WarningLog
     line_of: Callable[[int], int]
@@ -60,7 +60,7 @@ class NumberWarnings:
             return
         if unit != "%":
             self.log.add("unit", name, f"the unit {unit!r} is left out: the column holds numbers")
-        if guess.without_unit:
+        if guess.without_unit and not notation.multipliers:
             detail = f"numbers without {unit!r} stand beside numbers with it, and are read as if they had it, too"
             self._add("mixed_units", column, detail, lambda cells: self._lack(unit, cells), guess.without_unit)
 
@@ -97,6 +97,16 @@ class NumberWarnings:
                 "learn from the numbers"
             )
             self._add("mixed_column", column, detail, self._misfits(guess.notation), filled - guess.fitting)
+
+    def of_some_dates(self, column: Candidate, found: DateGuess) -> None:
+        """Tell why a column with many dates holds words."""
+        filled = column.profile.filled
+        detail = (
+            f"{found.fitting} of {filled} cells are dates in the format {found.form.name}, and the others are not, so "
+            "all are kept as words: upload with this column's kind as date to take the others for missing values"
+        )
+        misfits = lambda cells: convert(DateCells(found.form), cells, self.markers)[1]  # noqa: E731
+        self._add("mixed_column", column, detail, misfits, filled - found.fitting)
 
     def _misfits(self, notation: NumberNotation) -> Callable[[pa.StringArray], Mask]:
         return lambda cells: convert(NumberCells(notation, exact=False), cells, self.markers)[1]
