@@ -116,10 +116,10 @@ def _receive_form(target: Path, query: UploadQuery) -> Upload:
         raise errors.Malformed(f"the body is not {FORM}: {error}") from error
     if set(files) != {"file"} or len(files.getlist("file")) != 1:
         raise errors.Invalid("send one file, in a field called file", pointer="/file")
-    if repeated := [name for name in form if len(form.getlist(name)) > 1]:
-        raise errors.Invalid("send each field once", pointer=errors.pointer(repeated[0]))
     upload = files["file"]
     upload.close()
+    if repeated := [name for name in form if len(form.getlist(name)) > 1]:
+        raise errors.Invalid("send each field once", pointer=errors.pointer(repeated[0]))
     given = validate(UploadQuery, {**query.model_dump(exclude_unset=True), **form.to_dict()}, strict=False)
     stem = Path(upload.filename or "").stem[:200]
     fallback = stem if stem.isprintable() and stem else "dataset"
