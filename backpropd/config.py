@@ -61,7 +61,11 @@ class Settings(BaseSettings):
     log_requests: bool = Field(False, description="log a line for each request")
 
     # the API
-    threads: int = Field(600, ge=2, description="threads of the API: enough for the limits below on up to 27 cores")
+    threads: int = Field(600, ge=2, description="threads of the API, and requests in progress")
+    max_requests_per_key: int = _limit("requests_at_once", 0, ge=0, description="0: all (mode local) or 100")
+    max_working: int = Field(
+        16, ge=1, description="requests that compute concurrently; others wait, and tenants take turns"
+    )
     max_event_streams: int = Field(256, ge=1, description="concurrently open event streams")
     max_waits: int = Field(32, ge=1, description="concurrent requests that wait for the end of a job (?wait=)")
     max_bodies: int = Field(256, ge=1, description="concurrent requests whose body is being received")
@@ -70,6 +74,10 @@ class Settings(BaseSettings):
         "body_bytes_per_second", 1024, ge=1, description="the minimum average rate of a request's body"
     )
     body_grace_seconds: float = Field(10.0, gt=0, description="how long a body may stay behind that rate")
+    answer_bytes_per_second: int = _limit(
+        "answer_bytes_per_second", 16 * 1024, ge=1, description="the minimum average rate at which an answer is read"
+    )
+    answer_grace_seconds: float = Field(30.0, gt=0, description="how long a client may stay behind that rate")
     max_event_streams_per_key: int = _limit("event_streams", 0, ge=0, description="0: all (mode local) or 32")
     max_looks: int = Field(
         default_factory=lambda: 2 * _cores(), ge=1, description="inspections of models computed concurrently"
@@ -86,7 +94,12 @@ class Settings(BaseSettings):
     max_cells: int = _limit("cells", 200_000_000, ge=1, description="rows times columns of a dataset")
     max_category_levels: int = _limit("category_levels", 1_000, ge=2, description="distinct values of a category")
     max_reads: int = Field(
-        default_factory=_cores, ge=1, description="tables read concurrently, each in its own process"
+        default_factory=lambda: max(_cores(), 2),
+        ge=1,
+        description="tables read concurrently, each in its own process",
+    )
+    max_waiting_tables: int = _limit(
+        "waiting_tables", 0, ge=0, description="tables of one tenant that wait to be read; 0: 256 (mode local) or 16"
     )
     read_memory_bytes: int = Field(1024**3, description="memory of such a process, besides its libraries")
     read_cpu_seconds: int = Field(300, ge=1, description="CPU time of reading one table")
@@ -129,6 +142,8 @@ class Settings(BaseSettings):
                 "data_dir": folder,
                 "database_url": self.database_url or f"sqlite:///{folder / 'backpropd.db'}",
                 "blobs_url": self.blobs_url or str(folder / "blobs"),
+                "max_requests_per_key": self.max_requests_per_key or (self.threads if single_user else 100),
+                "max_waiting_tables": self.max_waiting_tables or (256 if single_user else 16),
                 "max_bodies_per_key": self.max_bodies_per_key or (self.max_bodies if single_user else 64),
                 "max_event_streams_per_key": self.max_event_streams_per_key
                 or (self.max_event_streams if single_user else 32),
@@ -137,6 +152,10 @@ class Settings(BaseSettings):
                 "max_requests_per_minute": self.max_requests_per_minute or (600_000 if single_user else 30_000),
             }
         )
+
+    def share(self, total: int) -> int:
+        """How many of `total` slots one tenant may have: all in the mode local, otherwise half of them."""
+        return total if self.mode == "local" else max(total // 2, 1)
 
     def public_limits(self) -> dict[str, float]:
         """The values of `GET /v1/limits`, by public name."""

@@ -11,6 +11,7 @@ from backpropd.errors import BackpropdError
 
 STOP_SECONDS = 3  # for running requests to end; open event streams are cut, and their clients reconnect
 HEADER_MILLISECONDS = 10_000  # for the headers of a request, and of the next one on the same connection
+BUFFER_BYTES = 64 * 1024  # of a connection: the headers of a request, and what its client does not receive
 MAX_OPEN_FILES = 10_240  # the most that macOS allows
 LOG_CONFIG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
@@ -52,7 +53,7 @@ def _serve(settings: Settings) -> None:
         factory=True,
         interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS),
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_MILLISECONDS, max_buffer_size=BUFFER_BYTES),
         address=settings.host,
         port=settings.port,
         websockets=False,

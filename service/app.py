@@ -1,6 +1,7 @@
 """The Flask app, made from settings."""
 
 import gc
+import sys
 
 from flask import Flask
 
@@ -10,11 +11,12 @@ from service.auth.access_control import PUBLIC, AccessControl
 from service.http import errors, openapi, request_hooks, routing
 from service.routes import datasets, health, inspection, jobs, keys, limits_and_usage, metrics, models
 from service.server.request_body import MinRate
-from service.server.wsgi_bridge import WsgiBridge
+from service.server.wsgi_bridge import MinRates, WsgiBridge
 from service.services import Services
 
 GARBAGE_THRESHOLD = 50_000  # objects: at most a few MB of cyclic garbage wait for the collector
 MODULES = (health, metrics, datasets, jobs, models, inspection, keys, limits_and_usage)
+SWITCH_SECONDS = 0.001  # between two threads that compute: the event loop, one of them, must not wait long
 ROUTES = [route for module in MODULES for route in module.routes.routes]
 
 PAGES = {openapi.PAGE_ENDPOINT, *(route.endpoint for route in ROUTES if "text/html" in route.answers.values())}
@@ -41,10 +43,17 @@ def from_env() -> WsgiBridge:
     settings = from_environment()
     logs.set_up(settings)
     tabular.start_sandbox()
-    rate = MinRate(settings.body_bytes_per_second, settings.body_grace_seconds)
+    sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings)
     _collect_garbage_rarely()
-    return WsgiBridge(app.wsgi_app, settings.threads, rate)
+    rates = MinRates(
+        MinRate(settings.body_bytes_per_second, settings.body_grace_seconds),
+        MinRate(settings.answer_bytes_per_second, settings.answer_grace_seconds),
+    )
+    admission = app.extensions["backpropd"].admission
+    return WsgiBridge(
+        app.wsgi_app, admission, rates, settings.threads, immediate={health.LIVENESS}, probes={health.READINESS}
+    )
 
 
 def _collect_garbage_rarely() -> None:

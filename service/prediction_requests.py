@@ -63,7 +63,7 @@ def _from_file(model: Model, query: PredictionQuery, stack: ExitStack) -> InputR
         head = opened.read(HEAD_BYTES)
     if NAMES_ROWS.match(head) and file.stat().st_size <= services().settings.max_json_bytes:
         return _from_json(read_json(file.read_bytes()), model, query, stack)
-    stack.enter_context(services().inspections.slot(current_principal().name))
+    stack.enter_context(services().inspections.slot(current_principal().holder))
     return _table(model, file, query.to_options())
 
 
@@ -123,7 +123,7 @@ def _columns(names: Any) -> list[str]:
 def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
     with services().database.read() as session:
         dataset = datasets.get(session, tenant(), dataset_id)
-    stack.enter_context(services().inspections.slot(current_principal().name))
+    stack.enter_context(services().inspections.slot(current_principal().holder))
     path = stack.enter_context(datasets.local_file(services().database, services().blobs, dataset))
     return TableRows(path, dataset.rows, [*columns_from_json(dataset.columns).values()])
 
@@ -137,7 +137,7 @@ def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
     known = {**dict.fromkeys(model.columns, UNUSED), **kinds}
     target = file.with_name("table")
     declared = FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT)
-    found = services().reader.read(file, target, declared, replace(options, known_kinds=known))
+    found = uploads.read_table(file, target, declared, replace(options, known_kinds=known))
     has_names = found.format != "npy" and (found.dialect or {}).get("header") is not False
     by_name = has_names or kinds.keys() <= {column.name for column in found.columns}
     return TableRows(target, found.rows, found.columns, None if by_name else list(kinds), found.warnings)

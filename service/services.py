@@ -9,14 +9,19 @@ from backpropd.store.blobs import Blobs
 from backpropd.store.sql.database import Database
 from service.auth.authenticator import Authenticator
 from service.dataset_cache import DatasetCache
+from service.limits.admission import Admission
 from service.limits.concurrency_limit import ConcurrencyLimit
+from service.limits.fair_slots import FairSlots
 from service.limits.long_polls import LongPolls
 from service.limits.rate_limiter import RateLimiter
 from service.limits.storage_quota import StorageQuota
+from service.readiness import Readiness
 from service.streaming.event_feed import EventFeed
 from service.streaming.event_stream import EventStreams
 from service.streaming.job_watcher import JobWatcher
 from service.worker_notifier import WorkerNotifier
+
+MAX_PROBES, MAX_PROBES_PER_KEY = 64, 8
 
 
 class Services:
@@ -34,27 +39,41 @@ class Services:
         broker = settings.broker_url if settings.mode == "keys" else ""  # the mode `local` has one process
         self.rate_limiter = RateLimiter(broker, settings.max_requests_per_minute)
         self.storage_quota = StorageQuota(settings.max_tenant_bytes)
-        self.long_polls = LongPolls(settings.max_waits)
-        self.bodies = ConcurrencyLimit("requests with a body", settings.max_bodies, settings.max_bodies_per_key)
+        self.admission = Admission(
+            _limit(settings, "requests", settings.threads, settings.max_requests_per_key),
+            FairSlots("requests", settings.max_working, settings.share(settings.max_working), settings.threads),
+            _limit(settings, "readiness checks", MAX_PROBES, MAX_PROBES_PER_KEY),
+        )
+        self.table_reads = FairSlots(
+            "tables", settings.max_reads, settings.share(settings.max_reads), settings.max_waiting_tables
+        )
+        waits = "requests that wait for a job"
+        self.long_polls = LongPolls(_limit(settings, waits, settings.max_waits, settings.max_waits))
+        self.bodies = _limit(settings, "requests with a body", settings.max_bodies, settings.max_bodies_per_key)
         inspections = "inspections of models (surfaces, curves, traces, weights, predictions of tables)"
-        self.inspections = ConcurrencyLimit(inspections, settings.max_looks, settings.max_looks_per_key)
+        self.inspections = _limit(settings, inspections, settings.max_looks, settings.max_looks_per_key)
         self.job_watcher = JobWatcher(self.database)
         self.event_streams = EventStreams(
             self.job_watcher,
             EventFeed(self.database),
-            ConcurrencyLimit("event streams", settings.max_event_streams, settings.max_event_streams_per_key),
+            _limit(settings, "event streams", settings.max_event_streams, settings.max_event_streams_per_key),
             settings.event_stream_seconds,
         )
+        self.readiness = Readiness(settings, self.database, self.celery)
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             "backpropd_request_seconds", "Requests", ["method", "route", "status"], registry=self.registry
         )
 
 
+def _limit(settings: Settings, what: str, total: int, per_key: int) -> ConcurrencyLimit:
+    return ConcurrencyLimit(what, total, settings.share(total), per_key)
+
+
 def _reader(settings: Settings) -> tabular.SandboxedReader:
     limits = settings.limits(tabular.TableLimits)
     sandbox_limits = tabular.SandboxLimits(settings.read_memory_bytes, settings.read_cpu_seconds, settings.read_seconds)
-    return tabular.SandboxedReader(limits, sandbox_limits, settings.max_reads)
+    return tabular.SandboxedReader(limits, sandbox_limits)
 
 
 def services() -> Services:

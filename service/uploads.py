@@ -13,12 +13,14 @@ from backpropd import errors, tabular
 from backpropd.store import datasets, idempotency
 from backpropd.store.ids import new_id
 from backpropd.store.sql.schema import Dataset
+from backpropd.tabular.compression import COMPRESSIONS
 from backpropd.tabular.formats import COMPRESSED_MEDIA_TYPES, DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE, FORMATS
 from service.auth.principal import tenant
 from service.http.idempotency import idempotency_key, keyed_request
 from service.http.openapi import REF
-from service.http.parsing import validate
+from service.http.parsing import check_encoding, validate
 from service.http.strict_json import read_json
+from service.limits.admission import waiting
 from service.schemas.datasets import DatasetPreview, SampleRequest, UploadQuery
 from service.services import services
 
@@ -103,6 +105,7 @@ def _make_sample(file: Path, query: UploadQuery, body: SampleRequest) -> Upload:
 
 def _receive_form(target: Path, query: UploadQuery) -> Upload:
     """Write the form's field `file` to disk as it arrives."""
+    check_encoding(request)
     parser = FormDataParser(
         stream_factory=lambda *_, **__: target.open("w+b"),
         max_content_length=services().settings.max_upload_bytes,
@@ -129,6 +132,7 @@ def _receive_form(target: Path, query: UploadQuery) -> Upload:
 
 def receive_body(target: Path) -> None:
     """Write the request's body to a file. Raises `errors.TooLarge`, `errors.Malformed` for a body that broke off."""
+    check_encoding(request, *COMPRESSIONS)  # a compressed table is recognized by its content
     limit, received, announced = services().settings.max_upload_bytes, 0, request.content_length
     if announced is not None and announced > limit:
         raise errors.TooLarge(f"the file has {announced} bytes, and the limit is {limit}")
@@ -142,10 +146,18 @@ def receive_body(target: Path) -> None:
         raise errors.Malformed(f"the body ended after {received} of its {announced} bytes: send it again")
 
 
+def read_table(
+    file: Path, parquet: Path, format: str, options: tabular.ReadOptions, *, beginning: int | None = None
+) -> tabular.IngestedTable:
+    """`SandboxedReader.read`, when it is the tenant's turn. Raises `errors.TooManyAtOnce` if too many tables wait."""
+    with waiting(request.environ), services().table_reads.slot(tenant()):
+        return services().reader.read(file, parquet, format, options, beginning=beginning)
+
+
 def preview(folder: Path, upload: Upload) -> dict[str, Any]:
     """The dataset that the file would become, as far as its beginning tells, rendered. Raises what `store` raises."""
     parquet = folder / "table.parquet"
-    table = services().reader.read(upload.file, parquet, upload.format, upload.options, beginning=PREVIEW_BYTES)
+    table = read_table(upload.file, parquet, upload.format, upload.options, beginning=PREVIEW_BYTES)
     return DatasetPreview.of(upload.name, table, tabular.preview_rows(parquet, PREVIEW_ROWS))
 
 
@@ -156,7 +168,7 @@ def store(folder: Path, upload: Upload) -> Dataset:
     and `errors.StorageFull`.
     """
     key, parquet = idempotency_key(), folder / "table.parquet"
-    info = services().reader.read(upload.file, parquet, upload.format, upload.options)
+    info = read_table(upload.file, parquet, upload.format, upload.options)
     blobs = services().blobs
     sha256, size = blobs.put(parquet)
     keyed, dataset_id = (

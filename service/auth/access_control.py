@@ -12,9 +12,11 @@ from backpropd import errors
 from backpropd.config import is_loopback
 from service.auth.authenticator import Authenticator
 from service.auth.principal import LOCAL_PRINCIPAL, Principal
+from service.limits.admission import STRANGER, TICKET
 from service.limits.concurrency_limit import ConcurrencyLimit
 from service.limits.rate_limiter import RateLimiter
 from service.server.request_body import BODY_RECEIVED
+from service.server.wsgi_bridge import REJECTION
 
 PUBLIC = "public"  # the scope of an endpoint that needs no key
 
@@ -40,6 +42,8 @@ class AccessControl:
         app.teardown_request(self._release)
 
     def _admit(self) -> None:
+        if (rejection := request.environ.get(REJECTION)) is not None:
+            raise rejection
         scope = self.scopes.get(request.endpoint or "", "admin")
         if self.mode == "local":
             check_origin(request, is_page=request.endpoint in self.pages)
@@ -47,7 +51,9 @@ class AccessControl:
         elif scope == PUBLIC:
             return
         else:
-            principal = self.authenticator.authenticate(request.headers.get("Authorization"))
+            principal = self._authenticate()
+        if ticket := request.environ.get(TICKET):
+            ticket.identify(principal.holder)
         g.principal = principal
         bind_contextvars(tenant=principal.tenant)
         self.rate_limiter.count(principal.name)
@@ -55,12 +61,20 @@ class AccessControl:
             _check_scope(principal, scope)
         has_body = request.content_length or "Transfer-Encoding" in request.headers
         if has_body and not request.environ.get(BODY_RECEIVED):
-            self.bodies.acquire(principal.name)
+            self.bodies.acquire(principal.holder)
             g.body_slot_held = True
 
     def _release(self, _: BaseException | None) -> None:
         if "body_slot_held" in g:
-            self.bodies.release(g.principal.name)
+            self.bodies.release(g.principal.holder)
+
+    def _authenticate(self) -> Principal:
+        try:
+            return self.authenticator.authenticate(request.headers.get("Authorization"))
+        except errors.Unauthenticated:
+            if ticket := request.environ.get(TICKET):
+                ticket.identify(STRANGER)
+            raise
 
 
 def _check_scope(principal: Principal, scope: str) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from backpropd.store import audit
 from backpropd.store.keys import SCOPES
+from service.limits.concurrency_limit import Holder
 
 LOCAL = "local"  # in the mode `local`: the one tenant, and the name in the audit trail
 
@@ -18,6 +19,11 @@ class Principal:
     tenant: str
     name: str
     scopes: tuple[str, ...]
+
+    @property
+    def holder(self) -> Holder:
+        """Whose slots this principal's requests take."""
+        return Holder(self.tenant, self.name)
 
     def has_scope(self, scope: str) -> bool:
         """Whether one of the principal's scopes is this one or includes it."""

@@ -36,6 +36,14 @@ def json_body(request: Request, schema: type[Schema], limit: int, max_values: in
     return validate(schema, read_json_body(request, limit, max_values))
 
 
+def check_encoding(request: Request, *known: str) -> None:
+    """Raise `errors.UnsupportedMediaType` for a body in a Content-Encoding that is not known here."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", *known):
+        allowed = f"one of {', '.join(known)}, or no Content-Encoding" if known else "no Content-Encoding"
+        raise errors.UnsupportedMediaType(f"the Content-Encoding {encoding[:100]!r} is not supported: send {allowed}")
+
+
 def read_json_body(request: Request, limit: int, max_values: int = MAX_VALUES) -> Any:
     """The value of the request's JSON body. Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`."""
     return read_json(_read_all(request, limit), max_values)
@@ -43,6 +51,7 @@ def read_json_body(request: Request, limit: int, max_values: int = MAX_VALUES) -
 
 def _read_all(request: Request, limit: int) -> bytes:
     """The whole body. Raises `errors.TooLarge` if it is longer than `limit` bytes."""
+    check_encoding(request)
     if (request.content_length or 0) > limit:
         raise errors.TooLarge(f"the body has {request.content_length} bytes, and the limit is {limit}")
     raw = request.stream.read(limit + 1)

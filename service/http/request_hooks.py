@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from backpropd.store.sql.tenant_rows import ID_PATTERN
+from service.http import sending
 from service.services import services
 
 log = logging.getLogger("service.requests")
@@ -31,6 +32,7 @@ def register(app: Flask) -> None:
 
 
 def _begin() -> None:
+    sending.begin()
     g.began = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
@@ -49,4 +51,5 @@ def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    sending.finish(response)
     return response

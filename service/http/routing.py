@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec
 
@@ -16,6 +15,7 @@ from werkzeug.routing import Map, UnicodeConverter
 from service.auth.principal import current_principal
 from service.http.existence import check_exists
 from service.http.parsing import json_body, query
+from service.http.sending import hold_until_sent
 from service.http.strict_json import FEW_VALUES
 from service.schemas.fields import Input
 from service.services import services
@@ -35,7 +35,8 @@ class Route:
     a schema for JSON, a media type for anything else, or None for no content; `alternatives` are the other media types
     of a 200 answer, `uploads` those of a body that the view reads itself, each with its media type object (OpenAPI).
     `scope` is what a key needs, and if it is empty `read` to GET and `write` for the rest. `costly` routes
-    take long to compute; each takes a slot of the inspections. A JSON body has about `max_values` values at most.
+    take long to compute; each takes a slot of the inspections until its answer was sent. A JSON body has about
+    `max_values` values at most.
     """
 
     view: View
@@ -130,8 +131,9 @@ def _view(route: Route) -> Callable[..., Response]:
         if route.body is not None and not route.uploads:
             check_exists(path)
             arguments["body"] = json_body(request, route.body, services().settings.max_json_bytes, route.max_values)
-        with services().inspections.slot(current_principal().name) if route.costly else nullcontext():
-            return _response(route.view(**arguments))
+        if route.costly:
+            hold_until_sent(services().inspections.slot(current_principal().holder))
+        return _response(route.view(**arguments))
 
     return call
 

@@ -1,47 +1,74 @@
-"""Concurrency limits for requests that hold a thread or a core: a total, and a smaller number for each key."""
+"""Concurrency limits for requests that hold a thread or a core: in total, for each tenant, and for each key."""
 
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from backpropd import errors
 
 
-class ConcurrencyLimit:
-    """Slots for `what`, a plural noun in error messages: `total` slots, and `per_key` of them for one key."""
+class Holder(NamedTuple):
+    """Whose slots are counted: a tenant's, and those of its key."""
 
-    def __init__(self, what: str, total: int, per_key: int) -> None:
-        self._what, self._total, self._per_key = what, total, per_key
-        self._held: Counter[str] = Counter()
+    tenant: str
+    key: str
+
+
+class ConcurrencyLimit:
+    """Slots for `what`, a plural noun in error messages: `total` of them, and fewer for one tenant and for one key."""
+
+    def __init__(self, what: str, total: int, per_tenant: int, per_key: int) -> None:
+        self._what, self._total, self._per_tenant, self._per_key = what, total, per_tenant, per_key
+        self._tenants: Counter[str] = Counter()
+        self._keys: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def acquire(self, key: str) -> None:
+    def acquire(self, holder: Holder) -> None:
         """Take a slot.
 
-        Raises `errors.Unavailable` if none is free, `errors.TooManyAtOnce` if the key has all of its own.
+        Raises `errors.Unavailable` if none is free, `errors.TooManyAtOnce` if the key or the tenant has all of its own.
         """
         with self._lock:
-            if self._held.total() >= self._total:
+            if self._tenants.total() >= self._total:
                 raise errors.Unavailable(f"the service allows {self._total} {self._what} at a time: try again")
-            if self._held[key] >= self._per_key:
-                raise errors.TooManyAtOnce(
-                    f"a key may have {self._per_key} {self._what} at a time: wait until one of yours has ended"
-                )
-            self._held[key] += 1
+            self._check(holder)
+            self._add(holder, 1)
 
-    def release(self, key: str) -> None:
+    def move(self, holder: Holder, other: Holder) -> None:
+        """Give a holder's slot to another. Raises `errors.TooManyAtOnce` if that one has all of its own."""
+        with self._lock:
+            self._check(other)
+            self._add(holder, -1)
+            self._add(other, 1)
+
+    def release(self, holder: Holder) -> None:
         """Give a slot back."""
         with self._lock:
-            self._held[key] -= 1
-            if not self._held[key]:
-                del self._held[key]
+            self._add(holder, -1)
+
+    def _check(self, holder: Holder) -> None:
+        for who, held, limit in (
+            ("key", self._keys[holder.key], self._per_key),
+            ("tenant", self._tenants[holder.tenant], self._per_tenant),
+        ):
+            if held >= limit:
+                raise errors.TooManyAtOnce(
+                    f"a {who} may have {limit} {self._what} at a time: wait until one of yours has ended"
+                )
+
+    def _add(self, holder: Holder, number: int) -> None:
+        for held, name in ((self._keys, holder.key), (self._tenants, holder.tenant)):
+            held[name] += number
+            if not held[name]:
+                del held[name]
 
     @contextmanager
-    def slot(self, key: str) -> Iterator[None]:
+    def slot(self, holder: Holder) -> Iterator[None]:
         """Hold a slot for the duration of the block. Raises as `acquire` does."""
-        self.acquire(key)
+        self.acquire(holder)
         try:
             yield
         finally:
-            self.release(key)
+            self.release(holder)

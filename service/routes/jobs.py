@@ -10,6 +10,7 @@ from service import job_requests
 from service.auth.principal import current_principal, record, tenant
 from service.http.routing import Answer, Routes
 from service.job_rendering import render_job, render_jobs
+from service.limits.admission import waiting
 from service.renderers.epochs_csv import render_epochs
 from service.schemas.jobs import (
     DryRunQuery,
@@ -23,6 +24,7 @@ from service.schemas.jobs import (
     JobsQuery,
     Plan,
 )
+from service.server.disconnect import Disconnect
 from service.services import services
 
 routes = Routes("jobs")
@@ -57,15 +59,17 @@ def list_jobs(query: JobsQuery) -> Answer:
 @routes("GET", "/v1/jobs/{job_id}", answers={200: Job}, query=JobQuery, problems=(404,))
 def read(job_id: str, query: JobQuery) -> Answer:
     """Read a job; with `wait`, as soon as it is over or the seconds have passed, earlier if many requests wait."""
-    with services().long_polls.slot(query.wait) as seconds:
+    disconnect = Disconnect.of(request.environ)
+    with services().long_polls.slot(current_principal().holder, query.wait) as seconds:
         until = time.monotonic() + seconds
         while True:
             with services().database.read() as session:
                 job = jobs.get(session, tenant(), job_id)
                 left = until - time.monotonic()
-                if job.status in TERMINAL or left <= 0:
+                if job.status in TERMINAL or left <= 0 or disconnect.has_come:
                     return render_job(session, job)
-            services().job_watcher.wait_until_ended(job_id, left)
+            with waiting(request.environ):
+                services().job_watcher.wait_until_ended(job_id, left, disconnect)
 
 
 @routes(
@@ -95,7 +99,8 @@ def stream(job_id: str) -> Answer:
     """A job's `status` and `epoch` events (Server-Sent Events), from the first or after `Last-Event-ID`."""
     with services().database.read() as session:
         job = jobs.get(session, tenant(), job_id)
-    return services().event_streams.open(job, request.headers.get("Last-Event-ID"), current_principal().name)
+    after, disconnect = request.headers.get("Last-Event-ID"), Disconnect.of(request.environ)
+    return services().event_streams.open(job, after, current_principal().holder, disconnect)
 
 
 @routes("POST", "/v1/jobs/{job_id}/cancel", answers={202: Job}, problems=(404, 409))

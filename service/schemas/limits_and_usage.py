@@ -23,7 +23,8 @@ Limits = _derived(
     },
     """The limits of this service, in bytes, seconds, or a number of what the name says.
 
-    `body_bytes_per_second` is a lower limit: the average rate at which a request body must arrive.
+    `body_bytes_per_second` and `answer_bytes_per_second` are lower limits: the average rates at which a request's body
+    must arrive and an answer must be read.
     """,
 )
 Usage = _derived(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from io import RawIOBase
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ BODY_RECEIVED = "backpropd.body_received"  # key of the environ: True if no thre
 
 @dataclass(frozen=True)
 class MinRate:
-    """The minimum rate of a body, and for how many seconds it may fall behind."""
+    """The minimum rate of a body or an answer, and for how many seconds the client may fall behind."""
 
     bytes_per_second: int
     grace_seconds: float
@@ -37,7 +37,10 @@ class RequestBody(RawIOBase):
 
     Only the time spent waiting for the client counts, not the time between two reads. Each chunk earns back the time
     it may take at the minimum rate, but never more than the grace: a fast start does not pay for a long pause later.
+    A thread waits for the client within `waiting`.
     """
+
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __init__(self, receive: Receive, loop: asyncio.AbstractEventLoop, rate: MinRate, length: int) -> None:
         """`length` is the body's number of bytes, below 0 if only its end will tell."""
@@ -64,27 +67,36 @@ class RequestBody(RawIOBase):
         return size
 
     async def receive_small(self) -> bool:
-        """Receive a small body in the event loop; True if no thread has to wait for it any more.
+        """Receive a small body in the event loop; True if it came in one message: no thread has to wait for it.
 
-        That is so if it came in one message, or not in time. It saves the thread a round trip to the loop.
+        Raises `errors.RequestTimeout`.
         """
         if not 0 < self._bytes_left <= SMALL_BYTES:
             return False
         message = await self._wait()
+        if message is None:
+            raise self._timeout()
         self._received = [message]
-        return message is None or self._bytes_left == 0
+        return self._bytes_left == 0
 
     def _next_chunk(self) -> bytes:
-        messages = self._received or asyncio.run_coroutine_threadsafe(self._gather(), self._loop).result()
+        messages = self._received or self._gather_in_thread()
         self._received = []
         if messages[-1] is None:
-            raise errors.RequestTimeout(
-                f"the body came at less than {self._rate.bytes_per_second} bytes a second for more than "
-                f"{self._rate.grace_seconds:g} seconds: send it again, and faster"
-            )
+            raise self._timeout()
         if messages[-1]["type"] == "http.disconnect":
             raise errors.Malformed("the connection was closed before the body was complete: send it again")
         return b"".join(message["body"] for message in messages if message)
+
+    def _timeout(self) -> errors.RequestTimeout:
+        return errors.RequestTimeout(
+            f"the body came at less than {self._rate.bytes_per_second} bytes a second for more than "
+            f"{self._rate.grace_seconds:g} seconds: send it again, and faster"
+        )
+
+    def _gather_in_thread(self) -> list[Message | None]:
+        with self.waiting():
+            return asyncio.run_coroutine_threadsafe(self._gather(), self._loop).result()
 
     async def _gather(self) -> list[Message | None]:
         """The client's next messages, until they have `GATHERED_BYTES` or one does not come in time.

@@ -1,4 +1,4 @@
-"""An ASGI app that answers with the WSGI app: in ASGI, waiting for a body can time out.
+"""An ASGI app that answers with the WSGI app: in ASGI, waiting for a client can time out.
 
 In granian's WSGI a read blocks until the bytes have come or the client has gone, and nothing can interrupt it.
 """
@@ -6,129 +6,162 @@ In granian's WSGI a read blocks until the bytes have come or the client has gone
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
 
+from backpropd import errors
+from service.limits.admission import TICKET, Admission
+from service.server.answer_sender import AnswerSender, Send, TooSlow
+from service.server.disconnect import DISCONNECT, Disconnect
+from service.server.environ import environ_of
 from service.server.request_body import BODY_RECEIVED, Message, MinRate, Receive, RequestBody
+from service.server.tcp_connection import Address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-Send = Callable[[Message], Awaitable[None]]
+CHUNK_BYTES = 64 * 1024  # a longer answer is sent in several messages, by its thread
+REJECTION = "backpropd.rejection"  # key of the environ: the error to answer with
+PROBE_THREADS = 4
+REJECTION_THREADS = 2
 
-CHUNK_BYTES = 64 * 1024
-SEND_SECONDS = 60.0  # for a client to accept a chunk of a stream; after that it counts as gone
+
+@dataclass(frozen=True)
+class MinRates:
+    """The minimum rates of requests' bodies and of answers."""
+
+    body: MinRate
+    answer: MinRate
 
 
 class WsgiBridge:
-    """Answers each request with a WSGI app, in a thread of its own."""
+    """Answers requests with a WSGI app: each in a thread, once it is admitted.
 
-    def __init__(self, app: WSGIApplication, threads: int, rate: MinRate) -> None:
-        self._app, self._rate = app, rate
+    A GET of an `immediate` path, whose answer needs no I/O, is answered in the event loop, and `probes` have threads of
+    their own: neither waits for other requests.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        admission: Admission,
+        rates: MinRates,
+        threads: int,
+        *,
+        immediate: Collection[str] = (),
+        probes: Collection[str] = (),
+    ) -> None:
+        self._app, self._admission, self._rates = app, admission, rates
+        self._immediate, self._probes = immediate, probes
         self._threads = ThreadPoolExecutor(threads, "request")
+        self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, "probe")
+        self._rejection_threads = ThreadPoolExecutor(REJECTION_THREADS, "rejection")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         loop = asyncio.get_running_loop()
         environ = environ_of(scope)
-        body = RequestBody(receive, loop, self._rate, int(environ.get("CONTENT_LENGTH", -1)))
+        body = RequestBody(receive, loop, self._rates.body, int(environ.get("CONTENT_LENGTH", -1)))
         environ["wsgi.input"] = BufferedReader(body, CHUNK_BYTES)
-        environ[BODY_RECEIVED] = await body.receive_small()
-        sender = StreamSender(receive, send, loop)
-        for message in await loop.run_in_executor(self._threads, self._answer, environ, sender):
-            await send(message)
-
-    def _answer(self, environ: dict[str, Any], sender: StreamSender) -> list[Message]:
-        """The messages for the loop to send: none for a stream, which is sent from this thread."""
-        status, headers = 500, list[tuple[str, str]]()
-
-        def start_response(line: str, given: list[tuple[str, str]], _: Any = None) -> Any:
-            nonlocal status, headers
-            status, headers = int(line.split(" ", 1)[0]), given
-
-        answer = self._app(environ, start_response)
+        environ[DISCONNECT] = disconnect = Disconnect(receive, loop)
+        sender = AnswerSender(send, self._rates.answer, _address(scope["server"]), _address(scope["client"]))
         try:
-            start = _start(status, headers)
-            if any(name.lower() == "content-length" for name, _ in headers):
-                return [start, _body(b"".join(answer))]
-            sender.send_all(start, answer)
+            if environ["PATH_INFO"] in self._immediate and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+                answer = _Answer(self._app, environ)
+                await sender.send_whole(answer.whole())
+                answer.close()
+            else:
+                await self._admit(environ, body, sender)
+        finally:
+            disconnect.stop()
+            sender.close()
+
+    async def _admit(self, environ: dict[str, Any], body: RequestBody, sender: AnswerSender) -> None:
+        is_probe = environ["PATH_INFO"] in self._probes
+        try:
+            environ[BODY_RECEIVED] = await body.receive_small()
+            ticket = await self._admission.enter(environ.get("HTTP_AUTHORIZATION", ""), is_probe=is_probe)
+        except (errors.RequestTimeout, errors.RetryLater) as error:
+            environ[REJECTION] = error
+            await self._answer_in(self._rejection_threads, environ, sender)
+            return
+        environ[TICKET], body.waiting = ticket, ticket.waiting
+        try:
+            await self._answer_in(self._probe_threads if is_probe else self._threads, environ, sender)
+        finally:
+            ticket.leave()
+
+    async def _answer_in(self, threads: Executor, environ: dict[str, Any], sender: AnswerSender) -> None:
+        loop = asyncio.get_running_loop()
+        await sender.send_whole(await loop.run_in_executor(threads, self._answer, environ, sender, loop))
+
+    def _answer(self, environ: dict[str, Any], sender: AnswerSender, loop: asyncio.AbstractEventLoop) -> list[Message]:
+        """The messages for the loop to send: none for a long answer, which is sent from this thread."""
+        answer = _Answer(self._app, environ)
+        try:
+            if TICKET in environ:
+                environ[TICKET].stop_working()
+            if answer.is_short:
+                return answer.whole()
+            with suppress(TooSlow):
+                _send_all(answer, environ[DISCONNECT], sender, loop)
             return []
         finally:
-            if close := getattr(answer, "close", None):
-                close()
+            answer.close()
 
 
-def _start(status: int, headers: Iterable[tuple[str, str]]) -> Message:
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    return {"type": "http.response.start", "status": status, "headers": raw}
-
-
-def _body(chunk: bytes, *, more: bool = False) -> Message:
-    return {"type": "http.response.body", "body": chunk, "more_body": more}
-
-
-class StreamSender:
-    """Sends an answer of unknown length from a thread."""
-
-    def __init__(self, receive: Receive, send: Send, loop: asyncio.AbstractEventLoop) -> None:
-        self._receive, self._send, self._loop = receive, send, loop
-
-    def send_all(self, start: Message, chunks: Iterable[bytes]) -> None:
-        """Send each chunk as soon as it comes, until the client leaves or is too slow."""
-        gone = asyncio.run_coroutine_threadsafe(self._wait_for_disconnect(), self._loop)
-        try:
-            self._send_from_thread(start)
-            for chunk in chunks:
-                if gone.done():
-                    return
-                self._send_from_thread(_body(chunk, more=True))
-            self._send_from_thread(_body(b""))
-        except TimeoutError:
+def _send_all(answer: _Answer, disconnect: Disconnect, sender: AnswerSender, loop: asyncio.AbstractEventLoop) -> None:
+    """Send each part as soon as it comes, until the client leaves. Raises `TooSlow`."""
+    disconnect.watch()
+    for message in answer.messages():
+        if disconnect.has_come:
             return
-        finally:
-            gone.cancel()
-
-    async def _wait_for_disconnect(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-
-    def _send_from_thread(self, message: Message) -> None:
-        asyncio.run_coroutine_threadsafe(self._send_in_time(message), self._loop).result()
-
-    async def _send_in_time(self, message: Message) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
-            await self._send(message)
+        asyncio.run_coroutine_threadsafe(sender.send(message), loop).result()
+    asyncio.run_coroutine_threadsafe(sender.drain(), loop).result()
 
 
-def environ_of(scope: Message) -> dict[str, Any]:
-    """The environ of a request (PEP 3333), without its body."""
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
-        "SERVER_NAME": scope["server"][0],
-        "SERVER_PORT": str(scope["server"][1]),
-        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "REMOTE_ADDR": scope["client"][0],
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope["scheme"],
-        "wsgi.errors": sys.stderr,
-        "wsgi.input_terminated": True,  # tells Werkzeug that the input ends with the body
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    for header, raw in scope["headers"]:
-        name, value = header.decode("latin-1"), raw.decode("latin-1")
-        if "_" in name:  # in an environ it would be taken for the header with a hyphen
-            continue
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
-        environ[key] = f"{environ[key]},{value}" if key in environ else value
-    return environ
+def _address(pair: Sequence[Any]) -> Address:
+    return str(pair[0]), int(pair[1])
+
+
+class _Answer:
+    """What the WSGI app answers. `is_short` says that one message holds all of it."""
+
+    def __init__(self, app: WSGIApplication, environ: dict[str, Any]) -> None:
+        self._status, self._headers = 500, list[tuple[str, str]]()
+        self._chunks = app(environ, self._start_response)
+        length = next((value for name, value in self._headers if name.lower() == "content-length"), None)
+        is_empty = environ["REQUEST_METHOD"] == "HEAD" or self._status in (204, 304)
+        self.is_short = is_empty or (length is not None and int(length) <= CHUNK_BYTES)
+
+    def whole(self) -> list[Message]:
+        """The messages of a short answer."""
+        return [self._start(), _part(b"".join(self._chunks), more=False)]
+
+    def messages(self) -> Iterator[Message]:
+        """The messages of any answer, each as soon as its part has come."""
+        yield self._start()
+        for chunk in self._chunks:
+            for begin in range(0, len(chunk), CHUNK_BYTES):
+                yield _part(chunk[begin : begin + CHUNK_BYTES], more=True)
+        yield _part(b"", more=False)
+
+    def close(self) -> None:
+        """Give back what the answer holds."""
+        if close := getattr(self._chunks, "close", None):
+            close()
+
+    def _start_response(self, status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
+        self._status, self._headers = int(status.split(" ", 1)[0]), headers
+
+    def _start(self) -> Message:
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self._headers]
+        return {"type": "http.response.start", "status": self._status, "headers": raw}
+
+
+def _part(chunk: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": more}

@@ -13,7 +13,8 @@ from flask import Response
 from backpropd import errors
 from backpropd.store.job_versions import JobVersion
 from backpropd.store.sql.schema import Job
-from service.limits.concurrency_limit import ConcurrencyLimit
+from service.limits.concurrency_limit import ConcurrencyLimit, Holder
+from service.server.disconnect import Disconnect
 from service.streaming.event_feed import Cursor, EventFeed
 from service.streaming.job_watcher import UNKNOWN, JobWatcher
 
@@ -31,25 +32,28 @@ class EventStreams:
     slots: ConcurrencyLimit
     max_seconds: float
 
-    def open(self, job: Job, last_event_id: str | None, principal: str) -> Response:
-        """The stream of a job after an event. Raises `errors.Unavailable` or `errors.TooManyAtOnce` without a slot."""
+    def open(self, job: Job, last_event_id: str | None, holder: Holder, disconnect: Disconnect) -> Response:
+        """The stream of a job after an event, until the client disconnects.
+
+        Raises `errors.Unavailable` or `errors.TooManyAtOnce` without a slot.
+        """
         cursor = _parse_cursor(last_event_id)
-        self.slots.acquire(principal)
-        response = Response(self._events(job.tenant, job.id, cursor), content_type="text/event-stream")
+        self.slots.acquire(holder)
+        response = Response(self._events(job.tenant, job.id, cursor, disconnect), content_type="text/event-stream")
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Accel-Buffering"] = "no"
-        response.call_on_close(lambda: self.slots.release(principal))
+        response.call_on_close(lambda: self.slots.release(holder))
         return response
 
-    def _events(self, tenant: str, job_id: str, cursor: Cursor) -> Iterator[bytes]:
+    def _events(self, tenant: str, job_id: str, cursor: Cursor, disconnect: Disconnect) -> Iterator[bytes]:
         """Everything after the cursor, until the job is over or deleted, or the stream's time is up."""
         until = time.monotonic() + self.max_seconds
         seen: JobVersion | None = UNKNOWN
         over = False
         yield b"retry: 1000\n\n"
-        with self.watcher.watch(job_id):
+        with self.watcher.watch(job_id, disconnect):
             while not over and (left := until - time.monotonic()) > 0:
-                version = self.watcher.wait(job_id, seen, min(left, COMMENT_SECONDS))
+                version = self.watcher.wait(job_id, seen, min(left, COMMENT_SECONDS), disconnect)
                 if version == seen:
                     yield b": keep-alive\n\n"  # writing finds out whether the client has left
                     continue

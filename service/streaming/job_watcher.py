@@ -11,6 +11,7 @@ from backpropd.store import job_versions
 from backpropd.store.job_versions import JobVersion
 from backpropd.store.sql.database import Database
 from backpropd.store.status import TERMINAL
+from service.server.disconnect import Disconnect, NeverDisconnects
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,7 @@ RETRY_SECONDS = 1.0  # between two polls while the database does not answer
 
 
 UNKNOWN = JobVersion("", -1, -1)
+STAYS = NeverDisconnects()
 
 
 class _WatchedJob:
@@ -46,8 +48,8 @@ class JobWatcher:
         return self._watchers
 
     @contextmanager
-    def watch(self, job_id: str) -> Iterator[None]:
-        """Poll this job for the duration of the block."""
+    def watch(self, job_id: str, disconnect: Disconnect = STAYS) -> Iterator[None]:
+        """Poll this job for the duration of the block; a disconnect ends `wait` early."""
         with self._lock:
             job = self._jobs.setdefault(job_id, _WatchedJob(self._lock))
             job.watchers += 1
@@ -55,6 +57,7 @@ class JobWatcher:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._poll, name="job-watcher", daemon=True)
                 self._thread.start()
+        disconnect.watch(lambda: self._wake(job))
         try:
             yield
         finally:
@@ -64,22 +67,31 @@ class JobWatcher:
                 if not job.watchers:
                     del self._jobs[job_id]
 
-    def wait(self, job_id: str, seen: JobVersion | None, seconds: float) -> JobVersion | None:
-        """The watched job's version as soon as it differs from `seen`, or `seen` at the end; None if it was deleted."""
+    def wait(
+        self, job_id: str, seen: JobVersion | None, seconds: float, disconnect: Disconnect = STAYS
+    ) -> JobVersion | None:
+        """The watched job's version as soon as it differs from `seen`, None if it was deleted.
+
+        `seen` after so many seconds, or when the client is gone.
+        """
         with self._lock:
             job = self._jobs[job_id]
-            changed = job.changed.wait_for(lambda: job.version not in (UNKNOWN, seen), seconds)
-            return job.version if changed else seen
+            job.changed.wait_for(lambda: job.version not in (UNKNOWN, seen) or disconnect.has_come, seconds)
+            return seen if job.version == UNKNOWN else job.version
 
-    def wait_until_ended(self, job_id: str, seconds: float) -> None:
-        """Return when the job is over or deleted, or after so many seconds."""
+    def wait_until_ended(self, job_id: str, seconds: float, disconnect: Disconnect = STAYS) -> None:
+        """Return when the job is over or deleted, after so many seconds, or when the client is gone."""
         until, version = time.monotonic() + seconds, UNKNOWN
-        with self.watch(job_id):
-            while (left := until - time.monotonic()) > 0:
-                seen = self.wait(job_id, version, left)
+        with self.watch(job_id, disconnect):
+            while (left := until - time.monotonic()) > 0 and not disconnect.has_come:
+                seen = self.wait(job_id, version, left, disconnect)
                 if seen is None or seen.status in TERMINAL:
                     return
                 version = seen
+
+    def _wake(self, job: _WatchedJob) -> None:
+        with self._lock:
+            job.changed.notify_all()
 
     def _poll(self) -> None:
         while True:

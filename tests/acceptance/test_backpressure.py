@@ -18,8 +18,11 @@ APP = """
 import os
 from granian import Granian
 from granian.constants import Interfaces
+from service.limits.admission import Admission
+from service.limits.concurrency_limit import ConcurrencyLimit
+from service.limits.fair_slots import FairSlots
 from service.server.request_body import MinRate
-from service.server.wsgi_bridge import WsgiBridge
+from service.server.wsgi_bridge import MinRates, WsgiBridge
 
 def app(environ, start):
     def chunks():
@@ -32,7 +35,9 @@ def app(environ, start):
     start("200 OK", [("Content-Type", "text/plain")])
     return chunks()
 
-bridge = WsgiBridge(app, 2, MinRate(1024, 10))
+slots = ConcurrencyLimit("requests", 9, 9, 9)
+admission = Admission(slots, FairSlots("requests", 9, 9, 9), slots)
+bridge = WsgiBridge(app, admission, MinRates(MinRate(1024, 10), MinRate(1024, 10)), 2)
 if __name__ == "__main__":
     Granian("endless:bridge", interface=Interfaces.ASGINL, port=int(os.environ["PORT"]), websockets=False).serve()
 """
@@ -44,7 +49,7 @@ def test_a_response_that_its_client_does_not_read_is_not_buffered(tmp_path: Path
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "PORT": str(port)}
     with running([sys.executable, str(app)], tmp_path, environment) as log:
-        eventually(lambda: is_listening(port))
+        eventually(lambda: is_listening(port), 120)
         with closing(socket.create_connection(("127.0.0.1", port), timeout=10)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             connection.recv(10)

@@ -86,7 +86,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     environment = {**os.environ, **own, **{f"BACKPROPD_{name}": value for name, value in LOW_LIMITS.items()}}
     command = [sys.executable, "-m", "service"]
     with running(command, Path(__file__).parents[2], environment) as log:
-        eventually(lambda: is_listening(port))
+        eventually(lambda: is_listening(port), 120)
         yield Server(port, log, *texts)
         assert log.stop() == 0
 
@@ -141,6 +141,15 @@ def test_ambiguous_requests_are_rejected_and_the_connection_is_closed(
 )
 def test_oversized_and_malformed_requests_are_rejected(server: Server, raw: bytes, status: bytes) -> None:
     assert server.answer(raw).removeprefix(b"HTTP/1.1 ").startswith(status)
+
+
+@pytest.mark.parametrize("path", ["//healthz", "/%2Fhealthz", "//v1/jobs", "///v1/jobs", "/v1//jobs", "//readyz", "//"])
+def test_a_path_with_more_slashes_is_another_path(server: Server, path: str) -> None:
+    lines = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n"
+    assert server.answer(f"{lines}\r\n".encode()).startswith(b"HTTP/1.1 401 ")
+    answer = server.answer(f"{lines}Authorization: Bearer {server.key}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b'"code":"not_found"' in answer
 
 
 def test_a_missing_key_is_rejected_before_the_body_is_read(server: Server) -> None:

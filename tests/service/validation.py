@@ -33,6 +33,9 @@ class Client(FlaskClient):
             schema = self._declared(response)
             if schema is not None:
                 check(schema, response.data)
+        if not response.is_streamed or response.content_length is not None:
+            response.get_data()
+            response.close()  # as the server does when it has sent an answer
         return response
 
     def _declared(self, response: TestResponse) -> type[BaseModel] | None:

@@ -23,7 +23,7 @@ PATIENCE = 20.0
 
 def read(folder: Path, data: str, sandbox_limits: SandboxLimits = ROOMY, limits: TableLimits | None = None) -> object:
     (folder / "t.csv").write_text(data)
-    reader = SandboxedReader(limits or TableLimits(), sandbox_limits, 2)
+    reader = SandboxedReader(limits or TableLimits(), sandbox_limits)
     return reader.read(folder / "t.csv", folder / "t.parquet", "csv")
 
 
@@ -54,7 +54,7 @@ def test_an_error_that_no_reader_foresaw_is_one_of_the_file_and_logged_without_i
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
-    reader, unforeseen = SandboxedReader(TableLimits(), ROOMY, 1), ReadOptions(quote="two")
+    reader, unforeseen = SandboxedReader(TableLimits(), ROOMY), ReadOptions(quote="two")
     with pytest.raises(NotATable, match=r"could not be read: .*1-character.*TypeError.*as CSV in UTF-8"):
         reader.read(tmp_path / "t.csv", tmp_path / "t.parquet", "csv", unforeseen)
     assert "in ingest" in caplog.text
@@ -64,7 +64,7 @@ def test_an_error_that_no_reader_foresaw_is_one_of_the_file_and_logged_without_i
 def test_an_error_of_the_system_is_not_one_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(RuntimeError, match="No such file"):
-        SandboxedReader(TableLimits(), ROOMY, 1).read(tmp_path / "t.csv", tmp_path / "no" / "folder", "csv")
+        SandboxedReader(TableLimits(), ROOMY).read(tmp_path / "t.csv", tmp_path / "no" / "folder", "csv")
 
 
 # Takes seconds: because of the single quote the file is read row by row.
@@ -138,7 +138,7 @@ def test_many_threads_share_a_reader(tmp_path: Path) -> None:
     for n, folder in enumerate(folders):
         folder.mkdir()
         (folder / "t.csv").write_text("a\n" + "1\n" * (n + 1))
-    reader = SandboxedReader(TableLimits(), ROOMY, 3)
+    reader = SandboxedReader(TableLimits(), ROOMY)
     with ThreadPoolExecutor(12) as pool:
         infos = pool.map(lambda folder: reader.read(folder / "t.csv", folder / "t.parquet", "csv"), folders)
         assert [info.rows for info in infos] == list(range(1, 13))
@@ -149,7 +149,7 @@ import sys, threading
 from pathlib import Path
 from backpropd.tabular import SandboxLimits, SandboxedReader, TableLimits
 folder = Path(sys.argv[1])
-reader = SandboxedReader(TableLimits(), SandboxLimits(2**28, 60, 60), 2)
+reader = SandboxedReader(TableLimits(), SandboxLimits(2**28, 60, 60))
 reader.read(folder / "small.csv", folder / "s.parquet", "csv")
 print("ready", flush=True)
 reader.read(folder / "wide.csv", folder / "w.parquet", "csv")

@@ -28,11 +28,10 @@ UNAVAILABLE = "no process could be started to read the table: try again"
 
 
 class SandboxedReader:
-    """Ingests files in the sandbox, at most `max_concurrent` at a time; further calls wait."""
+    """Ingests files in the sandbox, each in a process of its own; how many at a time is up to the caller."""
 
-    def __init__(self, table_limits: TableLimits, sandbox_limits: SandboxLimits, max_concurrent: int) -> None:
+    def __init__(self, table_limits: TableLimits, sandbox_limits: SandboxLimits) -> None:
         self._table_limits, self._sandbox_limits = table_limits, sandbox_limits
-        self._slots = threading.BoundedSemaphore(max_concurrent)
 
     def read(
         self,
@@ -58,7 +57,7 @@ class SandboxedReader:
             "table_limits": vars(self._table_limits),
             "sandbox_limits": vars(self._sandbox_limits),
         }
-        with self._slots, _server.connect() as connection:
+        with _server.connect() as connection:
             answer = _exchange(connection, json.dumps(request).encode(), self._sandbox_limits.seconds + GRACE)
         return self._table_from(answer)
 

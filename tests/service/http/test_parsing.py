@@ -1,5 +1,7 @@
 """Requests are parsed strictly, and each mistake is listed with its pointer."""
 
+import gzip
+import io
 from typing import Any
 
 import pytest
@@ -40,3 +42,18 @@ def test_a_repeated_name_among_a_hundred_thousand_is_found_at_once(http: Client)
     answer = http.post("/v1/jobs", data=f"{{{', '.join([*names, names[-1]])}}}", content_type="application/json")
     assert answer.status_code == 400
     assert "'x99999' is repeated" in answer.json["detail"]
+
+
+def test_a_content_encoding_is_honoured_or_rejected(http: Client) -> None:
+    table, job = b"a,b\n1,2\n3,5\n", b'{"dataset_id": "x", "target": "b"}'
+    headers = {"Content-Type": "text/csv", "Content-Encoding": "gzip"}
+    stored = http.post("/v1/datasets", data=gzip.compress(table), headers=headers)
+    assert (stored.status_code, stored.json["rows"]) == (201, 2)
+    headers["Content-Encoding"] = "br"
+    assert http.post("/v1/datasets", data=table, headers=headers).status_code == 415
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    rejected = http.post("/v1/jobs", data=gzip.compress(job), headers=headers)
+    assert (rejected.status_code, rejected.json["code"]) == (415, "unsupported_media_type")
+    assert "send no Content-Encoding" in rejected.json["detail"]
+    form = {"file": (io.BytesIO(table), "a.csv")}
+    assert http.post("/v1/datasets", data=form, headers={"Content-Encoding": "gzip"}).status_code == 415

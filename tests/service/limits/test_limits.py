@@ -12,6 +12,7 @@ from flask import Flask
 
 from backpropd import errors
 from backpropd.config import Settings
+from service.limits.concurrency_limit import Holder
 from service.limits.rate_limiter import RETRY_SECONDS, RateLimiter
 from tests.servers import Redis
 from tests.service.requests import Key, Work, at_once, submit, train_model, upload, with_key
@@ -148,7 +149,7 @@ def test_every_kind_of_inspection_takes_a_slot(locked: Flask, key: Key, work: Wo
     request: dict[str, Any] = {"path": f"/v1/models/{trained(http, work)}/{inspection}"}
     if inspection == "trace":
         request |= {"method": "POST", "json": {"rows": [[1, 2]]}}
-    with locked.extensions["backpropd"].inspections.slot(key_id):
+    with locked.extensions["backpropd"].inspections.slot(Holder("us", key_id)):
         assert_rejected(http.open(**request), 429, "too_many_at_once", 1)
         assert http.get("/v1/models").status_code == 200
     for _ in range(2):

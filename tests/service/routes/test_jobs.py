@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from backpropd.config import Settings
+from service.auth.principal import LOCAL_PRINCIPAL
 from tests.service.requests import Work, at_once, open_app, read_job, read_stream, rejected_pointers, sample, submit
 from tests.service.validation import Client
 
@@ -146,12 +147,12 @@ def test_transitions_that_a_status_does_not_allow_are_conflicts(http: Client, ir
 
 def test_a_wait_is_short_when_all_slots_are_taken(http: Client, iris: str, app: Flask) -> None:
     job = submit(http, iris)
-    with app.extensions["backpropd"].long_polls.slot(60) as seconds:
+    with app.extensions["backpropd"].long_polls.slot(LOCAL_PRINCIPAL.holder, 60) as seconds:
         assert seconds == 60
         began = time.monotonic()
         assert http.get(f"/v1/jobs/{job['id']}?wait=60").json["status"] == "queued"
         assert time.monotonic() - began < 30
-    with app.extensions["backpropd"].long_polls.slot(60) as seconds:
+    with app.extensions["backpropd"].long_polls.slot(LOCAL_PRINCIPAL.holder, 60) as seconds:
         assert seconds == 60
 
 

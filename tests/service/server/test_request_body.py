@@ -104,7 +104,7 @@ def receive_small(loop: asyncio.AbstractEventLoop, reading: BufferedReader) -> b
 
 @pytest.mark.parametrize(
     ("first", "length", "received"),
-    [((0, b"abcdef"), 6, True), ((0, b"abc"), 6, False), ((SILENCE, b"abcdef"), 6, True), ((0, None), 6, False)],
+    [((0, b"abcdef"), 6, True), ((0, b"abc"), 6, False), ((0, None), 6, False)],
 )
 def test_a_small_body_is_received_in_the_event_loop(
     loop: asyncio.AbstractEventLoop, first: tuple[float, bytes | None], length: int, received: bool
@@ -114,11 +114,13 @@ def test_a_small_body_is_received_in_the_event_loop(
     if first == (0, None):
         with pytest.raises(errors.Malformed):
             reading.read()
-    elif first[0]:
-        with pytest.raises(errors.RequestTimeout):
-            reading.read()
     else:
         assert reading.read() == b"abcdef"
+
+
+def test_a_small_body_that_does_not_come_takes_no_thread(loop: asyncio.AbstractEventLoop) -> None:
+    with pytest.raises(errors.RequestTimeout):
+        receive_small(loop, body(loop, [(SILENCE, b"abcdef")], 6))
 
 
 @pytest.mark.parametrize("length", [-1, 0, SMALL_BYTES + 1])

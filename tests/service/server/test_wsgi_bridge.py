@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
-from service.server import wsgi_bridge
+from service.limits.admission import Admission
+from service.limits.concurrency_limit import ConcurrencyLimit
+from service.limits.fair_slots import FairSlots
+from service.server import answer_sender
+from service.server.environ import environ_of
 from service.server.request_body import MinRate
-from service.server.wsgi_bridge import WsgiBridge, environ_of
+from service.server.wsgi_bridge import MinRates, WsgiBridge
 
 SCOPE = {
     "method": "GET",
@@ -27,7 +31,7 @@ SCOPE = {
 def test_a_stream_ends_when_its_client_disconnects_or_stops_reading(
     loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, disconnects: bool
 ) -> None:
-    monkeypatch.setattr(wsgi_bridge, "SEND_SECONDS", 0.2)
+    monkeypatch.setattr(answer_sender, "CHECK_SECONDS", 0.2)
     sent: list[dict[str, Any]] = []
     closed = threading.Event()
 
@@ -51,7 +55,9 @@ def test_a_stream_ends_when_its_client_disconnects_or_stops_reading(
         if len(sent) > 3:
             await asyncio.sleep(0.01 if disconnects else 100)
 
-    made = WsgiBridge(app, 1, MinRate(1024, 10))
+    slots = ConcurrencyLimit("requests", 1, 1, 1)
+    admission = Admission(slots, FairSlots("requests", 1, 1, 1), slots)
+    made = WsgiBridge(app, admission, MinRates(MinRate(1024, 10), MinRate(1024, 0.1)), 1)
     asyncio.run_coroutine_threadsafe(made(SCOPE, receive, send), loop).result(timeout=10)
     assert closed.is_set()
     assert [message["type"] for message in sent[:2]] == ["http.response.start", "http.response.body"]

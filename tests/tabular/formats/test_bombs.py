@@ -177,7 +177,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_a_clear_error_within_the_limits(tmp_path: Path, name: str) -> None:
-    reader = SandboxedReader(LIMITS, SandboxLimits(memory_bytes=256 * MIB, cpu_seconds=30, seconds=60), 1)
+    reader = SandboxedReader(LIMITS, SandboxLimits(memory_bytes=256 * MIB, cpu_seconds=30, seconds=60))
     (tmp_path / "bomb").write_bytes(BOMBS[name]())
     began = time.monotonic()
     with pytest.raises((Invalid, TooLarge)) as raised:
@@ -188,6 +188,6 @@ def test_a_bomb_is_a_clear_error_within_the_limits(tmp_path: Path, name: str) ->
 
 
 def test_many_row_groups_are_read(tmp_path: Path) -> None:
-    reader = SandboxedReader(LIMITS, SandboxLimits(memory_bytes=256 * MIB, cpu_seconds=30, seconds=60), 1)
+    reader = SandboxedReader(LIMITS, SandboxLimits(memory_bytes=256 * MIB, cpu_seconds=30, seconds=60))
     (tmp_path / "table").write_bytes(many_row_groups())
     assert reader.read(tmp_path / "table", tmp_path / "out", "csv").rows == 2000

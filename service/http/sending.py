@@ -1,0 +1,45 @@
+"""What an answer needs until it was sent: slots, and a file instead of memory if it is long."""
+
+import logging
+import tempfile
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from typing import Any
+
+from flask import Response, g
+
+from service.services import services
+
+log = logging.getLogger(__name__)
+
+MAX_MEMORY_BYTES = 1024 * 1024  # of one answer while it is sent
+CHUNK_BYTES = 64 * 1024
+
+
+def begin() -> None:
+    """Start a request that holds nothing yet."""
+    g.held = ExitStack()
+
+
+def hold_until_sent(held: AbstractContextManager[Any]) -> None:
+    """Enter a context that is left when this request's answer was sent, or its client is gone."""
+    g.held.enter_context(held)
+
+
+def finish(response: Response) -> None:
+    """Let the answer go when it was sent, and until then keep it in a file if it is long."""
+    if not response.is_streamed and (response.content_length or 0) > MAX_MEMORY_BYTES:
+        try:
+            _move_to_file(response)
+        except OSError as error:
+            log.warning("a long answer stays in memory: %s", error)
+    response.call_on_close(g.held.close)
+
+
+def _move_to_file(response: Response) -> None:
+    with ExitStack() as opened:
+        file = opened.enter_context(tempfile.TemporaryFile(dir=services().blobs.scratch))
+        file.writelines(response.iter_encoded())
+        file.seek(0)
+        g.held.enter_context(opened.pop_all())
+    response.response = iter(partial(file.read, CHUNK_BYTES), b"")

@@ -1,0 +1,43 @@
+"""The environ of a request (PEP 3333)."""
+
+import sys
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from service.server.request_body import Message
+
+
+def environ_of(scope: Message) -> dict[str, Any]:
+    """The environ of a request (PEP 3333), without its body."""
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": _path(scope["raw_path"]),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": scope["server"][0],
+        "SERVER_PORT": str(scope["server"][1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": scope["client"][0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.errors": sys.stderr,
+        "wsgi.input_terminated": True,  # tells Werkzeug that the input ends with the body
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for header, raw in scope["headers"]:
+        name, value = header.decode("latin-1"), raw.decode("latin-1")
+        if "_" in name:  # in an environ it would be taken for the header with a hyphen
+            continue
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ
+
+
+def _path(raw: bytes) -> str:
+    """The decoded path. A second leading slash, which the app would ignore, stays encoded, and matches no route."""
+    path = unquote_to_bytes(raw).decode("latin-1")
+    return f"/%2F{path[2:]}" if path.startswith("//") else path
