@@ -5,9 +5,9 @@ the usual spellings of a missing value are, too (`cells.missing`), and in column
 
 - `number`: at least nine tenths of the other cells are numbers in one notation (`cells.notation`), and the rest is then
   missing, with a warning; or all are times or durations, which become hours. A float64 represents every number without
-  loss, or the column holds words: leading zeros (`007`), whole numbers of 2^53 and beyond (`9007199254740993`, also
-  among decimals; `6.02e23` is a number), `1e400`, `1e-400`, `0x10`, digits other than 0-9. A column of 0 and 1 holds
-  numbers.
+  loss, or the column holds words: leading zeros (`007`), phone numbers (`+4917012345`), whole numbers of 2^53 and
+  beyond (`9007199254740993`, also among decimals; `6.02e23` is a number), `1e400`, `1e-400`, `0x10`, digits other than
+  0-9. A column of 0 and 1 holds numbers.
 - `date`: at least nine tenths are dates in one format (`cells.date_formats`).
 - `boolean`: true and false, yes and no, t and f, or y and n, in any case.
 - `category`: at most max(20, 5% of the rows) different values, none longer than 1000 characters, and no more than the

@@ -128,8 +128,8 @@ def is_lossless(cell: str) -> bool:
     text = cell.strip()
     exact, x = Decimal(text), float(text)
     whole = "e" not in text and exact == exact.to_integral_value()
-    padded = re.match(r"[+-]?0[0-9]", text)
-    return not padded and np.isfinite(x) and not (whole and abs(exact) >= 2**53) and (x != 0) == (exact != 0)
+    is_code = re.match(r"[+-]?0[0-9]", text) or re.fullmatch(r"\+[0-9]{7,}", text)
+    return not is_code and np.isfinite(x) and not (whole and abs(exact) >= 2**53) and (x != 0) == (exact != 0)
 
 
 @settings(deadline=None)

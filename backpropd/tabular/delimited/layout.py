@@ -124,8 +124,9 @@ def _begin_of_table(rows: Sequence[Row]) -> int:
     for n, ((start, end), later) in enumerate(zip(sections, _later(sections, widths), strict=True)):
         is_list = widths[n] == 1 or (widths[n] == 2 < later.widest and end - start < later.rows)
         if later.rows and (is_list or end - start < MIN_TABLE_ROWS or (end - start) * SMALL_PART < later.rows):
-            if widths[n] == later.next_width == later.widest and _is_start(rows[start], widths[n]):
-                return start  # a header with a blank line below it
+            same = widths[n] == later.next_width == later.widest and _is_start(rows[start], widths[n])
+            if same or (all(map(str.strip, rows[start].cells)) and len(rows[start].cells) >= max(later.widest, 2)):
+                return start  # a header, and a blank line below it
             continue
         first = next((i for i in range(start, end) if _is_start(rows[i], widths[n])), start)
         return _after_properties(rows[:end], first, widths[n])

@@ -103,6 +103,11 @@ def test_a_title_with_commas_is_no_header(tmp_path: Path, title: str) -> None:
     assert (info.rows, names(info), codes(info)) == (3, ["region", "amount", "qty"], ["lines_skipped"])
 
 
+def test_an_empty_row_below_the_first_one_separates_no_title(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "a,b,c\nw,w,w\n,,\n" + "x,w,\n" * 6)
+    assert (info.rows, names(info)) == (8, ["a", "b", "c"])
+
+
 def test_a_header_with_spaces_behind_its_commas_remains_one(tmp_path: Path) -> None:
     info, _ = read(tmp_path, "region, amount\nunit, eur\nNorth,1\nSouth,3\nEast,5\n")
     assert names(info) == ["region", "amount"]
