@@ -24,7 +24,9 @@ from backpropd.tabular.read_options import UNUSED
 from service import uploads
 from service.auth.principal import current_principal, tenant
 from service.http.parsing import read_json_body
+from service.http.sending import hold_memory
 from service.http.strict_json import read_json
+from service.limits.memory_limit import json_cost
 from service.schemas.models import PredictionQuery
 from service.services import services
 
@@ -62,6 +64,7 @@ def _from_file(model: Model, query: PredictionQuery, stack: ExitStack) -> InputR
     with file.open("rb") as opened:
         head = opened.read(HEAD_BYTES)
     if NAMES_ROWS.match(head) and file.stat().st_size <= services().settings.max_json_bytes:
+        hold_memory(json_cost(file.stat().st_size))
         return _from_json(read_json(file.read_bytes()), model, query, stack)
     stack.enter_context(services().inspections.slot(current_principal().holder))
     return _table(model, file, query.to_options())

@@ -13,6 +13,7 @@ from service.limits.admission import Admission
 from service.limits.concurrency_limit import ConcurrencyLimit
 from service.limits.fair_slots import FairSlots
 from service.limits.long_polls import LongPolls
+from service.limits.memory_limit import MemoryLimit
 from service.limits.rate_limiter import RateLimiter
 from service.limits.storage_quota import StorageQuota
 from service.readiness import Readiness
@@ -52,6 +53,7 @@ class Services:
         self.bodies = _limit(settings, "requests with a body", settings.max_bodies, settings.max_bodies_per_key)
         inspections = "inspections of models (surfaces, curves, traces, weights, predictions of tables)"
         self.inspections = _limit(settings, inspections, settings.max_looks, settings.max_looks_per_key)
+        self.memory = MemoryLimit(settings.api_memory_bytes, settings.share)
         self.job_watcher = JobWatcher(self.database)
         self.event_streams = EventStreams(
             self.job_watcher,

@@ -7,10 +7,13 @@ from pydantic import BaseModel, ValidationError
 
 from backpropd import errors
 from backpropd.errors import Problem, pointer
+from service.http.sending import hold_memory
 from service.http.strict_json import MAX_VALUES, read_json
+from service.limits.memory_limit import json_cost
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
+SHORT_BYTES = 16 * 1024  # of a body: the memory that all of them take is limited by their number
 MAX_ERRORS = 200  # of pydantic that are looked at: the branches of a union have each their own
 DETAILS = {  # instead of pydantic's messages
     "missing": "this field is required",
@@ -50,11 +53,14 @@ def read_json_body(request: Request, limit: int, max_values: int = MAX_VALUES) -
 
 
 def _read_all(request: Request, limit: int) -> bytes:
-    """The whole body. Raises `errors.TooLarge` if it is longer than `limit` bytes."""
+    """The whole body; a long one reserves memory. Raises `errors.TooLarge` if it is longer than `limit` bytes."""
     check_encoding(request)
     if (request.content_length or 0) > limit:
         raise errors.TooLarge(f"the body has {request.content_length} bytes, and the limit is {limit}")
-    raw = request.stream.read(limit + 1)
+    raw = request.stream.read(min(SHORT_BYTES, limit + 1))
+    if len(raw) == SHORT_BYTES:
+        hold_memory(json_cost(request.content_length or limit))
+        raw += request.stream.read(limit + 1 - len(raw))
     if len(raw) > limit:
         raise errors.TooLarge(f"the body is longer than {limit} bytes, the limit")
     return raw

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, g
 
+from service.auth.principal import tenant
 from service.services import services
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ def begin() -> None:
 def hold_until_sent(held: AbstractContextManager[Any]) -> None:
     """Enter a context that is left when this request's answer was sent, or its client is gone."""
     g.held.enter_context(held)
+
+
+def hold_memory(size: int) -> None:
+    """Reserve so many bytes until then. Raises `errors.TooManyAtOnce` and `errors.Unavailable`."""
+    hold_until_sent(services().memory.reserve(tenant(), size))
 
 
 def finish(response: Response) -> None:

@@ -93,11 +93,11 @@ def running_api(folder: Path, limits: Mapping[str, str] | None = None) -> Iterat
     environment = {**os.environ, **{f"BACKPROPD_{name}": value for name, value in own.items()}}
     with running([sys.executable, "-m", "service"], Path(__file__).parents[3], environment) as log:
         eventually(lambda: is_listening(port), SECONDS)
-        yield Api(settings, port, _server_pid(log.process.pid, port), log, *texts)
+        yield Api(settings, port, server_pid(log.process.pid, port), log, *texts)
         assert log.stop() == 0
 
 
-def _server_pid(parent: int, port: int) -> int:
+def server_pid(parent: int, port: int) -> int:
     """The child process that listens at this port; granian's main process only supervises it."""
     children = psutil.Process(parent).children(recursive=True)
     for child in children:

@@ -28,13 +28,14 @@ PROGRAM = [sys.executable, "-m", "tests.acceptance.attacks.observer"]
 
 @dataclass
 class Observation:
-    """What was seen during an attack: seconds, the growth of the peak memory in bytes, and each probe's latency.
+    """What was seen during an attack: seconds, the peak memory and its growth in bytes, and each probe's latency.
 
     `slowness` is how many times as long as alone a program takes because others use the machine, too.
     """
 
     seconds: float = 0.0
     memory_growth: int = 0
+    memory_peak: int = 0
     slowness: float = 1.0
     latencies: dict[str, list[float]] = field(default_factory=dict)
 
@@ -132,7 +133,8 @@ def main(port: int, pid: int, key: str) -> None:
     for probe in probes:
         probe.join()
     slowness = max(slowness, _slowness())
-    print(json.dumps({"memory_growth": peak - before, "latencies": latencies, "slowness": slowness}))
+    memory = {"memory_growth": peak - before, "memory_peak": peak}
+    print(json.dumps({**memory, "latencies": latencies, "slowness": slowness}))
 
 
 if __name__ == "__main__":
