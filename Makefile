@@ -82,6 +82,7 @@ bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, 
 	$(BIN)/python -m bench.throughput
 	$(BIN)/python -m bench.recovery
 	$(BIN)/python -m bench.upload
+	$(BIN)/python -m bench.hostile
 	$(BIN)/python -m bench.predictions
 	$(BIN)/python -m bench.defaults
 	$(BIN)/python -m bench.report

@@ -21,6 +21,11 @@ def p50_p95(values: Sequence[float]) -> tuple[float, float]:
     return statistics.median(values), sorted(values)[int(len(values) * 0.95) - 1]
 
 
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share of the values does not exceed."""
+    return sorted(values)[int(share * (len(values) - 1))]
+
+
 def milliseconds_queued(job: Mapping[str, Any]) -> float:
     """The time from `queued` to `running`, the first transitions of a job."""
     queued, running = (datetime.fromisoformat(each["at"]) for each in job["transitions"][:2])

@@ -15,7 +15,7 @@ def main() -> None:
     """Write the page and its plot from `bench/out/`."""
     steps = results.read("steps")
     plot.draw(steps["rows"], DOCS / "performance.svg")
-    rest = (_inference, _memory, _http, _service, _throughput, _upload, _predictions, _defaults)
+    rest = (_inference, _memory, _http, _service, _throughput, _upload, _predictions, _defaults, _hostile)
     later = [section() for section in rest]
     sections = [_head(), _steps(steps), _peak(steps), *later]
     (DOCS / "performance.md").write_text("\n\n".join(sections) + "\n")
@@ -232,6 +232,42 @@ the two, and the seconds of training. On average the difference is
 {_judged(sum(margins) / len(margins), "+.4f", minimum=0)}.
 
 {_table(["sample", "rows", "linear", "MLP", "job", "difference", "seconds"], rows)}"""
+
+
+def _hostile() -> str:
+    found = results.read("hostile")
+    rows = []
+    for row in found["rows"]:
+        alone, attacked = row["alone"], row["attacked"]
+        times = (f"{phase[name]:.1f}" for name in ("p50", "p99") for phase in (alone, attacked))
+        ratio = _judged(row["ratio"], ".2f", "×", maximum=found["max_ratio"])
+        healthz = _judged(attacked["healthz"], ".0f", maximum=found["max_healthz"])
+        rest = (
+            str(attacked["refused"]),
+            f"{attacked['job_wait']:.1f}",
+            _judged(attacked["memory"], ".0f", maximum=found["max_memory"]),
+        )
+        rows.append([row["name"], *times, ratio, healthz, *rest])
+    head = [
+        "the key's attack",
+        "p50",
+        "with it",
+        "p99",
+        "with it",
+        "ratio",
+        "`/healthz` p99",
+        "refused",
+        "job, s",
+        "MiB",
+    ]
+    return f"""## Beside a hostile key
+
+{found["honest"]} honest tenants list, look at jobs, predict rows, upload small tables and train small networks, each
+about two requests a second, for {found["seconds"]:g} s without and then with another tenant's key that does what the
+row says, on the same machine: milliseconds of their requests and of `/healthz`, honest requests that were refused, the
+longest wait of an honest job for a worker, and the peak memory of the API.
+
+{_table(head, rows)}"""
 
 
 def _judged(value: float, style: str, unit: str = "", *, minimum: Any = None, maximum: Any = None) -> str:
