@@ -110,6 +110,11 @@ class Settings(BaseSettings):
     max_epochs: int = _limit("epochs", 10_000_000, description="epochs of one job")
     max_parameters: int = _limit("parameters", 50_000_000, description="parameters of one network")
     max_prediction_rows: int = _limit("prediction_rows", 100_000, description="rows of one prediction request")
+    max_answer_cells: int = _limit(
+        "answer_cells", 4_000_000, ge=1, description="values in a JSON answer of predictions, weights or a curve"
+    )
+    max_preview_cells: int = _limit("preview_cells", 200_000, ge=1, description="cells of a look at a dataset's rows")
+    model_cache_bytes: int = Field(512 * 1024**2, ge=0, description="memory for the models that were used last")
     max_trace_rows: int = _limit("trace_rows", 100, description="rows of one trace")
     max_trace_numbers: int = Field(2_000_000, description="numbers in the answer to one trace")
     max_surface_operations: int = Field(10_000_000_000, description="multiplications of one loss surface")

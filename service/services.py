@@ -16,6 +16,7 @@ from service.limits.long_polls import LongPolls
 from service.limits.memory_limit import MemoryLimit
 from service.limits.rate_limiter import RateLimiter
 from service.limits.storage_quota import StorageQuota
+from service.model_cache import ModelCache
 from service.readiness import Readiness
 from service.streaming.event_feed import EventFeed
 from service.streaming.event_stream import EventStreams
@@ -35,6 +36,7 @@ class Services:
         self.celery = queue.make_app(settings, fail_fast=True)
         self.worker_notifier = WorkerNotifier(self.celery)
         self.dataset_cache = DatasetCache(self.database)
+        self.model_cache = ModelCache(self.database, settings.model_cache_bytes)
         self.reader = _reader(settings)
         self.authenticator = Authenticator(self.database)
         broker = settings.broker_url if settings.mode == "keys" else ""  # the mode `local` has one process

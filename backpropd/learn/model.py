@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from backpropd.nn import Layout
 from backpropd.nn.layout import Array
 from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
 from backpropd.tabular.inputs.json_rows import JsonRows, parse_columns
-from backpropd.tabular.inputs.known_column import known_columns
+from backpropd.tabular.inputs.known_column import KnownColumn, known_columns
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,22 @@ class Model:
         """The parameters as a flat theta (size,)."""
         return np.concatenate([self.theta[name].ravel() for name in layout.shapes])
 
+    @cached_property
+    def known_columns(self) -> dict[str, KnownColumn]:
+        """What is known of each feature."""
+        return known_columns(self.encoder)
+
+    @cached_property
+    def _predicting(self) -> tuple[TrainableNetwork, Array]:
+        network = self.network
+        return network, self.flat_theta(network.layout)
+
     def encode(self, rows: Sequence[Any]) -> Array:
         """Raw rows as inputs (n, width). Raises `errors.Invalid` with a pointer for every cell that is wrong."""
         return self.encoder.transform(self._parse(rows))
 
     def _parse(self, rows: Sequence[Any]) -> Table:
-        columns = known_columns(self.encoder)
+        columns = self.known_columns
         parsed = JsonRows(rows, list(columns))
         table = parse_columns(parsed, columns)
         for name, wrong, detail in self.wrong_booleans(table):
@@ -97,8 +108,7 @@ class Model:
 
     def table_predictor(self) -> Callable[[Table], list[Output]]:
         """What predicts tables with the model's features, one after the other."""
-        network = self.network
-        theta = self.flat_theta(network.layout)
+        network, theta = self._predicting
         return lambda table: outputs(self.spec, self.target, network.predict(theta, self.encoder.transform(table)))
 
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:

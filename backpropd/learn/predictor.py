@@ -15,7 +15,6 @@ from backpropd.tabular import Table
 from backpropd.tabular.inputs.conversion import Cells, Converted, convert_column
 from backpropd.tabular.inputs.findings import Finding, InputFindings
 from backpropd.tabular.inputs.input_rows import InputRows, listed
-from backpropd.tabular.inputs.known_column import known_columns
 
 BLOCK_CELLS = 2**18  # cells, inputs and outputs of a block: 2 MiB of numbers
 MIN_BLOCK_ROWS = 64
@@ -38,14 +37,19 @@ class Predictor:
 
     def __init__(self, model: Model, rows: InputRows, keep: Sequence[str] = ()) -> None:
         self._model, self._rows = model, rows
-        self._columns = known_columns(model.encoder)
+        self._columns = model.known_columns
         if not rows.rows:
             raise errors.EmptyDataset("the table has no rows: send at least one")
         rows.require(list(self._columns))
         self._keep = _kept_names(rows, keep)
         self._converted: dict[str, Converted] = {}
-        width = len(self._columns) + len(self._keep) + model.encoder.width + len(model.classes or model.spec.target)
+        outputs = len(model.classes or model.spec.target)
+        width = len(self._columns) + len(self._keep) + model.encoder.width + outputs
         self._block_rows = max(BLOCK_CELLS // width, MIN_BLOCK_ROWS)
+        self.cells = rows.rows * (outputs + len(self._keep))
+        """The number of values in the answer, labels aside."""
+        self.operations = rows.rows * (model.network.parameters + model.encoder.width)
+        """About the number of multiplications."""
 
     @property
     def is_long(self) -> bool:

@@ -22,7 +22,8 @@ from backpropd.store.status import TERMINAL
 
 def create(session: Session, tenant: str, **fields: Any) -> Dataset:
     """Add a dataset: `name, format, rows, size` (in bytes), `sha256, columns`, and optionally its `id`."""
-    dataset = Dataset(**{"id": new_id("ds"), "tenant": tenant, "created_at": now(), **fields})
+    generated = {"id": new_id("ds"), "tenant": tenant, "created_at": now(), "width": len(fields["columns"])}
+    dataset = Dataset(**{**generated, **fields})
     session.add(dataset)
     session.flush()
     session.refresh(dataset)
@@ -40,8 +41,14 @@ def table(session: Session | Connection, tenant: str, dataset_id: str) -> Row[An
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Dataset]:
-    """A page of the tenant's datasets, newest first."""
-    return page(session, Dataset, tenant, limit, cursor)
+    """A page of the tenant's datasets, newest first, without what describes their columns."""
+    return page(session, Dataset, tenant, limit, cursor, unread=(Dataset.columns, Dataset.dialect, Dataset.warnings))
+
+
+def blob(session: Session | Connection, tenant: str, dataset_id: str) -> Row[Any]:
+    """The `width` of the tenant's dataset, and what `local_file` needs of it. Raises `errors.NotFound`."""
+    columns = Dataset.id, Dataset.tenant, Dataset.sha256, Dataset.width
+    return tenant_rows.find_columns(session, Dataset, tenant, dataset_id, *columns)
 
 
 def delete(session: Session, tenant: str, dataset_id: str) -> str:
@@ -60,7 +67,7 @@ def delete(session: Session, tenant: str, dataset_id: str) -> str:
 
 
 @contextmanager
-def local_file(database: Database, blobs: Blobs, dataset: Dataset) -> Iterator[Path]:
+def local_file(database: Database, blobs: Blobs, dataset: Dataset | Row[Any]) -> Iterator[Path]:
     """The verified Parquet file of a dataset. Raises `errors.BlobMissing`, `errors.BlobDamaged`, `errors.NotFound`."""
     try:
         with blobs.local_path(dataset.sha256, f"the dataset {dataset.id}") as path:

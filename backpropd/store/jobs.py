@@ -38,11 +38,14 @@ def get(session: Session, tenant: str, job_id: str, *, lock: bool = False) -> Jo
 def list_page(
     session: Session, tenant: str, limit: int, cursor: str | None, status: str | None, dataset_id: str | None
 ) -> Page[Job]:
-    """A page of the tenant's jobs, newest first; only those of the status and of the dataset, where given."""
+    """A page of the tenant's jobs, newest first, without their specs.
+
+    Only those of the status and of the dataset, where given.
+    """
+    equal, conditions = {Job.status: status} if status is not None else {}, []
     if dataset_id is not None:
-        conditions = [Job.status == status] if status is not None else []
-        return page(session, Job, tenant, limit, cursor, {Job.dataset_id: dataset_id}, *conditions)
-    return page(session, Job, tenant, limit, cursor, {Job.status: status} if status is not None else None)
+        equal, conditions = {Job.dataset_id: dataset_id}, [Job.status == status] if status is not None else []
+    return page(session, Job, tenant, limit, cursor, equal, *conditions, unread=(Job.spec, Job.left_out))
 
 
 def cancel(session: Session, tenant: str, job_id: str) -> Job:

@@ -3,7 +3,8 @@
 import hashlib
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import Connection, Row, Text, cast, select
+from sqlalchemy import exists as sql_exists
 from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
 from backpropd import errors
@@ -11,6 +12,8 @@ from backpropd.store.sql import tenant_rows
 from backpropd.store.sql.paging import Page, page
 from backpropd.store.sql.schema import Job, Model
 from backpropd.store.status import TERMINAL
+
+_ENCODERS = cast(Model.encoders, Text).label("encoders")
 
 
 def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttribute[Any]) -> Model:
@@ -26,8 +29,18 @@ def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttr
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Model]:
-    """A page of the tenant's models, newest first."""
-    return page(session, Model, tenant, limit, cursor)
+    """A page of the tenant's models, newest first, without features and networks."""
+    return page(session, Model, tenant, limit, cursor, unread=(Model.features, Model.network))
+
+
+def exists(session: Session | Connection, tenant: str, model_id: str) -> None:
+    """Raise `errors.NotFound` unless the tenant has this model."""
+    tenant_rows.find_columns(session, Model, tenant, model_id, Model.id)
+
+
+def stored(session: Session | Connection, tenant: str, model_id: str) -> Row[Any]:
+    """The `encoders` of a model, as the text of their JSON, and its `weights`. Raises `errors.NotFound`."""
+    return tenant_rows.find_columns(session, Model, tenant, model_id, _ENCODERS, Model.weights)
 
 
 def delete(session: Session, tenant: str, model_id: str) -> None:
@@ -36,7 +49,7 @@ def delete(session: Session, tenant: str, model_id: str) -> None:
     Raises `errors.Conflict` while an unfinished job starts from it, `errors.NotFound`.
     """
     model = tenant_rows.find(session, Model, tenant, model_id, lock=True)
-    needed = select(exists().where(Job.warm_start_model_id == model_id, Job.status.not_in(TERMINAL)))
+    needed = select(sql_exists().where(Job.warm_start_model_id == model_id, Job.status.not_in(TERMINAL)))
     if session.scalar(needed):
         raise errors.Conflict(
             "an unfinished job starts from this model: wait for the job or cancel it, then delete again"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from backpropd.tabular.columns import MAX_WHOLE
 from backpropd.tabular.date_statistics import iso_date
 
+PREVIEW_BYTES, FEW_ROWS = 16 * 1024**2, 16  # of a look at the first rows, and how many are read at a time
 MAX_VALUES_IN_MEMORY = 2**21  # of a file: 16 MiB of numbers
 MICROSECONDS_OF_DAY = 86_400_000_000
 BATCH_ROWS = 2**16  # decoded at a time
@@ -145,11 +146,17 @@ def _categorical(chunks: list[pa.Array]) -> CategoricalColumn:
     return CategoricalColumn(codes, encoded.dictionary.to_pylist())
 
 
-def preview_rows(path: Path, limit: int) -> list[dict[str, Any]]:
-    """The first rows of a Parquet file as JSON values."""
+def preview_rows(path: Path, limit: int, max_cells: int = MAX_VALUES_IN_MEMORY) -> list[dict[str, Any]]:
+    """The first rows of a Parquet file as JSON values: `limit`, or fewer of `max_cells` cells or `PREVIEW_BYTES`."""
     file = pq.ParquetFile(path, memory_map=True)
-    batch = next(file.iter_batches(batch_size=limit, use_threads=False), None)
-    rows = [] if batch is None else batch.slice(0, limit).to_pylist()
+    limit = min(limit, max(max_cells // len(file.schema_arrow), 1))
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for batch in file.iter_batches(batch_size=min(limit, FEW_ROWS), use_threads=False):
+        rows += batch.slice(0, limit - len(rows)).to_pylist()
+        size += batch.nbytes
+        if len(rows) == limit or size > PREVIEW_BYTES:
+            break
     return [{name: _json_value(value) for name, value in row.items()} for row in rows]
 
 

@@ -1,11 +1,12 @@
 """The routes of datasets and samples."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 
 from backpropd import tabular
 from backpropd.store import datasets
 from service import uploads
-from service.auth.principal import record, tenant
+from service.auth.principal import current_principal, record, tenant
 from service.http.routing import Answer, Routes
 from service.schemas.datasets import (
     Dataset,
@@ -22,6 +23,7 @@ from service.schemas.paging import PageQuery
 from service.services import services
 
 routes = Routes("datasets")
+FEW_COLUMNS = 1000  # the description of more has megabytes
 
 
 @routes(
@@ -59,14 +61,19 @@ def list_datasets(query: PageQuery) -> Answer:
     """List the datasets, newest first."""
     with services().database.read() as session:
         page = datasets.list_page(session, tenant(), query.limit, query.cursor)
-    return DatasetPage.of(page, map(DatasetSummary.of, page.rows))
+    return DatasetPage.of(page, map(DatasetSummary.render, page.rows))
 
 
 @routes("GET", "/v1/datasets/{dataset_id}", answers={200: Dataset}, problems=(404,))
 def read(dataset_id: str) -> Answer:
     """Read a dataset: its columns and their statistics."""
-    with services().database.read() as session:
+    with services().database.read() as session, _slot(datasets.blob(session, tenant(), dataset_id).width):
         return Dataset.of(datasets.get(session, tenant(), dataset_id))
+
+
+def _slot(width: int) -> AbstractContextManager[None]:
+    """A slot of the inspections for a dataset of many columns. Raises `errors.RetryLater` if none is free."""
+    return services().inspections.slot(current_principal().holder) if width > FEW_COLUMNS else nullcontext()
 
 
 @routes("DELETE", "/v1/datasets/{dataset_id}", answers={204: None}, problems=(404, 409))
@@ -82,11 +89,11 @@ def delete(dataset_id: str) -> Answer:
 
 @routes("GET", "/v1/datasets/{dataset_id}/rows", answers={200: Rows}, query=RowsQuery, problems=(404,))
 def rows(dataset_id: str, query: RowsQuery) -> Answer:
-    """Read the first rows."""
-    with services().database.read() as session:
-        dataset = datasets.get(session, tenant(), dataset_id)
-    with datasets.local_file(services().database, services().blobs, dataset) as path:
-        return {"data": tabular.preview_rows(path, query.limit)}
+    """Read the first rows: `limit`, or as many as have `preview_cells` cells."""
+    with services().database.read_connection() as connection:
+        dataset = datasets.blob(connection, tenant(), dataset_id)
+    with _slot(dataset.width), datasets.local_file(services().database, services().blobs, dataset) as path:
+        return {"data": tabular.preview_rows(path, query.limit, services().settings.max_preview_cells)}
 
 
 @routes("GET", "/v1/samples", answers={200: Samples})

@@ -10,7 +10,6 @@ from backpropd.store.sql.schema import Dataset, Model
 from service.auth.principal import tenant
 from service.http.routing import Answer, Routes
 from service.http.strict_json import MAX_VALUES
-from service.routes.models import load_model
 from service.schemas.inspection import Curve, CurveQuery, Surface, SurfaceQuery, Trace, TraceRequest
 from service.schemas.models import WeightsQuery
 from service.services import services
@@ -32,7 +31,7 @@ def trace(model_id: str, body: TraceRequest) -> Answer:
     """Trace rows forward and backward: every activation, every gradient, and one step of gradient descent."""
     settings = services().settings
     body.check_rows(settings.max_trace_rows)
-    model = load_model(model_id)
+    model = services().model_cache.get(tenant(), model_id)
     return learn.trace(model, body.rows, body.targets, body.learning_rate, max_numbers=settings.max_trace_numbers)
 
 
@@ -48,12 +47,12 @@ def trace(model_id: str, body: TraceRequest) -> Answer:
 def surface(model_id: str, query: SurfaceQuery) -> Answer:
     """The loss on a plane through the model's parameters, as numbers or as a PNG."""
     with services().database.read() as session:
-        row = models.get(session, tenant(), model_id, Model.weights, Model.path)
+        row = models.get(session, tenant(), model_id, Model.path)
         dataset = _training_dataset(session, row)
     options = query.model_dump(exclude={"format"})
     max_operations = services().settings.max_surface_operations
     with datasets.local_file(services().database, services().blobs, dataset) as table:
-        model = learn.Model.load(row.encoders, row.weights)
+        model = services().model_cache.get(tenant(), model_id)
         found = learn.loss_surface(model, table, row.path, **options, max_operations=max_operations)
     if query.format == "json":
         return found
@@ -77,8 +76,8 @@ def _training_dataset(session: Session, model: Model) -> Dataset:
 @routes("GET", "/v1/models/{model_id}/curve", answers={200: Curve}, query=CurveQuery, problems=(404,), costly=True)
 def curve(model_id: str, query: CurveQuery) -> Answer:
     """The output against one feature, the others fixed (`hold` is JSON by name, else typical values)."""
-    model = load_model(model_id)
-    return learn.response_curve(model, query.feature, query.points, query.start, query.stop, query.hold)
+    model, most = services().model_cache.get(tenant(), model_id), services().settings.max_answer_cells
+    return learn.response_curve(model, query.feature, query.points, query.start, query.stop, query.hold, max_cells=most)
 
 
 @routes(
@@ -93,6 +92,11 @@ def curve(model_id: str, query: CurveQuery) -> Answer:
 def weights(model_id: str, query: WeightsQuery) -> Answer:
     """The parameters by name: `layers.0.weight` (fan_in, fan_out), `layers.0.bias`."""
     with services().database.read() as session:
+        row = models.get(session, tenant(), model_id)
+        most = services().settings.max_answer_cells
+        if query.format == "json" and row.parameters > most:
+            detail = f"the model has {row.parameters} parameters, and in JSON the limit is {most}"
+            raise errors.Invalid(f"{detail}: request safetensors or npz", pointer="/format")
         stored = models.get(session, tenant(), model_id, Model.weights).weights
     format = WEIGHT_FORMATS[query.format]
     response = Response(format.encode(stored), content_type=format.media_type)

@@ -9,7 +9,7 @@ from backpropd import errors, learn
 from backpropd.store import models
 from backpropd.store.sql import schema
 from service import prediction_requests
-from service.auth.principal import record, tenant
+from service.auth.principal import current_principal, record, tenant
 from service.http.routing import Answer, Routes
 from service.renderers.predictions import JSON, RENDERERS
 from service.renderers.predictions.warnings_header import warnings_header
@@ -19,6 +19,7 @@ from service.services import services
 from service.streaming.prefetch import prefetched
 
 routes = Routes("models")
+FEW_OPERATIONS = 100_000_000  # multiplications of predictions that take no slot: a tenth of a second
 
 
 @routes("GET", "/v1/models", answers={200: ModelPage}, query=PageQuery)
@@ -58,10 +59,15 @@ def delete(model_id: str) -> Answer:
 def predict(model_id: str, query: PredictionQuery) -> Answer:
     """Predict rows of JSON, a table in the body, or a stored dataset; the answer's format is that of `Accept`."""
     media_type = _accepted(list(RENDERERS))
-    model = load_model(model_id)
+    model = services().model_cache.get(tenant(), model_id)
     with ExitStack() as stack:
-        rows = prediction_requests.receive(model, query, stack)
+        take_slot = services().inspections.once(current_principal().holder, stack)
+        rows = prediction_requests.receive(model, query, stack, take_slot)
         predictor = learn.Predictor(model, rows, query.names())
+        if media_type == JSON:
+            _check_cells(predictor)
+        if predictor.operations > FEW_OPERATIONS:
+            take_slot()
         warnings = [finding.to_json() for finding in predictor.findings()]
         blocks = prefetched(predictor.blocks()) if predictor.is_long else predictor.blocks()
         chunks = RENDERERS[media_type](blocks, warnings)
@@ -82,8 +88,13 @@ def _accepted(media_types: Sequence[str]) -> str:
     raise errors.NotAcceptable(f"there is no answer in {request.accept_mimetypes}: accept {', '.join(media_types)}")
 
 
-def load_model(model_id: str) -> learn.Model:
-    """The tenant's trained model. Raises `errors.NotFound`."""
-    with services().database.read() as session:
-        row = models.get(session, tenant(), model_id, schema.Model.weights)
-    return learn.Model.load(row.encoders, row.weights)
+def _check_cells(predictor: learn.Predictor) -> None:
+    """Raise `errors.Invalid` for an answer of too many values for JSON."""
+    most = services().settings.max_answer_cells
+    if predictor.cells > most:
+        formats = ", ".join(media_type for media_type in RENDERERS if media_type != JSON)
+        raise errors.Invalid(
+            f"the answer would have {predictor.cells} values, and in JSON the limit is {most}: send fewer rows, or "
+            f"accept one of {formats}",
+            pointer="/rows",
+        )

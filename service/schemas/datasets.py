@@ -146,8 +146,6 @@ class TableWarning(Output):
 class DatasetSummary(Output):
     """A dataset in a list; `width` is the number of its columns."""
 
-    computed: ClassVar[tuple[str, ...]] = ("width",)
-
     id: str
     name: str
     format: str
@@ -157,16 +155,11 @@ class DatasetSummary(Output):
     sha256: str
     created_at: datetime
 
-    @classmethod
-    def of(cls, row: Any) -> dict[str, Any]:
-        """A row of `datasets`."""
-        return cls.render(row, {"width": len(row.columns)})
-
 
 class Dataset(DatasetSummary):
     """A dataset with its columns, and what there is to say about how it was read."""
 
-    computed = (*DatasetSummary.computed, "warnings")
+    computed: ClassVar[tuple[str, ...]] = ("warnings",)
 
     dialect: Dialect | None
     columns: list[Column]
@@ -175,7 +168,7 @@ class Dataset(DatasetSummary):
     @classmethod
     def of(cls, row: Any) -> dict[str, Any]:
         """A row of `datasets`."""
-        return cls.render(row, {"width": len(row.columns), "warnings": row.warnings or []})
+        return cls.render(row, {"warnings": row.warnings or []})
 
 
 class DatasetPreview(Output):

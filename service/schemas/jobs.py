@@ -112,7 +112,7 @@ def spec_fields(spec: dict[str, Any]) -> dict[str, Any]:
 class JobSummary(TaskFields):
     """A job in a list."""
 
-    computed: ClassVar[tuple[str, ...]] = (*TaskFields.model_fields, "warnings", "error", "transitions", "queue")
+    computed: ClassVar[tuple[str, ...]] = ("target", "warnings", "error", "transitions", "queue")
 
     id: str
     name: str | None
@@ -136,20 +136,29 @@ class JobSummary(TaskFields):
     def of(cls, row: Any, transitions: Iterable[Any], queue: Any = None) -> dict[str, Any]:
         """A row of `jobs` with its transitions, oldest first, and if it is queued and read alone its estimate."""
         computed = {
-            **spec_fields(row.spec),
-            "left_out": row.left_out or [],
+            "target": target_to_json(row.target),
             "warnings": row.warnings or [],
             "error": None if row.error_code is None else JobError.render(row),
             "transitions": Transition.render_all(transitions),
             "queue": None if queue is None else QueuePosition.render(queue),
         }
-        return cls.render(row, {name: computed[name] for name in cls.computed})
+        return cls.render(row, computed | cls.details(row))
+
+    @classmethod
+    def details(cls, row: Any) -> dict[str, Any]:
+        """What a list leaves out."""
+        return {}
 
 
 class Job(JobSummary, SpecFields):
     """A job, with the whole resolved spec."""
 
     computed = (*JobSummary.computed, *SpecFields.model_fields)
+
+    @classmethod
+    def details(cls, row: Any) -> dict[str, Any]:
+        """The fields of the spec."""
+        return spec_fields(row.spec) | {"left_out": row.left_out or []}
 
 
 class Plan(TaskFields, SpecFields):

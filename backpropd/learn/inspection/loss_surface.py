@@ -44,11 +44,12 @@ def loss_surface(
     network = model.network.differentiable
     if network is None:
         raise errors.Conflict("the loss of a threshold neuron is a step function: it has no gradient, and no surface")
+    max_rows = _max_rows(network, points, max_operations)
     theta = model.flat_theta(network.layout)
     row_rng, direction_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
     arrays, meta = unpack(path) if path else ({}, {})
     plane = _plane(network, theta, arrays.get("path"), directions, direction_rng)
-    batch = _batch(model, network, table, _max_rows(network, points, max_operations), row_rng)
+    batch = _batch(model, network, table, max_rows, row_rng)
     x, y = axes(plane, points, span)
     along = None if plane.path is None else dict(zip("xy", nested_lists(plane.path.T), strict=True))
     return {

@@ -14,7 +14,14 @@ from backpropd.tabular import ColumnInfo
 
 
 def response_curve(
-    model: Model, feature: str | None, points: int, start: float | None, stop: float | None, hold: Mapping[str, Any]
+    model: Model,
+    feature: str | None,
+    points: int,
+    start: float | None,
+    stop: float | None,
+    hold: Mapping[str, Any],
+    *,
+    max_cells: int = 4_000_000,
 ) -> dict[str, Any]:
     """`{"feature", "x", "outputs": [{"label" or "name", "h"}], "held"}`: the outputs over a grid of one feature.
 
@@ -22,10 +29,14 @@ def response_curve(
     categories their levels, and dates `points` dates from the first to the last. Other features are held at the values
     of `hold`, else at their mean in training, or their most frequent value. h has a number for each x: the probability
     of the second of two classes, or of each of more; a regression's value, which may not be finite far out. Raises
-    `errors.Invalid` with the parameter's pointer.
+    `errors.Invalid` with the parameter's pointer, also where points times features or outputs exceed `max_cells`.
     """
     info = _feature(model, feature)
     x = _grid(model, info, points, start, stop)
+    width = max(len(model.encoder.infos), len(model.classes or model.spec.target))
+    if len(x) * width > max_cells:
+        detail = f"{len(x)} points have {len(x) * width} values, and the limit is {max_cells}: request fewer points"
+        raise errors.Invalid(detail, pointer="/points")
     held = _fixed_values(model, info, hold)
     rows = [[value if each is info else held[each.name] for each in model.encoder.infos] for value in x]
     try:

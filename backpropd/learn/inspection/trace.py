@@ -38,11 +38,11 @@ def trace(
     numbers.
     """
     model = _in_float64(model)
+    network = model.network
+    _check_size(network.layout, len(rows), max_numbers)
     x = model.encode(rows)
     y = None if targets is None else encode_target(model.spec, model.target, _target_table(model, targets, len(rows)))
     rate = learning_rate or model.spec.training.learning_rate or DEFAULT_RATE
-    network = model.network
-    _check_size(network.layout, len(rows), max_numbers)
     tracing = network.trace(model.flat_theta(network.layout), x, y, rate)
     return _to_json(tracing, x, network.activations, rate)
 

@@ -63,6 +63,7 @@ def submit(
             tenant_rows.find_columns(session, kind, tenant, id, kind.id, lock_key=True)
     row = {"id": new_id("job"), "tenant": tenant, "dataset_id": dataset_id, "epochs": epochs, "rank": -priority}
     row |= {"status": Status.QUEUED.value, **fields}
+    row |= {name: fields["spec"].get(name) for name in ("task", "target")}
     inserted = statements.run(session, _INSERT, statements.by_column(Job, row) | {"submitter": tenant}).one()
     if not inserted.enrolled:
         fair_queue.enroll(session, tenant)

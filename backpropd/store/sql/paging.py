@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+import orjson
 from sqlalchemy import ColumnElement, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from backpropd.store.sql.tenant_rows import AnyResource
 
 Row = TypeVar("Row")
+
+MAX_PAGE_BYTES = 4 * 1024**2  # of the lists and objects in a page's rows: a thousand classes can have a megabyte
+FEW_ROWS = 21  # that are read at a time: the usual page, and a row to tell whether there are more
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,11 @@ def page(
     cursor: str | None,
     equal: Mapping[InstrumentedAttribute[str], str] | None = None,
     *conditions: ColumnElement[bool],
+    unread: Sequence[InstrumentedAttribute[Any]] = (),
 ) -> Page[AnyResource]:
-    """The tenant's `limit` newest rows before `cursor` whose columns have the values of `equal`.
+    """The tenant's newest rows before `cursor` whose columns have the values of `equal`, without the columns `unread`.
+
+    There are `limit` of them, or fewer whose lists and objects have `MAX_PAGE_BYTES` together.
 
     An index must consist of the tenant, the columns of `equal` and the id, in this order. The query names a range of
     that index instead of equalities: for a tenant that PostgreSQL's statistics call large, equalities make the planner
@@ -39,6 +46,20 @@ def page(
     values: tuple[str, ...] = tuple(prefix.values())
     start, index = tuple_(*prefix), tuple_(*prefix, kind.id)
     query = select(kind).where(start >= values, *conditions).order_by(*(each.desc() for each in (*prefix, kind.id)))
-    query = query.where(start <= values if cursor is None else index < (*values, cursor))
-    rows = session.scalars(query.limit(limit + 1)).all()
-    return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
+    query = query.options(*(defer(column, raiseload=True) for column in unread))
+    rows, size, asked = list[AnyResource](), 0, 0
+    while len(rows) == asked:
+        after = start <= values if cursor is None else index < (*values, cursor)
+        asked += min(limit + 1 - asked, FEW_ROWS)
+        for row in session.scalars(query.where(after).limit(asked - len(rows))):
+            if len(rows) == limit or size > MAX_PAGE_BYTES:
+                return Page(rows, rows[-1].id)
+            rows.append(row)
+            size += _size(row)
+            cursor = row.id
+    return Page(rows, None)
+
+
+def _size(row: AnyResource) -> int:
+    """The bytes of the lists and objects that were read."""
+    return sum(len(orjson.dumps(each)) for each in vars(row).values() if isinstance(each, list | dict))

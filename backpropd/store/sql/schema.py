@@ -39,6 +39,7 @@ class Dataset(Resource):
     name: Mapped[str]
     format: Mapped[str]
     rows: Mapped[int] = mapped_column(BigInt)
+    width: Mapped[int] = mapped_column(server_default="0")
     size: Mapped[int] = mapped_column("bytes", BigInt)
     sha256: Mapped[str]
     columns: Mapped[list[Any]]
@@ -62,7 +63,8 @@ class Job(Resource):
     `crashes` counts the workers that the job lost since its last checkpoint.
     `training_seconds` is the time that workers have leased it, over all attempts.
     `rank` is minus the priority. The queue is ordered fairly by tenant, then by rank, then by `queued_at`.
-    `validation_dataset_id` and `warm_start_model_id` repeat what the spec names, so that a DELETE can check for them.
+    `validation_dataset_id` and `warm_start_model_id` repeat what the spec names, so that a DELETE can check for them,
+    `task` and `target` so that lists need not read the spec.
     """
 
     noun = "job"
@@ -87,6 +89,8 @@ class Job(Resource):
     validation_dataset_id: Mapped[str | None]
     warm_start_model_id: Mapped[str | None]
     spec: Mapped[dict[str, Any]]
+    task: Mapped[str | None]
+    target: Mapped[list[Any] | None]
     left_out: Mapped[list[Any] | None]  # None in rows from before there were such notes, as in `warnings`
     warnings: Mapped[list[Any] | None]
     meta: Mapped[dict[str, Any]] = mapped_column("metadata")
@@ -190,7 +194,7 @@ class Model(Resource):
 
     `weights` is a safetensors file, `encoders` converts raw rows to arrays and back, `report` describes the end of the
     training. `path` (the thetas of each epoch) and `training_state` (the optimizer's state) are safetensors files too,
-    null unless the job stored them. The four deferred columns are read on demand.
+    null unless the job stored them. The five deferred columns are read on demand.
     """
 
     noun = "model"
@@ -207,7 +211,7 @@ class Model(Resource):
     parameters: Mapped[int] = mapped_column(BigInt)
     metrics: Mapped[dict[str, Any]]
     validation_metrics: Mapped[dict[str, Any] | None]
-    encoders: Mapped[dict[str, Any]]
+    encoders: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     weights: Mapped[bytes] = mapped_column(deferred=True)
     report: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
     path: Mapped[bytes | None] = mapped_column(deferred=True)

@@ -92,9 +92,11 @@ def running_api(folder: Path, limits: Mapping[str, str] | None = None) -> Iterat
     own = {"MODE": "keys", "PORT": str(port), "DATA_DIR": str(folder), **(limits or {})}
     environment = {**os.environ, **{f"BACKPROPD_{name}": value for name, value in own.items()}}
     with running([sys.executable, "-m", "service"], Path(__file__).parents[3], environment) as log:
-        eventually(lambda: is_listening(port), SECONDS)
-        yield Api(settings, port, server_pid(log.process.pid, port), log, *texts)
-        assert log.stop() == 0
+        try:
+            eventually(lambda: is_listening(port), SECONDS)
+            yield Api(settings, port, server_pid(log.process.pid, port), log, *texts)
+        finally:
+            assert log.stop() == 0
 
 
 def server_pid(parent: int, port: int) -> int:

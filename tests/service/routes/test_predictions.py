@@ -226,7 +226,7 @@ def test_a_slot_of_inspections_is_given_back_after_every_answer(app: Any, send: 
     for accept in ("text/csv", "application/json", "image/png"):
         send(table, "text/csv", accept)
     send("wrong\n1\n", "text/csv")
-    assert not limit._held
+    assert not limit._tenants
 
 
 def test_a_dataset_named_in_an_undeclared_body_takes_one_slot(http: Client, work: Work, settings: Settings) -> None:
@@ -243,7 +243,7 @@ def test_no_slot_is_held_while_a_table_is_received(app: Any, http: Client, class
 
     class Slow(io.BytesIO):
         def readinto(self, buffer: Any, /) -> int:
-            held.append(limit._held.total())
+            held.append(limit._tenants.total())
             return super().readinto(buffer)
 
     table = b"height,potted,postcode\n1.5,1,01001\n"

@@ -10,11 +10,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from backpropd.store import audit, jobs, models
+from backpropd.store import audit, datasets, jobs, models
+from backpropd.store.scheduling import submission
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Base, Model
-from tests.store.conftest import SCRIPTS, TENANT, a_claimed_job, a_job, read
+from tests.store.conftest import JOB, SCRIPTS, TENANT, a_claimed_job, a_job, read, write
 
 
 def test_a_second_migration_changes_nothing(database: Database) -> None:
@@ -95,3 +96,16 @@ def test_names_of_workers_are_removed_from_the_reasons_of_revision_8(database: D
     assert [step.reason for step in steps[1:]] == list(old.values())
     assert read(database, jobs.get, TENANT, job.id).error_detail == lost.replace(" on host/1/2", "")
     assert [[each.entry for each in read(database, audit.after, tenant, 0, 9)] for tenant in "ab"] == [[1], [1]]
+
+
+def test_lists_show_datasets_and_jobs_of_revision_10(database: Database) -> None:
+    spec = {"task": "regression", "target": ["y"]}
+    columns = [{"name": "x"}, {"name": "y"}]
+    fields = {"name": "d", "format": "csv", "rows": 3, "size": 9, "sha256": "00", "columns": columns}
+    dataset = write(database, datasets.create, TENANT, **fields).id
+    write(database, submission.submit, TENANT, dataset_id=dataset, **{**JOB, "spec": spec})
+    with at_revision(database, "0010"):
+        pass
+    assert [row.width for row in read(database, datasets.list_page, TENANT, 20, None).rows] == [2]
+    (job,) = read(database, jobs.list_page, TENANT, 20, None, None, None).rows
+    assert (job.task, job.target) == ("regression", ["y"])

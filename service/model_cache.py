@@ -1,0 +1,43 @@
+"""A cache of trained models, bounded by bytes: loading one takes longer than most predictions."""
+
+from threading import Condition
+from typing import NamedTuple
+
+import orjson
+from cachetools import LRUCache, cached
+
+from backpropd import learn
+from backpropd.store import models
+from backpropd.store.sql.database import Database
+
+WEIGHTS_FACTOR = 2  # the parameters by name, and all of them as one array
+JSON_FACTOR = 10  # bytes in memory for each byte of JSON
+
+
+class _Loaded(NamedTuple):
+    model: learn.Model
+    bytes: int
+
+
+class ModelCache:
+    """The models that were used last, of at most about `max_bytes` together. A larger one is loaded every time.
+
+    A model never changes. Requests for one that is not cached wait for the first of them to load it.
+    """
+
+    def __init__(self, database: Database, max_bytes: int) -> None:
+        self._database = database
+        cache: LRUCache[str, _Loaded] = LRUCache(max_bytes, getsizeof=lambda loaded: loaded.bytes)
+        self._load = cached(cache, key=lambda tenant, model_id: model_id, condition=Condition())(self._read)
+
+    def get(self, tenant: str, model_id: str) -> learn.Model:
+        """The tenant's model, which exists at this moment. Raises `errors.NotFound`."""
+        with self._database.read_connection() as connection:
+            models.exists(connection, tenant, model_id)
+        return self._load(tenant, model_id).model
+
+    def _read(self, tenant: str, model_id: str) -> _Loaded:
+        with self._database.read_connection() as connection:
+            stored = models.stored(connection, tenant, model_id)
+        size = WEIGHTS_FACTOR * len(stored.weights) + JSON_FACTOR * len(stored.encoders)
+        return _Loaded(learn.Model.load(orjson.loads(stored.encoders), stored.weights), size)
