@@ -56,6 +56,6 @@ class RateLimited(TooMany):
 
 
 class TooManyAtOnce(TooMany):
-    """The API key has too many concurrent event streams, request bodies or inspections of models."""
+    """The API key or its tenant has too many requests of one kind at the same time."""
 
     code = "too_many_at_once"
