@@ -1,6 +1,6 @@
 """A cache of trained models, bounded by bytes: loading one takes longer than most predictions."""
 
-from threading import Condition
+from threading import Condition, Lock
 from typing import NamedTuple
 
 import orjson
@@ -22,11 +22,12 @@ class _Loaded(NamedTuple):
 class ModelCache:
     """The models that were used last, of at most about `max_bytes` together. A larger one is loaded every time.
 
-    A model never changes. Requests for one that is not cached wait for the first of them to load it.
+    A model never changes. Requests for one that is not cached wait for the first of them to load it, and one is loaded
+    at a time, because that takes memory several times.
     """
 
     def __init__(self, database: Database, max_bytes: int) -> None:
-        self._database = database
+        self._database, self._loading = database, Lock()
         cache: LRUCache[str, _Loaded] = LRUCache(max_bytes, getsizeof=lambda loaded: loaded.bytes)
         self._load = cached(cache, key=lambda tenant, model_id: model_id, condition=Condition())(self._read)
 
@@ -37,7 +38,8 @@ class ModelCache:
         return self._load(tenant, model_id).model
 
     def _read(self, tenant: str, model_id: str) -> _Loaded:
-        with self._database.read_connection() as connection:
-            stored = models.stored(connection, tenant, model_id)
-        size = WEIGHTS_FACTOR * len(stored.weights) + JSON_FACTOR * len(stored.encoders)
-        return _Loaded(learn.Model.load(orjson.loads(stored.encoders), stored.weights), size)
+        with self._loading:
+            with self._database.read_connection() as connection:
+                stored = models.stored(connection, tenant, model_id)
+            size = WEIGHTS_FACTOR * len(stored.weights) + JSON_FACTOR * len(stored.encoders)
+            return _Loaded(learn.Model.load(orjson.loads(stored.encoders), stored.weights), size)

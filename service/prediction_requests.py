@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from backpropd.tabular.inputs.known_column import KnownColumn
 from backpropd.tabular.inputs.table_rows import TableRows
 from backpropd.tabular.read_options import UNUSED
 from service import uploads
-from service.auth.principal import tenant
+from service.auth.principal import current_principal, tenant
 from service.http.parsing import read_json_body
 from service.http.sending import hold_memory
 from service.http.strict_json import read_json
@@ -33,7 +33,6 @@ from service.services import services
 JSON = "application/json"
 TABLE_TYPES = tuple(each for each in uploads.UPLOADS if each not in (JSON, uploads.FORM))
 HEAD_BYTES = 1024
-SMALL_JSON_BYTES = 256 * 1024  # a JSON body up to this size takes no slot
 NAMES_ROWS = re.compile(rb'\s*\{\s*"(rows|columns|dataset_id)"\s*:')
 FORMS = (
     'send {"rows": [...]}, where rows are objects by column name or arrays in the order of the features, '
@@ -41,41 +40,33 @@ FORMS = (
 )
 
 
-def receive(model: Model, query: PredictionQuery, stack: ExitStack, take_slot: Callable[[], None]) -> InputRows:
-    """The rows of this request; what they hold is given back by `stack`. If they are many, they take a slot.
+def receive(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
+    """The rows of this request; what they hold is given back by `stack`.
 
     Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`, `errors.NotFound`, and those of a reader.
     """
-    if request.mimetype != JSON:
-        return _from_file(model, query, stack, take_slot)
-    if request.content_length is None or request.content_length > SMALL_JSON_BYTES:
-        take_slot()
-    body = read_json_body(request, services().settings.max_json_bytes)
-    return _from_json(body, model, query, stack, take_slot)
+    if request.mimetype == JSON:
+        return _from_json(read_json_body(request, services().settings.max_json_bytes), model, query, stack)
+    return _from_file(model, query, stack)
 
 
-def _from_json(
-    body: Any, model: Model, query: PredictionQuery, stack: ExitStack, take_slot: Callable[[], None]
-) -> InputRows:
+def _from_json(body: Any, model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
     query.reject_options()
     dataset_id = _dataset_id(body, model)
-    if dataset_id is None:
-        return _json_rows(body, model)
-    take_slot()
-    return _dataset(dataset_id, stack)
+    return _json_rows(body, model) if dataset_id is None else _dataset(dataset_id, stack)
 
 
-def _from_file(model: Model, query: PredictionQuery, stack: ExitStack, take_slot: Callable[[], None]) -> InputRows:
+def _from_file(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
     """A table, whatever its media type is; or JSON that was not declared as such."""
     folder: Path = stack.enter_context(services().blobs.workspace())
     file = folder / "upload"
     uploads.receive_body(file)
     with file.open("rb") as opened:
         head = opened.read(HEAD_BYTES)
-    take_slot()
     if NAMES_ROWS.match(head) and file.stat().st_size <= services().settings.max_json_bytes:
         hold_memory(json_cost(file.stat().st_size))
-        return _from_json(read_json(file.read_bytes()), model, query, stack, take_slot)
+        return _from_json(read_json(file.read_bytes()), model, query, stack)
+    stack.enter_context(services().inspections.slot(current_principal().holder))
     return _table(model, file, query.to_options())
 
 
@@ -135,6 +126,7 @@ def _columns(names: Any) -> list[str]:
 def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
     with services().database.read() as session:
         dataset = datasets.get(session, tenant(), dataset_id)
+    stack.enter_context(services().inspections.slot(current_principal().holder))
     path = stack.enter_context(datasets.local_file(services().database, services().blobs, dataset))
     return TableRows(path, dataset.rows, [*columns_from_json(dataset.columns).values()])
 

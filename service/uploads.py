@@ -158,9 +158,8 @@ def preview(folder: Path, upload: Upload) -> dict[str, Any]:
     """The dataset that the file would become, as far as its beginning tells, rendered. Raises what `store` raises."""
     parquet = folder / "table.parquet"
     table = read_table(upload.file, parquet, upload.format, upload.options, beginning=PREVIEW_BYTES)
-    return DatasetPreview.of(
-        upload.name, table, tabular.preview_rows(parquet, PREVIEW_ROWS, services().settings.max_preview_cells)
-    )
+    rows = tabular.preview_rows(parquet, PREVIEW_ROWS, services().settings.max_preview_cells)
+    return DatasetPreview.of(upload.name, table, rows)
 
 
 def store(folder: Path, upload: Upload) -> Dataset:

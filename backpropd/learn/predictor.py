@@ -48,8 +48,6 @@ class Predictor:
         self._block_rows = max(BLOCK_CELLS // width, MIN_BLOCK_ROWS)
         self.cells = rows.rows * (outputs + len(self._keep))
         """The number of values in the answer, labels aside."""
-        self.operations = rows.rows * (model.network.parameters + model.encoder.width)
-        """About the number of multiplications."""
 
     @property
     def is_long(self) -> bool:

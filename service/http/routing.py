@@ -12,12 +12,10 @@ from flask import Flask, Response, request
 from pydantic import BaseModel
 from werkzeug.routing import Map, UnicodeConverter
 
-from service.auth.principal import current_principal
 from service.http.existence import check_exists
 from service.http.parsing import json_body, query
-from service.http.sending import hold_memory, hold_until_sent
+from service.http.sending import hold_inspection
 from service.http.strict_json import FEW_VALUES
-from service.limits.memory_limit import COSTLY_BYTES
 from service.schemas.fields import Input
 from service.services import services
 
@@ -133,8 +131,7 @@ def _view(route: Route) -> Callable[..., Response]:
             check_exists(path)
             arguments["body"] = json_body(request, route.body, services().settings.max_json_bytes, route.max_values)
         if route.costly:
-            hold_until_sent(services().inspections.slot(current_principal().holder))
-            hold_memory(COSTLY_BYTES)
+            hold_inspection()
         return _response(route.view(**arguments))
 
     return call

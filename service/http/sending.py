@@ -8,7 +8,8 @@ from typing import Any
 
 from flask import Response, g
 
-from service.auth.principal import tenant
+from service.auth.principal import current_principal, tenant
+from service.limits.memory_limit import COSTLY_BYTES
 from service.services import services
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,12 @@ def hold_until_sent(held: AbstractContextManager[Any]) -> None:
 def hold_memory(size: int) -> None:
     """Reserve so many bytes until then. Raises `errors.TooManyAtOnce` and `errors.Unavailable`."""
     hold_until_sent(services().memory.reserve(tenant(), size))
+
+
+def hold_inspection() -> None:
+    """Take a slot of the inspections, and the memory of one, until then. Raises as `hold_memory` does."""
+    hold_until_sent(services().inspections.slot(current_principal().holder))
+    hold_memory(COSTLY_BYTES)
 
 
 def finish(response: Response) -> None:

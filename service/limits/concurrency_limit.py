@@ -2,9 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from backpropd import errors
@@ -64,10 +63,6 @@ class ConcurrencyLimit:
             held[name] += number
             if not held[name]:
                 del held[name]
-
-    def once(self, holder: Holder, stack: ExitStack) -> Callable[[], None]:
-        """A function that takes a slot the first time it is called; `stack` gives it back. Raises as `acquire` does."""
-        return cache(lambda: stack.enter_context(self.slot(holder)))
 
     @contextmanager
     def slot(self, holder: Holder) -> Iterator[None]:

@@ -13,7 +13,7 @@ from backpropd import errors
 
 JSON_FACTOR = 32  # bytes in memory for each byte of JSON, at most: an object of one member
 MAX_JSON_BYTES = 384 * 1024**2  # in memory, of one body: its values are counted before it is decoded
-COSTLY_BYTES = 128 * 1024**2  # an inspection of a model
+COSTLY_BYTES = 128 * 1024**2  # an inspection, or a look at a wide dataset
 TRIM_SECONDS = 1.0  # between two attempts to give memory back
 
 STATM = Path("/proc/self/statm")

@@ -1,13 +1,13 @@
 """The routes of datasets and samples."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 
 from backpropd import tabular
 from backpropd.store import datasets
 from service import uploads
-from service.auth.principal import current_principal, record, tenant
+from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
+from service.http.sending import hold_inspection
 from service.schemas.datasets import (
     Dataset,
     DatasetPage,
@@ -67,13 +67,15 @@ def list_datasets(query: PageQuery) -> Answer:
 @routes("GET", "/v1/datasets/{dataset_id}", answers={200: Dataset}, problems=(404,))
 def read(dataset_id: str) -> Answer:
     """Read a dataset: its columns and their statistics."""
-    with services().database.read() as session, _slot(datasets.blob(session, tenant(), dataset_id).width):
+    with services().database.read() as session:
+        _hold_if_wide(datasets.blob(session, tenant(), dataset_id).width)
         return Dataset.of(datasets.get(session, tenant(), dataset_id))
 
 
-def _slot(width: int) -> AbstractContextManager[None]:
-    """A slot of the inspections for a dataset of many columns. Raises `errors.RetryLater` if none is free."""
-    return services().inspections.slot(current_principal().holder) if width > FEW_COLUMNS else nullcontext()
+def _hold_if_wide(width: int) -> None:
+    """Take what an inspection takes for a dataset of many columns. Raises `errors.RetryLater`."""
+    if width > FEW_COLUMNS:
+        hold_inspection()
 
 
 @routes("DELETE", "/v1/datasets/{dataset_id}", answers={204: None}, problems=(404, 409))
@@ -92,7 +94,8 @@ def rows(dataset_id: str, query: RowsQuery) -> Answer:
     """Read the first rows: `limit`, or as many as have `preview_cells` cells."""
     with services().database.read_connection() as connection:
         dataset = datasets.blob(connection, tenant(), dataset_id)
-    with _slot(dataset.width), datasets.local_file(services().database, services().blobs, dataset) as path:
+    _hold_if_wide(dataset.width)
+    with datasets.local_file(services().database, services().blobs, dataset) as path:
         return {"data": tabular.preview_rows(path, query.limit, services().settings.max_preview_cells)}
 
 

@@ -9,7 +9,7 @@ from backpropd import errors, learn
 from backpropd.store import models
 from backpropd.store.sql import schema
 from service import prediction_requests
-from service.auth.principal import current_principal, record, tenant
+from service.auth.principal import record, tenant
 from service.http.routing import Answer, Routes
 from service.renderers.predictions import JSON, RENDERERS
 from service.renderers.predictions.warnings_header import warnings_header
@@ -19,7 +19,6 @@ from service.services import services
 from service.streaming.prefetch import prefetched
 
 routes = Routes("models")
-FEW_OPERATIONS = 100_000_000  # multiplications of predictions that take no slot: a tenth of a second
 
 
 @routes("GET", "/v1/models", answers={200: ModelPage}, query=PageQuery)
@@ -61,13 +60,10 @@ def predict(model_id: str, query: PredictionQuery) -> Answer:
     media_type = _accepted(list(RENDERERS))
     model = services().model_cache.get(tenant(), model_id)
     with ExitStack() as stack:
-        take_slot = services().inspections.once(current_principal().holder, stack)
-        rows = prediction_requests.receive(model, query, stack, take_slot)
+        rows = prediction_requests.receive(model, query, stack)
         predictor = learn.Predictor(model, rows, query.names())
         if media_type == JSON:
             _check_cells(predictor)
-        if predictor.operations > FEW_OPERATIONS:
-            take_slot()
         warnings = [finding.to_json() for finding in predictor.findings()]
         blocks = prefetched(predictor.blocks()) if predictor.is_long else predictor.blocks()
         chunks = RENDERERS[media_type](blocks, warnings)
