@@ -118,7 +118,8 @@ class Settings(BaseSettings):
     max_trace_rows: int = _limit("trace_rows", 100, description="rows of one trace")
     max_trace_numbers: int = Field(2_000_000, description="numbers in the answer to one trace")
     max_surface_operations: int = Field(10_000_000_000, description="multiplications of one loss surface")
-    max_tenant_bytes: int = _limit("stored_bytes", 1024**4, description="datasets and models of one tenant")
+    max_tenant_bytes: int = _limit("stored_bytes", 1024**4, description="all that one tenant stores")
+    max_job_bytes: int = _limit("job_bytes", 2 * 1024**2, description="the description of one job: its spec and notes")
 
     # jobs
     heartbeat_seconds: float = Field(5.0, description="between two renewals of a lease")

@@ -7,7 +7,7 @@ from typing import Any
 from structlog.contextvars import bind_contextvars
 
 from backpropd import errors, learn
-from backpropd.store import idempotency, jobs, models
+from backpropd.store import idempotency, jobs, models, sizes
 from backpropd.store.ids import new_id
 from backpropd.store.scheduling import submission
 from service.auth.principal import tenant
@@ -55,15 +55,21 @@ def _pointer(pointer: str) -> Iterator[None]:
 def submit(request: JobRequest, plan: learn.Plan) -> dict[str, Any]:
     """Queue the job, or find the one that an earlier request with this Idempotency-Key queued; gives it rendered.
 
-    Raises `errors.NotFound`, `errors.QueueFull` and `errors.StorageFull`.
+    Raises `errors.NotFound`, `errors.QueueFull`, `errors.TooLarge` and `errors.StorageFull`.
     """
     # Defaults that are left out and defaults that are written out are different requests: see `learn.JobRequest.given`.
     keyed, job_id = keyed_request(idempotency_key(), request.model_dump_json(exclude_unset=True)), new_id("job")
+    settings = services().settings
+    described = {"spec": plan.spec.to_json(), **request.to_row(), **notes(plan)}
+    if (size := sizes.of_job(described)) > settings.max_job_bytes:
+        raise errors.TooLarge(
+            f"the job's description would have {size} bytes, most of them names of columns, and the limit is "
+            f"{settings.max_job_bytes}: name fewer `features`, or shorten the names"
+        )
     with services().database.write() as session:
         if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, job_id):
             return render_job(session, jobs.get(session, tenant(), existing_id))
-        services().storage_quota.check_recent(session, tenant())
-        settings = services().settings
+        services().storage_quota.check_recent(session, tenant(), size + (sizes.IDEMPOTENCY_KEY if keyed else 0))
         queued = submission.submit(
             session,
             tenant(),
@@ -71,9 +77,7 @@ def submit(request: JobRequest, plan: learn.Plan) -> dict[str, Any]:
             epochs=plan.spec.training.epochs,
             limits=submission.QueueLimits(settings.max_queued_jobs_per_tenant, settings.max_queued_jobs),
             worker_timeout_seconds=settings.worker_timeout_seconds,
-            spec=plan.spec.to_json(),
-            **request.to_row(),
-            **notes(plan),
+            **described,
         )
         bind_contextvars(job_id=job_id)
     services().worker_notifier.notify()  # after the commit, or the worker would not find the job

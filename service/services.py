@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from backpropd import queue, tabular
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
+from backpropd.store.quota import StorageQuota
 from backpropd.store.sql.database import Database
 from service.auth.authenticator import Authenticator
 from service.dataset_cache import DatasetCache
@@ -15,7 +16,6 @@ from service.limits.fair_slots import FairSlots
 from service.limits.long_polls import LongPolls
 from service.limits.memory_limit import MemoryLimit
 from service.limits.rate_limiter import RateLimiter
-from service.limits.storage_quota import StorageQuota
 from service.model_cache import ModelCache
 from service.readiness import Readiness
 from service.streaming.event_feed import EventFeed

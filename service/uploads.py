@@ -10,7 +10,9 @@ from flask import request
 from werkzeug.formparser import FormDataParser
 
 from backpropd import errors, tabular
-from backpropd.store import datasets, idempotency
+from backpropd.store import datasets, idempotency, sizes
+from backpropd.store.blobs import sha256_of
+from backpropd.store.idempotency import KeyedRequest
 from backpropd.store.ids import new_id
 from backpropd.store.sql.schema import Dataset
 from backpropd.tabular.compression import COMPRESSIONS
@@ -65,6 +67,16 @@ class Upload:
     format: str
     options: tabular.ReadOptions
     sample: str = ""
+
+
+def check_room() -> None:
+    """Raise `errors.StorageFull` before the body is read, if nothing more can be stored.
+
+    A repeated request is answered as the first one was: whether it is one, only its body shows.
+    """
+    if idempotency_key() is None:
+        with services().database.read() as session:
+            services().storage_quota.check_recent(session, tenant(), sizes.DATASET)
 
 
 def receive(folder: Path, query: UploadQuery) -> Upload:
@@ -166,33 +178,37 @@ def store(folder: Path, upload: Upload) -> Dataset:
     """Parse the file, store its Parquet form, and only then write the row that names it.
 
     If an earlier request with this Idempotency-Key made a dataset, gives that. Raises `errors.NotATable` and its like,
-    and `errors.StorageFull`.
+    and `errors.StorageFull`, after which neither a blob nor a row of this upload is left.
     """
     key, parquet = idempotency_key(), folder / "table.parquet"
     info = read_table(upload.file, parquet, upload.format, upload.options)
-    blobs = services().blobs
-    sha256, size = blobs.put(parquet)
-    keyed, dataset_id = (
-        keyed_request(key, f"{sha256} {upload.sample} {upload.name} {upload.options}"),
-        new_id("ds"),
-    )
+    about = {"name": upload.name, "format": info.format, "rows": info.rows, "dialect": info.dialect}
+    about["columns"] = [column.to_json() for column in info.columns]
+    about["warnings"] = [warning.to_json() for warning in info.warnings]
+    sha256, size = sha256_of(parquet), parquet.stat().st_size
+    keyed = keyed_request(key, f"{sha256} {upload.sample} {upload.name} {upload.options}")
+    quota, stored = services().storage_quota, sizes.of_dataset(about, size) + (sizes.IDEMPOTENCY_KEY if keyed else 0)
+    with services().database.read() as session:
+        if existing_id := idempotency.find(session, tenant(), keyed):
+            return datasets.get(session, tenant(), existing_id)
+        quota.check(session, tenant(), stored)
+    services().blobs.put(parquet)
+    try:
+        return _insert(parquet, keyed, stored, sha256=sha256, size=size, **about)
+    except errors.StorageFull:  # another request has used the room in the meantime
+        with services().database.write() as session:
+            datasets.delete_blob(session, services().blobs, sha256)
+        raise
+
+
+def _insert(parquet: Path, keyed: KeyedRequest | None, stored: int, *, sha256: str, **about: Any) -> Dataset:
+    """The new dataset, whose blob is stored, or the one that a concurrent request with the same key has made."""
+    dataset_id, blobs = new_id("ds"), services().blobs
     with services().database.write() as session:
         if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, dataset_id):
             return datasets.get(session, tenant(), existing_id)
-        services().storage_quota.check(session, tenant(), size)
+        services().storage_quota.check(session, tenant(), stored)
         datasets.lock_blob(session, sha256)
         if not blobs.exists(sha256):  # the reaper deleted it, as the orphan of an equal and deleted dataset
             blobs.put(parquet)
-        return datasets.create(
-            session,
-            tenant(),
-            id=dataset_id,
-            name=upload.name,
-            format=info.format,
-            rows=info.rows,
-            size=size,
-            sha256=sha256,
-            columns=[column.to_json() for column in info.columns],
-            dialect=info.dialect,
-            warnings=[warning.to_json() for warning in info.warnings],
-        )
+        return datasets.create(session, tenant(), id=dataset_id, sha256=sha256, **about)

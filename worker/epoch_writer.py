@@ -10,7 +10,11 @@ from sqlalchemy.orm import Session
 from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.nn import Epoch
+from backpropd.store import epochs, sizes
+from backpropd.store.curve_thinning import MAX_EPOCHS, Points
+from backpropd.store.quota import StorageQuota
 from backpropd.store.scheduling import claims, job_endings, leases
+from worker.learning_curve import plan_change, points_of
 from worker.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -23,8 +27,9 @@ MAX_PENDING = 200_000  # epochs in memory while the database is unavailable; the
 class EpochWriter:
     """The epochs of a run that are not yet written."""
 
-    def __init__(self, lease: Lease, run: learn.Run, settings: Settings) -> None:
-        self.lease, self.run, self.settings = lease, run, settings
+    def __init__(self, lease: Lease, run: learn.Run, settings: Settings, quota: StorageQuota) -> None:
+        self.lease, self.run, self.settings, self.quota = lease, run, settings, quota
+        self.curve = self._stored_curve()
         self.pending: list[dict[str, Any]] = []
         self.chunk_began = self.flushed_at = self.checkpointed_at = time.monotonic()
         self.checkpointed = run.progress
@@ -35,7 +40,8 @@ class EpochWriter:
         """Add epochs that have just ended, which share their time equally, and write if it is time.
 
         An empty chunk is progress of the refit, whose epochs are not the job's, and may be due for a checkpoint.
-        While the database is unavailable they are collected; raises `errors.LeaseLost` when the lease ends.
+        While the database is unavailable they are collected; raises `errors.LeaseLost` when the lease ends, and
+        `errors.StorageFull` when the tenant's storage is full.
         """
         now = time.monotonic()
         seconds = (now - self.chunk_began) / max(len(chunk), 1)
@@ -60,6 +66,9 @@ class EpochWriter:
         job ends in another one without a claim. Raises `job_endings.StopRequested`.
         """
         claim, checkpointed = self.lease.claim, self.may_have_checkpoint
+        self._check_quota(sizes.of_model(model))
+        if self.run.epoch > MAX_EPOCHS:
+            self.flush()  # thinned, which the last transaction does not do
         warnings = [note._asdict() for note in self.run.notes]
 
         def end(session: Session, claim_next: claims.ClaimOptions | None = None) -> tuple[str, claims.Claim | None]:
@@ -95,6 +104,7 @@ class EpochWriter:
             self.checkpointed = self.run.progress
             cost = time.monotonic() - began
             self.checkpoint_every = max(self.settings.checkpoint_seconds, cost / MAX_CHECKPOINT_SHARE)
+            self._check_quota(0)
         self.checkpointed_at = time.monotonic()
 
     def _write(self, checkpoint: tuple[int, bytes] | None, repeat: bool) -> bool:
@@ -110,11 +120,25 @@ class EpochWriter:
             pending, job_id = len(self.pending), self.lease.claim.job_id
             log.warning("%s: the database is unavailable, %d epochs are pending: %s", job_id, pending, error)
             return False
+        self.curve = plan_change(self.curve, self.pending).points
         self.pending.clear()
         return True
+
+    def _stored_curve(self) -> Points:
+        """The points of the epochs that are stored, if the curve may have to be thinned."""
+        if not self.run.epoch or self.run.spec.training.epochs <= MAX_EPOCHS:
+            return points_of([])
+        rows = self.lease.read(lambda session: epochs.points(session, self.lease.claim.number))
+        return points_of([row._mapping for row in rows])
+
+    def _check_quota(self, new_bytes: int) -> None:
+        """Raise `errors.StorageFull` if this job and all else that the tenant stores exceed its quota."""
+        tenant = self.lease.claim.tenant
+        self.lease.read(lambda session: self.quota.check_recent(session, tenant, new_bytes))
 
     def _put(self, session: Session, checkpoint: tuple[int, bytes] | None) -> str | None:
         if not self.pending and checkpoint is None:
             return None
-        arguments = self.lease.claim, self.pending, self.settings.lease_seconds, self.lease.seconds
-        return leases.write_epochs(session, *arguments, checkpoint)
+        change = plan_change(self.curve, self.pending)
+        arguments = self.lease.claim, change.added, self.settings.lease_seconds, self.lease.seconds
+        return leases.write_epochs(session, *arguments, checkpoint, change.dropped)

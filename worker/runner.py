@@ -12,6 +12,7 @@ from structlog.contextvars import bound_contextvars
 from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
+from backpropd.store.quota import StorageQuota
 from backpropd.store.scheduling import claims, job_endings, unreadable
 from backpropd.store.scheduling.claims import Claim
 from backpropd.store.sql.database import Database
@@ -34,6 +35,10 @@ class Runner:
     board: HeartbeatBoard = field(default_factory=lambda: HeartbeatBoard(1))
     thread: LeaseThread = field(default_factory=LeaseThread)
     _next: Lease | None = field(default=None, init=False)
+    quota: StorageQuota = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.quota = StorageQuota(self.settings.max_tenant_bytes)
 
     def run_one(self) -> bool:
         """Claim the next queued job and train it to its end, or hand it back. False if there was none.
@@ -98,7 +103,7 @@ class Runner:
             return lease.write(lease.apply_request)
         run = self._prepare(claim, lease)
         lease.begin_training(run.max_seconds)
-        writer = EpochWriter(lease, run, self.settings)
+        writer = EpochWriter(lease, run, self.settings, self.quota)
         try:
             for chunk in run.epoch_chunks():
                 writer.add(chunk)

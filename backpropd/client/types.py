@@ -135,9 +135,17 @@ class JobSummary(TypedDict):
     metadata: dict[str, Any]
 
 
+class KeptEpochs(TypedDict):
+    """What is kept of a job's epochs: all (a `bucket` of 1), or those of the extremes of every `bucket` epochs."""
+
+    thinned: bool
+    bucket: int
+
+
 class Job(JobSummary):
     """A training job."""
 
+    curve: KeptEpochs
     features: list[str]
     kinds: dict[str, str]
     left_out: list[LeftOut]

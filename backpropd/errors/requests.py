@@ -68,7 +68,7 @@ class TooLarge(BackpropdError):
 
 
 class StorageFull(TooLarge):
-    """The tenant's datasets and models together have reached their limit."""
+    """All that the tenant stores has reached its limit."""
 
     code = "storage_full"
 

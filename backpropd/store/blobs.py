@@ -28,6 +28,12 @@ REMOTE = re.compile(r"(?!file://)[A-Za-z][A-Za-z0-9+.:-]*://")  # how a URL begi
 NAME = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]+\.part)?")  # of a blob, or of one that is being written
 
 
+def sha256_of(source: Path) -> str:
+    """The name that a file would have as a blob."""
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 class Blobs:
     """A store of blobs in a folder or at a URL of fsspec, and a local scratch folder for unfinished files."""
 
@@ -67,8 +73,8 @@ class Blobs:
 
     def put(self, source: Path) -> tuple[str, int]:
         """Store a file; returns its sha256 and its size in bytes. Equal files are one blob."""
+        sha256 = sha256_of(source)
         with source.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
         target = self._path(sha256)
         self.filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import idempotency
+from backpropd.store import idempotency, sizes
 from backpropd.store.blobs import Blobs
 from backpropd.store.ids import new_id
 from backpropd.store.sql import tenant_rows
@@ -23,6 +23,7 @@ from backpropd.store.status import TERMINAL
 def create(session: Session, tenant: str, **fields: Any) -> Dataset:
     """Add a dataset: `name, format, rows, size` (in bytes), `sha256, columns`, and optionally its `id`."""
     generated = {"id": new_id("ds"), "tenant": tenant, "created_at": now(), "width": len(fields["columns"])}
+    generated["stored_bytes"] = sizes.of_dataset(fields, fields["size"])
     dataset = Dataset(**{**generated, **fields})
     session.add(dataset)
     session.flush()

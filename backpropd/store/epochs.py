@@ -1,11 +1,13 @@
 """Epochs: a job's learning curve, written in batches, read in pages or thinned to a number of points."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from backpropd.store.curve_thinning import bucket_size
 from backpropd.store.sql import statements
 from backpropd.store.sql.column_types import JsonText, json_text
 from backpropd.store.sql.schema import Epoch
@@ -32,6 +34,12 @@ _ADD = sa.text(
     "seconds float8) ON CONFLICT DO NOTHING"
 )
 
+_DROP_FROM = "DELETE FROM epochs WHERE job_number = :job AND epoch IN (SELECT CAST(value AS integer) FROM"
+_DROP = {
+    "sqlite": sa.text(f"{_DROP_FROM} json_each(:epochs))"),
+    "postgresql": sa.text(f"{_DROP_FROM} json_array_elements_text(CAST(:epochs AS json)))"),
+}
+
 
 def add(session: Session, job_number: int, tenant: str, rows: Sequence[dict[str, Any]]) -> None:
     """Insert epochs, dicts of `FIELDS`; those that exist already stay as they are."""
@@ -41,6 +49,17 @@ def add(session: Session, job_number: int, tenant: str, rows: Sequence[dict[str,
     else:
         owned = [{"job_number": job_number, "tenant": tenant, **row} for row in rows]
         statements.insert_new(session, Epoch, owned)
+
+
+def drop(session: Session, job_number: int, epochs: Sequence[int]) -> None:
+    """Delete these epochs of a job, which are thinned out."""
+    statements.run(session, _DROP, {"job": job_number, "epochs": json_text(epochs)})
+
+
+def points(session: Session, job_number: int) -> Sequence[Any]:
+    """`epoch, loss, validation_loss, metrics` of every stored epoch, oldest first."""
+    columns = (_ROWS.selected_columns[name] for name in ("epoch", "loss", "validation_loss", "metrics"))
+    return session.execute(_ROWS.with_only_columns(*columns).where(Epoch.job_number == job_number)).all()
 
 
 def after(session: Session, job_number: int, epoch: int, limit: int) -> Sequence[Any]:
@@ -59,8 +78,11 @@ def thinned(session: Session, job_number: int, points: int) -> Sequence[Any]:
         return []
     chosen = {1, last, *_minima(session, job_number)}
     spread = max(points - len(chosen), 0)
-    chosen.update(1 + (last - 1) * step // (spread + 1) for step in range(1, spread + 1))
-    return session.execute(_ROWS.where(of_job, Epoch.epoch.in_(chosen))).all()
+    even = [1 + (last - 1) * step // (spread + 1) for step in range(1, spread + 1)]
+    if bucket_size(last) > 1:  # not every epoch is stored: take the next one that is
+        stored = session.scalars(sa.select(Epoch.epoch).where(of_job).order_by(Epoch.epoch)).all()
+        even = [stored[bisect_left(stored, epoch)] for epoch in even]
+    return session.execute(_ROWS.where(of_job, Epoch.epoch.in_(chosen.union(even)))).all()
 
 
 def _minima(session: Session, job_number: int) -> list[int]:

@@ -1,9 +1,9 @@
 """Idempotency keys: a repeated request returns the resource that the first one created."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
@@ -36,11 +36,29 @@ def find_or_reserve(session: Session, tenant: str, request: KeyedRequest | None,
     """
     if request is None:
         return None
-    identity = {"tenant": tenant, "route": request.route, "key": request.key}
+    identity = _identity(tenant, request)
     row = {"request_sha256": request.sha256, "made_id": new_id, "offset": microseconds(-request.lifetime_seconds)}
     if statements.run(session, _reserve(session.get_bind().dialect.name), identity | row).first() is not None:
         return None
-    existing = statements.run(session, _EXISTING, identity).one()
+    return _made(statements.run(session, _EXISTING, identity).one(), request)
+
+
+def find(session: Session, tenant: str, request: KeyedRequest | None) -> str | None:
+    """The id that an earlier request with this key created, or None. Raises as `find_or_reserve` does."""
+    if request is None:
+        return None
+    still_valid = IdempotencyKey.created_at >= now(microseconds_parameter("offset"))
+    parameters = {**_identity(tenant, request), "offset": microseconds(-request.lifetime_seconds)}
+    existing = statements.run(session, _EXISTING.where(still_valid), parameters).first()
+    return _made(existing, request) if existing else None
+
+
+def _identity(tenant: str, request: KeyedRequest) -> dict[str, str]:
+    return {"tenant": tenant, "route": request.route, "key": request.key}
+
+
+def _made(existing: Row[Any], request: KeyedRequest) -> str:
+    """The id of an earlier request's resource, if the request was the same."""
     if existing.request_sha256 != request.sha256:
         raise errors.IdempotencyMismatch(
             "this Idempotency-Key was used with another request: send a new key with a new request"

@@ -9,7 +9,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
 from backpropd import errors
-from backpropd.store import idempotency
+from backpropd.store import idempotency, sizes
 from backpropd.store.sql import statements, tenant_rows
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.paging import Page, page
@@ -108,9 +108,12 @@ def move(session: Session, job: Job, status: Status, reason: str) -> Status:
         already = "already" if job.status == status else f"{job.status}, and cannot become"
         raise errors.Conflict(f"the job is {already} {status}")
     job.status = status
+    job.own_bytes += sizes.TRANSITION
+    job.stored_bytes += sizes.TRANSITION
     job.lease_expires_at = job.worker = job.stop_request = None
     if status in TERMINAL:
         job.finished_at = now()
+        job.stored_bytes = job.own_bytes + sizes.of_curve(job.epoch)
         delete_checkpoint(session, job.number)
     record(session, Step(job.number, job.tenant, status, reason))
     session.flush()

@@ -37,6 +37,7 @@ FEW_COLUMNS = 1000  # the description of more has megabytes
 )
 def create(query: UploadQuery) -> Answer:
     """Upload a table as multipart `file` or as the raw body, or make a bundled sample with JSON."""
+    uploads.check_room()
     with services().blobs.workspace() as folder:
         dataset = uploads.store(folder, uploads.receive(folder, query))
     return Dataset.of(dataset), 201, {"Location": f"/v1/datasets/{dataset.id}"}

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from backpropd import learn
 from backpropd.store import epochs
+from backpropd.store.curve_thinning import bucket_size
 from backpropd.store.sql import schema
 from backpropd.store.status import Status
 from service.schemas.datasets import Kind, Kinds
@@ -150,15 +151,29 @@ class JobSummary(TaskFields):
         return {}
 
 
+class KeptEpochs(Output):
+    """What is kept of a job's epochs: all of up to 100,000; of more a thinned curve."""
+
+    thinned: bool = Field(description="whether epochs are missing in `/epochs` and `/events`")
+    bucket: int = Field(
+        description="of every so many epochs those with the lowest and the highest loss and validation loss and with "
+        "the last metrics are kept, and the first and the last epoch of all; 1: all are kept"
+    )
+
+
 class Job(JobSummary, SpecFields):
     """A job, with the whole resolved spec."""
 
-    computed = (*JobSummary.computed, *SpecFields.model_fields)
+    computed = (*JobSummary.computed, *SpecFields.model_fields, "curve")
+
+    curve: KeptEpochs
 
     @classmethod
     def details(cls, row: Any) -> dict[str, Any]:
-        """The fields of the spec."""
-        return spec_fields(row.spec) | {"left_out": row.left_out or []}
+        """The fields of the spec, and what is kept of the curve."""
+        bucket = bucket_size(row.epoch)
+        curve = {"thinned": bucket > 1, "bucket": bucket}
+        return spec_fields(row.spec) | {"left_out": row.left_out or [], "curve": curve}
 
 
 class Plan(TaskFields, SpecFields):

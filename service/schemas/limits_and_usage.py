@@ -30,5 +30,5 @@ Limits = _derived(
 Usage = _derived(
     "Usage",
     get_type_hints(usage.Usage),
-    "The totals of this tenant's datasets, jobs and models; `bytes` are those of datasets and models.",
+    "The totals of this tenant's datasets, jobs and models; `bytes` is all that it stores, as the quota counts it.",
 )

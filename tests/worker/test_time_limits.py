@@ -86,5 +86,7 @@ def test_the_time_of_a_job_is_counted_over_its_turns(stores: Stores) -> None:
 
 @pytest.mark.parametrize("kind", ["perceptron"])
 def test_a_threshold_neuron_ends_at_max_seconds(stores: Stores, kind: str) -> None:
-    job, _ = ended(stores, stores.post(epochs=ENDLESS, max_seconds=TIME, network={"kind": kind}))
+    job, _ = ended(
+        stores, stores.post(epochs=ENDLESS, max_seconds=TIME, network={"kind": kind}, validation_fraction=0.0)
+    )
     assert job.epoch > 1

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from backpropd.store import epochs as curves
-from backpropd.store import jobs
+from backpropd.store import jobs, sizes
 from backpropd.store.ids import new_id
 from backpropd.store.scheduling import claims, leases, queries
 from backpropd.store.scheduling.claims import Claim, ClaimOptions
@@ -46,6 +46,7 @@ def succeed(
     needs a checkpoint first, and `errors.LeaseLost`.
     """
     row = {"id": new_id("model"), "tenant": claim.tenant, "job_id": claim.job_id, "name": claim.name, **model}
+    row["stored_bytes"] = sizes.of_model(model)
     ending = {"model_id": row["id"], "stop_reason": stop_reason, "training_seconds": training_seconds}
     ending["epoch"] = epochs[-1]["epoch"] if epochs else None
     if statements.run(session, queries.SUCCEED, leases.key(claim) | ending).first() is None:

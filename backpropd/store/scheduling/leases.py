@@ -33,15 +33,15 @@ def renew(
     training_seconds: float,
     epoch: int | None = None,
     *,
-    checkpointed: bool = False,
+    checkpoint_bytes: int | None = None,
 ) -> str | None:
     """Extend the lease, write the job's progress, and read the stop request: "cancel", "pause" or None.
 
     `training_seconds` is the time that workers have leased the job, over all attempts; `epoch` the last one that is
-    written, None if there is no new one. A checkpoint sets the number of crashes back to 0.
+    written, None if there is no new one. A checkpoint sets the number of crashes back to 0, and counts in the quota.
     Raises `errors.LeaseLost` if the job is not leased with this claim's token any more.
     """
-    progress = {"training_seconds": training_seconds, "epoch": epoch, "checkpointed": checkpointed}
+    progress = {"training_seconds": training_seconds, "epoch": epoch, "checkpoint_bytes": checkpoint_bytes}
     lease = {"lease_microseconds": microseconds(lease_seconds)}
     return _fenced(session, queries.RENEW, claim, lease | progress)
 
@@ -58,13 +58,18 @@ def write_epochs(
     lease_seconds: float,
     training_seconds: float,
     checkpoint: tuple[int, bytes] | None = None,
+    dropped: Sequence[int] = (),
 ) -> str | None:
     """Write epochs, dicts of `store.epochs.FIELDS`, and a checkpoint with its epoch, and `renew` the lease.
 
-    Epochs that exist already stay: a transaction whose commit was not acknowledged can be repeated.
+    Epochs that exist already stay: a transaction whose commit was not acknowledged can be repeated. `dropped` are the
+    numbers of epochs that are thinned out.
     """
     last = epochs[-1]["epoch"] if epochs else None
-    request = renew(session, claim, lease_seconds, training_seconds, last, checkpointed=checkpoint is not None)
+    size = len(checkpoint[1]) if checkpoint else None
+    request = renew(session, claim, lease_seconds, training_seconds, last, checkpoint_bytes=size)
+    if dropped:
+        curves.drop(session, claim.number, dropped)
     if epochs:
         curves.add(session, claim.number, claim.tenant, epochs)
     if checkpoint:

@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
+from backpropd.store import sizes
+from backpropd.store.curve_thinning import MAX_EPOCHS
 from backpropd.store.sql.column_types import Instant, Json
 from backpropd.store.sql.statements import QueryFile
 
-FILE = QueryFile(Path(__file__).with_name("queries.sql"))
+FILE = QueryFile(
+    Path(__file__).with_name("queries.sql"),
+    transition_bytes=sizes.TRANSITION,
+    epoch_bytes=sizes.EPOCH,
+    max_epochs=MAX_EPOCHS,
+)
 
 CLAIM_NEXT = FILE.query("claim_next", spec=Json, columns=Json)
 CLAIM_FROM_TENANT = FILE.query("claim_from_tenant", spec=Json, columns=Json)

@@ -6,6 +6,7 @@
 --   {steady}       microseconds of the clock that leases are measured with
 --   {skip_locked}  locks the selected rows, except those that another transaction has locked
 --   {key_share}    locks the rows of `datasets` against deletion
+-- or for one of the constants of backpropd/store/sizes.py: {epoch_bytes}, {transition_bytes}, {max_epochs}.
 --
 -- A status is a literal everywhere: behind a parameter the planner would not see the partial index of that status.
 
@@ -41,7 +42,9 @@ token = token + 1,
 attempts = attempts + 1,
 worker = :worker,
 lease_expires_at = {steady} + :lease_microseconds,
-started_at = coalesce(started_at, {now})
+started_at = coalesce(started_at, {now}),
+own_bytes = own_bytes + {transition_bytes},
+stored_bytes = stored_bytes + {transition_bytes}
 
 -- name: claimed_job
 -- What the worker needs of the job and its dataset, and what decides whether the tenant's turn is recorded.
@@ -72,12 +75,17 @@ WHERE job_number = :number
 -- The job is still leased with this fencing token: every write of a worker has this condition.
 number = :number AND token = :fencing_token AND status = 'running'
 
+-- name: curve_bytes
+-- What the job's epochs count, which are thinned when there are many.
+{epoch_bytes} * CASE WHEN coalesce(:epoch, epoch) < {max_epochs} THEN coalesce(:epoch, epoch) ELSE {max_epochs} END
+
 -- name: renew
 UPDATE jobs SET
     lease_expires_at = {steady} + :lease_microseconds,
     seconds = :training_seconds,
     epoch = coalesce(:epoch, epoch),
-    losses = CASE WHEN :checkpointed THEN 0 ELSE losses END
+    losses = CASE WHEN CAST(:checkpoint_bytes AS BIGINT) IS NULL THEN losses ELSE 0 END,
+    stored_bytes = coalesce(own_bytes + {curve_bytes} + CAST(:checkpoint_bytes AS BIGINT), stored_bytes)
 WHERE {leased}
 RETURNING request
 
@@ -94,7 +102,9 @@ UPDATE jobs SET
     seconds = coalesce(:training_seconds, seconds),
     finished_at = {now},
     lease_expires_at = NULL,
-    worker = NULL
+    worker = NULL,
+    own_bytes = own_bytes + {transition_bytes},
+    stored_bytes = own_bytes + {transition_bytes} + {curve_bytes}
 WHERE {leased} AND request IS NULL
 RETURNING number
 

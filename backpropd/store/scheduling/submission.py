@@ -6,6 +6,7 @@ from sqlalchemy import Row, bindparam, insert, inspect, select
 from sqlalchemy.orm import Session
 
 from backpropd import errors
+from backpropd.store import sizes
 from backpropd.store.ids import new_id
 from backpropd.store.scheduling import fair_queue, queries
 from backpropd.store.sql import statements, tenant_rows
@@ -64,6 +65,7 @@ def submit(
     row = {"id": new_id("job"), "tenant": tenant, "dataset_id": dataset_id, "epochs": epochs, "rank": -priority}
     row |= {"status": Status.QUEUED.value, **fields}
     row |= {name: fields["spec"].get(name) for name in ("task", "target")}
+    row["own_bytes"] = row["stored_bytes"] = sizes.of_job(fields)
     inserted = statements.run(session, _INSERT, statements.by_column(Job, row) | {"submitter": tenant}).one()
     if not inserted.enrolled:
         fair_queue.enroll(session, tenant)

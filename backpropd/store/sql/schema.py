@@ -26,14 +26,17 @@ class Resource(Base):
 
 
 class Dataset(Resource):
-    """An uploaded table: its description. The Parquet bytes are in the blob named by `sha256`."""
+    """An uploaded table: its description. The Parquet bytes are in the blob named by `sha256`.
+
+    `stored_bytes`, of the blob and the description, count in the quota, like those of jobs and models.
+    """
 
     noun = "dataset"
     __tablename__ = "datasets"
     __table_args__ = (
         Index("ix_datasets_tenant", "tenant", "id"),
         Index("ix_datasets_sha256", "sha256"),
-        Index("ix_datasets_usage", "tenant", "bytes", "rows"),
+        Index("ix_datasets_usage", "tenant", "stored_bytes", "rows"),
     )
 
     name: Mapped[str]
@@ -41,6 +44,7 @@ class Dataset(Resource):
     rows: Mapped[int] = mapped_column(BigInt)
     width: Mapped[int] = mapped_column(server_default="0")
     size: Mapped[int] = mapped_column("bytes", BigInt)
+    stored_bytes: Mapped[int] = mapped_column(BigInt, default=0)
     sha256: Mapped[str]
     columns: Mapped[list[Any]]
     dialect: Mapped[dict[str, Any] | None]
@@ -62,6 +66,8 @@ class Job(Resource):
     `stop_request` is "cancel" or "pause" while the worker of a running job has still to carry it out.
     `crashes` counts the workers that the job lost since its last checkpoint.
     `training_seconds` is the time that workers have leased it, over all attempts.
+    `own_bytes` are those of its description and its transitions; `stored_bytes` also those of its epochs and its
+    checkpoint, as of the last checkpoint or the end.
     `rank` is minus the priority. The queue is ordered fairly by tenant, then by rank, then by `queued_at`.
     `validation_dataset_id` and `warm_start_model_id` repeat what the spec names, so that a DELETE can check for them,
     `task` and `target` so that lists need not read the spec.
@@ -74,6 +80,7 @@ class Job(Resource):
         _index_of_status(Status.RUNNING, "ix_jobs_running", "tenant"),
         Index("ix_jobs_finished", "finished_at"),
         Index("ix_jobs_tenant", "tenant", "id"),
+        Index("ix_jobs_usage", "tenant", "stored_bytes"),
         Index("ix_jobs_status", "tenant", "status", "id"),
         Index("ix_jobs_dataset", "tenant", "dataset_id", "id"),
         Index("ix_jobs_validation_dataset", "validation_dataset_id"),
@@ -103,6 +110,8 @@ class Job(Resource):
     attempts: Mapped[int] = mapped_column(default=0)
     crashes: Mapped[int] = mapped_column("losses", default=0)
     training_seconds: Mapped[float] = mapped_column("seconds", default=0.0)
+    own_bytes: Mapped[int] = mapped_column(BigInt, default=0)
+    stored_bytes: Mapped[int] = mapped_column(BigInt, default=0)
     fencing_token: Mapped[int] = mapped_column("token", BigInt, default=0)
     worker: Mapped[str | None]
     lease_expires_at: Mapped[int | None] = mapped_column(BigInt)
@@ -199,7 +208,7 @@ class Model(Resource):
 
     noun = "model"
     __tablename__ = "models"
-    __table_args__ = (Index("ix_models_tenant", "tenant", "id"), Index("ix_models_usage", "tenant", "bytes"))
+    __table_args__ = (Index("ix_models_tenant", "tenant", "id"), Index("ix_models_usage", "tenant", "stored_bytes"))
 
     job_id: Mapped[str]
     name: Mapped[str | None]
@@ -217,6 +226,7 @@ class Model(Resource):
     path: Mapped[bytes | None] = mapped_column(deferred=True)
     training_state: Mapped[bytes | None] = mapped_column(deferred=True)
     size: Mapped[int] = mapped_column("bytes", BigInt)
+    stored_bytes: Mapped[int] = mapped_column(BigInt, default=0)
     sha256: Mapped[str]
     created_at: Mapped[datetime]
 

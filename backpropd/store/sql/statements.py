@@ -28,10 +28,12 @@ Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 class QueryFile:
     """A file of statements: each begins with `-- name: …`, and `{…}` in it stands for another one or for `DIALECTS`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, **constants: int) -> None:
+        """`constants` are numbers that `{…}` may stand for, too."""
         _, *parts = re.split(r"^-- name: (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         without_comments = (re.sub(r"^\s*--.*\n?", "", part, flags=re.MULTILINE).strip() for part in parts[1::2])
         self.sections = dict(zip(parts[::2], without_comments, strict=True))
+        self.sections.update({name: str(value) for name, value in constants.items()})
 
     def query(self, name: str, **types: Any) -> Query:
         """The statement of this name, with SQLAlchemy's `types` of its parameters and its result's columns."""

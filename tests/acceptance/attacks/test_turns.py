@@ -50,9 +50,9 @@ def test_the_highest_priority_does_not_keep_other_tenants_waiting(api: Api) -> N
     "changes",
     [
         {"training": {"epochs": 10_000_000, "max_seconds": 4}},
-        {"training": {"epochs": 10_000_000, "max_seconds": 4, "optimizer": {"name": "lbfgs"}, "target_loss": -1}},
         {"training": {"epochs": 10_000_000, "max_seconds": 4, "early_stopping": {"patience": 10_000_000}}},
-        {"training": {"epochs": 10_000_000, "max_seconds": 4}, "network": {"kind": "perceptron"}},
+        {"training": {"epochs": 10_000_000, "max_seconds": 4, "validation_fraction": 0},
+         "network": {"kind": "perceptron"}},
         {"training": {"epochs": 5, "max_seconds": 4, "batch_size": 1, "engine": "numpy"},
          "network": {"hidden": [{"units": 3000}, {"units": 3000}]}},
     ],

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from backpropd.store import sizes
 from service.app import ROUTES
 from tests.service.requests import Key, Work, sample, train_model, with_key
 from tests.service.validation import Client
@@ -58,7 +59,9 @@ def test_lists_and_usage_cover_only_the_tenants_own_resources(us: Client, them: 
         assert us.get(path).json["data"] == []
         assert len(them.get(path).json["data"]) == 1
     assert len(us.get("/v1/keys").json["data"]) == 1
-    assert set(us.get("/v1/usage").json.values()) == {0}
+    ours = us.get("/v1/usage").json
+    assert ours.pop("bytes") == sizes.API_KEY
+    assert set(ours.values()) == {0}
     usage = them.get("/v1/usage").json
     assert (usage["jobs"], usage["datasets"], usage["rows"], usage["models"]) == (1, 1, 150, 1)
     assert usage["training_seconds"] > 0

@@ -25,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
     no_broker = f"redis+socket://{tmp_path}/no-redis.sock"
     return Settings(
         data_dir=tmp_path, broker_url=no_broker,
-        max_upload_bytes=2000, max_json_bytes=1000, max_tenant_bytes=4000, max_requests_per_minute=40,
+        max_upload_bytes=2000, max_json_bytes=1000, max_tenant_bytes=30_000, max_requests_per_minute=40,
         max_parameters=100, max_epochs=50, max_prediction_rows=3, max_trace_rows=2,
         max_event_streams_per_key=1, max_looks=2, max_looks_per_key=1,
     ).with_defaults()  # fmt: skip
@@ -51,7 +51,7 @@ def test_the_limits_are_listed(http: Client) -> None:
     limits = http.get("/v1/limits").json
     assert limits["upload_bytes"] == 2000
     assert limits["requests_per_minute"] == 40
-    assert limits["stored_bytes"] == 4000
+    assert limits["stored_bytes"] == 30_000
     assert (limits["event_streams"], limits["bodies"], limits["looks"]) == (1, Settings().max_bodies, 1)
     assert limits["body_bytes_per_second"] == 1024
     assert limits["running_jobs"] == Settings().max_running_jobs_per_tenant
@@ -79,14 +79,14 @@ def test_a_request_beyond_a_limit_is_rejected_with_the_number(http: Client, work
 
 def test_an_upload_beyond_the_storage_quota_is_rejected_until_something_is_deleted(http: Client) -> None:
     made = []
-    for number in range(10):
+    for number in range(30):
         table = b"a,b\n" + b"%d,2\n3,5\n" % number * 5
         answer = http.post("/v1/datasets", data=table, content_type="text/csv")
         if answer.status_code != 201:
             break
         made.append(answer.json["id"])
-    assert_rejected(answer, 413, "storage_full", 4000)
-    assert 1 < len(made) < 10
+    assert_rejected(answer, 413, "storage_full", 30_000)
+    assert 1 < len(made) < 30
     http.delete(f"/v1/datasets/{made[0]}")
     assert http.post("/v1/datasets", data=table, content_type="text/csv").status_code == 201
 

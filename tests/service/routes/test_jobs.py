@@ -182,7 +182,7 @@ def test_lists_are_summaries(http: Client, iris: str, work: Work) -> None:
     work()
     absent = {
         "datasets": {"dialect", "columns", "warnings"},
-        "jobs": {"features", "kinds", "left_out", "network", "training"},
+        "jobs": {"features", "kinds", "left_out", "network", "training", "curve"},
         "models": {"features", "network", "report"},
     }
     for noun, names in absent.items():
