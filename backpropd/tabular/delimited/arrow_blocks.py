@@ -115,6 +115,8 @@ class ArrowBlocks:
         self, numbers: Collection[str], block_bytes: int
     ) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions, pa_csv.ConvertOptions]:
         dialect = self._dialect
+        # Arrow makes a table of them for each column: none is needed for strings, and a wide file would take 20 kB each.
+        nulls = self._nulls if numbers else []
         types = {name: pa.float64() if name in numbers else pa.string() for name in dialect.names}
         return (
             pa_csv.ReadOptions(block_size=block_bytes, column_names=list(dialect.names)),
@@ -122,7 +124,7 @@ class ArrowBlocks:
                 delimiter=dialect.syntax.delimiter, quote_char=dialect.syntax.quote or False, newlines_in_values=True
             ),
             # the whole text was decoded when its encoding was found
-            pa_csv.ConvertOptions(check_utf8=False, column_types=types, null_values=self._nulls),
+            pa_csv.ConvertOptions(check_utf8=False, column_types=types, null_values=nulls),
         )
 
 
