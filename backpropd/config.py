@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     )
     blobs_url: str = Field("", description="a folder, or an fsspec URL, for datasets; left out: in data_dir")
     log_format: Literal["people", "json"] = Field("people", description="plain log lines, or JSON")
+    min_free_bytes: int = Field(16 * 1024**2, ge=0, description="free space of the disk below which /readyz is 503")
     log_requests: bool = Field(False, description="log a line for each request")
 
     # the API

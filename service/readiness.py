@@ -1,5 +1,8 @@
-"""Whether the service can train: checks of the database, the broker and the workers, each with a timeout."""
+"""Whether the service can train: checks of its parts, each with a timeout."""
 
+import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -10,11 +13,17 @@ from celery import Celery
 
 from backpropd import errors, queue
 from backpropd.config import Settings
+from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import workers
+from backpropd.store.sql import revision
 from backpropd.store.sql.database import Database
+from backpropd.store.sql.integrity import IntegrityCheck
 
 CHECK_SECONDS = 3.0  # for all checks together; those that take longer have failed
 KEEP_SECONDS = 1.0  # before a check is made again
+PROBE_BYTES = 4096
+MIB = 2**20
+OPTIONAL = {"reaper"}  # without it the service is degraded, but answers and trains
 
 Component = dict[str, Any]
 
@@ -22,9 +31,16 @@ Component = dict[str, Any]
 class Readiness:
     """Checks components when asked, in threads of its own, and keeps the results for a moment."""
 
-    def __init__(self, settings: Settings, database: Database, celery: Celery) -> None:
-        self._settings, self._database, self._celery = settings, database, celery
-        checks = {"database": self._check_database, "broker": self._check_broker, "workers": self._check_workers}
+    def __init__(self, settings: Settings, database: Database, celery: Celery, blobs: Blobs) -> None:
+        self._settings, self._database, self._celery, self._blobs = settings, database, celery, blobs
+        self._integrity = IntegrityCheck(database)
+        checks = {
+            "database": self._check_database,
+            "disk": self._check_disk,
+            "broker": self._check_broker,
+            "workers": self._check_workers,
+            "reaper": self._check_reaper,
+        }
         self._threads = ThreadPoolExecutor(len(checks), "readiness")
         self._checks = {name: _Check(check, self._threads) for name, check in checks.items()}
 
@@ -36,10 +52,24 @@ class Readiness:
 
     def _check_database(self) -> Component:
         try:
-            self._database.ping()
+            revision.check(self._database)
+            self._integrity.raise_damage()
         except errors.Unavailable as error:
             return _component(False, error.detail)
         return _component(True, "answers")
+
+    def _check_disk(self) -> Component:
+        """Whether files can be written, with some room to spare."""
+        try:
+            free = min(shutil.disk_usage(folder).free for folder in self._blobs.local_folders)
+            with tempfile.TemporaryFile(dir=self._blobs.scratch) as file:
+                file.write(bytes(PROBE_BYTES))
+        except OSError as error:
+            return _component(False, f"nothing can be written ({os.strerror(error.errno or 0).lower()})")
+        least = self._settings.min_free_bytes
+        if free < least:
+            return _component(False, f"{free // MIB} MiB are free, less than {least // MIB} MiB: delete something")
+        return _component(True, f"{free // MIB} MiB are free")
 
     def _check_broker(self) -> Component:
         if queue.ping(self._celery):
@@ -53,6 +83,19 @@ class Readiness:
         except errors.Unavailable:
             return _component(False, "unknown without the database")
         return _component(count > 0, f"{count} with {slots} slots for jobs" if count else "no recent heartbeat")
+
+    def _check_reaper(self) -> Component:
+        silence = max(self._settings.worker_timeout_seconds, 3 * self._settings.reap_seconds)
+        try:
+            with self._database.read() as session:
+                count, _ = workers.alive(session, silence, workers.REAPER)
+        except errors.Unavailable:
+            return _component(False, "unknown without the database")
+        if count:
+            return _component(True, f"{count}")
+        return _component(
+            False, "no recent heartbeat: jobs run, but those of lost workers and lost messages wait for it"
+        )
 
 
 class _Check:

@@ -63,7 +63,7 @@ class Services:
             _limit(settings, "event streams", settings.max_event_streams, settings.max_event_streams_per_key),
             settings.event_stream_seconds,
         )
-        self.readiness = Readiness(settings, self.database, self.celery)
+        self.readiness = Readiness(settings, self.database, self.celery, self.blobs)
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             "backpropd_request_seconds", "Requests", ["method", "route", "status"], registry=self.registry

@@ -50,6 +50,11 @@ class Blobs:
         private_folder.make(scratch)
         self.filesystem.makedirs(self.root, exist_ok=True)
 
+    @property
+    def local_folders(self) -> list[str]:
+        """The folders of this machine that are written to."""
+        return [str(self.scratch), *([self.root] if self.local else [])]
+
     @contextmanager
     def workspace(self) -> Iterator[Path]:
         """A temporary folder for an upload, removed at the end of the block."""

@@ -22,10 +22,15 @@ def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttr
     Its weights are verified if they are among them: `errors.BlobDamaged`.
     """
     model = tenant_rows.find(session, Model, tenant, model_id, *map(undefer, columns))
-    if any(each is Model.weights for each in columns) and hashlib.sha256(model.weights).hexdigest() != model.sha256:
+    if any(each is Model.weights for each in columns):
+        _verify(model_id, model.weights, model.sha256)
+    return model
+
+
+def _verify(model_id: str, weights: bytes, sha256: str) -> None:
+    if hashlib.sha256(weights).hexdigest() != sha256:
         mend = "an operator can restore the database from a backup; or train the model again"
         raise errors.BlobDamaged(f"the stored weights of the model {model_id} are damaged: {mend}")
-    return model
 
 
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Model]:
@@ -39,8 +44,14 @@ def exists(session: Session | Connection, tenant: str, model_id: str) -> None:
 
 
 def stored(session: Session | Connection, tenant: str, model_id: str) -> Row[Any]:
-    """The `encoders` of a model, as the text of their JSON, and its `weights`. Raises `errors.NotFound`."""
-    return tenant_rows.find_columns(session, Model, tenant, model_id, _ENCODERS, Model.weights)
+    """The `encoders` of a model, as the text of their JSON, and its verified `weights`.
+
+    Raises `errors.NotFound`, `errors.BlobDamaged`.
+    """
+    columns = _ENCODERS, Model.weights, Model.sha256
+    found = tenant_rows.find_columns(session, Model, tenant, model_id, *columns)
+    _verify(model_id, found.weights, found.sha256)
+    return found
 
 
 def delete(session: Session, tenant: str, model_id: str) -> None:

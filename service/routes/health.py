@@ -2,6 +2,7 @@
 
 from service.auth.access_control import PUBLIC
 from service.http.routing import Answer, Routes
+from service.readiness import OPTIONAL
 from service.schemas.health import Health, Readiness
 from service.services import services
 
@@ -19,8 +20,9 @@ def healthz() -> Answer:
 
 @routes("GET", READINESS, answers={200: Readiness, 503: Readiness})
 def readyz() -> Answer:
-    """Whether the service can train: the state of the database, the broker and the workers."""
+    """Whether the service can train: the state of the database, the disk, the broker, the workers and the reaper."""
     components = services().readiness.components()
-    if all(component["ready"] for component in components.values()):
-        return {"status": "ready", **components}, 200
-    return {"status": "not_ready", **components}, 503, {"Retry-After": "5"}
+    missing = {name for name, component in components.items() if not component["ready"]}
+    if missing - OPTIONAL:
+        return {"status": "not_ready", **components}, 503, {"Retry-After": "5"}
+    return {"status": "degraded" if missing else "ready", **components}, 200

@@ -15,7 +15,11 @@ class Component(Output):
 
 
 class Readiness(Output):
-    status: Literal["ready", "not_ready"]
+    """`degraded` (200) is a service that trains without its reaper, which requeues the jobs of lost workers."""
+
+    status: Literal["ready", "degraded", "not_ready"]
     database: Component
+    disk: Component
     broker: Component
     workers: Component
+    reaper: Component

@@ -24,4 +24,4 @@ def test_a_broker_that_hangs_is_not_ready_and_the_rest_is_still_reported(tmp_pat
             answer = http.get("/readyz").json
             assert answer["broker"] == {"ready": False, "detail": f"does not answer within {CHECK_SECONDS:g} seconds"}
             assert answer["database"]["ready"]
-            assert threading.active_count() <= threads + 3
+            assert threading.active_count() <= threads + 5  # one for each check

@@ -115,7 +115,7 @@ class ArrowBlocks:
         self, numbers: Collection[str], block_bytes: int
     ) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions, pa_csv.ConvertOptions]:
         dialect = self._dialect
-        # Arrow makes a table of them for each column: none is needed for strings, and a wide file would take 20 kB each.
+        # Arrow makes a table of them for each column, 20 kB: none is needed for strings.
         nulls = self._nulls if numbers else []
         types = {name: pa.float64() if name in numbers else pa.string() for name in dialect.names}
         return (
