@@ -26,7 +26,11 @@ def drawn(module: ModuleType) -> dict[str, str]:
 @pytest.mark.parametrize("module", [errors, client_errors])
 def test_the_drawn_tree_is_the_class_tree(module: ModuleType) -> None:
     classes = [each for _, each in inspect.getmembers(module, inspect.isclass) if issubclass(each, Exception)]
-    own = {each.__name__: each.__base__.__name__ for each in classes if each.__module__ == module.__name__}
+    own = {
+        each.__name__: each.__base__.__name__
+        for each in classes
+        if f"{each.__module__}.".startswith(f"{module.__name__}.")
+    }
     shown = {name: base or own.get(name) for name, base in drawn(module).items()}
     assert {name: base for name, base in shown.items() if name in own} == own
     assert set(shown) - set(own) <= {"ClientError"}

@@ -8,7 +8,7 @@ from itertools import pairwise
 PLACEHOLDER = "\x1f"  # stands for a delimiter that the `csv` module cannot take
 GAP = re.compile(r"[ \t]{2,}|\t")
 BARS = str.maketrans(dict.fromkeys("│┃║┆┊", "|"))  # as tables are drawn with
-RULER = re.compile(r"(?=.*(?:--|==|[─━═╌]{2}))[-=+:|,; \t\u2500-\u257f]+")
+RULER = re.compile(r"(?=.*(?:---|===|[+|]:?[-=]|[─━═╌]{2}))[-=+:|,; \t\u2500-\u257f]+")
 
 
 @dataclass(frozen=True)

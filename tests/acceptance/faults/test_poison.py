@@ -42,7 +42,7 @@ def test_a_job_that_exceeds_the_maximum_time_ends_with_its_epochs_and_a_model(st
     strict_cluster.wait_until_ended([job_id])
     shown = strict_cluster.request(f"/v1/jobs/{job_id}").json()
     assert (shown["status"], shown["stop_reason"], bool(shown["model_id"])) == ("succeeded", "max_seconds", True)
-    assert [each["code"] for each in shown["warnings"]] == ["job_seconds_limit"]
+    assert "job_seconds_limit" in [each["code"] for each in shown["warnings"]]
     assert shown["progress"]["epoch"] > 0
     invariants.assert_consistent(strict_cluster.database, strict_cluster.settings)
 

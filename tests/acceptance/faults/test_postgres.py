@@ -51,6 +51,7 @@ def test_without_its_database_the_api_answers_503_with_retry_after(postgres_clus
     postgres_cluster.wait_until_ended([job_id])
     server.stop()
     try:
+        eventually(lambda: postgres_cluster.request("/readyz").status_code == 503, postgres_cluster.logs)
         job = {"dataset_id": postgres_cluster.datasets["iris"], "target": "species"}
         answers = [
             postgres_cluster.request(f"/v1/jobs/{job_id}"),

@@ -55,6 +55,7 @@ def test_without_redis_jobs_are_accepted_and_readyz_says_what_is_missing(cluster
         began = time.monotonic()
         queued += post(cluster, 1)
         times.append(time.monotonic() - began)
+    eventually(lambda: cluster.request("/readyz").status_code == 503, cluster.logs)  # checks are kept for a second
     readiness = cluster.request("/readyz")
     cluster.wait_until_ended([running])  # a running job does not need the broker
     time.sleep(3)
