@@ -29,6 +29,7 @@ def test_nothing_but_a_target_becomes_the_fast_preset(iris: Learner) -> None:
     found = spec(iris, "species")
     network, training = found["network"], found["training"]
     assert [(layer["units"], layer["activation"]) for layer in network["hidden"]] == [(128, "tanh")]
+    assert training["batch_size"] == 8
     assert (network["input_scaling"], network["parametrization"]) == (True, "ntk")
     assert (network["hidden"][0]["initializer"], network["output_initializer"]) == ("lecun_normal", "zeros")
     assert (training["preset"], training["epochs"], training["refit"]) == ("fast", 64, True)
@@ -88,6 +89,7 @@ def test_hidden_layers_of_a_request_are_plain_unless_it_names_a_preset(iris: Lea
     assert (plain["training"]["schedule"], plain["training"]["l2"]) == ({"name": "constant"}, 0.0)
     assert plain["training"]["optimizer"]["learning_rate"] == 0.01
     assert plain["training"]["refit"] is True
+    assert [each["training"]["batch_size"] for each in (plain, preset)] == [32, 8]
     assert (preset["network"]["input_scaling"], preset["network"]["parametrization"]) == (True, "ntk")
     assert preset["training"]["schedule"]["name"] == "cosine"
 

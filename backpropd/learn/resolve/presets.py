@@ -19,6 +19,9 @@ DEFAULT_PRESET = "fast"
 MAX_ROWS_TO_REFIT = 2000
 FAST_EPOCHS, MIN_EPOCHS = 64, 8
 MANY_ROWS = 20_000  # beyond, there are larger batches and fewer epochs
+FAST_BATCHES = ((256, 8), (512, 16), (1000, 32), (MANY_ROWS, 128), (math.inf, 512))
+"""The rows of a batch below each number of training rows: few rows need small batches for enough steps."""
+PLAIN_BATCH = 32  # rows at least, for a network of the request's own
 FAST_PENALTY = 2.0  # the L2 penalty times the rows: the fewer rows, the smoother the function
 
 
@@ -48,7 +51,7 @@ def fast(task: str, rows: int) -> Preset:
         activation="tanh",
         optimizer=nn.Adam(0.02, beta2=0.95),
         schedule=Cosine(),
-        batch_size=32 if rows < 1000 else 128 if rows < MANY_ROWS else 512,
+        batch_size=next(size for below, size in FAST_BATCHES if rows < below),
         epochs=epochs,
         early_stopping=EarlyStopping(patience=epochs),
         l2=FAST_PENALTY / rows,
@@ -82,7 +85,7 @@ def fill_in(request: JobRequest, task: str, split: Split) -> JobRequest:
     """The request with the preset's values where it states none.
 
     A preset goes with its own network: for hidden layers that are given, and no preset by name, the network's other
-    fields, the optimizer, the schedule and the penalties have the plain defaults.
+    fields, the optimizer, the schedule and the penalties have the plain defaults, and a batch has at least 32 rows.
     """
     network, training = request.network, request.training
     preset = PRESETS[training.preset or DEFAULT_PRESET](task, split.training)
@@ -120,7 +123,8 @@ def _training(
     stops = "epochs" not in given and "early_stopping" not in given and bool(split.validation)
     smooths = whole and _smooths(requested.loss)
     optimizer = requested.optimizer or (preset.optimizer if whole else nn.Adam())
-    batch_size = "full" if optimizer.full_batch else min(preset.batch_size, split.available)
+    rows = preset.batch_size if whole else max(preset.batch_size, PLAIN_BATCH)
+    batch_size = "full" if optimizer.full_batch else min(rows, split.available)
     return replace(
         requested,
         preset=requested.preset or DEFAULT_PRESET,
