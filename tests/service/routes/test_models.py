@@ -3,7 +3,9 @@
 import io
 
 import numpy as np
+from flask import Flask
 from safetensors.numpy import load
+from sqlalchemy import text
 
 from tests.service.requests import Work, read_job, rejected_pointers, submit
 from tests.service.validation import Client
@@ -35,3 +37,16 @@ def test_weights_are_available_in_three_formats(http: Client, iris: str, work: W
     lists = http.get(f"{path}?format=json").json
     assert np.array_equal(np.array(lists["layers.1.bias"], np.float32), tensors["layers.1.bias"])
     assert list(lists) == sorted(lists)
+
+
+def test_damaged_weights_are_not_used(app: Flask, http: Client, iris: str, work: Work) -> None:
+    job = submit(http, iris, training={"epochs": 1}, network={"hidden": [{"units": 16}]})
+    work()
+    path = f"/v1/models/{read_job(http, job)['model_id']}"
+    with app.extensions["backpropd"].database.write() as session:
+        weights = bytearray(session.execute(text("SELECT weights FROM models")).scalar_one())
+        weights[-1] ^= 1
+        session.execute(text("UPDATE models SET weights = :weights"), {"weights": bytes(weights)})
+    for answer in (http.post(f"{path}/predictions", json={"rows": [[1, 2, 3, 4]]}), http.get(f"{path}/weights")):
+        assert answer.json["code"] == "blob_damaged", answer.json
+        assert path.removeprefix("/v1/models/") in answer.json["detail"]
