@@ -20,7 +20,7 @@ from backpropd.store.sql.database import Database
 from backpropd.store.sql.integrity import IntegrityCheck
 
 CHECK_SECONDS = 3.0  # for all checks together; those that take longer have failed
-KEEP_SECONDS = 1.0  # before a check is made again
+KEEP_SECONDS = 1.0  # before a check is made again; until it is, at most for CHECK_SECONDS, the result before holds
 PROBE_BYTES = 4096
 MIB = 2**20
 OPTIONAL = {"reaper"}  # without it the service is degraded, but answers and trains
@@ -99,20 +99,24 @@ class Readiness:
 
 
 class _Check:
-    """One check: made again when its last result is old, and never twice at a time."""
+    """One check: made again when its last result is old, never twice at a time; that result is the answer meanwhile."""
 
     def __init__(self, check: Callable[[], Component], threads: ThreadPoolExecutor) -> None:
         self._check, self._threads = check, threads
         self._lock = threading.Lock()
         self._latest: Future[Component] | None = None
-        self._began = 0.0
+        self._before: Future[Component] | None = None
+        self._began = self._began_before = 0.0
 
     def latest(self) -> Future[Component]:
         """The result, perhaps in the future."""
         with self._lock:
-            is_old = time.monotonic() - self._began > KEEP_SECONDS
-            if self._latest is None or (is_old and self._latest.done()):
-                self._latest, self._began = self._threads.submit(self._check), time.monotonic()
+            now = time.monotonic()
+            if self._latest is None or (self._latest.done() and now - self._began > KEEP_SECONDS):
+                self._before, self._began_before = self._latest, self._began
+                self._latest, self._began = self._threads.submit(self._check), now
+            if self._before and not self._latest.done() and now - self._began_before < CHECK_SECONDS:
+                return self._before
             return self._latest
 
 

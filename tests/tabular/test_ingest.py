@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from backpropd.errors import EmptyDataset, NotATable
@@ -238,6 +238,7 @@ CELLS = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=20), delimiter=st.sampled_from([",", ";", "\t", "|"])
 )
+@example(rows=[("w", "w\\"), ("w", "w\\0")], delimiter=",")
 def test_what_a_csv_writer_wrote_is_read_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, str]], delimiter: str
 ) -> None:

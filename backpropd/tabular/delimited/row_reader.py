@@ -46,7 +46,7 @@ class RowReader:
         *,
         is_cut: bool = False,
     ) -> None:
-        self._feed = _Feed(iter(lines), syntax.prepare())
+        self._feed = _Feed(iter(lines), _for_csv(syntax))
         self._syntax, self._line, self._width, self._is_cut = syntax, first_line, width, is_cut
         self.cut_lines = 0
         self.comments: list[tuple[int, str]] = []
@@ -114,6 +114,20 @@ class RowReader:
                 strict=True,
             )
         )
+
+
+def _for_csv(syntax: Syntax) -> Callable[[str], str] | None:
+    """What makes a line readable for the `csv` module, which would drop an escape before any character; None if it is.
+
+    Only delimiters, quotes, escapes and line ends can be escaped: before others, as in C:\\temp, the escape is doubled.
+    """
+    prepare, escape = syntax.prepare(), re.escape(syntax.escape)
+    if not escape:
+        return prepare
+    escaped = re.compile(f"{escape}([{re.escape(syntax.separator + syntax.quote)}{escape}\r\n]?)")
+    return lambda line: escaped.sub(
+        lambda found: found[0] if found[1] else syntax.escape * 2, prepare(line) if prepare else line
+    )
 
 
 class _RowTooLong(Exception):
