@@ -15,7 +15,7 @@ from backpropd.config import Settings
 
 
 class _ErrorCounter(logging.Handler):
-    """Counts the errors that are logged: each was survived, and somebody should look at it."""
+    """Counts the logged errors, for the metrics: the program went on after each of them."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)

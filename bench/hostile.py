@@ -63,7 +63,7 @@ def main(names: Sequence[str]) -> None:
 
 
 def _keys(folder: Path, count: int) -> list[str]:
-    """A key of the scope `write` for each of so many tenants of the stack in this folder."""
+    """Create `write` keys, one for each of `count` tenants, in the stack of this folder."""
     database = Database(Settings(data_dir=folder / "data").with_defaults().database_url)
     with database.write() as session:
         tokens = [keys.create(session, f"tenant{n}", None, ["write"], None)[1] for n in range(count)]

@@ -18,7 +18,7 @@ Points = NDArray[np.float64]
 
 
 def bucket_size(epochs: int) -> int:
-    """The number of epochs in a bucket of a curve of so many: 1, or a power of two."""
+    """The number of epochs in a bucket of a curve of this length: 1, or a larger power of two."""
     if epochs <= MAX_EPOCHS:
         return 1
     smallest = -(-KEPT_OF_BUCKET * epochs // (MAX_EPOCHS - 2))

@@ -23,7 +23,7 @@ def of_model(row: dict[str, Any]) -> int:
 
 
 def of_dataset(fields: Mapping[str, Any], blob: int) -> int:
-    """The bytes of a dataset with a blob of so many."""
+    """The bytes of a dataset: those of its blob and of its row."""
     return DATASET + blob + of_json(*(fields.get(name) for name in ("name", "columns", "dialect", "warnings")))
 
 

@@ -29,7 +29,7 @@ def hold_until_sent(held: AbstractContextManager[Any]) -> None:
 
 
 def hold_memory(size: int) -> None:
-    """Reserve so many bytes until then. Raises `errors.TooManyAtOnce` and `errors.Unavailable`."""
+    """Reserve `size` bytes until then. Raises `errors.TooManyAtOnce` and `errors.Unavailable`."""
     hold_until_sent(services().memory.reserve(tenant(), size))
 
 

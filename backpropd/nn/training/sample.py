@@ -21,13 +21,13 @@ class Predictor(Protocol):
 
 
 def sample(batch: Batch, parameters: int) -> Batch:
-    """Rows at equal distances, as many as a network of so many parameters predicts in a moment; all if they are few."""
+    """A sample at equal distances, small enough for a quick prediction by this network; all rows if they are few."""
     rows = len(batch.x)
     count = min(max(MULTIPLY_ADDS // max(parameters, 1), MIN_ROWS), MAX_ROWS)
     if count >= rows:
         return batch
     chosen = np.linspace(0, rows - 1, count).astype(np.intp)
-    return Batch(*(None if array is None else array[chosen] for array in batch))  # type: ignore[arg-type]
+    return Batch(*(None if array is None else array[chosen] for array in batch))  # type: ignore[arg-type]  # None stays where it may stand
 
 
 def outputs_in_time(network: Predictor, theta: Array, batch: Batch, interrupt: NDArray[np.int8]) -> tuple[Batch, Array]:

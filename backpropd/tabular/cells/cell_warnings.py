@@ -53,9 +53,8 @@ class CellWarnings:
                 "signs beside numbers, such as < or *, are left out: 0.5 for <0.5; upload with this column's kind as "
                 "category if they matter"
             )
-            self._add(
-                "annotated_numbers", column, detail, self._misfits(replace(notation, annotated=False)), guess.annotated
-            )
+            plain = NumberCells(replace(notation, annotated=False), exact=False)
+            self._add("annotated_numbers", column, detail, self._misfits(plain), guess.annotated)
         if not unit or CURRENCY.fullmatch(unit):
             return
         if unit != "%":
@@ -77,26 +76,26 @@ class CellWarnings:
     def of_words(self, column: Candidate, guess: NumberGuess) -> None:
         """Tell why a column with many numbers holds words."""
         filled = column.profile.filled
+        misfits = self._misfits(NumberCells(guess.notation, exact=False))
         if guess.leading_zeros:
             if guess.fitting >= MIN_SHARE * filled and guess.leading_zeros <= RARE_SHARE * guess.fitting:
                 detail = (
                     f"{guess.leading_zeros} of {guess.fitting} numbers have a leading zero, as codes do, so all are "
                     "kept as words: upload with this column's kind as number if they are quantities"
                 )
-                find = lambda cells: _matches(tidy(cells), LEADING_ZERO)  # noqa: E731
-                self._add("mixed_column", column, detail, find, guess.leading_zeros)
+                self._add("mixed_column", column, detail, _leading_zeros, guess.leading_zeros)
         elif guess.fitting >= MIXED_SHARE * filled:
             detail = (
                 f"{guess.fitting} of {filled} cells are numbers, and the others are words, so all are kept as words: "
                 "upload with this column's kind as number to take the words for missing values"
             )
-            self._add("mixed_column", column, detail, self._misfits(guess.notation), filled - guess.fitting)
+            self._add("mixed_column", column, detail, misfits, filled - guess.fitting)
         elif guess.in_any_unit >= MIN_SHARE * filled:
             detail = (
                 "the cells are numbers in several units or currencies, and kept as words: convert them to one unit to "
                 "learn from the numbers"
             )
-            self._add("mixed_column", column, detail, self._misfits(guess.notation), filled - guess.fitting)
+            self._add("mixed_column", column, detail, misfits, filled - guess.fitting)
 
     def of_some_dates(self, column: Candidate, found: DateGuess) -> None:
         """Tell why a column with many dates holds words."""
@@ -105,11 +104,10 @@ class CellWarnings:
             f"{found.fitting} of {filled} cells are dates in the format {found.form.name}, and the others are not, so "
             "all are kept as words: upload with this column's kind as date to take the others for missing values"
         )
-        misfits = lambda cells: convert(DateCells(found.form), cells, self.markers)[1]  # noqa: E731
-        self._add("mixed_column", column, detail, misfits, filled - found.fitting)
+        self._add("mixed_column", column, detail, self._misfits(DateCells(found.form)), filled - found.fitting)
 
-    def _misfits(self, notation: NumberNotation) -> Callable[[pa.StringArray], Mask]:
-        return lambda cells: convert(NumberCells(notation, exact=False), cells, self.markers)[1]
+    def _misfits(self, conversion: NumberCells | DateCells) -> Callable[[pa.StringArray], Mask]:
+        return lambda cells: convert(conversion, cells, self.markers)[1]
 
     def _lack(self, unit: str, cells: pa.StringArray) -> Mask:
         tidied = tidy(cells)
@@ -131,3 +129,7 @@ def _matches(cells: pa.StringArray, pattern: str) -> Mask:
     """Which cells (n,) match a regular expression."""
     mask: Mask = pc.fill_null(pc.match_substring_regex(cells, pattern), False).to_numpy(zero_copy_only=False)
     return mask
+
+
+def _leading_zeros(cells: pa.StringArray) -> Mask:
+    return _matches(tidy(cells), LEADING_ZERO)
