@@ -48,7 +48,7 @@ class Observation:
         ordered = sorted(waits)
         return ordered[int(0.99 * (len(ordered) - 1))]
 
-    def check(self, *, seconds: float, mib: float, healthz: float = 0.3) -> None:
+    def check(self, *, seconds: float, mib: float, healthz: float = 1.0) -> None:
         """Fail if the attack took longer, the API more memory, or the p99 of `/healthz` more seconds than this.
 
         The bounds of time are those of an idle machine.
