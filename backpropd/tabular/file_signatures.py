@@ -1,5 +1,8 @@
 """Signatures of files that cannot be uploaded, so that such a file is rejected by name before it is parsed."""
 
+import re
+from itertools import chain
+
 from backpropd.errors import NotATable
 
 # What a file is, with the advice how to send its table, and the bytes with which such a file begins.
@@ -39,12 +42,32 @@ TEXT_SIGNATURES: dict[tuple[str, str], tuple[bytes, ...]] = {
     ("an SVG image", "send a table"): (b"<svg",),
     ("XML", SAVE_AS_CSV): (b"<?xml", b"<!doctype"),
 }  # fmt: skip
+# The same for text whose beginning varies.
+TEXT_PATTERNS: dict[tuple[str, str], str] = {
+    ("a script of SQL", "load it into a database and export one table as CSV"):
+        r"\A(?:\s|--.*\n|/\*[^*]*\*/;?)*+(?:insert (?:ignore )?into|replace into|create (?:table|database|schema)"
+        r"|drop table|copy \S+ ?\(.*\) from|set \w+ ?=|(?:begin|begin transaction|use \S+);\s*$)",
+    ("LaTeX", SAVE_AS_CSV):
+        r"\A[^&\n]*&.*\\\\(?:[ \t]*\\hline)?\s*$"
+        r"|^[ \t]*\\(?:begin\{(?:tabular|array|longtable|table|document)|documentclass)",
+    ("a table of a wiki", SAVE_AS_CSV): r"^\{\|[^|]*\n[|!]",
+    ("a listing of Stata", "write the table with `export delimited`"):
+        r"\A\+-+\+\s*$\n[ ]*\|.*\|\s*$\n[ ]*\|-+\|\s*$\n[ ]*1\. \|",
+    ("an ARFF file", "save it as CSV in Weka, or read it with scipy.io.arff and write that"):
+        r"\A(?:\s|%.*\n)*+@relation\s[^@]*@attribute\s",
+    ("sparse data of LIBSVM", "write every column: scikit-learn's load_svmlight_file reads it"):
+        r"\A(?:[-+]?\d[\d.,]*(?: +\d+:[-+\d.e]+)+[ \r]*\n){2}",
+    ("YAML", "write its list as CSV or JSON"): r"\A(?:---\s*$\n)?- ?[\w-]+: .*\n +[\w-]+: ",
+}  # fmt: skip
 
 
 def reject_other_formats(head: bytes) -> None:
     """Raise `NotATable` for a file whose first bytes are the signature of a format that cannot be uploaded."""
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:100].lower()
-    for signatures, beginning in ((SIGNATURES, head), (TEXT_SIGNATURES, text)):
-        for (name, advice), begins in signatures.items():
-            if beginning.startswith(begins):
-                raise NotATable(f"this is {name}, which is not supported: {advice}")
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    found = chain(
+        (names for names, begins in SIGNATURES.items() if head.startswith(begins)),
+        (names for names, begins in TEXT_SIGNATURES.items() if text.startswith(begins)),
+        (names for names, pattern in TEXT_PATTERNS.items() if re.search(pattern.encode(), text, re.MULTILINE)),
+    )
+    for name, advice in found:
+        raise NotATable(f"this is {name}, which is not supported: {advice}")
