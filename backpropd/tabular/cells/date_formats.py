@@ -9,6 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from backpropd.tabular.cells.compound_amounts import (
+    ANGLE,
+    DEGREES,
+    FEET,
+    HOURS,
+    INCHES,
+    ISO_DURATION,
+    WORDED_DURATION,
+    Part,
+)
 from backpropd.tabular.cells.month_names import MONTH_OF_NAME
 from backpropd.tabular.columns import TIME_OF_DAY
 
@@ -37,22 +47,25 @@ _LAP_TIME = r"(?P<minus>-)?(?P<minute>[0-9]{1,3}):(?P<second>[0-9]{2})[.,](?P<fr
 
 @dataclass(frozen=True)
 class DateFormat:
-    """A format; a date may be followed by a time unless it `is_time` alone.
+    """A format; a date may be followed by a time unless it `is_time` alone or `is_whole`.
 
     `is_elapsed`: the time may exceed a day. `named_only`: numbers look the same, so that it is only tried in a column
-    that is said to hold dates.
+    that is said to hold dates. With `parts` it is no date but an amount, which becomes a number of a `unit`.
     """
 
     name: str
     date: str
     is_time: bool = False
+    is_whole: bool = False
     named_only: bool = False
     is_elapsed: bool = False
+    parts: tuple[Part, ...] = ()
+    unit: str = ""
 
     @cached_property
     def pattern(self) -> str:
         """Matches a whole tidied cell."""
-        return f"^{self.date}$" if self.is_time else f"^{self.date}(?:(?:T|,? +|:){_CLOCK})?$"
+        return f"^{self.date}$" if self.is_time or self.is_whole else f"^{self.date}(?:(?:T|,? +|:){_CLOCK})?$"
 
 
 YEAR_FIRST = DateFormat("year-month-day", f"{_YEAR}[-/.](?P<m>[0-9]{{1,2}})[-/.]{_DAY}")
@@ -61,6 +74,12 @@ MONTH_FIRST = DateFormat("month/day/year", f"{_WEEKDAY}(?P<m>[0-9]{{1,2}})[-/.]{
 TIME = DateFormat(TIME_OF_DAY, _TIME_OF_DAY, is_time=True)
 DURATION = DateFormat("duration", _DURATION, is_time=True, is_elapsed=True)
 LAP_TIME = DateFormat("minutes and seconds", _LAP_TIME, is_time=True, is_elapsed=True)
+AMOUNTS = (
+    DateFormat("duration in words", WORDED_DURATION, is_time=True, parts=HOURS, unit="hours"),
+    DateFormat("ISO 8601 duration", ISO_DURATION, is_time=True, parts=HOURS, unit="hours"),
+    DateFormat("degrees", ANGLE, is_time=True, parts=DEGREES, unit="degrees"),
+    DateFormat("feet and inches", FEET, is_time=True, parts=INCHES, unit="inches"),
+)
 COMPACT = DateFormat("yearmonthday", f"{_YEAR}(?P<m>[0-9]{{2}})(?P<d>[0-9]{{2}})", named_only=True)
 _FORMATS = (
     YEAR_FIRST,
@@ -71,6 +90,9 @@ _FORMATS = (
     DateFormat("year-month", f"{_YEAR}[-/](?P<m>[0-9]{{1,2}})"),
     DateFormat("month/year", f"(?P<m>[0-9]{{1,2}})[-/]{_YEAR}"),
     DateFormat("day month year", rf"{_WEEKDAY}{_DAY}{_NTH}[-/. ]*(?:de )?{_MONTH}[-/., ]*(?:de )?{_SHORT_YEAR}"),
+    DateFormat(
+        "weekday month day time year", rf"[A-Za-z]{{3}},? {_MONTH} {{1,2}}{_DAY} {_CLOCK} {_YEAR}", is_whole=True
+    ),
     DateFormat("month day, year", rf"{_WEEKDAY}{_MONTH}[- ]*{_DAY}{_NTH}(?:, ?|[- ]+){_SHORT_YEAR}"),
     DateFormat("year month day", f"{_YEAR}[-/. ]*{_MONTH}[-/. ]*{_DAY}"),
     DateFormat("month year", rf"{_MONTH}(?:[-/., ]*{_YEAR}|[-/'](?P<y2>[0-9]{{2}}))"),
@@ -81,6 +103,7 @@ _FORMATS = (
     TIME,
     DURATION,
     LAP_TIME,
+    *AMOUNTS,
     COMPACT,
     DateFormat("year", _YEAR, named_only=True),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backpropd.tabular.cells.centuries import POSIX_FIRST_YEAR
+from backpropd.tabular.cells.compound_amounts import Part
 from backpropd.tabular.cells.date_formats import DateFormat
 from backpropd.tabular.cells.month_names import MONTH_OF_NAME
 
@@ -48,6 +50,13 @@ class _Fields:
         numbers: Integers = found.to_numpy(zero_copy_only=False)
         return numbers
 
+    def amount(self, part: Part) -> NDArray[np.float64]:
+        """The group of a part as numbers in its own unit, NaN where it is absent."""
+        text = pc.replace_substring(self.text(part.group), ",", ".")
+        found = pc.if_else(pc.equal(text, ""), "nan", text).cast(pa.float64())
+        numbers: NDArray[np.float64] = found.to_numpy(zero_copy_only=False)
+        return numbers
+
 
 def read_dates(cells: pa.StringArray, form: DateFormat, first_year: int = POSIX_FIRST_YEAR) -> pa.TimestampArray:
     """Tidied cells as `timestamp[us]`, in UTC where they have a zone; null where a cell is no date in this format.
@@ -66,8 +75,13 @@ def read_dates(cells: pa.StringArray, form: DateFormat, first_year: int = POSIX_
 
 
 def read_hours(cells: pa.StringArray, form: DateFormat) -> pa.DoubleArray:
-    """Tidied cells as hours, null where a cell is no time in this format; those of a day are in [0, 24)."""
+    """Tidied cells as hours, null where a cell is no time in this format; those of a day are in [0, 24).
+
+    Amounts are in the unit of their format.
+    """
     fields = _Fields(cells, form.pattern)
+    if form.parts:
+        return _amounts(fields, form.parts)
     microseconds, valid = (_elapsed if form.is_elapsed else _time)(fields)
     return pa.array(microseconds / HOUR, mask=~(fields.matched & valid))
 
@@ -149,6 +163,16 @@ def _elapsed(fields: _Fields) -> tuple[Integers, Mask]:
     total = fields.number("d", 0) * (24 * HOUR) + hour * HOUR + minute * MINUTE + second * SECOND + _fraction(fields)
     signed: Integers = np.where(_mask(pc.equal(fields.text("minus"), "-")), -total, total)
     return signed, valid
+
+
+def _amounts(fields: _Fields, parts: Sequence[Part]) -> pa.DoubleArray:
+    """The sums of the parts (n,), null where all are absent or one is too large."""
+    found = np.array([fields.amount(part) for part in parts])
+    limits = np.array([[part.below] for part in parts])
+    valid = fields.matched & ~(found >= limits).any(axis=0) & ~np.isnan(found).all(axis=0)
+    total = np.nansum(found * np.array([[part.factor] for part in parts]), axis=0)
+    signs = pc.binary_join_element_wise(fields.text("minus"), fields.text("south_or_west"), "")
+    return pa.array(np.where(_mask(pc.equal(signs, "")), total, -total), mask=~valid)
 
 
 def _fraction(fields: _Fields) -> Integers:

@@ -108,7 +108,7 @@ class _Decider:
             return NumberCells(PLAIN)
         if guess and _are_numbers(candidate, guess):
             return NumberCells(self._notation(candidate, guess))
-        if dates := self._dates(candidate):
+        if dates := self._dates(candidate, guess):
             return dates
         if guess:
             self.warnings.of_words(candidate, guess)
@@ -133,7 +133,7 @@ class _Decider:
                 raise impossible_kind(candidate.name, kind, candidate.rows())
             return NumberCells(self._notation(candidate, guess), exact=False)
         if kind == "date":
-            dates = self._dates(candidate, named=True)
+            dates = self._dates(candidate, None, named=True)
             if dates is None or dates.form.is_time:
                 raise impossible_kind(candidate.name, kind, candidate.rows())
             return dates
@@ -151,11 +151,11 @@ class _Decider:
         self.warnings.of_notation(candidate, notation, guess)
         return notation
 
-    def _dates(self, candidate: Candidate, named: bool = False) -> DateCells | None:
+    def _dates(self, candidate: Candidate, guess: NumberGuess | None, named: bool = False) -> DateCells | None:
         profile, day_first = candidate.profile, self.decimal == "," or self.delimiter == ";"
         found = infer_dates(profile.shapes, profile.filled, candidate.scan, named=named, day_first=day_first)
-        if found is None:
-            return None
+        if found is None or (found.form.unit and guess and guess.fitting >= MIN_SHARE * profile.filled):
+            return None  # 00.5 m is a code, and no duration
         if not named and found.fitting < MIN_SHARE * profile.filled:
             self.warnings.of_some_dates(candidate, found)
             return None
@@ -167,6 +167,9 @@ class _Decider:
             )
             detail = f"dates are read as {found.form.name}, and some could be {found.rival.name}: {others}"
             self.warnings.log.add("ambiguous_dates", candidate.name, detail, count=found.ambiguous)
+        if found.form.unit:
+            detail = f"amounts in the format {found.form.name} are read as numbers of {found.form.unit}"
+            self.warnings.log.add("unit", candidate.name, detail, count=found.fitting)
         if not found.short_years:
             return DateCells(found.form)
         first = first_year(found.short_years)

@@ -17,11 +17,12 @@ from backpropd.tabular.cells.notation import (
     NOTE,
     NUMBER_MARKS,
     NumberNotation,
+    singular,
 )
 
 Found = Sequence[tuple[re.Match[str], int]]
 
-UNIT = r"[+\"]|[^\s\"0-9.,'()+\-:/_#*&=<>~\\|;!?][^0-9()]{0,14}[23]?(?:/[^0-9()]{1,8}[23]?)?"
+UNIT = r"[+\"]|(?![°º] ?[NESW]$)[^\s\"0-9.,'()+\-:/_#*&=<>~\\|;!?][^0-9()]{0,14}[23]?(?:/[^0-9()]{1,8}[23]?)?"
 NUMBER = re.compile(
     rf"(?:(?P<before>{CURRENCY.pattern}) *)?\(? ?[-+]? ?(?P<prefix>{CURRENCY.pattern})? *[-+]?"
     rf"(?:[0-9][0-9.,' ]*[0-9]|[0-9]|[.,][0-9]+)(?:[.,]-{{0,2}})?"
@@ -135,7 +136,11 @@ def _affixes(found: Found) -> tuple[str, str, bool]:
         units[suffix.strip()] += count
     if not units:
         return prefix, "", False
-    unit, count = units.most_common(1)[0]
+    totals = Counter[str]()
+    for unit, count in units.items():
+        totals[singular(unit)] += count
+    unit, count = totals.most_common(1)[0]
+    unit = next((each for each in units if units[each] == count and singular(each) == unit), unit)
     shared = count >= max(SHARE_OF_UNIT * total, MIN_UNITS) or CURRENCY.fullmatch(unit) or unit == "%"
     return prefix, unit if shared else "", False
 

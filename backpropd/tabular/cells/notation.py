@@ -38,6 +38,8 @@ LIMIT = "[<>≤≥~]=? ?"
 NOTE = r" ?(?:\*{1,3}|[†‡§¹²³⁴⁵]|\[[0-9A-Za-z]{1,2}\]|\([A-Za-z]{1,2}\))| [bcdefinprsuz]{1,2}"
 """What may stand before a number, as in `<0.5`, and behind it, as in `12*`, `12 [1]` or the flag of `12 p`."""
 
+MIN_UNIT_LETTERS = 2  # of a unit that may have a plural: ms is no plural of m
+
 NUMBER_MARKS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 """The decimal marks and thousands separators, the most usual first."""
 
@@ -78,7 +80,7 @@ class NumberNotation:
 
     def _build_pattern(self) -> str:
         prefix = f"(?:{re.escape(self.prefix)} *)?" if self.prefix else ""
-        unit = f"(?: ?{re.escape(self.unit)})?" if self.unit else ""
+        unit = f"(?: ?{_unit_pattern(self.unit)})?" if self.unit else ""
         known = [word for word in MULTIPLIERS if word != self.unit]
         words = "|".join(sorted(map(re.escape, known), key=len, reverse=True))
         multiplier = f"(?: ?(?P<multiplier>{words}))" if self.multipliers else "(?P<multiplier>#)"
@@ -102,6 +104,17 @@ class NumberNotation:
 
 
 PLAIN = NumberNotation()
+
+
+def singular(unit: str) -> str:
+    """A unit without the sign of a plural or an abbreviation: `hour` for `hours`, `min` for `min.`."""
+    stem = unit.removesuffix(".").removesuffix("s")
+    return stem if len(stem) >= MIN_UNIT_LETTERS and stem.isalpha() else unit
+
+
+def _unit_pattern(unit: str) -> str:
+    stem = singular(unit)
+    return re.escape(stem) + (r"s?\.?" if stem.isalpha() and len(stem) >= MIN_UNIT_LETTERS else "")
 
 
 @lru_cache(maxsize=1024)

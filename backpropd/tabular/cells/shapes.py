@@ -11,16 +11,24 @@ from numpy.typing import NDArray
 MINUS_SIGNS = "[\u2010-\u2013\u2212\ufe63\uff0d]"
 SPACES = "[\u00a0\u2000-\u200a\u202f\u205f\u3000]"
 APOSTROPHES = "[\u2019\u02bc\u00b4`]"
+# Other scripts' digits from their zeros, their marks of numbers, and those of full width.
+OTHER_DIGITS = str.maketrans(
+    {chr(ord(zero) + n): str(n) for zero in "\u0660\u06f0\u0966\u09e6\u0e50\uff10" for n in range(10)}
+    | dict(zip("\u066b\u066c\u066a\uff0e\uff0c\uff05\uff0b\uffe5\uff04\uffe1", ".,%.,%+\u00a5$\u00a3", strict=True))
+)
+OTHER_DIGIT = f"[{''.join(map(chr, OTHER_DIGITS))}]"
 LONGEST_RUN = 9  # digits; longer runs have the shape of this one
 MAX_DIFFERENT = 0.5  # of the cells
 LONG_RUN = "9{10,}"
 
 
 def tidy(cells: pa.StringArray) -> pa.StringArray:
-    """Every minus sign as `-`, space as ` ` and apostrophe as `'`, trimmed."""
+    """Every minus sign as `-`, space as ` `, apostrophe as `'` and digit of another script as `0` to `9`, trimmed."""
     if not _is_ascii(cells):
         for pattern, plain in ((MINUS_SIGNS, "-"), (SPACES, " "), (APOSTROPHES, "'")):
             cells = pc.replace_substring_regex(cells, pattern, plain)
+        if pc.any(pc.match_substring_regex(cells, OTHER_DIGIT)).as_py():
+            cells = pa.array([cell and cell.translate(OTHER_DIGITS) for cell in cells.to_pylist()], pa.string())
     return pc.ascii_trim_whitespace(cells)
 
 

@@ -207,3 +207,41 @@ def test_another_notation_is_read_where_only_one_reading_fits() -> None:
         assert convert_cells(info, pa.array([cell, "bad"]))[0].to_pylist() == [value, None]
     for cell in ("1,234", "42 %", "5 kg", "$5", "5K"):
         assert convert_cells(info, pa.array([cell, cell]))[1].all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "unit"),
+    [
+        (["1 hour", "2 hours", "30 hours"], "hour"),
+        (["1 min", "2 mins", "3 min."], "min"),
+        (["5 days", "6 days"], "days"),
+        (["5 lbs", "6 lb"], "lb"),
+    ],
+)
+def test_a_unit_and_its_plural_are_one_unit(upload: Uploader, cells: list[str], unit: str) -> None:
+    column = upload(cells)
+    assert (column.info.statistics["notation"]["unit"], column.codes) == (unit, ["unit"])
+    assert column.values == [float(cell.split()[0]) for cell in cells]
+    assert convert_cells(column.info, pa.array([f"7 {unit}", f"7 {unit[0]}"]))[0].to_pylist() == [7.0, None]
+
+
+def test_units_that_differ_by_a_letter_that_is_no_plural_are_several(upload: Uploader) -> None:
+    column = upload(["5 m", "6 ms"])
+    assert (column.info.kind, column.codes) == ("category", ["mixed_column"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["١٠٠٠", "٢٠٫٥"], [1000.0, 20.5]),
+        (["۱٬۰۰۰٫۵", "۲٬۵۰۰"], [1000.5, 2500.0]),
+        (["１００", "２３．５"], [100.0, 23.5]),
+        (["￥１，０００.5", "￥2,000.5"], [1000.5, 2000.5]),
+        (["१२३", "४"], [123.0, 4.0]),
+        (["๑๒", "๓"], [12.0, 3.0]),
+    ],
+)
+def test_digits_of_other_scripts_are_digits(upload: Uploader, cells: list[str], numbers: list[float]) -> None:
+    column = upload(cells)
+    assert (column.info.kind, column.values) == ("number", numbers)
+    assert convert_cells(column.info, pa.array([cells[0], "5"]))[0].to_pylist() == [numbers[0], 5.0]
