@@ -8,7 +8,7 @@ from typing import Any
 
 from backpropd.nn.feedforward.activations import ACTIVATIONS, LEAK, SELU_ALPHA, SELU_SCALE
 from backpropd.nn.kernels.compilation import kernel_function
-from backpropd.nn.kernels.numeric import exp, log, tanh
+from backpropd.nn.kernels.numeric import exp, expm1, log, tanh
 
 CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
 LINEAR, LOGISTIC, TANH, RELU = CODES["linear"], CODES["logistic"], CODES["tanh"], CODES["relu"]
@@ -46,7 +46,7 @@ def activate(code: int, a: Any, h: Any, lanes: int, scratch: Any) -> None:
         scale = T(SELU_SCALE) if code == SELU else one
         alpha = T(SELU_ALPHA) if code == SELU else one
         for i in range(a.size):
-            h[i] = scale * (a[i] if a[i] > zero else alpha * T(math.expm1(a[i])))
+            h[i] = scale * (a[i] if a[i] > zero else alpha * expm1(a[i]))
     elif code == GELU:
         for i in range(a.size):
             h[i] = a[i] * T(0.5) * (one + T(math.erf(a[i] * T(ROOT_HALF))))

@@ -7,7 +7,7 @@ from backpropd.nn.interrupts import TIME_IS_UP
 from backpropd.nn.kernels.arguments import Workspace, padded
 from backpropd.nn.kernels.compilation import compiled_entry_point, kernel_function
 from backpropd.nn.kernels.layers import backward, forward
-from backpropd.nn.kernels.losses import loss_value, output_gradient
+from backpropd.nn.kernels.losses import loss_value, output_gradient, wrong_rows
 from backpropd.nn.kernels.matmul.packing import transpose_rows_into_lanes
 from backpropd.nn.kernels.updates import penalize, update
 
@@ -23,8 +23,8 @@ def train(
     """Train one epoch for each of `permutations` (epochs, rows); return how many are complete, and the outcome.
 
     A set is (x, labels, targets, weight); `validation_rows` are 0, 1, …; `snapshot` (theta, slots) receives the state
-    at the beginning of each epoch. `stats` (epochs, 4): loss and gradient norm, those of the validation set. If
-    interrupted, theta and slots are those of the last complete epoch; `TIME_IS_UP` keeps the steps of the first one.
+    at the beginning of each epoch. `stats` (epochs, 4): loss, gradient norm, validation loss, validation error rate.
+    If interrupted, theta and slots are those of the last complete epoch; `TIME_IS_UP` keeps the steps of the first one.
     """
     no_rates, validation_batch = rates[0, :0], workspace.row_weight.size
     for epoch in range(permutations.shape[0]):
@@ -55,13 +55,16 @@ def _one_pass(
     data: Any, row_order: Any, batch_size: int, rates: Any, theta: Any, gradient: Any, slots: Any, layers: Any,
     segments: Any, settings: Any, workspace: Workspace, stats: Any, interrupt: Any, rng: Any, steps: int,
 ) -> int:  # fmt: skip
-    """All rows batch by batch, with a step for each batch if there are `rates`; `stats`: mean loss, gradient norm."""
+    """All rows batch by batch, with a step for each batch if there are `rates`.
+
+    `stats`: the mean loss, and the mean gradient norm, or without steps the share of the rows that are wrong.
+    """
     inputs, labels, targets, row_weight = workspace.inputs, workspace.labels, workspace.targets, workspace.row_weight
     values, grad_out, scratch = workspace.values, workspace.grad_out, workspace.scratch
     output = layers[layers.size - 1]
     training = rates.size > 0
     batches = -(-row_order.size // batch_size)
-    total_loss = total_norm = 0.0
+    total_loss = total_norm = wrong = 0.0
     for number in range(batches):
         if interrupt[0]:
             return INTERRUPTED
@@ -83,11 +86,13 @@ def _one_pass(
             if settings.l1 > 0 or settings.l2 > 0:
                 loss += penalize(settings, layers, theta, gradient)
             total_norm += update(settings, layers, segments, theta, gradient, slots, steps + number + 1, rates[number])
+        else:
+            wrong += wrong_rows(settings, h, labels, targets, lanes, n)
         if not math.isfinite(loss):
             return DIVERGED
         total_loss += loss * n
     stats[0] = total_loss / row_order.size
-    stats[1] = total_norm / batches
+    stats[1] = total_norm / batches if training else wrong / row_order.size
     return COMPLETE if math.isfinite(stats[1]) else DIVERGED
 
 

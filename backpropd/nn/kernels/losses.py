@@ -1,4 +1,4 @@
-"""Losses and their gradients, compiled: the twins of `nn.feedforward.losses`.
+"""Losses, their gradients and the error rate, compiled: the twins of `nn.feedforward.losses` and `metrics.error_rate`.
 
 `row_weight` (lanes,) is each row's weight divided by the number of rows, and zero for a padding lane.
 """
@@ -70,6 +70,24 @@ def _cross_entropy(a: Any, labels: Any, row_weight: Any, rows: int, label_smooth
             for i in range(rows):
                 total -= a[k + i] * (smoothing / T(classes)) * row_weight[i]
     return float(total)
+
+
+@kernel_function
+def wrong_rows(settings: Any, h: Any, labels: Any, targets: Any, lanes: int, rows: int) -> float:
+    """How many of the rows are predicted wrongly; of independent outputs, the mean over these."""
+    wrong = 0
+    if settings.loss == CROSS_ENTROPY:
+        for i in range(rows):
+            best = i
+            for k in range(i + lanes, h.size, lanes):
+                best = k if h[k] > h[best] else best
+            wrong += best // lanes != labels[i]
+        return float(wrong)
+    half = h.dtype.type(0.5)
+    for k in range(0, h.size, lanes):
+        for i in range(k, k + rows):
+            wrong += (h[i] >= half) != (targets[i] >= half)
+    return wrong * lanes / h.size  # type: ignore[no-any-return]
 
 
 @kernel_function

@@ -1,8 +1,8 @@
-"""exp, log and tanh for compiled loops: vectorizable polynomials in float32, libm's functions in float64.
+"""exp, expm1, log and tanh for compiled loops: vectorizable polynomials in float32, libm's functions in float64.
 
 The polynomials are those of Cephes (Moshier 1989, Methods and Programs for Mathematical Functions), within 3 units in
 the last place. They are compiled without reassociation, which would undo the split of ln 2 in a high and a low part.
-NaN gives NaN, so that divergence is detected.
+NaN gives NaN, but for log, so that divergence is detected.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import overload
+from numba.extending import overload, register_jitable
 
 F = np.float32
 ONE, HALF, ZERO = F(1), F(0.5), F(0)
@@ -45,15 +45,28 @@ def _by_dtype(float32: Callable[[Any], Any], float64: Callable[[float], float]) 
     return function
 
 
-def _exp(x: Any) -> Any:
-    """eˣ = 2ⁿ eʳ with an integer n and |r| ≤ ln 2 / 2, between 1e-38 and 2e38."""
+@register_jitable(fastmath={"contract"})
+def _reduced_exp(x: Any) -> tuple[Any, Any]:
+    """eʳ - 1 and 2ⁿ with eˣ = 2ⁿ eʳ, an integer n and |r| ≤ ln 2 / 2; eˣ is kept between 1e-38 and 2e38."""
     y = EXP_HIGHEST if x > EXP_HIGHEST else (EXP_LOWEST if x < EXP_LOWEST else x)
     n = (y * LOG2E + ROUND) - ROUND
     r = y - n * LN2_HIGH
     r = r - n * LN2_LOW
     p = ((((E0 * r + E1) * r + E2) * r + E3) * r + E4) * r + E5
     power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
-    return (p * r * r + r + ONE) * power
+    return p * r * r + r, power
+
+
+def _exp(x: Any) -> Any:
+    """(eʳ - 1 + 1) 2ⁿ."""
+    less_one, power = _reduced_exp(x)
+    return (less_one + ONE) * power
+
+
+def _expm1(x: Any) -> Any:
+    """eˣ - 1 = (eʳ - 1) 2ⁿ + (2ⁿ - 1), precise near zero, where n is 0."""
+    less_one, power = _reduced_exp(x)
+    return less_one * power + (power - ONE)
 
 
 def _log(x: Any) -> Any:
@@ -78,4 +91,5 @@ def _tanh(x: Any) -> Any:
     return near if y < TANH_SPLIT else (-far if x < ZERO else far)
 
 
-exp, log, tanh = _by_dtype(_exp, math.exp), _by_dtype(_log, math.log), _by_dtype(_tanh, math.tanh)
+exp, expm1 = _by_dtype(_exp, math.exp), _by_dtype(_expm1, math.expm1)
+log, tanh = _by_dtype(_log, math.log), _by_dtype(_tanh, math.tanh)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backpropd.nn.evaluation.metrics import error_rate
 from backpropd.nn.feedforward.network import Workspace
 from backpropd.nn.interrupts import TIME_IS_UP
 from backpropd.nn.layout import Array, Layout
@@ -22,8 +23,9 @@ Outcome = Literal["complete", "interrupted", "diverged", "converged"]
 class EngineResult(NamedTuple):
     """The statistics of the complete epochs, and why no more followed.
 
-    `stats` (complete epochs, 3): the loss, which is the mean over the epoch's batches, each before its step and
-    weighted by its rows; the mean of the batches' gradient norms; the validation loss, NaN without a validation set.
+    `stats` (complete epochs, 4): the loss, which is the mean over the epoch's batches, each before its step and
+    weighted by its rows; the mean of the batches' gradient norms; the validation loss and the share of validation rows
+    that are predicted wrongly (`metrics.error_rate`; only of classes it means something), NaN without a validation set.
     With L-BFGS they are those of theta at the epoch's end, and `outcome` may be "converged": then all epochs in `stats`
     are complete and none is to follow. `layer` is the first one with values that are not finite, if the run diverged;
     None if only the loss is not finite.
@@ -65,7 +67,7 @@ class NumpyEpochs(ABC):
     @np.errstate(all="ignore")  # overflow is detected afterwards
     def run(self, permutations: Permutations, rates: Array, interrupt: NDArray[np.int8]) -> EngineResult:
         """See `Engine`."""
-        state, stats = self.state, np.full((len(permutations), 3), np.nan)
+        state, stats = self.state, np.full((len(permutations), 4), np.nan)
         for epoch, permutation in enumerate(permutations):
             saved = state.theta.copy(), state.slots.copy()
             first_step = state.steps + epoch * self.steps_per_epoch + 1
@@ -86,12 +88,13 @@ class NumpyEpochs(ABC):
     def _run_epoch(
         self, permutation: NDArray[np.intp], rates: Array, stats: Array, first_step: int, interrupt: NDArray[np.int8]
     ) -> Outcome:
-        """Run one epoch, and fill the first two of its `stats` (3,)."""
+        """Run one epoch, and fill the first two of its `stats` (4,)."""
 
     def _validate(self, stats: Array) -> bool:
-        """Measure the validation loss; False if it, another of `stats` (3,), or theta is not finite."""
+        """Measure the validation loss and error rate; False if one of `stats` (4,), or theta is not finite."""
         if self.validation_set:
-            stats[2] = self.network.evaluate(self.state.theta, self.validation_set)[0]
+            loss, h = self.network.evaluate(self.state.theta, self.validation_set)
+            stats[2:] = loss, error_rate(h, self.validation_set.y)
         measured = stats if self.validation_set else stats[:2]
         return bool(np.isfinite(measured).all() and np.isfinite(self.state.theta).all())
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.errors import Diverged
-from backpropd.nn.evaluation.metrics import error_rate
 from backpropd.nn.feedforward.network import Batch, Network
 from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
@@ -53,10 +52,10 @@ class FitRun(NamedTuple):
 
 
 def record_epochs(run: FitRun, stats: Array, learning_rates: Array) -> list[Epoch]:
-    """The epochs, still without metrics, of an engine's `stats` (epochs, 3); the state counts them."""
+    """The epochs, still without metrics, of an engine's `stats` (epochs, 4); the state counts them."""
     state, validated, epochs = run.state, run.validation_set is not None, []
     state.steps += len(stats) * learning_rates.shape[1]
-    for (loss, norm, validation_loss), rate in zip(stats.tolist(), learning_rates[:, 0].tolist(), strict=False):
+    for (loss, norm, validation_loss, _), rate in zip(stats.tolist(), learning_rates[:, 0].tolist(), strict=False):
         state.epoch += 1
         state.loss, state.gradient_norm = loss, norm
         metrics: tuple[dict[str, float], dict[str, float] | None] = ({}, {} if validated else None)
@@ -64,8 +63,10 @@ def record_epochs(run: FitRun, stats: Array, learning_rates: Array) -> list[Epoc
     return epochs
 
 
-def finish_epoch(run: FitRun, epoch: Epoch, *, converged: bool) -> Epoch:
+def finish_epoch(run: FitRun, epoch: Epoch, error_rate: float, *, converged: bool) -> Epoch:
     """Decide for the last epoch of a chunk whether it ends the run, and add its metrics and its theta if they are due.
+
+    `error_rate` is the share of validation rows that are predicted wrongly after it.
 
     Raises `Diverged` for metrics, or a loss after the run's last step, that are not finite.
     """
@@ -73,7 +74,7 @@ def finish_epoch(run: FitRun, epoch: Epoch, *, converged: bool) -> Epoch:
     monitored = epoch.loss if epoch.validation_loss is None else epoch.validation_loss
     training.schedule.observe(state.memory, monitored)
     if training.early_stopping:
-        update_early_stopping(training.early_stopping, state, _watched(run, epoch, training.early_stopping))
+        update_early_stopping(training.early_stopping, state, _watched(epoch, error_rate, training.early_stopping))
     reason = stop_reason(training, state, monitored, converged=converged)
     if run.metrics and (epoch.epoch == 1 or epoch.epoch % training.metrics_every == 0 or reason):
         epoch = _with_metrics(run, epoch, run.metrics)
@@ -87,10 +88,10 @@ def finish_epoch(run: FitRun, epoch: Epoch, *, converged: bool) -> Epoch:
     return epoch._replace(stop_reason=reason)
 
 
-def _watched(run: FitRun, epoch: Epoch, stopping: EarlyStopping) -> float:
+def _watched(epoch: Epoch, error_rate: float, stopping: EarlyStopping) -> float:
     """What early stopping minimizes."""
-    if stopping.monitor == "validation_accuracy" and run.validation_set:
-        return error_rate(run.network.predict(run.state.theta, run.validation_set.x), run.validation_set.y)
+    if stopping.monitor == "validation_accuracy":
+        return error_rate
     return epoch.loss if stopping.monitor == "loss" or epoch.validation_loss is None else epoch.validation_loss
 
 

@@ -54,7 +54,7 @@ class NumbaEngine:
         if outcome == epochs.DIVERGED:
             layer = first_not_finite(self.network.layout, state.theta, list(self._values()))
             state.theta[:], state.slots[:] = self.snapshot
-        return EngineResult(stats[:done, :3], OUTCOMES[outcome], layer)
+        return EngineResult(stats[:done], OUTCOMES[outcome], layer)
 
     def _values(self) -> Iterator[tuple[Array, Array]]:
         """Each layer's a and h (units, rows) of the last batch."""

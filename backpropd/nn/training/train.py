@@ -86,7 +86,8 @@ def fit_in_chunks(
                 began, state.seconds = state.seconds, before + clock()
                 pace = (state.seconds - began) / max(len(epochs), 1)
             if epochs:
-                epochs[-1] = finish_epoch(run, epochs[-1], converged=result.outcome == "converged")
+                converged = result.outcome == "converged"
+                epochs[-1] = finish_epoch(run, epochs[-1], result.stats[-1, 3], converged=converged)
         except BaseException:
             state.restore_snapshot(snapshot)
             raise

@@ -115,28 +115,36 @@ def test_an_optimizer_whose_steps_grow_with_the_gradient_does_not_go_with_the_nt
         list(fit(network(), random_batch(network(), 30), None, training, state))
 
 
+CLASSES = Spec(2, (LayerSpec(6, "tanh"), LayerSpec(3, "softmax")), "cross_entropy")
+LABELS = Spec(2, (LayerSpec(6, "tanh"), LayerSpec(3, "logistic")), "binary_cross_entropy")
+
+
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("spec", [CLASSES, LABELS], ids=["classes", "labels"])
 @pytest.mark.parametrize("ties", ["first", "last"])
 def test_early_stopping_on_the_accuracy_restores_the_first_or_the_last_of_the_best_epochs(
-    engine: Any, ties: Any
+    engine: Any, spec: Spec, ties: Any
 ) -> None:
-    classes = Network(Spec(2, (LayerSpec(6, "tanh"), LayerSpec(3, "softmax")), "cross_entropy"))
+    network = Network(spec)
     stopping = EarlyStopping("validation_accuracy", patience=8, ties=ties)
     training = Training(Adam(0.02), 60, 10, early_stopping=stopping, engine=engine)
-    sets = blobs(40), blobs(31, seed=1)
-    state = State.start(classes, training.optimizer, np.random.default_rng(0))
+    sets = tuple(
+        each if spec is CLASSES else each._replace(y=np.eye(3)[each.y]) for each in (blobs(40), blobs(31, seed=1))
+    )
+    metrics = classification if spec is CLASSES else multi_label
+    state = State.start(network, training.optimizer, np.random.default_rng(0))
     epochs, states = [], []
-    for epoch in fit(classes, *sets, training, state, metrics=classification):
+    for epoch in fit(network, *sets, training, state, metrics=metrics):
         epochs.append(epoch)
         states.append((state.arrays(), json.dumps(state.meta())))
     errors = [1 - epoch.validation_metrics["accuracy"] for epoch in epochs]  # type: ignore[index]
     best = [n for n, error in enumerate(errors, start=1) if error == pytest.approx(min(errors))]
     assert len(best) > 1
     assert (state.stop_reason, state.best_epoch) == ("early_stopping", best[0 if ties == "first" else -1])
-    assert error_rate(classes.predict(state.theta, sets[1].x), sets[1].y) == pytest.approx(min(errors))
+    assert error_rate(network.predict(state.theta, sets[1].x), sets[1].y) == pytest.approx(min(errors))
     for done, (arrays, meta) in enumerate(states[:5], start=1):
-        again = State.restore(classes, training.optimizer, arrays, json.loads(meta))
-        assert list(fit(classes, *sets, training, again, metrics=classification)) == epochs[done:]
+        again = State.restore(network, training.optimizer, arrays, json.loads(meta))
+        assert list(fit(network, *sets, training, again, metrics=metrics)) == epochs[done:]
         assert checkpoint(again) == checkpoint(state)
 
 
