@@ -17,17 +17,28 @@ CHUNK_BYTES = 256 * 1024
 CELL = re.compile(rb"[^,;\t\"\r\n]*[\x80-\xff][^,;\t\"\r\n]*")
 WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 HIGH = re.compile(rb"[\x80-\xff]")
+# A character as UTF-8 encodes it between ASCII, which hardly occurs in other encodings of Latin letters.
+UTF8_LETTER = re.compile(
+    rb"(?<![\x80-\xff])([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})(?![\x80-\xff])"
+)
 OTHER_ALPHABETS = (
-    "cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949",
+    "cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp874", "cp932", "euc_jp", "gb18030", "big5", "cp949",
 )  # fmt: skip
-LATIN = ("cp1254", "cp1250", "mac_roman", "cp850")
+LATIN = ("cp1254", "cp1250", "iso8859_2", "mac_roman", "cp850")
 # In Windows-1252 these stand within or beside words; any other mark beside a letter is odd, and so is a capital within.
-USUAL_MARKS = "’‘“”„‚–—…«»°€£ ®™´`ºª"
-ODD_WORD = re.compile(rf"[^\W\d_][^\w{USUAL_MARKS}]|[^\w{USUAL_MARKS}][^\W\d_]|[a-zß-ÿ][A-ZÀ-ÞŠŽŸ]|\ufffd")
+USUAL_MARKS = "’‘“”„‚–—…«»°€£ ®™´`ºª¿¡"
+ODD_WORD = re.compile(
+    rf"[^\W\d_][^\w{USUAL_MARKS}]|[^\w{USUAL_MARKS}][^\W\d_]|[a-zß-ÿ][A-ZÀ-ÞŠŽŸ]|\ufffd|[^\W\d_][¿¡]|[£¹²³][a-zß-ÿ]"
+)
 # Letters, others beside them, and others that are absent, as in no language of Western Europe: read so, a text is
 # Czech, Hungarian or Turkish.
 CLASHES = (("ìèòù", "ø", ""), ("õû", "áíóú", "ãçêâ"), ("ðýþÐÝÞ", "", "áíóúæø"))
 WESTERN = ("cp1252", "cp1254")
+# Two bytes of kana or of a usual kanji in Shift JIS; in the other encodings of East Asia such signs are rare.
+USUAL_JAPANESE = re.compile(rb"[\x81-\x98][\x40-\x7e\x80-\xfc]")
+USUAL_SHARE = 0.8
+# Hebrew letters alone, of which those for the end of a word stand nowhere else.
+HEBREW_WORD = re.compile(rb"(?:[\xe0-\xe9\xeb\xec\xee\xf0-\xf2\xf4\xf6-\xfa]+[\xea\xed\xef\xf3\xf5]?)")
 ODD_SHARE = 10  # a tenth of the words
 FOREIGN_SHARE = 0.5
 MIN_FOREIGN_BYTES = 6
@@ -42,6 +53,10 @@ def legacy_encoding(path: Path) -> str:
     ]
     high = sum(len(HIGH.findall(word)) for word in words)
     if high >= max(MIN_FOREIGN_BYTES, FOREIGN_SHARE * sum(map(len, words))):
+        if all(map(HEBREW_WORD.fullmatch, words)):
+            return "cp1255"
+        if _is_japanese(joined):
+            return "cp932"
         best = from_bytes(joined, cp_isolation=list(OTHER_ALPHABETS)).best()
         if best is not None and best.encoding in OTHER_ALPHABETS:
             return best.encoding
@@ -50,6 +65,15 @@ def legacy_encoding(path: Path) -> str:
     if odd["cp1252"] * ODD_SHARE > len(words) and odd[best_latin] * 2 < odd["cp1252"]:
         return best_latin
     return WINDOWS_1252
+
+
+def _is_japanese(text: bytes) -> bool:
+    """Whether a text can be Shift JIS, and most of its signs are then usual ones."""
+    try:
+        signs = sum(not each.isascii() for each in text.decode("cp932"))
+    except UnicodeDecodeError:
+        return False
+    return len(USUAL_JAPANESE.findall(text)) >= USUAL_SHARE * signs
 
 
 def _cells(path: Path) -> list[bytes]:
@@ -76,6 +100,8 @@ def _odd_words(words: list[bytes], encoding: str) -> int:
     """The number of words that no language writes so."""
     decoded = [word.decode(encoding, "replace") for word in words]
     odd = sum(bool(ODD_WORD.search(word)) for word in decoded)
+    if encoding == "iso8859_2":  # has letters for all bytes of UTF-8
+        odd += sum(bool(UTF8_LETTER.search(word)) for word in words)
     if encoding in WESTERN:
         text = set("".join(decoded))
         for letters, beside, absent in CLASHES:

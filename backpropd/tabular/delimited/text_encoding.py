@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from backpropd.errors import NotATable
-from backpropd.tabular.delimited.legacy_encoding import legacy_encoding
+from backpropd.tabular.delimited.legacy_encoding import UTF8_LETTER, legacy_encoding
 from backpropd.tabular.delimited.text_file import MAX_LINE_CHARACTERS, WINDOWS_1252, TextFile, long_line_error
 from backpropd.tabular.encodings import codec_of
 from backpropd.tabular.warnings import WarningLog
@@ -23,10 +23,6 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
-# A character as UTF-8 encodes it between ASCII, which hardly occurs in other encodings of Latin letters.
-UTF8_LETTER = re.compile(
-    rb"(?<![\x80-\xff])([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})(?![\x80-\xff])"
-)
 
 
 def open_text(path: Path, encoding: str | None, strict: bool, log: WarningLog) -> TextFile:

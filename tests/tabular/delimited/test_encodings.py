@@ -27,6 +27,15 @@ TOWNS = {
     "cp949": "서울 부산 대구 인천 광주 대전 울산 수원 창원 성남",
 }
 
+OTHER_WORDS = [
+    ("cp932", "りんご みかん ぶどう メロン 青森県 長野県 愛媛県"),
+    ("cp1255", "משה רחל דוד חיפה ירושלים תפוח"),
+    ("cp874", "สมชาย สมหญิง กรุงเทพ เชียงใหม่"),
+    ("iso8859_2", "Łukasz Małgorzata Święcicki Łódź Gdańsk źródło"),
+    ("windows-1252", "¿Qué ¡Hola España Perú niño 1º"),
+    ("windows-1252", "Größe Müller 5m³ £5 20°C Fuß"),
+]
+
 
 @pytest.mark.parametrize("encoding", [
     "utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be",
@@ -36,9 +45,9 @@ def test_letters_survive_in_every_encoding(tmp_path: Path, encoding: str) -> Non
     assert preview_rows(path, 5) == [{"größe": "ä", "n": 1}]
 
 
-@pytest.mark.parametrize("encoding", TOWNS)
-def test_an_older_encoding_is_told_by_its_letters(tmp_path: Path, encoding: str) -> None:
-    towns = TOWNS[encoding].split()
+@pytest.mark.parametrize(("encoding", "words"), [*TOWNS.items(), *OTHER_WORDS])
+def test_an_older_encoding_is_told_by_its_letters(tmp_path: Path, encoding: str, words: str) -> None:
+    towns = words.split()
     text = "n,town\n" + "".join(f"{n},{town}\n" for n, town in enumerate(towns))
     info, path = read(tmp_path, text.encode(encoding))
     assert info.dialect is not None
