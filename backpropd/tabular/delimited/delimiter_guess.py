@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from backpropd.tabular.cell_shapes import DATE_OR_TIME, NUMBER_NOTATION
-from backpropd.tabular.delimited.row_reader import Row, RowReader
+from backpropd.tabular.delimited.row_reader import Row, RowReader, are_paired
 from backpropd.tabular.delimited.syntax import Syntax
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -20,6 +20,7 @@ MIN_RARE_SHARE = 0.7  # of rows with the same number of cells
 UNLIKE_HEADER_WEIGHT = 0.8  # of spaces that split the first line into another number of cells
 MIN_VALUES_SHARE = 0.25  # of numbers and dates where the first line is split so: less is free text
 MAX_ROWS = 2000
+PAIRED_FAULT = 0.5  # of a row with quotes within a quoted cell
 MAX_TYPED_CELLS = 4000
 ODD = re.compile(r"[;|\t,]|\s{2}|^[\"']|[\"']$")
 ESCAPED = re.compile(r"\\[\"',;|\t]")
@@ -65,7 +66,7 @@ def _score(rows: Sequence[Row], syntax: Syntax) -> float:
     if width == 1 or (is_rare and count < MIN_RARE_SHARE * len(filled)):
         return 0.0
     regular = (count / len(filled)) ** 2 * (width - 1) / width
-    faults = sum(row.faulty for row in filled) / len(filled)
+    faults = sum(PAIRED_FAULT if are_paired(row, syntax) else 1.0 for row in filled if row.faulty) / len(filled)
     cells = [cell for row in filled if len(row.cells) == width for cell in row.cells][:MAX_TYPED_CELLS]
     weight = RARE_WEIGHT if is_rare else 1.0
     if syntax.delimiter == " " and len(filled[0].cells) != width:

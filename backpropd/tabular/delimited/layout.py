@@ -86,13 +86,14 @@ def find_table(rows: Sequence[Row], header: bool | None, strict: bool, known: Co
 
 def _is_title(rows: Sequence[Row]) -> bool:
     """Whether the first row is a sentence, with a space behind each separator as in no other row, above a header."""
-    if len(rows) < MIN_TABLE_ROWS or not _is_sentence(rows[0]) or any(map(_is_sentence, rows[1:MAX_PROPERTIES])):
+    if len(rows) < MIN_TABLE_ROWS or not is_sentence(rows[0]) or any(map(is_sentence, rows[1:MAX_PROPERTIES])):
         return False
     below = [row.cells for row in rows[2:]]
     return ColumnShapes(below, len(rows[0].cells)).looks_like_header(rows[1].cells)
 
 
-def _is_sentence(row: Row) -> bool:
+def is_sentence(row: Row) -> bool:
+    """Whether a row has a space behind each separator."""
     return len(row.cells) > 1 and len(SPACED_SEPARATOR.findall(row.text)) == len(row.cells) - 1
 
 
@@ -217,7 +218,20 @@ def _count_header_rows(section: Sequence[Row], width: int, header: bool | None, 
     count = 1
     while count < min(MAX_HEADER_ROWS, len(rows) - MIN_ROWS_BELOW) and _is_second_header(rows, count, width):
         count += 1
+    if 1 < count < len(rows) - MIN_ROWS_BELOW and _names_the_nameless(rows[:count], rows[count]):
+        count += 1
     return count
+
+
+def _names_the_nameless(headers: Sequence[Sequence[str]], cells: Sequence[str]) -> bool:
+    """Whether a row below several header rows has words exactly where these have no names, as pandas names an index."""
+    nameless = [not any(cell.strip() for cell in column) for column in zip(*headers, strict=False)]
+    words = [shape(cell) == WORDS for cell in cells]
+    return (
+        words == nameless
+        and any(words)
+        and all(each or not cell.strip() for each, cell in zip(words, cells, strict=True))
+    )
 
 
 def _is_second_header(rows: Sequence[Sequence[str]], index: int, width: int) -> bool:

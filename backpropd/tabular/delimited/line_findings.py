@@ -56,10 +56,10 @@ class LineFindings:
         """An independent copy."""
         return deepcopy(self)
 
-    def add(self, code: str, line: int, value: str) -> None:
-        """Note a row by one of the codes of `DETAILS`."""
+    def add(self, code: str, line: int, value: str, *, is_clear: bool = False) -> None:
+        """Note a row by one of the codes of `DETAILS`; it is no guesswork if it `is_clear`."""
         self._found.setdefault(code, Finding()).add(line, value)
-        if code in GUESSWORK:
+        if code in GUESSWORK and not is_clear:
             self._guessed_lines.add(line, value)
 
     def skip(self, reason: str, line: int, value: str, count: int = 1) -> None:

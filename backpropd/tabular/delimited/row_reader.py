@@ -209,6 +209,12 @@ def split_line(line: str, syntax: Syntax) -> tuple[list[str], bool]:
     return cells, faulty
 
 
+def are_paired(row: Row, syntax: Syntax) -> bool:
+    """Whether the faulty quotes of a row are paired within its cells: then they enclose words of a quoted cell."""
+    counts = [cell.count(syntax.quote) for cell in row.cells]
+    return any(counts) and not any(count % 2 for count in (row.text.count(syntax.quote), *counts))
+
+
 def _skip_spaces(text: str, at: int) -> int:
     while text.startswith(" ", at):
         at += 1

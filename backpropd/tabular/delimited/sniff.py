@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backpropd.errors import EmptyDataset, NotATable
-from backpropd.tabular.cell_shapes import NUMBER, ColumnShapes, shape
+from backpropd.tabular.cell_shapes import NUMBER, WORDS, ColumnShapes, shape
 from backpropd.tabular.column_names import column_names
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS, guess_syntax
 from backpropd.tabular.delimited.dialect import Dialect
@@ -27,6 +27,7 @@ SAMPLE_CHARACTERS = 256 * 1024  # the line that reaches this far is read to its 
 MAX_SHAPE_ROWS = 1000
 MIN_REGULAR_SHARE = 0.7
 SEPARATOR_LINE = re.compile(r'"?sep=(.{1,2}?)"?\s*', re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 COMMENTS = ("#", "%", "//")
 GUESSES = (*DELIMITERS, " ", ":", "/", "_", "-")
 
@@ -99,6 +100,8 @@ def _syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, o
     if framed:
         lines, delimiter = [unframed(line) for line in lines], "|"
     syntax = replace(_undrawn_syntax(lines, delimiter, declared, options), rulers=rulers, framed=framed)
+    if rulers and syntax.delimiter == "|" and any("\\|" in line for line in lines):
+        syntax = replace(syntax, escape="\\")  # Markdown
     if delimiter or _is_regular(lines, syntax) or not (edges := aligned_columns(lines)):
         return syntax
     return replace(syntax, delimiter="  ", quote="", escape="", edges=edges)
@@ -129,9 +132,14 @@ def _undrawn_syntax(lines: Sequence[str], delimiter: str | None, declared: str |
 
 
 def _absent_delimiter(lines: Sequence[str], known: Collection[str]) -> str | None:
-    """A delimiter that does not occur, if the first filled line is the name of a known column: there is only one."""
-    first = next((line.strip() for line in lines if line.strip()), "")
-    if first not in known and not (first[:1] == first[-1:] == '"' and first[1:-1] in known):
+    """A delimiter that does not occur, if there is only one column.
+
+    Then the first filled line is the name of a known column, or words above numbers with decimal commas.
+    """
+    first, *others = [line.strip() for line in lines if line.strip()] or [""]
+    are_decimals = len(others) > 1 and "," not in first and all(map(DECIMAL_COMMA.fullmatch, others))
+    is_known = first in known or (first[:1] == first[-1:] == '"' and first[1:-1] in known)
+    if not (is_known or (are_decimals and shape(first) == WORDS)):
         return None
     return next((each for each in DELIMITERS if not any(each in line for line in lines)), None)
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from backpropd.errors import NotATable
 from backpropd.tabular.cell_shapes import NUMBER, shape
 from backpropd.tabular.delimited.dialect import Dialect
+from backpropd.tabular.delimited.layout import is_sentence
 from backpropd.tabular.delimited.line_findings import COMMENTS_AND_RULERS, LineFindings
 from backpropd.tabular.delimited.row_fitting import Fit, fit_row, with_other_delimiter
-from backpropd.tabular.delimited.row_reader import Row, RowReader
+from backpropd.tabular.delimited.row_reader import Row, RowReader, are_paired
 from backpropd.tabular.delimited.sniff import open_quote_error
 from backpropd.tabular.line_numbers import LineNumbers
 
@@ -129,7 +130,7 @@ class TolerantRows:
         if after_blank and ROW_COUNT.fullmatch(row.text.strip()):
             return True
         if len(cells) in (width, self._dialect.raw_width):
-            return False
+            return (after_blank or bool(self._tail)) and self._is_note(row) and is_sentence(row)
         if self._tail:
             return True
         if with_other_delimiter(row, width, shapes, self._dialect.syntax):
@@ -171,7 +172,7 @@ class TolerantRows:
         if fit is not Fit.AS_IS:
             findings.add(CODES[fit], row.line, text)
         elif row.faulty:
-            findings.add("faulty_quotes", row.line, text)
+            findings.add("faulty_quotes", row.line, text, is_clear=are_paired(row, dialect.syntax))
         elif len(row.cells) not in (dialect.width, dialect.raw_width):
             findings.add("trailing_delimiters", row.line, text)
         findings.check(self.rows, at_end=False)

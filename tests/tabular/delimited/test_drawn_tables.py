@@ -95,3 +95,10 @@ def test_a_word_across_the_edge_of_a_column_stays_whole(tmp_path: Path) -> None:
     long = "".join(f"Name {n:02}    {n:3}  x{n % 3}\n" for n in range(20)) + "Alexandrina 99  x1\n"
     _, path = read(tmp_path, f"name       age  group\n{long}")
     assert [*preview_rows(path, 30)[-1].values()] == ["Alexandrina", 99, "x1"]
+
+
+def test_a_bar_with_a_backslash_belongs_to_a_cell_of_markdown(tmp_path: Path) -> None:
+    rows = "".join(f"| x{n} | a\\|{n} | C:\\temp |\n" for n in range(4))
+    info, path = read(tmp_path, f"| name | note | path |\n|---|---|---|\n{rows}")
+    assert info.rows == 4
+    assert preview_rows(path, 1) == [{"name": "x0", "note": "a|0", "path": "C:\\temp"}]

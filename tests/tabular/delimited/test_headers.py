@@ -56,6 +56,19 @@ def test_several_rows_of_a_header_are_joined_where_the_first_leaves_names_open(t
     assert "header_rows" in codes(info)
 
 
+def test_a_row_that_names_the_columns_without_a_name_belongs_to_a_header_of_several_rows(tmp_path: Path) -> None:
+    text = ",,score,score\n,,mean,deviation\n{}" + "".join(f"York,{n % 2},{n}.5,2.{n}\n" for n in range(9))
+    info, _ = read(tmp_path, text.format("town,group,,\n"))
+    assert (info.rows, names(info)) == (9, ["town", "group", "score mean", "score deviation"])
+    info, _ = read(tmp_path, text.format("Bath,1,,\n"))
+    assert info.rows == 10
+
+
+def test_numbers_with_decimal_commas_below_one_name_are_one_column(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "price\n" + "".join(f"{n},5\n" for n in range(9)))
+    assert [(column.name, column.statistics["min"]) for column in info.columns] == [("price", 0.5)]
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

@@ -54,6 +54,28 @@ def test_a_row_is_made_to_fit(tmp_path: Path, bad: str, becomes: list[Any] | Non
     assert (code, 1, BAD + 2) in found
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_quotes_within_quoted_cells_are_told_and_refuse_no_file(tmp_path: Path, delimiter: str) -> None:
+    lines = [f'"{n}"{delimiter}"the "best{delimiter} word" of all"\n' for n in range(20)]
+    info, rows = rows_of(tmp_path, f'"n"{delimiter}"note"\n' + "".join(lines))
+    assert rows == [[n, f'the "best{delimiter} word" of all'] for n in range(20)]
+    assert ("faulty_quotes", 20) in [(each.code, each.count) for each in info.warnings]
+
+
+NOTES = "[a] estimated, by us\n* provisional\nSource: World Bank, 2023\n"
+
+
+def test_notes_with_as_many_cells_as_the_table_are_left_out_behind_a_blank_line(tmp_path: Path) -> None:
+    table = "country,income\n" + "".join(f"c{n},{n}.5\n" for n in range(20))
+    info, rows = rows_of(tmp_path, f"{table}\n{NOTES}")
+    assert rows == [[f"c{n}", n + 0.5] for n in range(20)]
+    assert ("lines_skipped", 3) in [(each.code, each.count) for each in info.warnings]
+    assert rows_of(tmp_path, f"{table}\n{NOTES[-25:]}c20,1.5\n")[1][-2:] == [
+        ["Source: World Bank", 2023.0],
+        ["c20", 1.5],
+    ]
+
+
 @pytest.mark.parametrize("quoted", ['"York, Yorkshire"', '"two\nlines"', '"a ""quoted"" word"', '"\n\n"'])
 def test_an_open_quote_swallows_nothing_before_a_row_that_is_quoted_well(tmp_path: Path, quoted: str) -> None:
     lines = [*LINES[:5], '"York,5.5,5000,x\n', *LINES[6:30], f"{quoted},30.5,30000,word-0\n", *LINES[31:]]
