@@ -26,7 +26,7 @@ from backpropd.store.sql.schema import Epoch, Job
 from bench import results, streams
 from bench.measurement import milliseconds_queued, p50_p95, seconds
 from embedded.demo import stack
-from tests.servers import running_postgres
+from tests.servers import postgres_with_jit, running_postgres
 
 TINY, POSTERS = 600, 4
 WAKE_UPS = 60
@@ -34,19 +34,23 @@ QUEUED = 100_000
 CLAIMS = 200
 EPOCHS = 1_000_000
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-MIN_JOBS_PER_SECOND = {"sqlite": 60, "postgresql": 100}
+MIN_JOBS_PER_SECOND = {"sqlite": 60, "postgresql": 100, "postgresql with jit": 100}
 MAX = {"wake-up p50, ms": 25, "wake-up p95, ms": 100, "claim p95, ms": 10}
 
 SPEC = {**streams.XOR, "training": {"epochs": 20, "seed": 1}}
 
 
 def main() -> None:
-    """Measure on both databases, print and store."""
+    """Measure on each database, print and store."""
     found = {}
     for kind in MIN_JOBS_PER_SECOND:
+        with_jit = postgres_with_jit() if kind.endswith("jit") else None
+        if kind.endswith("jit") and not with_jit:
+            print("no PostgreSQL with JIT is installed here, such as Debian's package postgresql")
+            continue
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            postgres = running_postgres(folder / "postgres", durable=True)
+            postgres = running_postgres(folder / "postgres", durable=True, programs=with_jit)
             with nullcontext("") if kind == "sqlite" else postgres as url:
                 found[kind] = _service(folder, url) | _queue(folder, url)
         print(f"{kind}:")

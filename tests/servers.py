@@ -145,16 +145,25 @@ class Postgres(Server):
 
     `url` is SQLAlchemy's, of the first database. Without `durable` it skips what only a power cut would show. Its data
     is in the home folder and not in `folder`: PostgreSQL does not run as root, so that root runs it as `nobody`, who
-    cannot read pytest's folders; and a socket's path is limited to about a hundred bytes.
+    cannot read pytest's folders; and a socket's path is limited to about a hundred bytes. The executables are those of
+    the package, unless `programs` is the folder of others.
     """
 
-    def __init__(self, folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        tcp: bool = False,
+        password: str = "",
+        durable: bool = False,
+        programs: Path | None = None,
+    ) -> None:
         super().__init__(folder / "postgres.log", "bp-pg-")
         self._user = "nobody" if os.geteuid() == 0 else None
         if self._user:
             shutil.chown(self._home, self._user)
         port = free_port() if tcp else 5432
-        programs = _programs(self._home, self._user)
+        programs = programs or _programs(self._home, self._user)
         _init(programs, self._home, self._user, password, self._log)
         self._command = _serve(programs, self._home, port, tcp=tcp, durable=durable)
         self._url = _url(self._home, port, tcp=tcp, password=password)
@@ -185,10 +194,21 @@ class Postgres(Server):
 
 
 @contextmanager
-def running_postgres(folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False) -> Iterator[str]:
+def running_postgres(
+    folder: Path, *, tcp: bool = False, password: str = "", durable: bool = False, programs: Path | None = None
+) -> Iterator[str]:
     """A running PostgreSQL; yields its URL."""
-    with Postgres(folder, tcp=tcp, password=password, durable=durable) as server:
+    with Postgres(folder, tcp=tcp, password=password, durable=durable, programs=programs) as server:
         yield server.url
+
+
+def postgres_with_jit() -> Path | None:
+    """The folder of the executables of a PostgreSQL that compiles statements, such as Debian's; None without one.
+
+    The package's cannot: it has no LLVM.
+    """
+    found = sorted(Path("/usr/lib/postgresql").glob("*/lib/llvmjit.so"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent.with_name("bin") if found else None
 
 
 def fresh_database(server: str, name: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The store's tests run twice, on SQLite and on a real PostgreSQL; and what they have in common."""
+"""The store's tests run on SQLite and on real PostgreSQL servers; and what they have in common."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Job
 from tests.migrated import sqlite
-from tests.servers import fresh_database
+from tests.servers import fresh_database, postgres_with_jit
 
 SCRIPTS = Path(__file__).parent.parent.parent / "migrations"
 TENANT = "local"
@@ -26,14 +26,17 @@ MODEL: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+DATABASES = ["sqlite", "postgres", *(["postgres_jit"] if postgres_with_jit() else [])]
+
+
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A migrated, empty database."""
-    if request.param == "postgresql":
-        database = Database(fresh_database(request.getfixturevalue("postgres")))
-        upgrade(database, SCRIPTS)
-    else:
+    if request.param == "sqlite":
         database = Database(sqlite(tmp_path / "test.db"))
+    else:
+        database = Database(fresh_database(request.getfixturevalue(request.param)))
+        upgrade(database, SCRIPTS)
     yield database
     database.dispose()
 

@@ -12,7 +12,7 @@ from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Job
-from tests.store.conftest import JOB, TENANT, a_dataset, a_job, claim_next, read, write
+from tests.store.conftest import DATABASES, JOB, TENANT, a_dataset, a_job, claim_next, read, write
 
 
 def submit_for(database: Database, tenants: str, priority: int = 0) -> dict[str, str]:
@@ -138,7 +138,7 @@ def test_the_start_is_estimated_from_living_workers_and_finished_jobs(database: 
     assert (estimate(second), estimate(third)) == ((1, 0), (2, 20))
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+@pytest.mark.parametrize("database", DATABASES[1:], indirect=True)  # SQLite has one writer at a time
 def test_the_next_tenant_is_served_while_the_first_ones_jobs_are_locked(database: Database) -> None:
     names = submit_for(database, "ab")
     with database.write() as session, database.write() as other:

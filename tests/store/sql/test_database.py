@@ -37,6 +37,12 @@ def test_wal_is_used_only_where_sqlite_resets_it_safely(version: tuple[int, int,
     assert wal_is_safe(version) is safe
 
 
+def test_postgresql_compiles_no_statement(database: Database) -> None:
+    if database.engine.dialect.name == "postgresql":
+        with database.read() as session:
+            assert session.scalar(text("SHOW jit")) == "off"
+
+
 def test_connections_that_the_server_has_closed_are_replaced(postgres: str) -> None:
     database, other = Database(fresh_database(postgres)), Database(postgres)
     pid = text("SELECT pg_backend_pid()")
