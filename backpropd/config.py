@@ -7,6 +7,7 @@ import os
 from inspect import get_annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import quote
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _with_password(url: str, password: str) -> str:
+    """The URL of a Redis with this password, which is escaped; the URL itself if the password is empty."""
+    return url.replace("://", f"://:{quote(password, safe='')}@", 1) if password else url
 
 
 def _limit(public_name: str, default: float, **options: Any) -> Any:
@@ -56,10 +62,14 @@ class Settings(BaseSettings):
     broker_url: str = Field(
         "", pattern=BROKER_URL, description="a Redis URL; left out: `make run` starts its own Redis"
     )
+    broker_password: str = Field("", description="the password of the broker, if it is not in its URL: any characters")
     blobs_url: str = Field("", description="a folder, or an fsspec URL, for datasets; left out: in data_dir")
     log_format: Literal["people", "json"] = Field("people", description="plain log lines, or JSON")
     min_free_bytes: int = Field(16 * 1024**2, ge=0, description="free space of the disk below which /readyz is 503")
     log_requests: bool = Field(False, description="log a line for each request")
+    health_file: Path | None = Field(
+        None, description="a file that the worker and the reaper touch every few seconds while they are well"
+    )
 
     # the API
     threads: int = Field(600, ge=2, description="threads of the API, and requests in progress")
@@ -151,6 +161,8 @@ class Settings(BaseSettings):
             update={
                 "data_dir": folder,
                 "database_url": self.database_url or f"sqlite:///{folder / 'backpropd.db'}",
+                "broker_url": _with_password(self.broker_url, self.broker_password),
+                "broker_password": "",  # it is in the URL now
                 "blobs_url": self.blobs_url or str(folder / "blobs"),
                 "max_requests_per_key": self.max_requests_per_key or (self.threads if single_user else 100),
                 "max_waiting_tables": self.max_waiting_tables or (256 if single_user else 16),

@@ -50,6 +50,7 @@ def set_up(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler, _errors], force=True)
+    logging.captureWarnings(True)
 
 
 def _renderer(settings: Settings) -> Processor:

@@ -96,6 +96,7 @@ def _environment(settings: Settings, api: Address, broker_url: str) -> dict[str,
         "BACKPROPD_DATA_DIR": str(settings.data_dir),
         "BACKPROPD_PORT": str(api.port),
         "BACKPROPD_BROKER_URL": broker_url,
+        "BACKPROPD_BROKER_PASSWORD": "",  # it is in the URL
         "PYTHONUNBUFFERED": "1",
     }
     return {**os.environ, **decided}

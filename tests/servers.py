@@ -14,6 +14,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 from uuid import uuid4
 
 import psycopg
@@ -91,7 +92,7 @@ class Redis(Server):
     def url(self) -> str:
         if not self.port:
             return redis_server.broker_url(self._socket)
-        credentials = f":{self._password}@" if self._password else ""
+        credentials = f":{quote(self._password, safe='')}@" if self._password else ""
         return f"redis://{credentials}127.0.0.1:{self.port}/0"
 
     def client(self) -> Client:

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -17,7 +18,7 @@ from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import rescue, workers
 from backpropd.store.sql.database import Database
-from worker import kernel_cache, tasks
+from worker import health_file, kernel_cache, tasks
 from worker.heartbeat_board import HeartbeatBoard
 from worker.process_identity import identity, may_run
 from worker.runner import Runner
@@ -31,7 +32,6 @@ OPTIONS = (
     "--without-gossip",
     "--without-mingle",
     "--without-heartbeat",
-    "--loglevel=WARNING",
 )
 
 
@@ -46,7 +46,16 @@ def run(settings: Settings) -> None:
     tasks.register(app, runner)
     _connect_signals(app, runner)
     options = [*OPTIONS, f"--concurrency={settings.workers}", f"--hostname={name.replace('/', '-')}@%h"]
+    _silence_celery()
     app.worker_main(["worker", *options])
+
+
+def _silence_celery() -> None:
+    """Keep our log lines as they are, and Celery from adding what is not one: it prints a banner and a farewell."""
+    signals.setup_logging.connect(lambda **_: None, weak=False)
+    logging.getLogger("celery").setLevel(logging.WARNING)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _connect_signals(app: Celery, runner: Runner) -> None:
@@ -99,6 +108,7 @@ def _supervise(app: Celery, runner: Runner, stopped: threading.Event) -> None:
                 continue
             with not_forking:
                 lost = _send_heartbeat(runner)
+            health_file.touch(runner.settings)
             last_heartbeat, child_died = time.monotonic(), False
             for job_id in lost:
                 log.warning("%s lost its worker", job_id)

@@ -15,6 +15,7 @@ from backpropd.store import datasets
 from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import rescue, workers
 from backpropd.store.sql.database import Database
+from worker import health_file
 from worker.process_identity import identity, may_run
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def run(settings: Settings, *, once: bool = False) -> None:
     runs = 0
     while not stopped.is_set():
         if not once:
-            attempt("send a heartbeat", lambda: _send_heartbeat(database, name))
+            attempt("send a heartbeat", lambda: _send_heartbeat(database, name, settings))
         reap(database, app, settings)
         if runs % CLEAN_UP_EVERY == 0:
             clean_up(database, blobs, settings)
@@ -58,9 +59,10 @@ def attempt(what: str, action: Callable[[], None]) -> None:
         log.exception("could not %s", what)
 
 
-def _send_heartbeat(database: Database, name: str) -> None:
+def _send_heartbeat(database: Database, name: str, settings: Settings) -> None:
     with database.write() as session:
         workers.record_heartbeat(session, name, 0, role=workers.REAPER, failures=logs.error_count())
+    health_file.touch(settings)
 
 
 def _deregister(database: Database, name: str) -> None:

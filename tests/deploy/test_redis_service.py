@@ -59,10 +59,11 @@ def wait_for(client: Redis, process: subprocess.Popen[str]) -> None:
     pytest.fail("redis does not answer")
 
 
-def test_it_requires_its_password_writes_its_file_and_ends_at_sigterm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("password", ["Aa0._~-", "p@ss/w:rd#?%20", "a\"b' c\\n", "$x`ls`ä"])
+def test_it_requires_its_password_writes_its_file_and_ends_at_sigterm(tmp_path: Path, password: str) -> None:
     port = free_port()
-    with service(tmp_path, "Aa0._~-", port) as process:
-        with client_of(port, password="Aa0._~-") as client:
+    with service(tmp_path, password, port) as process:
+        with client_of(port, password=password) as client:
             wait_for(client, process)
             client.set("key", "value")
         with client_of(port) as other, pytest.raises(AuthenticationError):
@@ -70,11 +71,3 @@ def test_it_requires_its_password_writes_its_file_and_ends_at_sigterm(tmp_path: 
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
     assert list(tmp_path.glob("appendonlydir/*.aof"))
-
-
-@pytest.mark.parametrize("password", ["p@ss", "a/b", 'a"b', "a b", "ä", "a%20"])
-def test_it_rejects_a_password_that_would_have_to_be_escaped_in_a_url(tmp_path: Path, password: str) -> None:
-    with service(tmp_path, password, free_port()) as process:
-        _, message = process.communicate(timeout=20)
-    assert process.returncode == 1
-    assert message.startswith("REDIS_PASSWORD may have letters, digits")

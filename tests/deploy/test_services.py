@@ -1,5 +1,6 @@
 """The services of the compose file, started without containers: a job posted to them succeeds."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,13 +15,12 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
+from backpropd.store.sql.failures import REJECTED
 from tests.deploy.compose import ROOT, read
 from tests.servers import free_port, fresh_database, running_postgres, running_redis
 
 TIMEOUT = 90.0  # seconds
-# The first has characters that a URL would have to escape, the second all kinds that are allowed.
-POSTGRES_PASSWORD = "p@ss/w:rd#?% $1"
-REDIS_PASSWORD = "Aa0._~-"
+POSTGRES_PASSWORD = REDIS_PASSWORD = "p@ss/w:rd#?% $1"  # a URL would have to escape it
 
 
 class Deployment:
@@ -38,9 +38,10 @@ class Deployment:
 
     def run(self, name: str, *command: str) -> str:
         """Run a service's command, or another one, to its end; returns the last line of its output."""
-        process = self._start(name, list(command) or self._services[name]["command"])
-        assert process.wait(timeout=TIMEOUT) == 0, self._log(name)
-        return (self._logs / f"{name}.log").read_text().strip().rpartition("\n")[2]
+        log = f"{name}-run"
+        process = self._start(name, list(command) or self._services[name]["command"], log)
+        assert process.wait(timeout=TIMEOUT) == 0, self._log(log)
+        return self.log_lines(log)[-1] if self.log_lines(log) else ""
 
     @contextmanager
     def running(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -59,15 +60,21 @@ class Deployment:
     def wait_until_healthy(self, name: str, process: subprocess.Popen[bytes]) -> None:
         """Repeat the service's own health check until it succeeds."""
         kind, *check = self._services[name]["healthcheck"]["test"]
-        assert kind == "CMD"
+        if kind == "CMD-SHELL":
+            check = ["sh", "-c", *check]
         deadline = time.monotonic() + TIMEOUT
         while self._start(name, check, log=f"{name}-health").wait(timeout=TIMEOUT) != 0:
             assert process.poll() is None, self._log(name)
             assert time.monotonic() < deadline, self._log(f"{name}-health") + self._log(name)
             time.sleep(0.2)
 
+    def log_lines(self, name: str) -> list[str]:
+        """What a service wrote."""
+        return (self._logs / f"{name}.log").read_text().splitlines()
+
     def _start(self, name: str, command: list[str], log: str = "") -> subprocess.Popen[bytes]:
         environment = {key: self._local(value) for key, value in self._services[name]["environment"].items()}
+        environment["BACKPROPD_HEALTH_FILE"] = str(self._logs / f"{name}.healthy")  # /tmp of its container
         with (self._logs / f"{log or name}.log").open("ab") as lines:
             return subprocess.Popen(
                 [self._local(word) for word in command],
@@ -107,7 +114,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
             "0.0.0.0": "127.0.0.1",
             "//api:": "//127.0.0.1:",
             "@postgres:5432/": f"@127.0.0.1:{database.port}/",
-            "@redis:6379/": f"@127.0.0.1:{make_url(redis).port}/",
+            "//redis:6379/": f"//127.0.0.1:{make_url(redis).port}/",
             "/data": str(tmp_path / "data"),
         }
         yield Deployment(f"http://127.0.0.1:{port}", read(variables), local, tmp_path)
@@ -124,7 +131,26 @@ def test_a_job_posted_to_the_services_of_the_compose_file_succeeds(deployment: D
             deployment.wait_until_healthy(name, process)
         assert httpx.get(f"{deployment.url}/v1/jobs").status_code == 401
         with httpx.Client(base_url=deployment.url, headers={"Authorization": f"Bearer {key}"}, timeout=70) as api:
-            assert train_iris(api)["status"] == "succeeded"
+            job = train_iris(api)
+            assert job["status"] == "succeeded"
+    events = [json.loads(line)["event"] for name in ("api", "worker", "reaper") for line in deployment.log_lines(name)]
+    assert f"{job['id']} claimed (attempt 1)" in events
+    assert f"{job['id']} succeeded" in events
+
+
+@pytest.mark.acceptance
+def test_a_wrong_password_of_the_database_is_told_in_one_line(tmp_path: Path) -> None:
+    with running_postgres(tmp_path, tcp=True, password="right") as url:
+        wrong = make_url(url).set(password="wrong").render_as_string(hide_password=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "worker", "migrate"],
+            env={**os.environ, "BACKPROPD_DATABASE_URL": wrong},
+            capture_output=True,
+            text=True,
+        )
+    *warnings, error = done.stderr.splitlines()
+    assert (done.returncode, error) == (1, f"unavailable: {REJECTED}")
+    assert [line.split(":")[0] for line in warnings] == ["WARNING backpropd.store.sql.failures"] * len(warnings)
 
 
 def train_iris(api: httpx.Client) -> dict[str, Any]:

@@ -11,6 +11,7 @@ log = logging.getLogger(__name__)
 TRY_AGAIN = "the database cannot answer now: try again"
 DAMAGED = "the database is damaged: an operator has to restore it from a backup"
 FULL = "the disk of the database is full: try again later"
+REJECTED = "the database rejects this service's user or password: an operator has to correct them"
 OUTDATED = "the database's schema does not fit this program: an operator has to migrate it"
 # Primary result codes of SQLite: SQLITE_FULL, and SQLITE_CORRUPT and SQLITE_NOTADB.
 SQLITE_FULL, SQLITE_DAMAGED = 13, (11, 26)
@@ -37,6 +38,8 @@ def _meaning(error: Exception, driver_error: BaseException | None) -> errors.Una
         return errors.DatabaseDamaged(DAMAGED)
     if code == SQLITE_FULL or state == POSTGRESQL_FULL:
         return errors.DiskFull(FULL)
+    if "authentication failed" in str(driver_error):  # psycopg has no SQLSTATE for it
+        return errors.Unavailable(REJECTED)
     if state in POSTGRESQL_OUTDATED:
         return errors.Unavailable(OUTDATED)
     is_operational = isinstance(error, OperationalError) or type(error).__name__ == "OperationalError"
