@@ -1,4 +1,4 @@
-"""The tests mirror the packages; `servers.py` starts a real Redis and a real PostgreSQL.
+"""The tests mirror the packages; `servers` starts a real Redis and a real PostgreSQL.
 
 Tests run in parallel processes, so BLAS gets one thread, before NumPy is imported.
 """

@@ -1,142 +1,22 @@
-"""A real Redis and a real PostgreSQL for tests."""
+"""A real PostgreSQL for tests: of the package, or an installed one that has JIT."""
 
 import os
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
-from redis import Redis as Client
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 from sqlalchemy import URL, make_url
 
-from embedded import redis_server
-
-TIMEOUT = 30.0  # seconds
-
-
-class Server:
-    """A server process with a log and a temporary home folder; it can be started again at the same address."""
-
-    def __init__(self, log: Path, prefix: str) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        self._log = log
-        self._home = Path(tempfile.mkdtemp(prefix=prefix))
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def url(self) -> str:
-        raise NotImplementedError
-
-    def start(self) -> None:
-        """Start the server; returns when it answers."""
-        raise NotImplementedError
-
-    def stop(self) -> None:
-        """Stop it gracefully."""
-        self._signal(signal.SIGTERM)
-
-    def close(self) -> None:
-        """Stop it and delete its home folder."""
-        self.stop()
-        shutil.rmtree(self._home, ignore_errors=True)
-
-    def _signal(self, number: signal.Signals) -> None:
-        """Send a signal and wait for the end."""
-        if self._process:
-            self._process.send_signal(number)
-            try:
-                self._process.wait(timeout=TIMEOUT)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
-
-
-class Redis(Server):
-    """A Redis with its append-only file in `folder`, on a unix socket or, with `tcp`, on a free port of the loopback.
-
-    `url` is Celery's.
-    """
-
-    def __init__(self, folder: Path, *, tcp: bool = False, password: str = "") -> None:
-        super().__init__(folder / "redis.log", "bp-redis-")
-        self._folder = folder
-        self._password = password
-        self.port = free_port() if tcp else 0
-        self._socket = self._home / "redis.sock"
-
-    @property
-    def url(self) -> str:
-        if not self.port:
-            return redis_server.broker_url(self._socket)
-        credentials = f":{quote(self._password, safe='')}@" if self._password else ""
-        return f"redis://{credentials}127.0.0.1:{self.port}/0"
-
-    def client(self) -> Client:
-        """A redis-py client without retries; the caller closes it."""
-        once = Retry(NoBackoff(), retries=0)
-        if self.port:
-            return Client(port=self.port, password=self._password or None, retry=once)
-        return Client(unix_socket_path=str(self._socket), retry=once)
-
-    def start(self) -> None:
-        address = ["--bind", "127.0.0.1", "--port", str(self.port)]
-        options = address if self.port else redis_server.listen_at(self._socket)
-        if self._password:
-            options += ["--requirepass", self._password]
-        self._process = _start(redis_server.command(self._folder, *options), self._log)
-        _wait_until(self._answers, self._process, self._log)
-
-    def kill(self) -> None:
-        """`kill -9`: what the server has not written to its file is lost."""
-        self._signal(signal.SIGKILL)
-
-    def freeze(self) -> None:
-        """SIGSTOP: connections stay open, without answers."""
-        assert self._process
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process
-        self._process.send_signal(signal.SIGCONT)
-
-    def _answers(self) -> bool:
-        try:
-            with self.client() as client:
-                return bool(client.ping())
-        except RedisError:
-            return False
-
-
-@contextmanager
-def running_redis(folder: Path, *, tcp: bool = False, password: str = "") -> Iterator[str]:
-    """A running Redis; yields its URL."""
-    with Redis(folder, tcp=tcp, password=password) as server:
-        yield server.url
-
+from tests.servers.server import TIMEOUT, Server, free_port, start, wait_until
 
 SUPERUSER = "backpropd"
 
@@ -174,8 +54,8 @@ class Postgres(Server):
         return self._url.render_as_string(hide_password=False)
 
     def start(self) -> None:
-        self._process = _start(self._command, self._log, self._user)
-        _wait_until(partial(_accepts, self._url), self._process, self._log)
+        self._process = start(self._command, self._log, self._user)
+        wait_until(partial(_accepts, self._url), self._process, self._log)
 
     def stop(self) -> None:
         """Stop it without waiting for its clients."""
@@ -251,7 +131,7 @@ def _init(programs: Path, home: Path, user: str | None, password: str, log: Path
         command += ["--auth", "scram-sha-256", "--pwfile", str(secret)]
     else:
         command += ["--auth", "trust"]
-    process = _start(command, log, user)
+    process = start(command, log, user)
     assert process.wait(timeout=TIMEOUT) == 0, f"initdb failed:\n{log.read_text()}"
 
 
@@ -285,34 +165,3 @@ def _accepts(url: URL) -> bool:
             return True
     except psycopg.OperationalError:
         return False
-
-
-def free_port() -> int:
-    """A free port of the loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def _start(command: list[str], log: Path, user: str | None = None) -> subprocess.Popen[bytes]:
-    """Start a program as this user, without our groups; its output is appended to the log."""
-    group = pwd.getpwnam(user).pw_gid if user else None
-    with log.open("ab") as lines:
-        return subprocess.Popen(
-            command,
-            user=user,
-            group=group,
-            extra_groups=[] if user else None,
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=lines,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not ready():
-        assert process.poll() is None, f"{process.args!r} ended:\n{log.read_text()}"
-        assert time.monotonic() < deadline, f"{process.args!r} does not answer:\n{log.read_text()}"
-        time.sleep(0.02)

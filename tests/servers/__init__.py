@@ -1,0 +1,16 @@
+"""A real Redis and a real PostgreSQL for tests."""
+
+from tests.servers.postgres import Postgres, connect, fresh_database, postgres_with_jit, running_postgres
+from tests.servers.redis import Redis, running_redis
+from tests.servers.server import free_port
+
+__all__ = [
+    "Postgres",
+    "Redis",
+    "connect",
+    "free_port",
+    "fresh_database",
+    "postgres_with_jit",
+    "running_postgres",
+    "running_redis",
+]

@@ -1,0 +1,78 @@
+"""A real Redis for tests."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from redis import Redis as Client
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from embedded import redis_server
+from tests.servers.server import Server, free_port, start, wait_until
+
+
+class Redis(Server):
+    """A Redis with its append-only file in `folder`, on a unix socket or, with `tcp`, on a free port of the loopback.
+
+    `url` is Celery's.
+    """
+
+    def __init__(self, folder: Path, *, tcp: bool = False, password: str = "") -> None:
+        super().__init__(folder / "redis.log", "bp-redis-")
+        self._folder = folder
+        self._password = password
+        self.port = free_port() if tcp else 0
+        self._socket = self._home / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        if not self.port:
+            return redis_server.broker_url(self._socket)
+        credentials = f":{quote(self._password, safe='')}@" if self._password else ""
+        return f"redis://{credentials}127.0.0.1:{self.port}/0"
+
+    def client(self) -> Client:
+        """A redis-py client without retries; the caller closes it."""
+        once = Retry(NoBackoff(), retries=0)
+        if self.port:
+            return Client(port=self.port, password=self._password or None, retry=once)
+        return Client(unix_socket_path=str(self._socket), retry=once)
+
+    def start(self) -> None:
+        address = ["--bind", "127.0.0.1", "--port", str(self.port)]
+        options = address if self.port else redis_server.listen_at(self._socket)
+        if self._password:
+            options += ["--requirepass", self._password]
+        self._process = start(redis_server.command(self._folder, *options), self._log)
+        wait_until(self._answers, self._process, self._log)
+
+    def kill(self) -> None:
+        """`kill -9`: what the server has not written to its file is lost."""
+        self._signal(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open, without answers."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except RedisError:
+            return False
+
+
+@contextmanager
+def running_redis(folder: Path, *, tcp: bool = False, password: str = "") -> Iterator[str]:
+    """A running Redis; yields its URL."""
+    with Redis(folder, tcp=tcp, password=password) as server:
+        yield server.url
