@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     )
 
     # the API
+    metrics_host: str = Field("127.0.0.1", description="the address of the metrics for the operator")
+    metrics_port: int = Field(
+        0, ge=0, le=65535, description="their port, which needs no key and shows the whole service; 0: none"
+    )
     threads: int = Field(600, ge=2, description="threads of the API, and requests in progress")
     max_requests_per_key: int = _limit("requests_at_once", 0, ge=0, description="0: all (mode local) or 100")
     max_working: int = Field(

@@ -1,9 +1,8 @@
 """The programs of the stack: the migration, then Redis, then the API, the worker and the reaper in parallel."""
 
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -32,8 +31,7 @@ def run(settings: Settings, stream: BinaryIO) -> None:
         api = address.free(settings.host, settings.port)
         with _broker(settings) as (broker_url, redis_programs):
             environment = _environment(settings, api, broker_url)
-            ready = _readiness(settings, api, environment)
-            programs = [Program("migrate", _python("worker", "migrate")), *redis_programs, *_programs(api, ready)]
+            programs = [Program("migrate", _python("worker", "migrate")), *redis_programs, *_programs(api)]
             output = Output(stream, [program.name for program in programs])
 
             def on_ready() -> None:
@@ -46,19 +44,13 @@ def run(settings: Settings, stream: BinaryIO) -> None:
             Supervisor(programs, environment, output).run(on_ready, [lock])
 
 
-def _readiness(settings: Settings, api: Address, environment: Mapping[str, str]) -> Callable[[], bool]:
-    """Whether the stack can train: by HTTP, or by a program where HTTP needs a key."""
-    if settings.mode == "local":
-        return lambda: api.answers("/readyz")
-    command = _python("worker", "ready")
-    return lambda: subprocess.run(command, env=environment, capture_output=True).returncode == 0
-
-
-def _programs(api: Address, ready: Callable[[], bool]) -> list[Program]:
+def _programs(api: Address) -> list[Program]:
     worker, reaper = _python("worker", "run"), _python("worker", "reap")
     return [
         Program("api", _python("service"), lambda: api.answers("/healthz"), grace=_GRACE),
-        Program("worker", worker, ready, _WORKER_READY_TIMEOUT, grace=_WORKER_GRACE, parallel=True),
+        Program(
+            "worker", worker, lambda: api.answers("/readyz"), _WORKER_READY_TIMEOUT, grace=_WORKER_GRACE, parallel=True
+        ),
         Program("reaper", reaper, lambda: True, grace=_GRACE, parallel=True, required=False),
     ]
 

@@ -7,6 +7,7 @@ from flask import Flask
 
 from backpropd import logs, tabular
 from backpropd.config import Settings, from_environment
+from service import operator_metrics
 from service.auth.access_control import PUBLIC, AccessControl
 from service.http import errors, openapi, request_hooks, routing
 from service.routes import datasets, health, inspection, jobs, keys, limits_and_usage, metrics, models
@@ -46,13 +47,19 @@ def from_env() -> WsgiBridge:
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings)
     _collect_garbage_rarely()
+    operator_metrics.serve(app.extensions["backpropd"])
     rates = MinRates(
         MinRate(settings.body_bytes_per_second, settings.body_grace_seconds),
         MinRate(settings.answer_bytes_per_second, settings.answer_grace_seconds),
     )
     admission = app.extensions["backpropd"].admission
     return WsgiBridge(
-        app.wsgi_app, admission, rates, settings.threads, immediate={health.LIVENESS}, probes={health.READINESS}
+        app.wsgi_app,
+        admission,
+        rates,
+        settings.threads,
+        immediate={request_hooks.LIVENESS},
+        probes={request_hooks.READINESS},
     )
 
 

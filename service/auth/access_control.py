@@ -19,6 +19,7 @@ from service.server.request_body import BODY_RECEIVED
 from service.server.wsgi_bridge import REJECTION
 
 PUBLIC = "public"  # the scope of an endpoint that needs no key
+KEY_OPTIONAL = "key_optional"  # of one that answers less without a key
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,19 @@ class AccessControl:
         if self.mode == "local":
             check_origin(request, is_page=request.endpoint in self.pages)
             principal = LOCAL_PRINCIPAL
-        elif scope == PUBLIC:
+        elif scope == PUBLIC or (scope == KEY_OPTIONAL and "Authorization" not in request.headers):
             return
         else:
             principal = self._authenticate()
         if ticket := request.environ.get(TICKET):
             ticket.identify(principal.holder)
         g.principal = principal
-        bind_contextvars(tenant=principal.tenant)
+        bind_contextvars(tenant=principal.tenant, key=principal.name)
         self.rate_limiter.count(principal.name)
-        if request.url_rule is not None and scope != PUBLIC:  # without a rule the answer is 404 or 405
+        if request.url_rule is not None and scope not in (
+            PUBLIC,
+            KEY_OPTIONAL,
+        ):  # without a rule the answer is 404 or 405
             _check_scope(principal, scope)
         has_body = request.content_length or "Transfer-Encoding" in request.headers
         if has_body and not request.environ.get(BODY_RECEIVED):

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, send_from_directory
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from service.auth.access_control import PUBLIC
+from service.auth.access_control import KEY_OPTIONAL, PUBLIC
 from service.http.routing import Route
 from service.schemas.problems import ProblemDocument
 
@@ -49,7 +49,7 @@ def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
     for route in routes:
         operation = _operation(route)
         if keys:
-            operation["security"] = [] if route.scope == PUBLIC else [{"key": [route.required_scope]}]
+            operation["security"] = _security(route)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -61,6 +61,12 @@ def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
         "paths": paths,
         "components": components,
     }
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if route.scope == PUBLIC:
+        return []
+    return [{}, {"key": []}] if route.scope == KEY_OPTIONAL else [{"key": [route.required_scope]}]
 
 
 def _schemas(routes: Iterable[Route]) -> dict[str, Any]:

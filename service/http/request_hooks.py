@@ -14,6 +14,7 @@ from service.services import services
 
 log = logging.getLogger("service.requests")
 
+LIVENESS, READINESS = PROBES = ("/healthz", "/readyz")  # asked every few seconds: only their failures are logged
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -45,8 +46,8 @@ def _finish(response: Response) -> Response:
     seconds = time.perf_counter() - g.began
     method, route = (request.method, request.url_rule.rule) if request.url_rule else ("any", "none")
     services().requests.labels(method, route, response.status_code).observe(seconds)
-    if services().settings.log_requests:
-        fields = {"method": method, "route": route, "status": response.status_code}
+    if services().settings.log_requests and not (route in PROBES and response.status_code < 400):
+        fields = {"method": method, "route": route, "status": response.status_code, "address": request.remote_addr}
         log.info("request", extra={**fields, "milliseconds": round(1000 * seconds, 1)})
     response.headers["X-Request-ID"] = g.request_id
     for name, value in HEADERS.items():

@@ -1,15 +1,15 @@
 """The routes of liveness and readiness."""
 
-from service.auth.access_control import PUBLIC
+from flask import g
+
+from service.auth.access_control import KEY_OPTIONAL, PUBLIC
+from service.http.request_hooks import LIVENESS, READINESS
 from service.http.routing import Answer, Routes
 from service.readiness import OPTIONAL
 from service.schemas.health import Health, Readiness
 from service.services import services
 
 routes = Routes("health")
-
-LIVENESS = "/healthz"
-READINESS = "/readyz"
 
 
 @routes("GET", LIVENESS, answers={200: Health}, scope=PUBLIC)
@@ -18,11 +18,12 @@ def healthz() -> Answer:
     return {"status": "alive"}
 
 
-@routes("GET", READINESS, answers={200: Readiness, 503: Readiness})
+@routes("GET", READINESS, answers={200: Readiness, 503: Readiness}, scope=KEY_OPTIONAL)
 def readyz() -> Answer:
-    """Whether the service can train: the state of the database, the disk, the broker, the workers and the reaper."""
+    """Whether the service can train; with a key: the database, the disk, the broker, the workers and the reaper."""
     components = services().readiness.components()
     missing = {name for name, component in components.items() if not component["ready"]}
+    shown = components if "principal" in g else {}
     if missing - OPTIONAL:
-        return {"status": "not_ready", **components}, 503, {"Retry-After": "5"}
-    return {"status": "degraded" if missing else "ready", **components}, 200
+        return {"status": "not_ready", **shown}, 503, {"Retry-After": "5"}
+    return {"status": "degraded" if missing else "ready", **shown}, 200

@@ -15,11 +15,14 @@ class Component(Output):
 
 
 class Readiness(Output):
-    """`degraded` (200) is a service that trains without its reaper, which requeues the jobs of lost workers."""
+    """`degraded` (200) is a service that trains without its reaper, which requeues the jobs of lost workers.
+
+    A request without a key, as of a load balancer, is told the status alone.
+    """
 
     status: Literal["ready", "degraded", "not_ready"]
-    database: Component
-    disk: Component
-    broker: Component
-    workers: Component
-    reaper: Component
+    database: Component | None = None
+    disk: Component | None = None
+    broker: Component | None = None
+    workers: Component | None = None
+    reaper: Component | None = None

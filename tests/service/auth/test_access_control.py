@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 from backpropd import errors
 from backpropd.config import Settings
 from service.app import ROUTES
-from service.auth.access_control import PUBLIC
+from service.auth.access_control import KEY_OPTIONAL, PUBLIC
 from tests.service.requests import Key
 from tests.service.validation import Client
 
@@ -20,7 +20,7 @@ def settings(tmp_path: Path, broker_url: str) -> Settings:
     return Settings(data_dir=tmp_path, broker_url=broker_url).with_defaults()
 
 
-PUBLIC_PATHS = {"/healthz", "/openapi.json", "/docs", "/docs/start.js", "/docs/<path:name>"}
+PUBLIC_PATHS = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/start.js", "/docs/<path:name>"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -44,6 +44,13 @@ def test_every_route_needs_a_key_except_the_public_ones(locked: Flask, method: s
         assert public == PUBLIC_PATHS
 
 
+def test_readiness_without_a_key_is_the_status_alone(locked: Flask, key: Key) -> None:
+    http = locked.test_client()
+    assert set(http.get("/readyz").json) == {"status"}
+    assert {"database", "disk", "broker"} < set(http.get("/readyz", headers=key()).json)
+    assert http.get("/readyz", headers={"Authorization": "Bearer bp_key_unknown"}).status_code == 401
+
+
 def test_an_unknown_path_needs_a_key_too(locked: Flask, key: Key) -> None:
     http = locked.test_client()
     assert http.get("/v1/nothing").status_code == 401
@@ -63,7 +70,7 @@ def test_a_route_without_a_scope_is_for_admins(locked: Flask, key: Key) -> None:
 def test_a_key_is_admitted_up_to_its_scope(locked: Flask, key: Key, scope: str) -> None:
     http, headers, ranks = locked.test_client(), key(scope), ("read", "write", "admin")
     for route in ROUTES:
-        if route.scope == PUBLIC:
+        if route.scope in (PUBLIC, KEY_OPTIONAL):
             continue
         path = route.path.replace("{", "").replace("}", "")
         answer = http.open(path, method=route.method, headers=headers)
@@ -77,7 +84,7 @@ def test_a_key_is_admitted_up_to_its_scope(locked: Flask, key: Key, scope: str) 
 def test_get_needs_read_changes_need_write_and_keys_need_admin() -> None:
     for route in ROUTES:
         default = "read" if route.method == "GET" else "write"
-        if route.scope != PUBLIC:
+        if route.scope not in (PUBLIC, KEY_OPTIONAL):
             for_admins = route.path.startswith(("/v1/keys", "/v1/audit"))
             assert route.required_scope == ("admin" if for_admins else default)
 
