@@ -22,7 +22,7 @@ UTF8_LETTER = re.compile(
     rb"(?<![\x80-\xff])([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})(?![\x80-\xff])"
 )
 OTHER_ALPHABETS = (
-    "cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp874", "cp932", "euc_jp", "gb18030", "big5", "cp949",
+    "cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949",
 )  # fmt: skip
 LATIN = ("cp1254", "cp1250", "iso8859_2", "mac_roman", "cp850")
 # In Windows-1252 these stand within or beside words; any other mark beside a letter is odd, and so is a capital within.
@@ -39,6 +39,8 @@ USUAL_JAPANESE = re.compile(rb"[\x81-\x98][\x40-\x7e\x80-\xfc]")
 USUAL_SHARE = 0.8
 # Hebrew letters alone, of which those for the end of a word stand nowhere else.
 HEBREW_WORD = re.compile(rb"(?:[\xe0-\xe9\xeb\xec\xee\xf0-\xf2\xf4\xf6-\xfa]+[\xea\xed\xef\xf3\xf5]?)")
+# Thai consonants, each perhaps between a vowel before it and marks above and below it.
+THAI_WORD = re.compile(rb"(?:[\xe0-\xe4]?[\xa1-\xce][\xd0-\xda\xe7-\xee]{0,3}|[\xcf\xe5\xe6])+")
 ODD_SHARE = 10  # a tenth of the words
 FOREIGN_SHARE = 0.5
 MIN_FOREIGN_BYTES = 6
@@ -60,6 +62,8 @@ def legacy_encoding(path: Path) -> str:
         best = from_bytes(joined, cp_isolation=list(OTHER_ALPHABETS)).best()
         if best is not None and best.encoding in OTHER_ALPHABETS:
             return best.encoding
+        if all(map(THAI_WORD.fullmatch, WORD.findall(joined))):
+            return "cp874"
     odd = {encoding: _odd_words(words, encoding) for encoding in ("cp1252", *LATIN)}
     best_latin = min(odd, key=lambda encoding: odd[encoding])
     if odd["cp1252"] * ODD_SHARE > len(words) and odd[best_latin] * 2 < odd["cp1252"]:
