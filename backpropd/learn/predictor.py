@@ -39,7 +39,9 @@ class Predictor:
         self._model, self._rows = model, rows
         self._columns = model.known_columns
         if not rows.rows:
-            raise errors.EmptyDataset("the table has no rows: send at least one")
+            raise errors.EmptyDataset(
+                "the table has no rows below its header: send at least one, or header=false if the first line is a row"
+            )
         rows.require(list(self._columns))
         self._keep = _kept_names(rows, keep)
         self._converted: dict[str, Converted] = {}

@@ -19,6 +19,7 @@ import python_calamine as calamine
 
 from backpropd.errors import NotATable
 from backpropd.tabular.binary.xlsx_checks import check_workbook
+from backpropd.tabular.binary.xlsx_merged import MergedRows
 from backpropd.tabular.binary.xlsx_sheets import MAX_LISTED, choose_sheet, is_blank
 from backpropd.tabular.columns import KEPT_AS_TEXT, MAX_WHOLE
 from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
@@ -42,13 +43,17 @@ def open_xlsx(path: Path, options: ReadOptions, limits: TableLimits, scratch: Pa
     with _explained_errors():
         sheet, others = choose_sheet(path, options.sheet)
         check_columns(sheet.total_width, limits.columns)
-        _write(sheet, text)
+        rows = MergedRows(sheet)
+        _write(rows, text)
     as_text = replace(options, encoding="utf-8", delimiter=",", quote='"', sheet=None)
     reader = SheetReader(open_delimited(text, as_text, limits.columns), options)
     if others:
         listed = ", ".join(map(quoted, others[:MAX_LISTED]))
         detail = f"the sheet {quoted(sheet.name)} is read; others were left out, name one with sheet: {listed}"
         reader.warnings.add("sheets_left_out", None, detail, count=len(others))
+    if rows.filled:
+        detail = "cells are merged with others in rows below, and each of these rows has their value"
+        reader.warnings.add("merged_cells", None, detail, count=rows.filled)
     if uncomputed:
         detail = "formulas have no stored value and are missing: open the file in a spreadsheet program and save it"
         reader.warnings.add("formulas_without_value", None, detail, count=uncomputed)
@@ -85,8 +90,8 @@ def _with_backslashes(column: pa.Array) -> pa.Array:
     return pc.replace_substring(column, BACKSLASH, "\\") if column.type == pa.string() else column
 
 
-def _write(sheet: calamine.CalamineSheet, target: Path) -> None:
-    """Write the sheet as CSV, an empty line for a row without values; strings are quoted.
+def _write(rows: Iterable[list[Any]], target: Path) -> None:
+    """Write the rows of a sheet as CSV, an empty line for a row without values; strings are quoted.
 
     At the end, rows with a first cell alone, and below a blank row those narrower than the table, are written without
     their empty last cells, as in a text file, so that notes and further tables are recognized.
@@ -94,7 +99,7 @@ def _write(sheet: calamine.CalamineSheet, target: Path) -> None:
     with target.open("w", newline="", encoding="utf-8", errors="replace") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
         width, narrow, below_blank = 0, list[list[Any]](), False
-        for row in sheet.iter_rows():
+        for row in rows:
             used = _used_width(row)
             if used < 2 or (below_blank and used < width):
                 narrow.append(row)

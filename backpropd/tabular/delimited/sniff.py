@@ -181,6 +181,9 @@ def _dialect(
     first_line = last.line + last.lines if last else first.line
     names = column_names(layout.name_cells, log, first.line)
     _warn(layout, syntax, log)
+    if len(lines) == 1 and layout.width > 1 and not lines[0].endswith(("\n", "\r")) and not options.known_kinds:
+        detail = "the file is a single line: if it had more, send it with `curl --data-binary`; `curl -d` joins lines"
+        log.add("single_line", None, detail)
     fitting = [row.cells for row in layout.body if len(row.cells) == layout.raw_width][:MAX_SHAPE_ROWS]
     start = len("".join(lines[: first_line - 1]).encode())
     header = lines[first.line - 1].encode() if layout.header else b""

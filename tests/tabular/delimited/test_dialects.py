@@ -227,3 +227,10 @@ def test_a_last_row_with_a_name_alone_and_empty_rows_are_kept(tmp_path: Path) ->
     for last in ("2024-03-30,,,\n", ",,,\n,,,\n"):
         info, _ = read(tmp_path, written(PLAIN) + last)
         assert info.rows == len(PLAIN) + last.count("\n")
+
+
+def test_a_file_whose_lines_were_joined_is_told(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "a,b,c1,2,34,5,6")
+    assert "single_line" in [each.code for each in info.warnings]
+    for text in ("a,b,c\n", "a,b\n1,2", "7"):
+        assert "single_line" not in [each.code for each in read(tmp_path, text)[0].warnings]

@@ -180,3 +180,24 @@ def test_notes_and_blank_rows_below_a_table_are_no_rows(tmp_path: Path, below: R
 def test_empty_last_cells_of_a_sheet_are_no_short_rows(tmp_path: Path) -> None:
     table, _ = read(tmp_path, workbook(("data", [["x", "y", "z"], *([n, n * 2.5, None] for n in range(12))])))
     assert (table.rows, "short_rows" in [code for code, _ in codes(table)]) == (12, False)
+
+
+def test_a_cell_that_is_merged_over_rows_has_its_value_in_each_of_them(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        sheet = book.add_worksheet()
+        sheet.merge_range("B2:D3", "Sales of the year")
+        sheet.merge_range("B5:B6", "town")
+        sheet.merge_range("C5:D5", 2023)
+        sheet.merge_range("E5:F5", 2024)
+        sheet.write_row("C6", ["men", "women", "men", "women"])
+        for row, town in ((6, "Bath"), (9, "York")):
+            sheet.merge_range(row, 1, row + 2, 1, town)
+            for n in range(3):
+                sheet.write_row(row + n, 2, [n, row + n, n % 2, 7])
+    table, rows = read(tmp_path, out.getvalue())
+    assert [column.name for column in table.columns] == [
+        "town", "2023 men", "2023 women", "2024 men", "2024 women",
+    ]  # fmt: skip
+    assert [row["town"] for row in rows] == ["Bath"] * 3 + ["York"] * 3
+    assert ("merged_cells", 6) in [(each.code, each.count) for each in table.warnings]
