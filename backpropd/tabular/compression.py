@@ -45,6 +45,8 @@ def decompress(source: Path, destination: Path, max_bytes: int) -> None:
     try:
         with COMPRESSIONS[name][1](source) as stream, destination.open("wb") as target:
             copy_at_most(stream, target, max_bytes)
+    except MemoryError:
+        raise
     except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
         raise NotATable(f"this {name} file is damaged or cut off: send it again ({brief(error)})") from error
     if compression_of(destination):

@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pyarrow as pa
 
+from backpropd.tabular.threads import are_threads_allowed
+
 
 class WriterThread:
     """Calls `write` with each batch in a thread, in their order; at the end it waits for all."""
@@ -21,9 +23,12 @@ class WriterThread:
 
     def put(self, batch: pa.RecordBatch) -> None:
         """Queue a batch; waits while more than two are queued. Raises the thread's error."""
+        if not are_threads_allowed():
+            return self._write(batch)
         self._pending.append(self._thread.submit(self._write, batch))
         if len(self._pending) > 2:
             self._pending.popleft().result()
+        return None
 
     def __exit__(self, *_: object) -> None:
         self.finish()

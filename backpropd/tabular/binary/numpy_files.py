@@ -67,6 +67,8 @@ def load(path: Path, what: str) -> Array:
     """The array in a file, mapped and not read. Raises `NotATable`; `what` names the array."""
     try:
         array = np.lib.format.open_memmap(path, mode="r", max_header_size=MAX_HEADER)
+    except MemoryError:
+        raise
     except Exception as error:  # the header is parsed as Python, whose parser has errors of many kinds
         reason = next((text for part, text in REASONS.items() if part in str(error)), "its header is damaged")
         raise NotATable(f"this is a NumPy file, and {what} cannot be read: {reason}") from error

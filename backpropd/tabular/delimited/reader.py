@@ -29,6 +29,7 @@ from backpropd.tabular.delimited.sniff import sniff
 from backpropd.tabular.delimited.tolerant_rows import TolerantRows, is_note
 from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.threads import are_threads_allowed
 from backpropd.tabular.warnings import WarningLog
 
 THREADS = 2
@@ -222,7 +223,10 @@ def _count_error(what: str, read: int, counted: int) -> NotATable:
 
 
 def _in_parallel(tasks: Iterable[Callable[[], Item]]) -> Generator[Item, None, None]:
-    """The tasks' results in order; threads run a few tasks ahead."""
+    """The tasks' results in order; threads, where they are allowed, run a few tasks ahead."""
+    if not are_threads_allowed():
+        yield from (task() for task in tasks)
+        return
     pending: deque[Future[Item]] = deque()
     with ThreadPoolExecutor(THREADS) as pool:
         try:

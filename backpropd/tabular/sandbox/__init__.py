@@ -4,8 +4,9 @@ Four processes take part, and all end when the first one does:
 
 - the *client*, a process of the API (`client`), starts one server and keeps a control socket to it;
 - the *server* (`server`) has imported everything and forks; it always has a supervisor ready for the next file;
-- a *supervisor* per file forks a parser, watches it, and kills it when it exceeds a limit;
-- a *parser* per file reads the file and ends.
+- a *supervisor* per file forks a parser, and kills it when its time is up;
+- a *parser* per file limits its own memory and CPU time, reads the file and ends. One that may lack memory is followed
+  by one without threads.
 
 For each file the client makes a socket pair, its *connection*:
 
@@ -13,6 +14,6 @@ For each file the client makes a socket pair, its *connection*:
 2. server to supervisor: one byte with the same descriptor;
 3. supervisor to client, on the connection: an empty line, once it runs;
 4. client to supervisor: the request, a JSON object, and the end of the stream;
-5. supervisor to parser: one byte with the descriptor, then the request;
-6. parser, or supervisor if a limit was exceeded or the parser died, to client: the answer, a line of JSON.
+5. supervisor to parser: the request;
+6. parser to supervisor, and supervisor to client: the answer, a line of JSON.
 """

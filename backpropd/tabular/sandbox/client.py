@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 GRACE = 5.0  # seconds beyond the wall-clock limit
 INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")  # and PYTHON*: no secret reaches a parser
+# Memory only from the C library, which takes no more from the system than is used: a limit on data counts all of it.
+ONE_HEAP = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "131072"}
 MIB = 2**20
 UNAVAILABLE = "no process could be started to read the table: try again"
 
@@ -91,14 +93,14 @@ class SandboxedReader:
 def _raise_unforeseen(answer: dict[str, Any]) -> NoReturn:
     """Raise `NotATable` for an error that no reader foresaw, `RuntimeError` for one of the system, as a full disk.
 
-    The log has no message, which may quote the file.
+    It is logged without its message, which may quote the file.
     """
     log.error("reading a table failed with %s\n%s", answer["unforeseen"], answer["traceback"])
     if not answer["is_about_file"]:
-        raise RuntimeError(f"reading a table failed: {answer['detail']}")
+        raise RuntimeError("reading a table failed; the log has the place")
     raise errors.NotATable(
-        f"this file could not be read: {answer['detail']} ({answer['unforeseen']}): "
-        "save it again with the program that made it, or send it as CSV in UTF-8"
+        "this file could not be read, because it has something that is not expected in a file of its format: save it "
+        "again with the program that made it, or send it as CSV in UTF-8"
     )
 
 
@@ -171,7 +173,7 @@ class _Server:
 
 def _environment() -> dict[str, str]:
     names = [name for name in os.environ if name in INHERITED_VARIABLES or name.startswith("PYTHON")]
-    return {name: os.environ[name] for name in names} | ONE_THREAD
+    return {name: os.environ[name] for name in names} | ONE_THREAD | ONE_HEAP
 
 
 _server = _Server()

@@ -3,6 +3,7 @@
 The package's docstring describes the processes and their messages.
 """
 
+import errno
 import gc
 import json
 import os
@@ -17,8 +18,9 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -26,15 +28,20 @@ from backpropd import errors
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.lossless_numbers import parse_numbers
-from backpropd.tabular.messages import brief
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import new_statistics
+from backpropd.tabular.threads import forbid_threads
 
-POLL_SECONDS = (
-    0.02  # between two checks of a parser's memory; a limit on its address space would count what Arrow reserves
-)
+POLL_SECONDS = 0.02  # between two looks at a parser
 WARM_UP_DELAY = 0.05  # seconds without a request before a parser warms up: the one before it may still be working
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+
+
+class _Memory(NamedTuple):
+    """What a process has of the two kinds of memory that are limited, in bytes, before it reads a file."""
+
+    data: int
+    peak: int
 
 
 def serve(control: socket.socket) -> None:
@@ -45,8 +52,9 @@ def serve(control: socket.socket) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside Arrow's idle allocator thread
     _preload()
     gc.freeze()  # a collection in a child would write to, and so copy, all shared pages
+    supervise = partial(_supervise, used=_Memory(_data_bytes(), _peak_bytes("self")))
     while True:
-        _, supervisor = _fork(_supervise, control)
+        _, supervisor = _fork(supervise, control)
         with supervisor:
             fds = socket.recv_fds(control, 1, 1)[1]
             if fds:
@@ -106,61 +114,137 @@ def _receive_connection(parent: socket.socket) -> socket.socket:
     return socket.socket(fileno=fds[0])
 
 
-def _supervise(server: socket.socket) -> None:
-    """Have a parser ready, pass a request to it, and enforce its limits."""
+def _supervise(server: socket.socket, used: _Memory) -> None:
+    """Have a parser ready, pass a request to it, and its answer to the client.
+
+    How much memory a parser takes depends on how fast its threads are. One that may have taken too much is followed by
+    one without threads, which takes the least, and always as much: only its answer says that a file takes too much.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    pid, parser = _fork(_run_parser, server)
+    parser = _Parser(_fork(partial(_run_parser, used=used), server))
     try:
         with _receive_connection(server) as connection:
             connection.sendall(b"\n")
             with connection.makefile("rb") as stream:
                 request = stream.read()
-            if os.waitpid(pid, os.WNOHANG)[0]:  # it died while it waited, which this file did not cause
-                parser.close()
-                pid, parser = _fork(_run_parser, server, connection)
-            _send_connection(parser, os.dup(connection.fileno()))
-            parser.sendall(request)
-            parser.shutdown(socket.SHUT_WR)
-            if exceeded := _enforce_limits(pid, SandboxLimits(**json.loads(request)["sandbox_limits"])):
-                _send_answer(connection, {"exceeded": exceeded})
+            limits = SandboxLimits(**json.loads(request)["sandbox_limits"])
+            deadline = time.monotonic() + limits.seconds
+            max_bytes = used.peak + limits.memory_bytes
+            answer = None if parser.has_ended() else parser.ask(request, deadline, max_bytes)
+            if answer is None:
+                parser.end()
+                forked = _fork(partial(_run_last_parser, used=used), server, connection)
+                parser = _Parser(forked)
+                answer = parser.ask(request, deadline) or _exceeded("memory")
+            connection.sendall(answer)
     finally:
-        parser.close()
-        with suppress(ChildProcessError):  # it may have been waited for
-            os.waitpid(pid, 0)
+        parser.end()
 
 
-def _enforce_limits(pid: int, limits: SandboxLimits) -> str | None:
-    """Wait for a parser to end. Returns the limit that it exceeded, `unknown` if it was killed for another reason."""
-    max_memory, deadline = _resident_bytes(pid) + limits.memory_bytes, time.monotonic() + limits.seconds
-    while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
-        exceeded = "memory" if _resident_bytes(pid) > max_memory else "clock" if time.monotonic() > deadline else None
-        if exceeded:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            return exceeded
-        time.sleep(POLL_SECONDS)
-    if os.WIFSIGNALED(ended[1]):
-        return "cpu" if os.WTERMSIG(ended[1]) == signal.SIGXCPU else "unknown"
-    return None
+class _Parser:
+    """A parser, as its supervisor sees it."""
+
+    def __init__(self, forked: tuple[int, socket.socket]) -> None:
+        self._pid, self._socket = forked
+        self._status: int | None = None
+
+    def has_ended(self) -> bool:
+        """Whether it died while it waited, which no file caused."""
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        self._status = status if pid else None
+        return bool(pid)
+
+    def ask(self, request: bytes, deadline: float, max_bytes: int = sys.maxsize) -> bytes | None:
+        """The line that it answers until the deadline, or which limit it exceeded; None if it may lack memory."""
+        with suppress(BrokenPipeError):
+            self._socket.sendall(request)
+        self._socket.shutdown(socket.SHUT_WR)
+        while not select.select([self._socket], [], [], POLL_SECONDS)[0]:
+            if time.monotonic() > deadline:
+                return _exceeded("clock")
+            if _peak_bytes(self._pid) > max_bytes:
+                return None
+        with self._socket.makefile("rb") as stream, suppress(ConnectionResetError):
+            if line := stream.readline():
+                return line
+        return self._reason()
+
+    def end(self) -> None:
+        """Kill it unless it has ended."""
+        self._socket.close()
+        if self._status is None:
+            os.kill(self._pid, signal.SIGKILL)
+            self._wait()
+
+    def _wait(self) -> int:
+        self._status = os.waitpid(self._pid, 0)[1]
+        return self._status
+
+    def _reason(self) -> bytes | None:
+        """Why it ended without an answer. Libraries in C++ and Rust abort if there is no memory."""
+        status = self._wait()
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) != signal.SIGABRT:
+            return _exceeded("cpu" if os.WTERMSIG(status) == signal.SIGXCPU else "unknown")
+        return None
 
 
-def _resident_bytes(pid: int) -> int:
-    """The resident memory of a process besides mapped files: 0 without /proc, or if the process has ended."""
-    try:
-        resident, mapped = map(int, Path(f"/proc/{pid}/statm").read_text().split()[1:3])
-        return (resident - mapped) * resource.getpagesize()
-    except OSError:
-        return 0
+def _exceeded(limit: str) -> bytes:
+    return json.dumps({"exceeded": limit}).encode() + b"\n"
 
 
-def _run_parser(supervisor: socket.socket) -> None:
-    """Wait for a request, and answer it."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _peak_bytes(pid: int | str) -> int:
+    """The most addresses that a process has had; 0 where the system does not tell, or if it has ended."""
+    with suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmPeak")).split()[1]) * 1024
+    return 0
+
+
+def _data_bytes() -> int:
+    """The private memory of this process that can be written, used or not, which `RLIMIT_DATA` bounds; 0 likewise."""
+    with suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+    return 0
+
+
+def _run_parser(supervisor: socket.socket, used: _Memory) -> None:
+    """Wait for a request, and answer it, unless it failed or took too much memory: then end."""
+    _become_parser()
     if not select.select([supervisor], [], [], WARM_UP_DELAY)[0]:
         _warm_up()
-    with _receive_connection(supervisor) as connection, supervisor.makefile("rb") as stream:
-        _send_answer(connection, _answer(json.load(stream)))
+    request = _receive_request(supervisor)
+    answer = _answer(request)
+    max_bytes = used.peak + request["sandbox_limits"]["memory_bytes"]
+    if not answer.keys() & {"unforeseen", "exceeded"} and _peak_bytes("self") <= max_bytes:
+        supervisor.sendall(_as_line(answer))
+
+
+def _run_last_parser(supervisor: socket.socket, used: _Memory) -> None:
+    """Answer a request. An allocation beyond the limit fails, at once and in every run, however busy the machine is."""
+    _become_parser()
+    forbid_threads()
+    pa.set_io_thread_count(1)
+    request = _receive_request(supervisor)
+    if used.data:
+        resource.setrlimit(resource.RLIMIT_DATA, (used.data + request["sandbox_limits"]["memory_bytes"],) * 2)
+    supervisor.sendall(_as_line(_answer(request)))
+
+
+def _become_parser() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _receive_request(supervisor: socket.socket) -> dict[str, Any]:
+    """Wait for a request, and limit the CPU time. Raises `BrokenPipeError` if the supervisor has ended."""
+    with supervisor.makefile("rb") as stream:
+        text = stream.read()
+    if not text:
+        raise BrokenPipeError
+    request: dict[str, Any] = json.loads(text)
+    seconds = request["sandbox_limits"]["cpu_seconds"]
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    return request
 
 
 def _warm_up() -> None:
@@ -171,8 +255,6 @@ def _warm_up() -> None:
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    cpu_seconds = SandboxLimits(**request["sandbox_limits"]).cpu_seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     paths, limits = (Path(request["source"]), Path(request["destination"])), TableLimits(**request["table_limits"])
     try:
         options = ReadOptions.from_json(request["options"])
@@ -181,12 +263,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         kind = next(each for each in type(error).__mro__ if hasattr(errors, each.__name__))
         problems = [vars(problem) for problem in error.problems]
         return {"error": kind.__name__, "detail": error.detail, "problems": problems}
-    except MemoryError:
-        return {"exceeded": "memory"}
     except Exception as error:
-        places = "".join(traceback.format_tb(error.__traceback__))
-        answer = {"unforeseen": type(error).__name__, "detail": brief(error), "traceback": places}
-        return answer | {"is_about_file": not isinstance(error, OSError)}
+        return _unforeseen(error)
     return {
         "format": table.format,
         "rows": table.rows,
@@ -196,7 +274,14 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _send_answer(connection: socket.socket, answer: dict[str, Any]) -> None:
+def _unforeseen(error: Exception) -> dict[str, Any]:
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return {"exceeded": "memory"}
+    places = "".join(traceback.format_tb(error.__traceback__))
+    return {"unforeseen": type(error).__name__, "traceback": places, "is_about_file": not isinstance(error, OSError)}
+
+
+def _as_line(answer: dict[str, Any]) -> bytes:
     text = json.dumps(answer).encode()
     if len(text) > MAX_ANSWER_BYTES:
         detail = (
@@ -204,7 +289,7 @@ def _send_answer(connection: socket.socket, answer: dict[str, Any]) -> None:
             f"{MAX_ANSWER_BYTES // 2**20}: send fewer columns, or fewer and shorter values of the categories"
         )
         text = json.dumps({"error": "TableTooLarge", "detail": detail}).encode()
-    connection.sendall(text + b"\n")
+    return text + b"\n"
 
 
 if __name__ == "__main__":
