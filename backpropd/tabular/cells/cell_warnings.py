@@ -55,6 +55,9 @@ class CellWarnings:
             )
             plain = NumberCells(replace(notation, annotated=False), exact=False)
             self._add("annotated_numbers", column, detail, self._misfits(plain), guess.annotated)
+        if guess.in_parentheses == guess.fitting:
+            detail = "all numbers stand in parentheses, and are read as negative: that changes nothing for training"
+            self.log.add("negative_numbers", name, detail, count=guess.fitting)
         if not unit or CURRENCY.fullmatch(unit):
             return
         if unit != "%":

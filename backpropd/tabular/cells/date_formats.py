@@ -36,6 +36,7 @@ _CLOCK = (
 )
 _TIME_OF_DAY = (
     rf"(?P<hour>[0-9]{{1,2}})(?::(?P<minute>[0-9]{{2}})(?::(?P<second>[0-9]{{2}}){_FRACTION})?{_HALF}"
+    r"|[:.](?P<minute3>[0-9]{2}) ?Uhr| Uhr"
     r"|\.(?P<minute2>[0-9]{2})\.(?P<second2>[0-9]{2})| ?(?P<half2>[AaPp]\.?[Mm]\.?))"
 )
 _DURATION = (

@@ -141,7 +141,7 @@ def _week_start(year: Integers) -> Integers:
 def _time(fields: _Fields) -> tuple[Integers, Mask]:
     """Microseconds since midnight (n,), and which of them are within a day."""
     hour = fields.number("hour", 0)
-    minute = fields.number("minute", 0) + fields.number("minute2", 0)
+    minute = sum(fields.number(name, 0) for name in ("minute", "minute2", "minute3"))
     second = fields.number("second", 0) + fields.number("second2", 0)
     half = pc.ascii_lower(pc.binary_join_element_wise(fields.text("half"), fields.text("half2"), ""))
     is_am, is_pm = (_mask(pc.starts_with(half, letter)) for letter in "ap")

@@ -22,7 +22,7 @@ from backpropd.tabular.cells.notation import (
 
 Found = Sequence[tuple[re.Match[str], int]]
 
-UNIT = r"[+\"]|(?![°º] ?[NESW]$)[^\s\"0-9.,'()+\-:/_#*&=<>~\\|;!?][^0-9()]{0,14}[23]?(?:/[^0-9()]{1,8}[23]?)?"
+UNIT = r"[+\"]|(?!Uhr$|[°º] ?[NESW]$)[^\s\"0-9.,'()+\-:/_#*&=<>~\\|;!?][^0-9()]{0,14}[23]?(?:/[^0-9()]{1,8}[23]?)?"
 NUMBER = re.compile(
     rf"(?:(?P<before>{CURRENCY.pattern}) *)?\(? ?[-+]? ?(?P<prefix>{CURRENCY.pattern})? *[-+]?"
     rf"(?:[0-9][0-9.,' ]*[0-9]|[0-9]|[.,][0-9]+)(?:[.,]-{{0,2}})?"
@@ -44,7 +44,7 @@ class NumberGuess:
 
     `leading_zeros` counts the numbers that begin as `007` does. `decimals`: a cell shows the decimal mark.
     `in_any_unit` counts the cells that look like numbers in this or another unit or currency, `without_unit` those that
-    fit and lack the notation's, `annotated` those with a limit or a note.
+    fit and lack the notation's, `annotated` those with a limit or a note, `in_parentheses` those that fit and stand so.
     """
 
     notation: NumberNotation
@@ -55,6 +55,7 @@ class NumberGuess:
     without_unit: int = 0
     in_any_unit: int = 0
     annotated: int = 0
+    in_parentheses: int = 0
 
     @property
     def has_marks_alone(self) -> bool:
@@ -175,6 +176,7 @@ def _fit(notation: NumberNotation, shapes: Mapping[str, int]) -> NumberGuess:
         sum(count for match, count in matches if LEADING_ZERO.match(match["body"])),
         any(notation.decimal in match["body"] for match, _ in matches),
         sum(count for match, count in matches if notation.unit not in match[0] and match[0] != "0"),
+        in_parentheses=sum(count for match, count in matches if match["open"]),
     )
 
 

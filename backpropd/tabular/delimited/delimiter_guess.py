@@ -23,6 +23,7 @@ MAX_ROWS = 2000
 PAIRED_FAULT = 0.5  # of a row with quotes within a quoted cell
 MAX_TYPED_CELLS = 4000
 ODD = re.compile(r"[;|\t,]|\s{2}|^[\"']|[\"']$")
+QUOTES, HALF_QUOTED = "\"'", 0.2
 ESCAPED = re.compile(r"\\[\"',;|\t]")
 
 
@@ -80,6 +81,8 @@ def _score(rows: Sequence[Row], syntax: Syntax) -> float:
 def _plausibility(cell: str) -> float:
     """Whether a cell looks like one value."""
     text = cell.strip()
+    if text and (text[0] in QUOTES) != (text[-1] in QUOTES):
+        return HALF_QUOTED
     if not text or NUMBER_NOTATION.fullmatch(text) or DATE_OR_TIME.fullmatch(text):
         return 1.0
     if ODD.search(text):

@@ -1,5 +1,6 @@
 """The dialect of a delimited file, and its column names, from the beginning of the file."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -28,6 +29,7 @@ MAX_SHAPE_ROWS = 1000
 MIN_REGULAR_SHARE = 0.7
 SEPARATOR_LINE = re.compile(r'"?sep=(.{1,2}?)"?\s*', re.IGNORECASE)
 DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+MIN_DECIMALS = 3
 COMMENTS = ("#", "%", "//")
 GUESSES = (*DELIMITERS, " ", ":", "/", "_", "-")
 
@@ -49,7 +51,8 @@ def sniff(
         findings.skip("name the separator", skipped + 1, lines[skipped])
         delimiter, skipped = delimiter or found[1], skipped + 1
     syntax = _syntax(lines[skipped:], delimiter, declared, options)
-    reader = RowReader(lines[skipped:], syntax, skipped + 1, is_cut=options.is_cut or not is_whole)
+    shown = _with_header(lines[skipped:], syntax, options)
+    reader = RowReader(shown, syntax, skipped + 1, is_cut=options.is_cut or not is_whole)
     rows = list(reader)
     faulty = next((row for row in rows if row.faulty), None)
     if options.strict and faulty:
@@ -119,6 +122,21 @@ def _is_regular(lines: Sequence[str], syntax: Syntax) -> bool:
     return width == several[0] or count >= MIN_REGULAR_SHARE * len(several)
 
 
+def _with_header(lines: list[str], syntax: Syntax, options: ReadOptions) -> list[str]:
+    """The lines; the last comment above the table without its sign, if it names the columns."""
+    comments = list(itertools.takewhile(lambda line: line.startswith(syntax.comment), lines)) if syntax.comment else []
+    if not comments or options.strict or options.header is False or options.comment:
+        return lines
+    at, sign = len(comments) - 1, len(comments[-1]) - len(comments[-1].lstrip(syntax.comment))
+    header = " " * sign + comments[-1][sign:]
+    rows = [row.cells for row in RowReader([header, *lines[at + 1 :]], syntax) if row.cells][:MAX_SHAPE_ROWS]
+    names, first = (*rows, [], [])[:2]
+    shapes = ColumnShapes(rows[1:], len(names))
+    if len(names) != len(first) or not shapes.looks_like_header(names) or shapes.looks_like_header(first):
+        return lines
+    return [*lines[:at], header, *lines[at + 1 :]]
+
+
 def _undrawn_syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, options: ReadOptions) -> Syntax:
     """The syntax given by the options, else that of the declared format if it fits, else the most regular one."""
     comment = options.comment or ("" if options.strict else _comment(lines))
@@ -137,9 +155,10 @@ def _absent_delimiter(lines: Sequence[str], known: Collection[str]) -> str | Non
     Then the first filled line is the name of a known column, or words above numbers with decimal commas.
     """
     first, *others = [line.strip() for line in lines if line.strip()] or [""]
-    are_decimals = len(others) > 1 and "," not in first and all(map(DECIMAL_COMMA.fullmatch, others))
+    is_name = shape(first) == WORDS and "," not in first and not first.startswith(COMMENTS)
+    are_decimals = is_name and len(others) >= MIN_DECIMALS and all(map(DECIMAL_COMMA.fullmatch, others))
     is_known = first in known or (first[:1] == first[-1:] == '"' and first[1:-1] in known)
-    if not (is_known or (are_decimals and shape(first) == WORDS)):
+    if not (is_known or are_decimals):
         return None
     return next((each for each in DELIMITERS if not any(each in line for line in lines)), None)
 
@@ -155,7 +174,8 @@ def _comment(lines: Sequence[str]) -> str:
         syntax = guess_syntax([line + "\n" for line in others], None, None, "")
         widths = [len(row.cells) for row in RowReader([line + "\n" for line in marked], syntax)]
         usual = len(next(iter(RowReader([others[-1]], syntax))).cells)
-        if all(width != usual for width in widths) or (filled[0].startswith(sign) and len(marked) > 1):
+        are_above = len(marked) > 1 and filled[: len(marked)] == marked
+        if are_above or all(width != usual for width in widths):
             return sign
     return ""
 
@@ -179,7 +199,8 @@ def _dialect(
     first = layout.header[0] if layout.header else layout.body[0]
     last = layout.header[-1] if layout.header else None
     first_line = last.line + last.lines if last else first.line
-    names = column_names(layout.name_cells, log, first.line)
+    first_name, *other_names = layout.name_cells
+    names = column_names([first_name.removeprefix("# "), *other_names], log, first.line)
     _warn(layout, syntax, log)
     if len(lines) == 1 and layout.width > 1 and not lines[0].endswith(("\n", "\r")) and not options.known_kinds:
         detail = "the file is a single line: if it had more, send it with `curl --data-binary`; `curl -d` joins lines"

@@ -173,3 +173,9 @@ def test_dates_in_two_formats_stay_words_with_a_warning(upload: Uploader) -> Non
 
 def test_the_dash_of_accountants_is_missing(upload: Uploader) -> None:
     assert upload([" $ -   ", "$ 1.50", "$2.50"]).info.missing == 1
+
+
+def test_numbers_that_all_stand_in_parentheses_are_negative_with_a_warning(upload: Uploader) -> None:
+    column = upload(["(2008)", "(1999)"])
+    assert (column.values, column.codes) == ([-2008.0, -1999.0], ["negative_numbers"])
+    assert upload(["(2008)", "1999"]).codes == []

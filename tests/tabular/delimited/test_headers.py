@@ -126,3 +126,32 @@ def test_a_header_with_spaces_behind_its_commas_remains_one(tmp_path: Path) -> N
     assert names(info) == ["region", "amount"]
     info, _ = read(tmp_path, "region, amount\nNorth,1\nSouth,3\nEast,5\n")
     assert (info.rows, names(info)) == (3, ["region", "amount"])
+
+
+NUMBERS = "".join(f"{n}.5 {n} {n % 2}\n" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    ("comments", "found"),
+    [
+        ("# time size flag\n", ["time", "size", "flag"]),
+        ("## version 4\n## source\n#time size flag\n", ["time", "size", "flag"]),
+        ("% made by hand in two days\n% time size flag\n", ["time", "size", "flag"]),
+        ("# seconds and metres\n# 3 columns 9\n", ["column_1", "column_2", "column_3"]),
+        ("# time size flag\nt s f\n", ["t", "s", "f"]),
+    ],
+)
+def test_the_last_comment_above_a_table_without_header_may_name_its_columns(
+    tmp_path: Path, comments: str, found: list[str]
+) -> None:
+    info, _ = read(tmp_path, comments + NUMBERS)
+    assert (names(info), info.rows) == (found, 9)
+    info, _ = read(tmp_path, comments + NUMBERS.replace(" ", ","), ReadOptions(delimiter=","))
+    assert info.rows == 9
+
+
+def test_the_sign_of_a_comment_is_no_part_of_a_name_and_begins_cells_as_well(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "# time,size\n" + "".join(f"{n}.5,{n}\n" for n in range(9)))
+    assert names(info) == ["time", "size"]
+    info, _ = read(tmp_path, "#,tag\n" + "".join(f"{'#' if n % 4 else ''}{n},t{n % 3}\n" for n in range(9)))
+    assert (names(info), info.rows) == (["#", "tag"], 9)
