@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         "requests_per_minute", 0, ge=0, description="of one key; 0: 600,000 (mode local) or 30,000"
     )
     api_memory_bytes: int = _limit(
-        "api_memory_bytes", 2 * 1024**3, ge=1, description="memory of the API's process; requests share half of it"
+        "api_memory_bytes", 2 * 1024**3, ge=1, description="memory of the API's processes; requests share half of it"
     )
     event_stream_seconds: float = Field(300.0, description="when an event stream is closed; clients reconnect")
     max_upload_bytes: int = _limit("upload_bytes", 2 * 1024**3, description="one uploaded file")

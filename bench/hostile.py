@@ -35,7 +35,7 @@ MAX_HEALTHZ = 50  # milliseconds, the p99
 class Phase(NamedTuple):
     """Milliseconds of honest requests and of `/healthz`, refused honest requests, seconds that honest jobs waited, MiB.
 
-    `memory` is the peak of the API's process, `sent` the number of the attack's requests.
+    `memory` is the peak of the API's processes, `sent` the number of the attack's requests.
     """
 
     p50: float

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from functools import partial
 
 from flask import Flask
 
@@ -9,7 +10,8 @@ from backpropd import logs, tabular
 from backpropd.config import Settings, from_environment
 from service import operator_metrics
 from service.auth.access_control import PUBLIC, AccessControl
-from service.http import errors, openapi, request_hooks, routing
+from service.costly import processes
+from service.http import back, errors, openapi, request_hooks, routing
 from service.routes import datasets, health, inspection, jobs, keys, limits_and_usage, metrics, models
 from service.server.request_body import MinRate
 from service.server.wsgi_bridge import MinRates, WsgiBridge
@@ -43,19 +45,20 @@ def from_env() -> WsgiBridge:
     """The app for the settings in the environment, as the server calls it."""
     settings = from_environment()
     logs.set_up(settings)
-    tabular.start_sandbox()
     sys.setswitchinterval(SWITCH_SECONDS)
     app = create_app(settings)
+    services: Services = app.extensions["backpropd"]
     _collect_garbage_rarely()
-    operator_metrics.serve(app.extensions["backpropd"])
+    services.costly = processes.start(partial(back.answer, app), services.memory.share_with)
+    tabular.start_sandbox()
+    operator_metrics.serve(services)
     rates = MinRates(
         MinRate(settings.body_bytes_per_second, settings.body_grace_seconds),
         MinRate(settings.answer_bytes_per_second, settings.answer_grace_seconds),
     )
-    admission = app.extensions["backpropd"].admission
     return WsgiBridge(
         app.wsgi_app,
-        admission,
+        services.admission,
         rates,
         settings.threads,
         immediate={request_hooks.LIVENESS},

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import Row
 from structlog.contextvars import bind_contextvars
 
 from backpropd import errors, learn
@@ -11,6 +12,7 @@ from backpropd.store import idempotency, jobs, models, sizes
 from backpropd.store.ids import new_id
 from backpropd.store.scheduling import submission
 from service.auth.principal import tenant
+from service.http.handover import hand_over
 from service.http.idempotency import idempotency_key, keyed_request
 from service.job_rendering import render_job
 from service.schemas.jobs import Job, JobRequest, notes
@@ -23,11 +25,17 @@ def plan(request: JobRequest, *, is_dry_run: bool) -> learn.Plan:
 
     A job may be planned on a cached dataset, since `submit` checks that it still exists; a dry run may not.
     """
-    settings, cache = services().settings, services().dataset_cache
-    dataset = (cache.read if is_dry_run else cache.get)(tenant(), request.dataset_id)
+    settings = services().settings
+    dataset = _described(request.dataset_id, is_current=is_dry_run)
     limits = settings.limits(learn.Limits)
     table = learn.TableDescription(learn.columns_from_json(dataset.columns), dataset.rows)
     return learn.resolve(request.to_learn(), learn.Context(table, limits, **_referenced(request.training)))
+
+
+def _described(dataset_id: str, *, is_current: bool = True) -> Row[Any]:
+    """The dataset's columns and rows; a request about a wide one is handed over. Raises `errors.NotFound`."""
+    cache = services().dataset_cache
+    return (cache.read if is_current else cache.get)(tenant(), dataset_id, before_wide=hand_over)
 
 
 def _referenced(training: Training) -> dict[str, Any]:
@@ -35,7 +43,7 @@ def _referenced(training: Training) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if dataset_id := training.validation_dataset_id:
         with _pointer("/training/validation_dataset_id"):
-            dataset = services().dataset_cache.read(tenant(), dataset_id)
+            dataset = _described(dataset_id)
         found["validation_table"] = learn.TableDescription(learn.columns_from_json(dataset.columns), dataset.rows)
     if model_id := training.warm_start_model_id:
         with services().database.read() as session, _pointer("/training/warm_start_model_id"):

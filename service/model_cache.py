@@ -1,5 +1,6 @@
 """A cache of trained models, bounded by bytes: loading one takes longer than most predictions."""
 
+from collections.abc import Callable
 from threading import Condition, Lock
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from backpropd.store.sql.database import Database
 
 WEIGHTS_FACTOR = 2  # the parameters by name, and all of them as one array
 JSON_FACTOR = 10  # bytes in memory for each byte of JSON
+SMALL_BYTES = 256 * 1024  # of a stored model: loaded within milliseconds
 
 
 class _Loaded(NamedTuple):
@@ -31,10 +33,15 @@ class ModelCache:
         cache: LRUCache[str, _Loaded] = LRUCache(max_bytes, getsizeof=lambda loaded: loaded.bytes)
         self._load = cached(cache, key=lambda tenant, model_id: model_id, condition=Condition())(self._read)
 
-    def get(self, tenant: str, model_id: str) -> learn.Model:
-        """The tenant's model, which exists at this moment. Raises `errors.NotFound`."""
+    def get(self, tenant: str, model_id: str, before_large: Callable[[], None] = lambda: None) -> learn.Model:
+        """The tenant's model, which exists at this moment. Raises `errors.NotFound`.
+
+        `before_large` is called before a model of more than `SMALL_BYTES` is loaded, or used.
+        """
         with self._database.read_connection() as connection:
-            models.exists(connection, tenant, model_id)
+            size = models.stored_bytes(connection, tenant, model_id)
+        if size > SMALL_BYTES:
+            before_large()
         return self._load(tenant, model_id).model
 
     def _read(self, tenant: str, model_id: str) -> _Loaded:

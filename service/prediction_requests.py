@@ -23,6 +23,7 @@ from backpropd.tabular.inputs.table_rows import TableRows
 from backpropd.tabular.read_options import UNUSED
 from service import uploads
 from service.auth.principal import current_principal, tenant
+from service.http.handover import hand_over
 from service.http.parsing import read_json_body
 from service.http.sending import hold_memory
 from service.http.strict_json import read_json
@@ -40,6 +41,12 @@ FORMS = (
 )
 
 
+def hand_over_body() -> None:
+    """Hand this request over, however its body will be read."""
+    settings = services().settings
+    hand_over(settings.max_json_bytes if request.mimetype == JSON else settings.max_upload_bytes)
+
+
 def receive(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
     """The rows of this request; what they hold is given back by `stack`.
 
@@ -52,12 +59,14 @@ def receive(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows
 
 def _from_json(body: Any, model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
     query.reject_options()
-    dataset_id = _dataset_id(body, model)
+    if (dataset_id := _dataset_id(body, model)) is not None:
+        hand_over()
     return _json_rows(body, model) if dataset_id is None else _dataset(dataset_id, stack)
 
 
 def _from_file(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
     """A table, whatever its media type is; or JSON that was not declared as such."""
+    hand_over_body()
     folder: Path = stack.enter_context(services().blobs.workspace())
     file = folder / "upload"
     uploads.receive_body(file)

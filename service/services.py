@@ -9,6 +9,7 @@ from backpropd.store.blobs import Blobs
 from backpropd.store.quota import StorageQuota
 from backpropd.store.sql.database import Database
 from service.auth.authenticator import Authenticator
+from service.costly.processes import CostlyProcess
 from service.dataset_cache import DatasetCache
 from service.limits.admission import Admission
 from service.limits.concurrency_limit import ConcurrencyLimit
@@ -24,6 +25,7 @@ from service.streaming.job_watcher import JobWatcher
 from service.worker_notifier import WorkerNotifier
 
 MAX_PROBES, MAX_PROBES_PER_KEY = 64, 8
+MAX_COSTLY = 4  # that the costly process computes concurrently; others wait, and tenants take turns
 
 
 class Services:
@@ -50,6 +52,8 @@ class Services:
         self.table_reads = FairSlots(
             "tables", settings.max_reads, settings.share(settings.max_reads), settings.max_waiting_tables
         )
+        self.costly: CostlyProcess | None = None
+        self.costly_turns = FairSlots("costly requests", MAX_COSTLY, settings.share(MAX_COSTLY), settings.threads)
         waits = "requests that wait for a job"
         self.long_polls = LongPolls(_limit(settings, waits, settings.max_waits, settings.max_waits))
         self.bodies = _limit(settings, "requests with a body", settings.max_bodies, settings.max_bodies_per_key)

@@ -1,6 +1,9 @@
 """From an uploaded table, in each of its forms, to a stored dataset."""
 
 import re
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,11 @@ from backpropd.store.sql.schema import Dataset
 from backpropd.tabular.compression import COMPRESSIONS
 from backpropd.tabular.formats import COMPRESSED_MEDIA_TYPES, DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE, FORMATS
 from service.auth.principal import tenant
+from service.http.back import FRONT, borrowed_sandbox
+from service.http.handover import hand_over
 from service.http.idempotency import idempotency_key, keyed_request
 from service.http.openapi import REF
-from service.http.parsing import check_encoding, validate
+from service.http.parsing import body_stream, check_encoding, validate
 from service.http.strict_json import read_json
 from service.limits.admission import waiting
 from service.schemas.datasets import DatasetPreview, SampleRequest, UploadQuery
@@ -118,6 +123,7 @@ def _make_sample(file: Path, query: UploadQuery, body: SampleRequest) -> Upload:
 def _receive_form(target: Path, query: UploadQuery) -> Upload:
     """Write the form's field `file` to disk as it arrives."""
     check_encoding(request)
+    stream = body_stream(request, services().settings.max_upload_bytes)
     parser = FormDataParser(
         stream_factory=lambda *_, **__: target.open("w+b"),
         max_content_length=services().settings.max_upload_bytes,
@@ -126,7 +132,7 @@ def _receive_form(target: Path, query: UploadQuery) -> Upload:
         silent=False,
     )
     try:
-        _, form, files = parser.parse(request.stream, FORM, request.content_length, request.mimetype_params)
+        _, form, files = parser.parse(stream, FORM, request.content_length, request.mimetype_params)
     except ValueError as error:
         raise errors.Malformed(f"the body is not {FORM}: {error}") from error
     if set(files) != {"file"} or len(files.getlist("file")) != 1:
@@ -148,8 +154,9 @@ def receive_body(target: Path) -> None:
     limit, received, announced = services().settings.max_upload_bytes, 0, request.content_length
     if announced is not None and announced > limit:
         raise errors.TooLarge(f"the file has {announced} bytes, and the limit is {limit}")
+    stream = body_stream(request, limit)
     with target.open("wb") as file:
-        while chunk := request.stream.read(CHUNK_BYTES):
+        while chunk := stream.read(CHUNK_BYTES):
             received += len(chunk)
             if received > limit:
                 raise errors.TooLarge(f"the file is larger than {limit} bytes, the limit")
@@ -162,8 +169,21 @@ def read_table(
     file: Path, parquet: Path, format: str, options: tabular.ReadOptions, *, beginning: int | None = None
 ) -> tabular.IngestedTable:
     """`SandboxedReader.read`, when it is the tenant's turn. Raises `errors.TooManyAtOnce` if too many tables wait."""
-    with waiting(request.environ), services().table_reads.slot(tenant()):
-        return services().reader.read(file, parquet, format, options, beginning=beginning)
+    with _sandbox() as connect:
+        return services().reader.read(
+            file, parquet, format, options, beginning=beginning, connect=connect, before_long=hand_over
+        )
+
+
+@contextmanager
+def _sandbox() -> Iterator[Callable[[], socket.socket]]:
+    """A function that connects to the sandbox, when it is the tenant's turn."""
+    if front := request.environ.get(FRONT):
+        with borrowed_sandbox(front) as connect:
+            yield connect
+    else:
+        with waiting(request.environ), services().table_reads.slot(tenant()):
+            yield tabular.connect_to_sandbox
 
 
 def preview(folder: Path, upload: Upload) -> dict[str, Any]:

@@ -38,9 +38,9 @@ def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> 
     return page(session, Model, tenant, limit, cursor, unread=(Model.features, Model.network))
 
 
-def exists(session: Session | Connection, tenant: str, model_id: str) -> None:
-    """Raise `errors.NotFound` unless the tenant has this model."""
-    tenant_rows.find_columns(session, Model, tenant, model_id, Model.id)
+def stored_bytes(session: Session | Connection, tenant: str, model_id: str) -> int:
+    """The bytes that the tenant's model takes. Raises `errors.NotFound`."""
+    return int(tenant_rows.find_columns(session, Model, tenant, model_id, Model.stored_bytes).stored_bytes)
 
 
 def stored(session: Session | Connection, tenant: str, model_id: str) -> Row[Any]:

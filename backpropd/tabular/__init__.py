@@ -14,7 +14,7 @@ from backpropd.tabular.kinds import example_of, with_kind, with_kinds
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.samples import list_samples, write_sample
-from backpropd.tabular.sandbox.client import SandboxedReader, start_sandbox
+from backpropd.tabular.sandbox.client import SandboxedReader, connect_to_sandbox, start_sandbox
 from backpropd.tabular.split import is_validation_value, split_by_column, train_validation_split
 from backpropd.tabular.table import Table, preview_rows
 from backpropd.tabular.target_encoder import TargetEncoder, boolean_labels
@@ -31,6 +31,7 @@ __all__ = [
     "TargetEncoder",
     "boolean_labels",
     "codec_of",
+    "connect_to_sandbox",
     "convert_cells",
     "example_of",
     "find_identifiers",

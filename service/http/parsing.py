@@ -1,19 +1,20 @@
 """From JSON bodies and query strings to pydantic models, with a JSON pointer for each mistake."""
 
-from typing import Any, TypeVar
+from io import BytesIO
+from typing import IO, Any, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ValidationError
 
 from backpropd import errors
 from backpropd.errors import Problem, pointer
+from service.http.handover import SHORT_BYTES, hand_over, has_short_body
 from service.http.sending import hold_memory
 from service.http.strict_json import MAX_VALUES, read_json
 from service.limits.memory_limit import json_cost
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
-SHORT_BYTES = 16 * 1024  # of a body: the memory that all of them take is limited by their number
 MAX_ERRORS = 200  # of pydantic that are looked at: the branches of a union have each their own
 DETAILS = {  # instead of pydantic's messages
     "missing": "this field is required",
@@ -57,13 +58,22 @@ def _read_all(request: Request, limit: int) -> bytes:
     check_encoding(request)
     if (request.content_length or 0) > limit:
         raise errors.TooLarge(f"the body has {request.content_length} bytes, and the limit is {limit}")
-    raw = request.stream.read(min(SHORT_BYTES, limit + 1))
+    stream = body_stream(request, limit)
+    raw = stream.read(min(SHORT_BYTES, limit + 1))
     if len(raw) == SHORT_BYTES:
         hold_memory(json_cost(request.content_length or limit))
-        raw += request.stream.read(limit + 1 - len(raw))
+        raw += stream.read(limit + 1 - len(raw))
     if len(raw) > limit:
         raise errors.TooLarge(f"the body is longer than {limit} bytes, the limit")
     return raw
+
+
+def body_stream(request: Request, limit: int) -> IO[bytes]:
+    """The body; a request is handed over if its body, of at most `limit` bytes, is not short."""
+    if has_short_body():
+        return BytesIO(request.get_data())  # it stays there for a later handover
+    hand_over(limit)
+    return request.stream
 
 
 def query(request: Request, schema: type[Schema]) -> Schema:

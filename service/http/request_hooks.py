@@ -28,11 +28,12 @@ HEADERS = {
 
 def register(app: Flask) -> None:
     """Add the hooks to the app; they must come before access control."""
-    app.before_request(_begin)
+    app.before_request(begin)
     app.after_request(_finish)
 
 
-def _begin() -> None:
+def begin() -> None:
+    """Give the request its id, in the log lines, too."""
     sending.begin()
     g.began = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")

@@ -12,7 +12,9 @@ from flask import Flask, Response, request
 from pydantic import BaseModel
 from werkzeug.routing import Map, UnicodeConverter
 
+from service.http import front
 from service.http.existence import check_exists
+from service.http.handover import HandOver, hand_over
 from service.http.parsing import json_body, query
 from service.http.sending import hold_inspection
 from service.http.strict_json import FEW_VALUES
@@ -123,12 +125,20 @@ def _segment_converter(paths: Sequence[str]) -> type[UnicodeConverter]:
 
 def _view(route: Route) -> Callable[..., Response]:
     def call(**path: str) -> Response:
+        try:
+            return answer(path)
+        except HandOver as handed:
+            return front.pass_on(handed.costly, handed.limit)
+
+    def answer(path: dict[str, str]) -> Response:
         arguments: dict[str, Any] = dict(path)
         parameters = query(request, route.query or Input)
         if route.query is not None:
             arguments["query"] = parameters
         if route.body is not None and not route.uploads:
             check_exists(path)
+            if route.costly:
+                hand_over(services().settings.max_json_bytes)
             arguments["body"] = json_body(request, route.body, services().settings.max_json_bytes, route.max_values)
         if route.costly:
             hold_inspection()

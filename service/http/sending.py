@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, g
 
 from service.auth.principal import current_principal, tenant
+from service.http.handover import hand_over
 from service.limits.memory_limit import COSTLY_BYTES
 from service.services import services
 
@@ -34,7 +35,11 @@ def hold_memory(size: int) -> None:
 
 
 def hold_inspection() -> None:
-    """Take a slot of the inspections, and the memory of one, until then. Raises as `hold_memory` does."""
+    """Take a slot of the inspections, and the memory of one, until then. Raises as `hold_memory` does.
+
+    The front hands the request over.
+    """
+    hand_over()
     hold_until_sent(services().inspections.slot(current_principal().holder))
     hold_memory(COSTLY_BYTES)
 

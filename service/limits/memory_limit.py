@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import threading
 import time
 from collections import Counter
@@ -16,7 +17,8 @@ MAX_JSON_BYTES = 384 * 1024**2  # in memory, of one body: its values are counted
 COSTLY_BYTES = 128 * 1024**2  # an inspection, or a look at a wide dataset
 TRIM_SECONDS = 1.0  # between two attempts to give memory back
 
-STATM = Path("/proc/self/statm")
+PROCESSES = Path("/proc")
+PROPORTIONAL = re.compile(r"^Pss: +(\d+) kB$", re.MULTILINE)
 
 
 def json_cost(length: int) -> int:
@@ -28,15 +30,20 @@ class MemoryLimit:
     """Requests reserve at most half of the limit; the program, its caches and answers have the other half.
 
     A tenant's share is a part of that half; it may exceed it by its only reservation. Nothing is reserved that the
-    process, as it is, has no room for.
+    processes that share the limit, as they are, have no room for.
     """
 
     def __init__(self, limit: int, share: Callable[[int], int]) -> None:
         """`limit` in bytes; `share` gives a tenant's part of a total."""
         self._limit, self._total, self._per_tenant = limit, limit // 2, share(limit // 2)
         self._held: Counter[str] = Counter()
+        self._processes = ["self"]
         self._trimmed = 0.0
         self._lock = threading.Lock()
+
+    def share_with(self, process: int) -> None:
+        """The limit is that of this process and of another one together."""
+        self._processes.append(str(process))
 
     @contextmanager
     def reserve(self, tenant: str, size: int) -> Iterator[None]:
@@ -45,7 +52,7 @@ class MemoryLimit:
         Raises `errors.TooManyAtOnce` if the tenant's other requests leave too little, `errors.Unavailable` if those of
         all do.
         """
-        self._check_process(size)
+        self._check_processes(size)
         self._take(tenant, size)
         try:
             yield
@@ -69,22 +76,32 @@ class MemoryLimit:
             if not self._held[tenant]:
                 del self._held[tenant]
 
-    def _check_process(self, size: int) -> None:
-        if resident_bytes() + size <= self._limit:
+    def _check_processes(self, size: int) -> None:
+        if sum(map(resident_bytes, self._processes)) + size <= self._limit:  # counts what they share twice
             return
         with self._lock:
             if time.monotonic() - self._trimmed > TRIM_SECONDS:
                 self._trimmed = time.monotonic()
                 trim()
-        if resident_bytes() + size > self._limit:
+        if sum(map(proportional_bytes, self._processes)) + size > self._limit:
             raise errors.Unavailable(f"the service uses the {self._limit} bytes of memory it may have: try again")
 
 
-def resident_bytes() -> int:
-    """The memory of this process; 0 where the system does not tell."""
-    if not STATM.exists():
+def resident_bytes(process: str = "self") -> int:
+    """The memory of a process; 0 where the system does not tell."""
+    try:
+        return int((PROCESSES / process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
         return 0
-    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def proportional_bytes(process: str = "self") -> int:
+    """The same with a part of each page that others have, too: it takes milliseconds."""
+    try:
+        found = PROPORTIONAL.search((PROCESSES / process / "smaps_rollup").read_text())
+    except OSError:
+        found = None
+    return int(found[1]) * 1024 if found else resident_bytes(process)
 
 
 def trim() -> None:

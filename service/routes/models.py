@@ -10,6 +10,7 @@ from backpropd.store import models
 from backpropd.store.sql import schema
 from service import prediction_requests
 from service.auth.principal import record, tenant
+from service.http.handover import hand_over
 from service.http.routing import Answer, Routes
 from service.renderers.predictions import JSON, RENDERERS
 from service.renderers.predictions.warnings_header import warnings_header
@@ -19,6 +20,7 @@ from service.services import services
 from service.streaming.prefetch import prefetched
 
 routes = Routes("models")
+FEW_CELLS = 10_000  # in an answer that is rendered within milliseconds
 
 
 @routes("GET", "/v1/models", answers={200: ModelPage}, query=PageQuery)
@@ -58,10 +60,12 @@ def delete(model_id: str) -> Answer:
 def predict(model_id: str, query: PredictionQuery) -> Answer:
     """Predict rows of JSON, a table in the body, or a stored dataset; the answer's format is that of `Accept`."""
     media_type = _accepted(list(RENDERERS))
-    model = services().model_cache.get(tenant(), model_id)
+    model = services().model_cache.get(tenant(), model_id, prediction_requests.hand_over_body)
     with ExitStack() as stack:
         rows = prediction_requests.receive(model, query, stack)
         predictor = learn.Predictor(model, rows, query.names())
+        if predictor.cells > FEW_CELLS:
+            hand_over()
         if media_type == JSON:
             _check_cells(predictor)
         warnings = [finding.to_json() for finding in predictor.findings()]

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,6 +27,8 @@ INHERITED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")  # and PYTHON*:
 # Memory only from the C library, which takes no more from the system than is used: a limit on data counts all of it.
 ONE_HEAP = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "131072"}
 MIB = 2**20
+LONG_BYTES = 256 * 1024  # of an answer: decoding and using it takes long
+UNKNOWN = b'{"exceeded": "unknown"}'
 UNAVAILABLE = "no process could be started to read the table: try again"
 
 
@@ -43,8 +46,13 @@ class SandboxedReader:
         options: ReadOptions = GUESS_ALL,
         *,
         beginning: int | None = None,
+        connect: Callable[[], socket.socket] | None = None,
+        before_long: Callable[[], None] = lambda: None,
     ) -> IngestedTable:
         """`ingest` in the sandbox.
+
+        `connect` is `connect_to_sandbox` unless another process does it for this one; `before_long` is called before a
+        description of more than `LONG_BYTES` is decoded.
 
         Raises what `ingest` raises, and:
             TooLarge: reading exceeded the memory or time limit; the message has the number.
@@ -59,9 +67,11 @@ class SandboxedReader:
             "table_limits": vars(self._table_limits),
             "sandbox_limits": vars(self._sandbox_limits),
         }
-        with _server.connect() as connection:
+        with (connect or connect_to_sandbox)() as connection:
             answer = _exchange(connection, json.dumps(request).encode(), self._sandbox_limits.seconds + GRACE)
-        return self._table_from(answer)
+        if len(answer) > LONG_BYTES:
+            before_long()
+        return self._table_from(json.loads(answer))
 
     def _table_from(self, answer: dict[str, Any]) -> IngestedTable:
         if "error" in answer:
@@ -104,13 +114,18 @@ def _raise_unforeseen(answer: dict[str, Any]) -> NoReturn:
     )
 
 
+def connect_to_sandbox() -> socket.socket:
+    """A connection for one table. Raises `errors.Unavailable`."""
+    return _server.connect()
+
+
 def start_sandbox() -> None:
     """Start the server process, so that the first file does not wait for it."""
-    _server.connect().close()
+    connect_to_sandbox().close()
 
 
-def _exchange(connection: socket.socket, request: bytes, timeout: float) -> dict[str, Any]:
-    """The answer to a request, or which limit was exceeded. Raises `errors.Unavailable` if no supervisor ran."""
+def _exchange(connection: socket.socket, request: bytes, timeout: float) -> bytes:
+    """The answer, JSON, or which limit was exceeded. Raises `errors.Unavailable` if no supervisor ran."""
     connection.settimeout(timeout)
     try:
         with connection.makefile("rb") as lines:
@@ -118,10 +133,11 @@ def _exchange(connection: socket.socket, request: bytes, timeout: float) -> dict
                 raise errors.Unavailable(UNAVAILABLE)
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
-            answer: dict[str, Any] = json.loads(lines.readline() or '{"exceeded": "unknown"}')
-            return answer
-    except OSError as error:
-        return {"exceeded": "clock" if isinstance(error, TimeoutError) else "unknown"}
+            return lines.readline() or UNKNOWN
+    except TimeoutError:
+        return b'{"exceeded": "clock"}'
+    except OSError:
+        return UNKNOWN
 
 
 class _Server:

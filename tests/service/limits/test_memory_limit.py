@@ -1,12 +1,14 @@
 """The limit of the API's memory."""
 
+import sys
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
 from backpropd import errors
 from backpropd.config import Settings
-from service.limits.memory_limit import MAX_JSON_BYTES, MemoryLimit, json_cost, resident_bytes
+from service.limits.memory_limit import MAX_JSON_BYTES, MemoryLimit, json_cost, proportional_bytes, resident_bytes
 from tests.service.validation import Client
 
 GIB = 1024**3
@@ -47,6 +49,20 @@ def test_nothing_is_reserved_that_the_process_has_no_room_for() -> None:
         memory.reserve("us", 2 * GIB),
     ):
         pass
+
+
+def test_the_memory_of_a_process_that_shares_the_limit_counts() -> None:
+    program = "held = b'1' * 2**28; print(flush=True); input()"
+    with Popen([sys.executable, "-c", program], stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout
+        other.stdout.readline()
+        memory = MemoryLimit(proportional_bytes() + GIB // 4, lambda total: total)
+        with memory.reserve("us", GIB // 8):
+            pass
+        memory.share_with(other.pid)
+        with pytest.raises(errors.Unavailable), memory.reserve("us", GIB // 8):
+            pass
+        other.communicate("\n")
 
 
 def test_the_cost_of_json_is_bounded_because_its_values_are() -> None:

@@ -1,0 +1,102 @@
+"""The costly process and its template, as processes: forked before the front has threads, and ended with it."""
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO
+
+from backpropd import errors
+
+PAUSE_SECONDS = 0.1  # before a costly process that died is replaced
+ENDED = "the process that answers costly requests has ended: try again"
+
+Answer = Callable[[socket.socket, BinaryIO], None]
+
+
+class CostlyProcess:
+    """The front's end of the control socket."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._poll = select.poll()
+        self._poll.register(control, 0)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it or its template is there."""
+        return not self._poll.poll(0)
+
+    def connect(self, body: BinaryIO) -> socket.socket:
+        """A connection for a request with the body in this file. Raises `errors.Unavailable`."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                socket.send_fds(self._control, [b"."], [theirs.fileno(), body.fileno()])
+            except OSError as error:
+                ours.close()
+                raise errors.Unavailable(ENDED) from error
+        return ours
+
+
+def start(answer: Answer, prepare: Callable[[int], None]) -> CostlyProcess:
+    """Fork the template, which must find one thread here.
+
+    The costly process calls `prepare` with the front's process id, and then `answer` with the connection and the body
+    of each request, in threads.
+    """
+    front = os.getpid()
+    ours, theirs = socket.socketpair()
+    if os.fork():
+        theirs.close()
+        return CostlyProcess(ours)
+    try:
+        _leave_front(theirs)
+        _fork_again_and_again(theirs, lambda: _serve(theirs, answer, lambda: prepare(front)))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _leave_front(control: socket.socket) -> None:
+    """Keep no signal handler and no file of the front: a client must not find a port open that nobody serves."""
+    signal.set_wakeup_fd(-1)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # the front receives them too, and waits for its answers
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.closerange(3, control.fileno())
+    os.closerange(control.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _fork_again_and_again(control: socket.socket, serve: Callable[[], None]) -> None:
+    while not _is_closed(control):
+        if not (child := os.fork()):
+            serve()
+            return
+        os.waitpid(child, 0)
+        time.sleep(PAUSE_SECONDS)
+
+
+def _is_closed(control: socket.socket) -> bool:
+    """Whether the front has ended."""
+    with suppress(BlockingIOError):
+        return not control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    return False
+
+
+def _serve(control: socket.socket, answer: Answer, prepare: Callable[[], None]) -> None:
+    """Answer requests until the front ends."""
+    prepare()
+    while descriptors := socket.recv_fds(control, 1, 2)[1]:
+        threading.Thread(target=_answer, args=(answer, *descriptors), daemon=True).start()
+
+
+def _answer(answer: Answer, connection: int, body: int) -> None:
+    with socket.socket(fileno=connection) as opened, os.fdopen(body, "rb") as file:
+        answer(opened, file)
