@@ -66,6 +66,10 @@ class LineFindings:
         """Note lines that are not rows of the table, for a reason, as `comments`."""
         self._skipped.setdefault(reason, Finding()).add(line, value, count)
 
+    def skipped(self, reason: str) -> int:
+        """The number of lines skipped for a reason."""
+        return self._skipped[reason].count if reason in self._skipped else 0
+
     def check(self, rows: int, *, at_end: bool) -> None:
         """Raise `NotATable` if more than one row and a tenth of the rows are guesswork."""
         guessed = self._guessed_lines

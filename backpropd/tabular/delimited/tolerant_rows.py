@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from backpropd.errors import NotATable
 from backpropd.tabular.cell_shapes import NUMBER, shape
 from backpropd.tabular.delimited.dialect import Dialect
-from backpropd.tabular.delimited.layout import is_sentence
+from backpropd.tabular.delimited.layout import SMALL_PART, is_sentence
 from backpropd.tabular.delimited.line_findings import COMMENTS_AND_RULERS, LineFindings
 from backpropd.tabular.delimited.row_fitting import Fit, fit_row, with_other_delimiter
 from backpropd.tabular.delimited.row_reader import Row, RowReader, are_paired
@@ -199,6 +199,13 @@ class TolerantRows:
             self.findings.skip(COMMENTS_AND_RULERS, *self._reader.comments[0], self._reader.comment_count)
             self.lines += self._reader.comment_count
         self.findings.check(self.rows, at_end=True)
+        behind = self.findings.skipped(BEHIND)
+        if behind > max(SMALL_PART * self.rows, MAX_TAIL_ROWS):
+            first = self._dialect.first_line
+            raise NotATable(
+                f"only {self.rows} of {self.rows + behind} lines are rows of the table that begins at line {first}: if "
+                "the lines behind it are the table, say with skip_lines how many precede it"
+            )
 
 
 def is_note(first: str, *, alone: bool) -> bool:

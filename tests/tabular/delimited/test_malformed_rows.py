@@ -189,3 +189,12 @@ def test_a_header_that_is_repeated_often_is_no_row(tmp_path: Path) -> None:
     page = "Name,Amount\n" + "".join(f"N{n},{n}.5\n" for n in range(5))
     info, _ = read(tmp_path, page * 6)
     assert (info.rows, kinds(info)["Amount"]) == (30, "number")
+
+
+def test_a_small_table_above_many_lines_that_do_not_belong_to_it_is_refused(tmp_path: Path) -> None:
+    summary = "Source   df   Squares   Mean\n\nBetween   8   1.68   0.21\nWithin  180   1.80   0.01\n\n\n"
+    data = "Data:  group   value\n" + "".join(f"        {n % 5}     {n}.5\n" for n in range(400))
+    with pytest.raises(NotATable, match=r"only 2 of 40. lines are rows .* say with skip_lines"):
+        read(tmp_path, f"Values:\n\n{summary}{data}")
+    info, _ = read(tmp_path, f"Values:\n\n{summary}{data}", ReadOptions(skip_lines=9, header=False))
+    assert info.rows == 400
