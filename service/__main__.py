@@ -12,6 +12,7 @@ from backpropd.errors import BackpropdError
 STOP_SECONDS = 3  # for running requests to end; open event streams are cut, and their clients reconnect
 HEADER_MILLISECONDS = 10_000  # for the headers of a request, and of the next one on the same connection
 BUFFER_BYTES = 64 * 1024  # of a connection: the headers of a request, and what its client does not receive
+MAX_CONNECTIONS = 8_192  # open at a time; further ones wait
 MAX_OPEN_FILES = 10_240  # the most that macOS allows
 LOG_CONFIG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
@@ -57,6 +58,7 @@ def _serve(settings: Settings) -> None:
         address=settings.host,
         port=settings.port,
         websockets=False,
+        backpressure=MAX_CONNECTIONS,
         workers=1,
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,

@@ -185,7 +185,6 @@ def test_the_memory_of_a_refit_is_estimated(iris: Learner) -> None:
         ({"epochs": 10}, "without early_stopping"),
         ({"keep_path": True}, "path"),
         ({"keep_optimizer_state": True}, "optimizer's state"),
-        ({"max_seconds": 9.0}, "time"),
         ({"class_weight": "balanced"}, "no weights"),
     ],
 )

@@ -68,10 +68,32 @@ def test_a_job_whose_table_takes_all_its_time_still_has_a_model(
     assert job.epoch < ENDLESS
 
 
+REFIT = {"early_stopping": {"monitor": "loss", "patience": ENDLESS}, "refit": True, "validation_fraction": 0.2}
+
+
 def test_a_refit_for_which_no_time_is_left_is_skipped_with_its_reason(stores: Stores) -> None:
-    stopping = {"early_stopping": {"monitor": "loss", "patience": ENDLESS}, "refit": True, "validation_fraction": 0.2}
-    _, warnings = ended(stores, stores.post(epochs=ENDLESS, **stopping), max_job_seconds=TIME)
+    _, warnings = ended(stores, stores.post(epochs=ENDLESS, **REFIT), max_job_seconds=TIME)
     assert warnings == ["refit_skipped", "job_seconds_limit"]
+    _, warnings = ended(stores, stores.post(epochs=ENDLESS, max_seconds=TIME, **REFIT))
+    assert warnings == ["refit_skipped"]
+
+
+def test_a_refit_has_the_time_that_max_seconds_leaves(stores: Stores) -> None:
+    limited, free = (stores.post(epochs=5, **REFIT, **limit) for limit in ({"max_seconds": 600.0}, {}))
+    not_refitted = stores.post(epochs=5, max_seconds=600.0, **{**REFIT, "refit": False})
+    runner = stores.runner()
+    while runner.run_one():
+        pass
+    jobs = [stores.job(job_id) for job_id in (limited, free, not_refitted)]
+    assert [(job.stop_reason, job.warnings) for job in jobs] == [("epochs", None)] * 3
+    weights = [stores.model_sha256(job_id) for job_id in (limited, free, not_refitted)]
+    assert (weights[0] == weights[1], weights[0] == weights[2]) == (True, False)
+
+
+def test_lbfgs_ends_at_max_seconds_with_a_model(stores: Stores) -> None:
+    options = {"optimizer": {"name": "lbfgs"}, "batch_size": "full", "hidden": [{"units": 200}, {"units": 200}]}
+    job, warnings = ended(stores, stores.post(epochs=ENDLESS, max_seconds=TIME, **options))
+    assert (job.epoch > 1, warnings) == (True, [])
 
 
 def test_the_time_of_a_job_is_counted_over_its_turns(stores: Stores) -> None:

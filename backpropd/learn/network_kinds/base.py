@@ -138,7 +138,10 @@ class ResolvedSpec(JsonFields, ABC):
         """How numeric targets are scaled, as `TargetEncoder.fit_scaling` names it."""
 
     def for_refit(self) -> ResolvedSpec:
-        """The same network and training on all rows, without validation, and without rules that end it early."""
+        """The same network and training on all rows, without validation, and without rules that end it early.
+
+        The time of the whole run limits it.
+        """
         raise NotImplementedError(f"a {self.network.kind} is not trained again")
 
     @abstractmethod

@@ -183,7 +183,7 @@ class FeedforwardSpec(ResolvedSpec):
     def for_refit(self) -> FeedforwardSpec:
         training = replace(
             self.training, validation_fraction=0.0, early_stopping=None, target_loss=None, refit=False,
-            metrics_every=self.training.epochs,
+            metrics_every=self.training.epochs, max_seconds=None,
         )  # fmt: skip
         return replace(self, training=training)
 

@@ -145,7 +145,6 @@ def why_no_refit(training: Any) -> str | None:
     reasons = {
         "keep_path": "its path would not lead to the model",
         "keep_optimizer_state": "the optimizer's state would not be the model's",
-        "max_seconds": "the time is limited",
         "warm_start_model_id": "it continues a model",
         "validation_dataset_id": "the validation rows are another dataset",
         "validation_column": "a column holds the validation rows out",
