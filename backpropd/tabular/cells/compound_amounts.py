@@ -40,8 +40,9 @@ ANGLE = (
     f"(?: ?(?P<arcminute>{_NUMBER}) ?{_PRIME}?(?: ?(?P<arcsecond>{_NUMBER}) ?{_DOUBLE_PRIME}?)?)?"
     " ?(?:[NE]|(?P<south_or_west>[SW]))?"
 )
-INCHES = (Part("foot", 12, 10), Part("inch", 1, 12))
+INCHES = (Part("foot", 12, 10), Part("inch", 1, 12), Part("inches", 1))
+_INCH_SIGN = rf"(?:{_DOUBLE_PRIME}|in\.?|inch(?:es)?)"
 FEET = (
-    rf"(?P<foot>[0-9]{{1,2}}) ?(?:{_PRIME}|ft\.?|feet|foot)"
-    rf"(?:[ -]{{0,2}}(?P<inch>{_NUMBER}) ?(?:{_DOUBLE_PRIME}|in\.?|inch(?:es)?)?)?"
+    rf"(?:(?P<foot>[0-9]{{1,2}}) ?(?:{_PRIME}|ft\.?|feet|foot)(?:[ -]{{0,2}}(?P<inch>{_NUMBER}) ?{_INCH_SIGN}?)?"
+    rf"|(?P<inches>{_NUMBER}) ?{_INCH_SIGN})"
 )

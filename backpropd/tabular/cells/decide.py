@@ -130,6 +130,8 @@ class _Decider:
             return None
         if kind == "number":
             if guess is None or not guess.fitting:
+                if (hours := self._dates(candidate, None)) and hours.form.is_time:
+                    return hours
                 raise impossible_kind(candidate.name, kind, candidate.rows())
             return NumberCells(self._notation(candidate, guess), exact=False)
         if kind == "date":

@@ -16,6 +16,7 @@ AMOUNTS = [
     ("degrees", ["7.5°W", "8°W", "9.25° W"], [-7.5, -8.0, -9.25]),
     ("degrees", ["N 51°30'", "S 1°15.0'"], [51.5, -1.25]),
     ("feet and inches", ["5'11\"", "6'2\"", "5’ 0.5”"], [71.0, 74.0, 60.5]),
+    ("feet and inches", ["5'11\"", "6'2\"", '70.5"'], [71.0, 74.0, 70.5]),
     ("feet and inches", ["5 ft 11 in", "6 ft", "6 feet 1 inch"], [71.0, 72.0, 73.0]),
 ]
 
@@ -30,6 +31,11 @@ def test_amounts_with_several_units_are_numbers_of_one(
     values, misfits = convert_cells(column.info, pa.array([cells[0], " - ", "7.5", "soon"]))
     assert values.to_pylist() == [pytest.approx(numbers[0]), None, 7.5, None]
     assert misfits.tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize("cells", [["5'11\"", "6'2\""], ["13:45", "0:30"], ["51°30'N", "8°S"]])
+def test_the_kind_number_may_be_named_for_them_as_well(upload: Uploader, cells: list[str]) -> None:
+    assert upload(cells, kinds={"x": "number"}).values == upload(cells).values
 
 
 @pytest.mark.parametrize(
