@@ -111,6 +111,7 @@ class DelimitedReader:
                 self.warnings.add("excel_text", name, 'cells such as ="0012" hold the text within the quotes')
             if last is not None:
                 self._warn_of_total(last, rows)
+                self._warn_of_empty_rows(last, rows)
 
     def _tasks(self) -> Generator[Callable[[], Columns], None, None]:
         """A function for each block, which reads it."""
@@ -176,6 +177,15 @@ class DelimitedReader:
     def _numbers(self, cells: pa.StringArray) -> pa.DoubleArray | None:
         is_missing = pc.is_in(cells, pa.array(self._missing))
         return parse_numbers(pc.if_else(is_missing, None, cells) if pc.any(is_missing).as_py() else cells)
+
+    def _warn_of_empty_rows(self, last: Columns, rows: int) -> None:
+        """Warn of last rows without values, as spreadsheets write them; those in the last block are counted."""
+        if any(column[-1].is_valid for column in last):
+            return
+        filled = [pc.indices_nonzero(column.is_valid()) for column in last]
+        count = len(last[0]) - 1 - max((found[-1].as_py() for found in filled if len(found)), default=-1)
+        detail = "the last rows have no values; they were kept as rows: delete them if they are none"
+        self.warnings.add("empty_rows", None, detail, [(self.line_of(rows - count), "")], count)
 
     def _warn_of_total(self, last: Columns, rows: int) -> None:
         """Warn of a last row that looks like the sum of the others."""

@@ -198,3 +198,12 @@ def test_a_small_table_above_many_lines_that_do_not_belong_to_it_is_refused(tmp_
         read(tmp_path, f"Values:\n\n{summary}{data}")
     info, _ = read(tmp_path, f"Values:\n\n{summary}{data}", ReadOptions(skip_lines=9, header=False))
     assert info.rows == 400
+
+
+def test_rows_without_values_at_the_end_are_kept_and_told(tmp_path: Path) -> None:
+    table = "".join(f"York;{n};{n}.5\n" for n in range(9))
+    for text in (f"town;n;x\n{table};;\n;;\n", f";town;n;x;\n{table.replace('York', ';York')};;;;\n;;;;\n"):
+        info, _ = read(tmp_path, text)
+        found = [(each.count, each.examples[0].line) for each in info.warnings if each.code == "empty_rows"]
+        assert (info.rows, found) == (11, [(2, 11)])
+    assert "empty_rows" not in [each.code for each in read(tmp_path, f"town;n;x\n;;\n{table}")[0].warnings]
