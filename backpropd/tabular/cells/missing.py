@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 _WORDS = (
     "na n/a n.a. n.a n/k n/d nd n.d. nv n/v k.a. s/d tbd nan -nan nat none null nil missing unknown undefined blank "
     "<na> <null> (null) [null] \\n 1.#ind -1.#ind 1.#qnan -1.#qnan "
-    "n.n. n.b. bdl b.d.l. <lod <loq <dl dnf dns dnp dsq "
+    "n.n. n.b. n.v. s.d. n.c. b.d. b/d \u043d/\u0434 nan(ind) -nan(ind) bdl b.d.l. <lod <loq <dl dnf dns dnp dsq "
     "#n/a #na #div/0! #ref! #value! #num! #name? #null! #error! #n/a! #calc! #spill!"
 )
 _SIGNS = "- -- --- \u2014 . .. ... \u2026 ? ?? ??? * ** : / 0000-00-00 00/00/0000"
@@ -31,6 +31,12 @@ _PHRASES = (
     "no value",
     "not reported",
     "keine angabe",
+    "k. a.",
+    "n. v.",
+    "sin datos",
+    "no disponible",
+    "non disponible",
+    "\u043d\u0435\u0442 \u0434\u0430\u043d\u043d\u044b\u0445",
     "0000-00-00 00:00:00",
 )
 _ACCOUNTING = [each for sign in "$€£¥" for each in (f"{sign}-", f"{sign} -", f"-{sign}", f"- {sign}")]

@@ -9,7 +9,8 @@ from tests.tabular.cells.conftest import Uploader
 MARKERS = [
     "-", "--", "---", ".", "..", "...", "?", "*", "#N/A", "#NA", "#DIV/0!", "#REF!", "#VALUE!", "#NUM!", "#NAME?",
     "<NA>", "NaT", "NaN", "-nan", "none", "None", "NONE", "null", "Null", "NULL", "(null)", "\\N", "nil", "missing",
-    "Missing", "unknown", "N/A", "n/a", "n.a.", "NA", "na", "not available", "\u2014", "\u2013",
+    "Missing", "unknown", "N/A", "n/a", "n.a.", "NA", "na", "not available",
+    "n.v.", "k. A.", "sin datos", "-nan(ind)", "\u2014", "\u2013",
 ]  # fmt: skip
 
 
