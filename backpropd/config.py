@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     max_job_bytes: int = _limit("job_bytes", 2 * 1024**2, description="the description of one job: its spec and notes")
 
     # jobs
+    training_niceness: int = Field(
+        5, ge=0, le=19, description="how far the system prefers other programs, such as the API, to training processes"
+    )
     heartbeat_seconds: float = Field(5.0, description="between two renewals of a lease")
     lease_seconds: float = Field(30.0, description="after the last renewal the reaper requeues the job")
     fence_seconds: float = Field(20.0, description="after the last renewal the worker drops the job itself")

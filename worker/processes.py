@@ -67,6 +67,7 @@ def _connect_signals(app: Celery, runner: Runner) -> None:
         database.engine.dispose(close=False)  # the parent's connections must not be used by a child
         runner.name = identity(parent)
         runner.board.take_slot(current_process().index)
+        os.nice(runner.settings.training_niceness)  # the parent and its heartbeats keep their priority
 
     @signals.worker_ready.connect(weak=False)
     def parent_ready(sender: Any, **_: Any) -> None:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from backpropd import errors
 
+NICENESS = 5  # the front goes first where both want a core
 PAUSE_SECONDS = 0.1  # before a costly process that died is replaced
 ENDED = "the process that answers costly requests has ended: try again"
 
@@ -24,13 +25,13 @@ class CostlyProcess:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._poll = select.poll()
-        self._poll.register(control, 0)
 
     @property
     def is_running(self) -> bool:
         """Whether it or its template is there."""
-        return not self._poll.poll(0)
+        hang_up = select.poll()  # one for each call: threads must not share it
+        hang_up.register(self._control, 0)
+        return not hang_up.poll(0)
 
     def connect(self, body: BinaryIO) -> socket.socket:
         """A connection for a request with the body in this file. Raises `errors.Unavailable`."""
@@ -92,6 +93,7 @@ def _is_closed(control: socket.socket) -> bool:
 
 def _serve(control: socket.socket, answer: Answer, prepare: Callable[[], None]) -> None:
     """Answer requests until the front ends."""
+    os.nice(NICENESS)
     prepare()
     while descriptors := socket.recv_fds(control, 1, 2)[1]:
         threading.Thread(target=_answer, args=(answer, *descriptors), daemon=True).start()

@@ -96,7 +96,7 @@ def _response(connection: socket.socket, start: bytes) -> Response:
     status, headers = orjson.loads(start)
     if status >= 500:
         log.error("the costly process answers with the status %s: its log lines have the details", status)
-    chunks = _chunks(connection)
+    chunks = _chunks(connection, Disconnect.of(request.environ))
     response = Response(status=status)
     response.headers = Headers(headers)
     is_short = (response.content_length or CHUNK_BYTES) < CHUNK_BYTES
@@ -104,6 +104,11 @@ def _response(connection: socket.socket, start: bytes) -> Response:
     return response
 
 
-def _chunks(connection: socket.socket) -> Iterator[bytes]:
-    while (message := receive(connection))[0] is Kind.CHUNK:
-        yield message[1]
+def _chunks(connection: socket.socket, disconnect: Disconnect) -> Iterator[bytes]:
+    """The parts of the answer, until its end or that of the client. Raises `Gone`."""
+    try:
+        while (message := receive(connection))[0] is Kind.CHUNK:
+            yield message[1]
+    except Gone:
+        if not disconnect.has_come:
+            raise

@@ -12,6 +12,7 @@ from service import prediction_requests
 from service.auth.principal import record, tenant
 from service.http.handover import hand_over
 from service.http.routing import Answer, Routes
+from service.model_cache import SMALL_BYTES
 from service.renderers.predictions import JSON, RENDERERS
 from service.renderers.predictions.warnings_header import warnings_header
 from service.schemas.models import Model, ModelPage, ModelSummary, PredictionQuery, PredictionRequest, Predictions
@@ -35,6 +36,8 @@ def list_models(query: PageQuery) -> Answer:
 def read(model_id: str) -> Answer:
     """Read a model: its features, its target, its metrics, its report."""
     with services().database.read() as session:
+        if models.stored_bytes(session, tenant(), model_id) > SMALL_BYTES:
+            hand_over()
         return Model.of(models.get(session, tenant(), model_id, schema.Model.report))
 
 

@@ -205,6 +205,13 @@ def test_a_client_that_leaves_gives_its_slot_back(api: Api, ids: dict[str, str])
         eventually(lambda: http.get(path).status_code == 200, SECONDS)
 
 
+def test_many_costly_requests_at_once_are_answered(api: Api, ids: dict[str, str]) -> None:
+    with api.http() as http, ThreadPoolExecutor(16) as threads:
+        path = f"/v1/models/{ids['model']}/predictions"
+        statuses = threads.map(lambda _: http.post(path, content=MANY, headers=JSON).status_code, range(200))
+        assert set(statuses) == {200}
+
+
 def test_a_long_body_in_chunks_is_received_and_limited(api: Api, ids: dict[str, str]) -> None:
     def chunks(count: int) -> Iterator[bytes]:
         yield b'{"rows": ['

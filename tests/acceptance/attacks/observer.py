@@ -114,7 +114,13 @@ def api_processes(pid: int) -> list[psutil.Process]:
     The sandbox's have a group of their own.
     """
     front = psutil.Process(pid)
-    return [front, *(each for each in front.children(recursive=True) if os.getpgid(each.pid) == os.getpgid(pid))]
+    return [front, *(each for each in front.children(recursive=True) if _group(each.pid) == _group(pid))]
+
+
+def _group(pid: int) -> int:
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return 0
 
 
 def _memory(pid: int) -> int:
