@@ -103,7 +103,7 @@ def test_every_optimizer_goes_with_the_preset(iris: Learner, optimizer: str) -> 
     assert iris.trained(planned)["metrics"]["loss"] < 1.1
 
 
-def test_the_refit_is_a_run_over_all_rows_that_ends_after_the_best_epoch(tmp_path: Path) -> None:
+def test_the_refit_is_a_run_over_all_rows_whose_second_half_until_the_best_epoch_is_averaged(tmp_path: Path) -> None:
     learner = Learner(tmp_path, WAVE)
     planned = plan(learner, "y", engine="numpy", metrics_every=1)
     run = learner.run(planned)
@@ -114,11 +114,25 @@ def test_the_refit_is_a_run_over_all_rows_that_ends_after_the_best_epoch(tmp_pat
     assert {name: made[name] for name in names} == {name: plain[name] for name in names}
     whole = learner.run(planned._replace(spec=planned.spec.for_refit()))
     assert (len(whole.training_set.x), whole.validation_set) == (120, None)
-    assert next(epoch for epoch in epochs_of(whole) if epoch.epoch == run.state.best_epoch)
+    best = run.state.best_epoch or 0
+    thetas = [whole.state.theta.astype(float) for epoch in epochs_of(whole) if epoch.epoch <= best][best // 2 :]
+    assert len(thetas) > 2
     model = load_model(made)
-    np.testing.assert_array_equal(model.flat_theta(whole.network.layout), whole.state.theta)
+    np.testing.assert_allclose(model.flat_theta(whole.network.layout), np.mean(thetas, axis=0), rtol=1e-5, atol=1e-7)
     assert model.encoder.to_json() == whole.untrained.encoder.to_json()
     assert model.spec == planned.spec
+
+
+def test_the_refit_of_a_network_with_batch_normalization_ends_with_its_last_parameters(tmp_path: Path) -> None:
+    learner = Learner(tmp_path, WAVE)
+    hidden = [{"units": 6, "activation": "relu", "normalization": "batch"}]
+    planned = plan(learner, "y", {"hidden": hidden}, engine="numpy")
+    run = learner.run(planned)
+    list(epochs_of(run))
+    whole = learner.run(planned._replace(spec=planned.spec.for_refit()))
+    assert next(epoch for epoch in epochs_of(whole) if epoch.epoch == run.state.best_epoch)
+    theta = load_model(run.model()).flat_theta(whole.network.layout)
+    np.testing.assert_array_equal(theta, whole.state.theta)
 
 
 def test_after_a_refit_a_model_knows_the_levels_of_the_validation_rows(tmp_path: Path) -> None:
