@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from backpropd import errors
 from backpropd.learn.model import Model
 from backpropd.learn.predictions import Output
-from backpropd.tabular import Table
+from backpropd.tabular import ColumnInfo, Table
 from backpropd.tabular.inputs.conversion import Cells, Converted, convert_column
 from backpropd.tabular.inputs.findings import Finding, InputFindings
 from backpropd.tabular.inputs.input_rows import InputRows, listed
@@ -70,18 +69,16 @@ class Predictor:
 
     def _may_differ(self, name: str) -> bool:
         """Whether a column may have cells of another kind, or such as training had none like."""
-        info, kind = self._rows.described(name), self._columns[name].info.kind
+        info, column = self._rows.described(name), self._columns[name]
         is_warned = any(each.column == name for each in self._rows.read_warnings)
-        is_marked = bool(self._columns[name].markers.numbers)
-        if info is None or is_warned or is_marked or {info.kind, kind} != {"number"}:
+        if info is None or is_warned or column.markers.numbers or info.kind != column.info.kind:
             return True
-        if self._model.spec.network.takes_booleans:
+        values = _values_of(info)
+        if values is None or self._model.spec.network.takes_booleans:
             return True
-        extremes = [info.statistics.get("min"), info.statistics.get("max"), *([None] if info.missing else [])]
-        if None in extremes[:2]:
-            return True
-        (found,) = self._model.encoder.findings(Table({name: np.array(extremes, np.float64)}, len(extremes))).values()
-        return any(mask.any() for mask in found)
+        converted = convert_column(Cells(values), column)
+        (found,) = self._model.encoder.findings(Table({name: converted.values}, len(values))).values()
+        return any(mask.any() for mask in (converted.wrong, *found))
 
     def blocks(self) -> Iterator[Block]:
         """The predictions, after `findings`."""
@@ -99,6 +96,20 @@ class Predictor:
             if len(wrong):
                 problems = (self._rows.problem(start + row, name, detail) for row in wrong.tolist())
                 raise errors.Invalid.from_problems(problems)
+
+
+def _values_of(info: ColumnInfo) -> pa.Array | None:
+    """Values that show whether any of a described column is unlike training: extremes or all levels, and a missing one.
+
+    None where the description does not show it.
+    """
+    missing = [None] if info.missing else []
+    if info.kind == "number":
+        extremes = [info.statistics.get("min"), info.statistics.get("max")]
+        return None if None in extremes else pa.array([*extremes, *missing], pa.float64())
+    if info.kind == "category":
+        return pa.array([*(level["value"] for level in info.statistics["levels"]), *missing], pa.string())
+    return None
 
 
 def _table(converted: Mapping[str, Converted]) -> Table:

@@ -25,7 +25,7 @@ from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.opening import open_table
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.staging import StagedTable, stage
-from backpropd.tabular.typed_copy import copy_table, holds_values
+from backpropd.tabular.typed_copy import copy_table, copy_text, holds_values, may_hold_values
 from backpropd.tabular.warnings import TableWarning
 
 UNLIMITED = TableLimits()
@@ -54,8 +54,8 @@ def ingest(
 ) -> IngestedTable:
     """Read the table at `source`, write it as Parquet to `destination`, and describe it.
 
-    A table with types that a model is to predict (`options.known_kinds`) is written as an Arrow file, unless text of it
-    may be numbers, and its columns are described by their ranges alone.
+    A table that a model is to predict (`options.known_kinds`) is written as an Arrow file, unless text of it may be
+    numbers, and its columns are described by their ranges and levels alone.
 
     Of text and JSON only the lines or rows within the first `beginning` bytes are read, where that is given. Memory is
     bounded by a few blocks. Numbers are stored as float64, dates as timestamps in microseconds, everything else as
@@ -79,6 +79,10 @@ def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits
     is_named = reader.dialect is None or reader.dialect["header"] is not False
     options = options.for_columns(reader.text_columns if reader.dialect is None else reader.names, named=is_named)
     _check_kinds(options, reader)
+    if may_hold_values(reader, options) and (found := copy_text(reader, options, destination, limits)):
+        rows, copied = found
+        dialect = _dialect(reader, Decisions())
+        return IngestedTable(reader.format, rows, tuple(copied), dialect, tuple(reader.warnings.to_list()))
     table = stage(reader, destination, limits, options.missing)
     typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))
     decisions = typer.decide(table)

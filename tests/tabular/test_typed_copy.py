@@ -1,4 +1,4 @@
-"""Tables with types that a model is to predict: copied as they are, with the values that an upload would have."""
+"""Tables that a model is to predict: copied as they are, with the values that an upload would have."""
 
 import datetime as dt
 from pathlib import Path
@@ -62,10 +62,9 @@ def test_a_copys_numbers_are_described_by_their_range(tmp_path: Path) -> None:
     found, _ = read(
         tmp_path, pa.table({"x": [3.0, None, -1.5], "none": pa.nulls(3, pa.float64()), "w": ["a"] * 3}), KNOWN
     )
-    assert [(each.kind, each.statistics) for each in found.columns] == [
+    assert [(each.kind, each.statistics) for each in found.columns[:2]] == [
         ("number", {"min": -1.5, "max": 3.0}),
         ("number", {}),
-        ("text", {}),
     ]
 
 
@@ -77,10 +76,61 @@ def test_a_table_is_not_copied_if_its_cells_may_mean_something_else(
     assert not is_copied(tmp_path)
 
 
-def test_text_is_not_copied(tmp_path: Path) -> None:
-    (tmp_path / "source").write_text("x,word\n1,a\n")
-    ingest(tmp_path / "source", tmp_path / "copy", options=ReadOptions(known_kinds=KNOWN))
+def read_text(folder: Path, text: str, **options: Any) -> dict[str, list[Any]]:
+    """The cells of a text to predict, by column."""
+    (folder / "source").write_text(text)
+    found = ingest(folder / "source", folder / "copy", options=ReadOptions(known_kinds=KNOWN, **options))
+    (block,) = TableRows(folder / "copy", found.rows, found.columns).blocks([each.name for each in found.columns], 999)
+    return {name: cells.values.to_pylist() for name, cells in block.items()}
+
+
+def test_text_is_copied_with_the_cells_of_an_upload(tmp_path: Path) -> None:
+    text = "x,whole,word,note\n0.5,1,a,b c\n,2, 007 ,\n-1e3,3,,NA\n"
+    cells = read_text(tmp_path, text)
+    assert is_copied(tmp_path)
+    assert cells == {
+        "x": [0.5, None, -1000],
+        "whole": [1, 2, 3],
+        "word": ["a", "007", None],
+        "note": ["b c", None, "NA"],
+    }
+    assert cells == read_text(tmp_path, text, missing=("", "-"))
     assert not is_copied(tmp_path)
+
+
+LONG = "x,word\n" + "1.5,a\n" * 50_000
+
+
+@pytest.mark.parametrize(
+    ("text", "x"),
+    [
+        ("x;word\n1.234;a\n", 1234),
+        ('x,word\n"1,5",a\n', 1.5),
+        ("x\tword\tflag\n1.234\t2,5\t3,5\n", 1234),
+        ("x,word,other\n1,a,7\n", 1),
+        ("x,word,other\n" + "1,a,b\n" * 300 + "1,a,b\n", 1),
+        (LONG + '"1.234,5",a\n', 1.5),
+    ],
+)
+def test_text_whose_cells_may_mean_something_else_is_read_as_an_upload(tmp_path: Path, text: str, x: Any) -> None:
+    (tmp_path / "source").write_text(text)
+    found = ingest(tmp_path / "source", tmp_path / "copy", options=ReadOptions(known_kinds=KNOWN))
+    first = next(TableRows(tmp_path / "copy", found.rows, found.columns).blocks(["x"], 1))
+    assert first["x"].values.to_pylist() == [x]
+    assert is_copied(tmp_path) is text.endswith("b\n")
+
+
+def test_few_different_words_are_described(tmp_path: Path) -> None:
+    words = pa.table({"word": ["b", None, "a", "b"], "text": [f"{n:03}" for n in range(4)], "long": ["a" * 101] * 4})
+    found, _ = read(tmp_path, words, {**KNOWN, "text": "text", "long": "text"})
+    assert [(each.kind, each.missing, each.distinct) for each in found.columns] == [
+        ("category", 1, 2),
+        ("category", 0, 4),
+        ("text", 0, None),
+    ]
+    assert found.columns[0].statistics == {"levels": [{"value": "b", "count": 2}, {"value": "a", "count": 1}]}
+    many, _ = read(tmp_path, pa.table({"word": [str(n) for n in range(51)]}), KNOWN)
+    assert (many.columns[0].kind, dict(many.columns[0].statistics)) == ("text", {})
 
 
 @pytest.mark.parametrize("limits", [TableLimits(rows=3), TableLimits(cells=30), TableLimits(columns=8)])

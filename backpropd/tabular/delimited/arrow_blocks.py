@@ -15,7 +15,7 @@ from backpropd.tabular.delimited import lossy_numbers
 from backpropd.tabular.delimited.dialect import Dialect
 from backpropd.tabular.delimited.tolerant_rows import long_row_error
 
-CHUNK_BYTES = 1536 * 1024
+CHUNK_BYTES = 1024 * 1024
 FIRST_CHUNK_BYTES = 64 * 1024  # for the guess of the columns with numbers
 WIDE = 500  # columns; beyond, Arrow's set-up for each column of each chunk costs more than parsing its numbers
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from backpropd.tabular.delimited.text_file import TextFile
 from backpropd.tabular.line_numbers import LineNumbers
 
-WINDOW_BYTES = 192 * 1024  # the temporary arrays stay in a core's cache
+WINDOW_BYTES = 96 * 1024  # its temporary arrays stay in a core's cache, and are too small to be mapped anew each time
 LF, CR = ord("\n"), ord("\r")
 
 Bytes = NDArray[np.uint8]
@@ -48,7 +48,7 @@ def scan(file: io.BufferedReader, delimiter: str, quote: str, width: int, header
     separators = 0  # of the row that the last window did not end
     for window in _windows(file):
         found.clean &= not header or header_end + header not in header_end + window
-        found.clean &= codecs.BOM_UTF8 not in window  # Arrow drops it at the beginning of a block
+        found.clean &= window.isascii() or codecs.BOM_UTF8 not in window  # Arrow drops it at the beginning of a block
         separators = _scan_window(np.frombuffer(window, np.uint8), window, marks, width, separators, found)
         if not found.clean:
             break

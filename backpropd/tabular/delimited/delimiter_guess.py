@@ -51,9 +51,15 @@ def _quotings(text: str, delimiter: str, quote: str | None, comment: str) -> lis
 
 def _is_doubled(lines: Sequence[str], syntax: Syntax) -> bool:
     """Whether every second column is empty: the delimiter is written twice."""
-    rows = [row.cells for row in islice(RowReader(lines, syntax), MAX_ROWS) if len(row.cells) > 1]
-    is_used = any(cell.strip() for cells in rows for cell in cells[2::2])
-    return is_used and syntax.delimiter.strip() != "" and not any("".join(cells[1::2]).strip() for cells in rows)
+    if not syntax.delimiter.strip():
+        return False
+    is_used = False
+    for row in islice(RowReader(lines, syntax), MAX_ROWS):
+        if len(row.cells) > 1:
+            if "".join(row.cells[1::2]).strip():
+                return False
+            is_used |= any(cell.strip() for cell in row.cells[2::2])
+    return is_used
 
 
 def _score(rows: Sequence[Row], syntax: Syntax) -> float:

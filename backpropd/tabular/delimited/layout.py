@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from backpropd.tabular.cell_shapes import NUMBER, WORDS, ColumnShapes, shape
+from backpropd.tabular.cell_shapes import EMPTY, NUMBER, WORDS, ColumnShapes, shape
 from backpropd.tabular.delimited.row_reader import Row
 from backpropd.tabular.header import is_header, names_known_columns
 
@@ -237,10 +237,19 @@ def _names_the_nameless(headers: Sequence[Sequence[str]], cells: Sequence[str]) 
 def _is_second_header(rows: Sequence[Sequence[str]], index: int, width: int) -> bool:
     """Whether a row below the header has words over columns of numbers, and no cell that occurs below it."""
     cells, below = rows[index], [row for row in rows[index + 1 :] if len(row) == width]
-    if len(cells) > width or not ColumnShapes(below, width).looks_like_header(cells):
+    if len(cells) > width or not _may_head_numbers(cells, below):
+        return False
+    if not ColumnShapes(below, width).looks_like_header(cells):
         return False
     numbers = [cell for cell in cells if shape(cell) == NUMBER]
     recurs = any(
         cell.strip() and any(row[column].strip() == cell.strip() for row in below) for column, cell in enumerate(cells)
     )
     return len(numbers) * 2 <= len(cells) and not recurs
+
+
+def _may_head_numbers(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether a cell that is no number stands over a column of numbers; looking at all columns takes longer."""
+    others = [column for column, cell in enumerate(cells) if shape(cell) not in (NUMBER, EMPTY)]
+    shapes = ColumnShapes(([row[column] for column in others] for row in below), len(others))
+    return any(map(shapes.is_number, range(len(others))))

@@ -33,7 +33,7 @@ from backpropd.tabular.threads import are_threads_allowed
 from backpropd.tabular.warnings import WarningLog
 
 THREADS = 2
-READ_AHEAD = 4  # blocks
+READ_AHEAD = 3  # blocks
 BLOCK_CHARACTERS = 256 * 1024  # of a file read in Python
 FIRST_BLOCK_CHARACTERS = 64 * 1024
 LAST_BYTES = 8 * 1024  # of a file, which show whether it ends with notes
@@ -88,6 +88,10 @@ class DelimitedReader:
         """See `TableReader`."""
         offset = self._dialect.first_line if self._arrow else 0
         return offset + self._line_numbers.line_of(row)
+
+    def may_be_numbers(self, column: int) -> bool:
+        """Whether most cells of a column are numbers in the first rows."""
+        return self._dialect.shapes.is_number(column)
 
     def guess_text_columns(self) -> None:
         """Find `text_columns` in the first block. Raises `NotATable`."""

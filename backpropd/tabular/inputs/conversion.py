@@ -125,6 +125,9 @@ def _categories(cells: Cells, column: KnownColumn) -> Converted:
     strings, came_as_number = as_strings(cells)
     if column.levels is None:
         return _any_levels(strings)
+    known = pc.index_in(strings, column.levels)
+    if not known.null_count:  # nearly always, and fastest
+        return Converted(CategoricalColumn(known.to_numpy(), column.levels.to_pylist()), np.zeros(len(strings), bool))
     encoded = strings.dictionary_encode("encode")
     codes = _level_codes(encoded.dictionary, column, column.levels)[encoded.indices.to_numpy()]
     unseen = codes == len(column.levels)

@@ -1,10 +1,14 @@
 """Tables of text sent to a model's predictions are read by what the model knows of its columns."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv as pa_csv
 
+from backpropd.learn import predictor
 from tests.service.requests import CSV, PLANTS, Work, train_model, upload
 from tests.service.validation import Client
 
@@ -19,11 +23,19 @@ def train(http: Client, work: Work) -> Train:
         path = f"/v1/models/{train_model(http, work, upload(http, table), 'y', features=features)}/predictions"
         return lambda body, query="": (
             http.post(path + query, data=body, headers=CSV)
-            if isinstance(body, str)
+            if isinstance(body, str | bytes)
             else http.post(path + query, json=body)
         )
 
     return start
+
+
+def as_parquet(text: str) -> bytes:
+    """The CSV as a Parquet file, its empty cells as null."""
+    options = pa_csv.ConvertOptions(strings_can_be_null=True)
+    sink = io.BytesIO()
+    pq.write_table(pa_csv.read_csv(io.BytesIO(text.encode()), convert_options=options), sink)
+    return sink.getvalue()
 
 
 def predictions(answer: Any) -> Any:
@@ -77,3 +89,20 @@ def test_kept_columns_that_are_no_features_come_back_as_they_stand(train: Train)
     (found,) = predictions(send(body, "?keep=" + ",".join(cells)))
     del found["value"]
     assert found == {**cells, "date": 20200302, "id": 7}
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [("1,gray", "unseen_category"), ("1,", "missing_value"), ("99,red", "out_of_range"), ("1,red", "")],
+)
+@pytest.mark.parametrize("media_type", ["text/csv", "application/vnd.apache.parquet"])
+def test_one_cell_unlike_training_is_found_in_a_long_table(
+    train: Train, monkeypatch: pytest.MonkeyPatch, media_type: str, last: str, code: str
+) -> None:
+    monkeypatch.setattr(predictor, "BLOCK_CELLS", 2**12)  # several blocks
+    send = train("x,color,y\n" + "1,red,1\n2,blue,2\n" * 20, ["x", "color"])
+    text = "x,color\n" + "1,red\n2,blue\n" * 1_500 + last + "\n"
+    answer = send(text if media_type == "text/csv" else as_parquet(text))
+    assert len(predictions(answer)) == 3_001
+    found = [(each["code"], each["count"], each["rows"]) for each in answer.json["warnings"]]
+    assert found == ([(code, 1, [3_000])] if code else [])
