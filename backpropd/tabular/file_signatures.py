@@ -49,8 +49,8 @@ TEXT_PATTERNS: dict[tuple[str, str], str] = {
         r"|drop table|copy \S+ ?\(.*\) from|set \w+ ?=|(?:begin|begin transaction|use \S+);\s*$)",
     ("LaTeX", SAVE_AS_CSV):
         r"\A[^&\n]*&.*\\\\(?:[ \t]*\\hline)?\s*$"
-        r"|^[ \t]*\\(?:begin\{(?:tabular|array|longtable|table|document)|documentclass)",
-    ("a table of a wiki", SAVE_AS_CSV): r"^\{\|[^|]*\n[|!]",
+        r"|\A(?:\s|%.*\n|\\(?!begin).*\n)*+\\begin\{",
+    ("a table of a wiki", SAVE_AS_CSV): r"\A\{\|[^|]*\n[|!]",
     ("a listing of Stata", "write the table with `export delimited`"):
         r"\A\+-+\+\s*$\n[ ]*\|.*\|\s*$\n[ ]*\|-+\|\s*$\n[ ]*1\. \|",
     ("an ARFF file", "save it as CSV in Weka, or read it with scipy.io.arff and write that"):
