@@ -56,7 +56,7 @@ TEXT_PATTERNS: dict[tuple[str, str], str] = {
     ("an ARFF file", "save it as CSV in Weka, or read it with scipy.io.arff and write that"):
         r"\A(?:\s|%.*\n)*+@relation\s[^@]*@attribute\s",
     ("sparse data of LIBSVM", "write every column: scikit-learn's load_svmlight_file reads it"):
-        r"\A(?:[-+]?\d[\d.,]*(?: +\d+:[-+\d.e]+)+[ \r]*\n){2}",
+        r"\A(?:[-+]?\d[\d.,]*(?: +\d+:(?![0-5]\d\b(?!\.))[-+\d.e]+)+[ \r]*\n){2}",
     ("YAML", "write its list as CSV or JSON"): r"\A(?:---\s*$\n)?- ?[\w-]+: .*\n +[\w-]+: ",
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ REFUSED = {
 READ = {
     "a table with the columns begin and end": "begin;end;n\n1;2;3\n2;3;4\n",
     "cells with & at their ends": "a & b,n\nx & y,1\nz & y,2\n",
-    "clock times after numbers": "1 10:30 5\n2 11:45 6\n3 12:15 7\n",
+    "clock times after numbers": "1 10:30 11:45\n2 11:45 12:00\n3 12:15 13:30\n",
     "a drawn table": "+---+---+\n| a | b |\n+---+---+\n| 1 | 2 |\n| 3 | 4 |\n+---+---+\n",
     "cells of several lines with LaTeX and a wiki's table": (
         'n,text\n1,"see\n\\begin{array}\nx & y \\\\\n"\n2,"see\n{| class=x\n|-\n|}"\n'
