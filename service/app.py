@@ -12,6 +12,7 @@ from service import operator_metrics
 from service.auth.access_control import PUBLIC, AccessControl
 from service.costly import processes
 from service.http import back, errors, openapi, request_hooks, routing
+from service.model_cache import ModelCache
 from service.routes import datasets, health, inspection, jobs, keys, limits_and_usage, metrics, models
 from service.server.request_body import MinRate
 from service.server.wsgi_bridge import MinRates, WsgiBridge
@@ -19,6 +20,7 @@ from service.services import Services
 
 GARBAGE_THRESHOLD = 50_000  # objects: at most a few MB of cyclic garbage wait for the collector
 MODULES = (health, metrics, datasets, jobs, models, inspection, keys, limits_and_usage)
+FRONT_SHARE = 8  # the part of the models' cache that small models have in the front, beside that of the costly process
 SWITCH_SECONDS = 0.001  # between two threads that compute: the event loop, one of them, must not wait long
 ROUTES = [route for module in MODULES for route in module.routes.routes]
 
@@ -50,6 +52,7 @@ def from_env() -> WsgiBridge:
     services: Services = app.extensions["backpropd"]
     _collect_garbage_rarely()
     services.costly = processes.start(partial(back.answer, app), services.memory.share_with)
+    services.model_cache = ModelCache(services.database, settings.model_cache_bytes // FRONT_SHARE)
     tabular.start_sandbox()
     operator_metrics.serve(services)
     rates = MinRates(

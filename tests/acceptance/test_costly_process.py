@@ -153,6 +153,10 @@ def test_other_requests_do_not_wait_for_the_costly_process(api: Api, ids: dict[s
         assert waiting.result().status_code == 200
 
 
+def test_the_front_has_priority(api: Api) -> None:
+    assert costly(api).nice() > psutil.Process(api.pid).nice()
+
+
 def test_a_request_whose_process_dies_is_answered_503_and_the_next_one_as_always(api: Api, ids: dict[str, str]) -> None:
     path, process = f"/v1/models/{ids['model']}", costly(api)
     with api.http() as http, ThreadPoolExecutor(1) as threads:
