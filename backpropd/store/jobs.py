@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, bindparam, insert, select, union_all, update
+from sqlalchemy import ColumnElement, Insert, String, bindparam, func, insert, select, union_all, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,8 @@ from backpropd.store.sql.column_types import now
 from backpropd.store.sql.paging import Page, page
 from backpropd.store.sql.schema import Checkpoint, Job, Transition
 from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
+
+MAX_TRANSITIONS = 1000  # recorded for one job, besides the one that ends it
 
 _OF_JOBS = Transition.job_number.in_(bindparam("job_numbers", expanding=True))
 _TRANSITIONS = select(Transition).where(_OF_JOBS).order_by(Transition.number)
@@ -108,30 +110,43 @@ def move(session: Session, job: Job, status: Status, reason: str) -> Status:
         already = "already" if job.status == status else f"{job.status}, and cannot become"
         raise errors.Conflict(f"the job is {already} {status}")
     job.status = status
-    job.own_bytes += sizes.TRANSITION
-    job.stored_bytes += sizes.TRANSITION
+    recorded_bytes = sizes.TRANSITION * record(session, Step(job.number, job.tenant, status, reason))
+    job.own_bytes += recorded_bytes
+    job.stored_bytes += recorded_bytes
     job.lease_expires_at = job.worker = job.stop_request = None
     if status in TERMINAL:
         job.finished_at = now()
         job.stored_bytes = job.own_bytes + sizes.of_curve(job.epoch)
         delete_checkpoint(session, job.number)
-    record(session, Step(job.number, job.tenant, status, reason))
     session.flush()
     return status
 
 
-def record(session: Session, *steps: Step) -> None:
-    """Insert transitions, in this order and with one statement."""
+def record(session: Session, *steps: Step) -> int:
+    """Insert transitions, in this order and with one statement. Returns how many.
+
+    Of a job with `MAX_TRANSITIONS` only the one that ends it is recorded.
+    """
     values = {f"{name}_{index}": value for index, step in enumerate(steps) for name, value in step._asdict().items()}
-    statements.run(session, _insert_transitions(len(steps)), values)
+    return statements.run(session, _insert_transitions(len(steps)), values).rowcount
 
 
 @cache
 def _insert_transitions(count: int) -> Insert:
     columns = [Transition.__table__.c[name] for name in Step._fields]
-    rows = (select(*(bindparam(f"{each.name}_{n}", type_=each.type) for each in columns), now()) for n in range(count))
+    rows = (
+        select(*(bindparam(f"{each.name}_{n}", type_=each.type) for each in columns), now()).where(_is_recorded(n))
+        for n in range(count)
+    )
     # From a union: SQLAlchemy would compile several rows of VALUES anew each time.
-    return insert(Transition).from_select([*Step._fields, Transition.at.key], union_all(*rows))
+    inserted = insert(Transition).from_select([*Step._fields, Transition.at.key], union_all(*rows))
+    return inserted.execution_options(preserve_rowcount=True)
+
+
+def _is_recorded(n: int) -> ColumnElement[bool]:
+    """Whether the transition of the parameters `…_n` ends its job, or the job has room for one more."""
+    recorded = select(func.count()).where(Transition.job_number == bindparam(f"job_number_{n}")).scalar_subquery()
+    return bindparam(f"status_{n}", type_=String()).in_(sorted(TERMINAL)) | (recorded < MAX_TRANSITIONS)
 
 
 def transitions(session: Session, jobs: Sequence[Job]) -> dict[int, list[Transition]]:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import StatementError
 
 from backpropd import errors
-from backpropd.store import datasets, epochs, job_versions, jobs
+from backpropd.store import datasets, epochs, job_versions, jobs, sizes
 from backpropd.store.scheduling import claims, job_endings, leases
 from backpropd.store.sql.database import Database
 from tests.store.conftest import (
@@ -56,6 +56,22 @@ def test_a_paused_job_is_not_claimed_until_it_is_resumed(database: Database) -> 
     assert claim_next(database) is None
     write(database, jobs.resume, TENANT, job.id)
     assert read(database, claims.resume_point, claim_next(database)).checkpoint == b"one"
+
+
+def test_a_job_records_a_limited_number_of_transitions_and_always_its_end(database: Database) -> None:
+    job = a_job(database)
+    with database.write() as session:
+        for _ in range(jobs.MAX_TRANSITIONS // 2 + 2):
+            jobs.pause(session, TENANT, job.id)
+            jobs.resume(session, TENANT, job.id)
+        before = jobs.get(session, TENANT, job.id).own_bytes
+        ended = jobs.cancel(session, TENANT, job.id)
+        recorded = [step.status for step in jobs.transitions(session, [ended])[job.number]]
+    assert recorded == ["queued", *["paused", "queued"] * (jobs.MAX_TRANSITIONS // 2), "cancelled"]
+    assert (before - job.own_bytes, ended.own_bytes - before) == (
+        sizes.TRANSITION * jobs.MAX_TRANSITIONS,
+        sizes.TRANSITION,
+    )
 
 
 def test_a_pause_request_can_be_withdrawn_before_it_is_carried_out(database: Database) -> None:
