@@ -50,7 +50,7 @@ def test_the_delimiter_is_detected(tmp_path: Path, delimiter: str) -> None:
         (["+0.7", "-0.7", "0.07", ".07"], "number"),
         ([" 7", "8 "], "number"),
         (["0x10", "1"], "category"),
-        (["１２", "1"], "category"),
+        (["１２", "1"], "number"),
         (["yes", "No", ""], "boolean"),
         (["TRUE", "false"], "boolean"),
         (["true", "no"], "category"),
