@@ -7,7 +7,9 @@ BackpropdError
 │   └── KeyExpired
 ├── Forbidden
 │   └── MissingScope
-├── Malformed, UnsupportedMediaType, NotAcceptable, RequestTimeout
+├── Malformed
+│   └── Ambiguous
+├── UnsupportedMediaType, NotAcceptable, RequestTimeout
 ├── TooLarge
 │   └── StorageFull, TableTooLarge
 ├── Invalid
@@ -56,6 +58,7 @@ from backpropd.errors.jobs import (
     NotRepresentable,
 )
 from backpropd.errors.requests import (
+    Ambiguous,
     Conflict,
     Forbidden,
     KeyExpired,
@@ -86,6 +89,7 @@ from backpropd.errors.retry_later import (
 __all__ = [
     "MAX_PROBLEMS",
     "AllMissing",
+    "Ambiguous",
     "BackpropdError",
     "BlobDamaged",
     "BlobMissing",

@@ -43,6 +43,10 @@ class Malformed(BackpropdError):
     code = "malformed"
 
 
+class Ambiguous(Malformed):
+    """Two servers could read the request differently, so nothing behind it on its connection is read."""
+
+
 class UnsupportedMediaType(BackpropdError):
     """The route does not accept the body's Content-Type."""
 

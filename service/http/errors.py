@@ -86,8 +86,8 @@ def _backpropd_error(error: errors.BackpropdError) -> Response:
 
 def _headers(error: errors.BackpropdError) -> dict[str, str]:
     """When to retry, which scope is missing (RFC 6750), or that the connection ends (RFC 9110, 15.5.9)."""
-    if isinstance(error, errors.RequestTimeout):
-        return {"Connection": "close"}  # the rest of the body would be read as the next request
+    if isinstance(error, errors.RequestTimeout | errors.Ambiguous):
+        return {"Connection": "close"}  # what follows could be read as the next request
     if isinstance(error, errors.RetryLater):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.MissingScope):

@@ -1,9 +1,11 @@
-"""The environ of a request (PEP 3333)."""
+"""The environ of a request (PEP 3333), and whether another server would read the request differently."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from backpropd import errors
 from service.server.request_body import Message
 
 
@@ -30,11 +32,22 @@ def environ_of(scope: Message) -> dict[str, Any]:
         name, value = header.decode("latin-1"), raw.decode("latin-1")
         if "_" in name:  # in an environ it would be taken for the header with a hyphen
             continue
+        if name == "upgrade":  # no other protocol is spoken, so it is ignored (RFC 9110, 7.8)
+            continue
         key = name.upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
         environ[key] = f"{environ[key]},{value}" if key in environ else value
     return environ
+
+
+def ambiguity(environ: Mapping[str, Any]) -> errors.Ambiguous | None:
+    """What a proxy may read differently, of that which granian accepts (RFC 9112, 3.2 and 6.1)."""
+    if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+        return errors.Ambiguous("Transfer-Encoding must be chunked, once: send the body so, or with a Content-Length")
+    if "," in environ.get("HTTP_HOST", ""):
+        return errors.Ambiguous("a request has one Host: send one host name, without commas")
+    return None
 
 
 def _path(raw: bytes) -> str:

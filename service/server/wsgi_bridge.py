@@ -17,7 +17,7 @@ from backpropd import errors
 from service.limits.admission import TICKET, Admission
 from service.server.answer_sender import AnswerSender, Send, TooSlow
 from service.server.disconnect import DISCONNECT, Disconnect
-from service.server.environ import environ_of
+from service.server.environ import ambiguity, environ_of
 from service.server.request_body import BODY_RECEIVED, Message, MinRate, Receive, RequestBody
 from service.server.tcp_connection import Address
 
@@ -70,7 +70,9 @@ class WsgiBridge:
         environ[DISCONNECT] = disconnect = Disconnect(receive, loop)
         sender = AnswerSender(send, self._rates.answer, _address(scope["server"]), _address(scope["client"]))
         try:
-            if environ["PATH_INFO"] in self._immediate and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            if ambiguous := ambiguity(environ):
+                await self._reject(ambiguous, environ, sender)
+            elif environ["PATH_INFO"] in self._immediate and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                 answer = _Answer(self._app, environ)
                 await sender.send_whole(answer.whole())
                 answer.close()
@@ -86,14 +88,17 @@ class WsgiBridge:
             environ[BODY_RECEIVED] = await body.receive_small()
             ticket = await self._admission.enter(environ.get("HTTP_AUTHORIZATION", ""), is_probe=is_probe)
         except (errors.RequestTimeout, errors.RetryLater) as error:
-            environ[REJECTION] = error
-            await self._answer_in(self._rejection_threads, environ, sender)
+            await self._reject(error, environ, sender)
             return
         environ[TICKET], body.waiting = ticket, ticket.waiting
         try:
             await self._answer_in(self._probe_threads if is_probe else self._threads, environ, sender)
         finally:
             ticket.leave()
+
+    async def _reject(self, error: errors.BackpropdError, environ: dict[str, Any], sender: AnswerSender) -> None:
+        environ[REJECTION] = error
+        await self._answer_in(self._rejection_threads, environ, sender)
 
     async def _answer_in(self, threads: Executor, environ: dict[str, Any], sender: AnswerSender) -> None:
         loop = asyncio.get_running_loop()

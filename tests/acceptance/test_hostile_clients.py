@@ -118,6 +118,9 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
         (CHUNKED, b"ZZ\r\nabc\r\n0\r\n\r\n"),
         (CHUNKED, b"FFFFFFFFFFFFFFFFFF\r\nabc\r\n0\r\n\r\n"),
         (CHUNKED + b"Content-Length: 5\r\n", b"0\r\n\r\n"),
+        (CHUNKED + CHUNKED, b"2\r\n{}\r\n0\r\n\r\n"),
+        (b"Transfer-Encoding: gzip, chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n"),
+        (b"Host: another\r\nContent-Length: 2\r\n", b"{}"),
     ],
 )
 def test_ambiguous_requests_are_rejected_and_the_connection_is_closed(

@@ -77,6 +77,7 @@ def test_the_environ_has_the_request_and_no_header_is_mistaken_for_another() -> 
             (b"content_type", b"application/json"),
             (b"x_request_id", b"another"),
             (b"authorization", b"\xe9"),
+            (b"upgrade", b"websocket"),
         ],
     }
     environ = environ_of(scope)
@@ -84,4 +85,4 @@ def test_the_environ_has_the_request_and_no_header_is_mistaken_for_another() -> 
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"], environ["REMOTE_ADDR"]) == ("::1", "8000", "127.0.0.1")
     assert (environ["CONTENT_TYPE"], environ["CONTENT_LENGTH"]) == ("text/csv", "3")
     assert (environ["HTTP_HOST"], environ["HTTP_ACCEPT"], environ["HTTP_AUTHORIZATION"]) == ("localhost", "a,b", "\xe9")
-    assert not {"HTTP_CONTENT_TYPE", "HTTP_X_REQUEST_ID"} & set(environ)
+    assert not {"HTTP_CONTENT_TYPE", "HTTP_X_REQUEST_ID", "HTTP_UPGRADE"} & set(environ)
