@@ -2,14 +2,17 @@
 
 import struct
 import time
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
 from backpropd import errors
 from backpropd.store import datasets, epochs, job_versions, jobs, sizes
 from backpropd.store.scheduling import claims, job_endings, leases
 from backpropd.store.sql.database import Database
+from tests.migrated import sqlite
 from tests.store.conftest import (
     MODEL,
     TENANT,
@@ -112,6 +115,26 @@ def test_pages_are_newest_first_and_complete(database: Database) -> None:
         listed += [job.id for job in page.rows]
         cursor = page.next_cursor
     assert listed == submitted[::-1]
+
+
+def test_a_damaged_row_is_left_out_of_pages_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    database = Database(sqlite(tmp_path / "damaged.db"))
+    dataset_id = a_dataset(database)
+    ids = sorted((a_job(database, dataset_id=dataset_id).id for _ in range(7)), reverse=True)
+    damaged = [ids[0], ids[2], ids[3], ids[6]]
+    with database.write() as session:
+        for id, value in zip(damaged, (b"{", b"\xff\xfe") * 2, strict=True):
+            damage = text("UPDATE jobs SET warnings = CAST(:value AS TEXT) WHERE id = :id")
+            session.execute(damage, {"value": value, "id": id})
+    for limit in (1, 2, 3, 7):
+        listed, cursor = [], None
+        while page := read(database, jobs.list_page, TENANT, limit, cursor, None, None):
+            listed += [job.id for job in page.rows]
+            if (cursor := page.next_cursor) is None:
+                break
+        assert listed == [id for id in ids if id not in damaged]
+    assert all(id in caplog.text for id in damaged)
+    database.dispose()
 
 
 def test_an_epoch_is_read_as_it_was_written(database: Database) -> None:

@@ -36,10 +36,8 @@ def _can_be_read(session: Session, number: int) -> bool:
     try:
         query = select(*columns).outerjoin(Dataset, Dataset.id == Job.dataset_id)
         session.execute(query.where(Job.number == number)).all()
-    except errors.DatabaseDamaged:
-        return False
-    except DBAPIError as error:
-        if isinstance(failures.translated(error), errors.DatabaseDamaged):
+    except (errors.DatabaseDamaged, DBAPIError) as error:
+        if failures.is_damage(error):
             return False
         raise
     return True

@@ -32,6 +32,11 @@ def translated(error: Exception) -> errors.Unavailable | None:
     return meaning
 
 
+def is_damage(error: Exception) -> bool:
+    """Whether what was read is damaged."""
+    return isinstance(error, errors.DatabaseDamaged) or isinstance(translated(error), errors.DatabaseDamaged)
+
+
 def _meaning(error: Exception, driver_error: BaseException | None) -> errors.Unavailable | None:
     code, state = getattr(driver_error, "sqlite_errorcode", 0) & 0xFF, getattr(driver_error, "sqlstate", None)
     if code in SQLITE_DAMAGED or state in POSTGRESQL_DAMAGED or str(driver_error).startswith(UNDECODABLE):
