@@ -29,6 +29,7 @@ from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.sandbox.heap import return_freed_memory
 from backpropd.tabular.staging import new_statistics
 from backpropd.tabular.threads import forbid_threads
 
@@ -223,6 +224,7 @@ def _run_last_parser(supervisor: socket.socket, used: _Memory) -> None:
     """Answer a request. An allocation beyond the limit fails, at once and in every run, however busy the machine is."""
     _become_parser()
     forbid_threads()
+    return_freed_memory()
     pa.set_io_thread_count(1)
     request = _receive_request(supervisor)
     if used.data:
