@@ -63,7 +63,7 @@ def test_hundreds_of_small_posts_and_wide_uploads_leave_the_probes_and_other_ten
     assert small[429] > 400
     assert waited < 5 * seen.slowness
     seen.check(seconds=30, mib=300)
-    assert seen.p99("/readyz") < 0.3 * seen.slowness
+    assert seen.p99("/readyz") < seen.slowness
 
 
 def test_wide_uploads_do_not_delay_the_sample_of_another_tenant(api: Api) -> None:
