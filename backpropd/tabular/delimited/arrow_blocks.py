@@ -14,6 +14,7 @@ from pyarrow import csv as pa_csv
 from backpropd.tabular.delimited import lossy_numbers
 from backpropd.tabular.delimited.dialect import Dialect
 from backpropd.tabular.delimited.tolerant_rows import long_row_error
+from backpropd.tabular.heap import avoid_gaps
 
 CHUNK_BYTES = 1024 * 1024
 FIRST_CHUNK_BYTES = 64 * 1024  # for the guess of the columns with numbers
@@ -76,6 +77,8 @@ class ArrowBlocks:
 
     def _stream(self) -> Iterator[pa.RecordBatch]:
         """The rows block by block, every column as strings."""
+        if self._dialect.width > WIDE:
+            avoid_gaps()
         with self._open() as file:
             if not file.peek(1):
                 return

@@ -25,11 +25,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from backpropd import errors
+from backpropd.tabular.heap import avoid_gaps
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.read_options import ReadOptions
-from backpropd.tabular.sandbox.heap import return_freed_memory
 from backpropd.tabular.staging import new_statistics
 from backpropd.tabular.threads import forbid_threads
 
@@ -224,7 +224,7 @@ def _run_last_parser(supervisor: socket.socket, used: _Memory) -> None:
     """Answer a request. An allocation beyond the limit fails, at once and in every run, however busy the machine is."""
     _become_parser()
     forbid_threads()
-    return_freed_memory()
+    avoid_gaps()
     pa.set_io_thread_count(1)
     request = _receive_request(supervisor)
     if used.data:
