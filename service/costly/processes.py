@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing.util import Finalize
 from typing import BinaryIO
 
 from backpropd import errors
@@ -53,8 +54,9 @@ def start(answer: Answer, prepare: Callable[[int], None]) -> CostlyProcess:
     """
     front = os.getpid()
     ours, theirs = socket.socketpair()
-    if os.fork():
+    if template := os.fork():
         theirs.close()
+        Finalize(None, _end, (ours, template), exitpriority=0)  # `atexit` does not run in a web server's process
         return CostlyProcess(ours)
     try:
         _leave_front(theirs)
@@ -63,6 +65,13 @@ def start(answer: Answer, prepare: Callable[[int], None]) -> CostlyProcess:
         traceback.print_exc()
     finally:
         os._exit(0)
+
+
+def _end(control: socket.socket, template: int) -> None:
+    """End the template, which ends the costly process, and wait for it: nothing is left of a front that stopped."""
+    control.close()
+    with suppress(ChildProcessError):
+        os.waitpid(template, 0)
 
 
 def _leave_front(control: socket.socket) -> None:
