@@ -50,9 +50,10 @@ class Server:
 
     @contextmanager
     def send(self, raw: bytes) -> Iterator[socket.socket]:
-        """A connection on which these bytes were sent."""
+        """A connection on which these bytes were sent, or those before a rejection."""
         with closing(socket.create_connection(("127.0.0.1", self.port), timeout=10)) as connection:
-            connection.sendall(raw)
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(raw)
             yield connection
 
     def post(self, *headers: bytes, body: bytes = b"", path: bytes = b"/v1/datasets") -> bytes:
@@ -135,7 +136,7 @@ def test_ambiguous_requests_are_rejected_and_the_connection_is_closed(
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
-        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 100_000 + b"\r\n\r\n", b"431"),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 2_000_000 + b"\r\n\r\n", b"431"),
         (b"GET /healthz HTTP/1.1\r\nHost: a\r\n" + b"X-A: 1\r\n" * 5000 + b"\r\n", b"431"),
         (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"414"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400"),
