@@ -61,9 +61,9 @@ class TableRows:
             raise Invalid(missing_columns(missing, f"the table has: {', '.join(self.names()[:20])}"))
 
     def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
-        """The cells of these columns, in blocks of at most `rows` rows."""
+        """The cells of these columns, in blocks of `rows` rows; the last one may have fewer."""
         stored = {name: self._infos[self._index[name]].name for name in names}
-        for batch in _batches(self._path, [*stored.values()], rows):
+        for batch in _regular(_batches(self._path, [*stored.values()], rows), rows):
             yield {name: Cells(_plain(batch.column(column))) for name, column in stored.items()}
 
     def problem(self, row: int, name: str, detail: str) -> Problem:
@@ -73,6 +73,21 @@ class TableRows:
 
 def _plain(values: pa.Array) -> pa.Array:
     return pc.cast(values, pa.string()) if pa.types.is_dictionary(values.type) else values
+
+
+def _regular(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of `rows`, wherever the file divides them; the last one may have fewer."""
+    waiting, count = list[pa.RecordBatch](), 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.num_rows
+        if count >= rows:
+            whole = pa.concat_batches(waiting)
+            end = count - count % rows
+            yield from (whole.slice(start, rows) for start in range(0, end, rows))
+            waiting, count = [whole.slice(end)], count - end
+    if count:
+        yield pa.concat_batches(waiting)
 
 
 def _batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
