@@ -33,5 +33,5 @@ def of_job(fields: Mapping[str, Any]) -> int:
 
 
 def of_curve(epochs: int) -> int:
-    """The bytes of the curve of a job that has trained so many epochs."""
+    """The bytes that the curve of a job takes after this number of epochs."""
     return EPOCH * min(epochs, MAX_EPOCHS)
