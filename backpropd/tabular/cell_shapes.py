@@ -4,9 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from backpropd.tabular.cells import shapes
 from backpropd.tabular.cells.missing import MARKERS
 
 EMPTY, NUMBER, DATE, DIGITS, WORDS = "empty", "number", "date", "digits", "words"
+WITHOUT_WIDTH = re.compile(shapes.WITHOUT_WIDTH)
 _SPACES = " \u00a0\u202f"
 NUMBER_NOTATION = re.compile(
     rf"[(+\-−]?\s?[$€£¥]?\s?[+\-−]?(\d{{1,3}}([{_SPACES}]\d{{3}})+([.,]\d+)?|\d[\d.,'’]*|[.,]\d+)"
@@ -26,7 +28,7 @@ NEW_LEVEL = 0.2  # the likelihood of another value there
 
 def shape(cell: str) -> str:
     """The shape of a cell; the usual markers of a missing value are empty."""
-    text = cell.strip()
+    text = (cell if cell.isascii() else WITHOUT_WIDTH.sub("", cell)).strip()
     if text.lower() in MARKERS:
         return EMPTY
     if NUMBER_NOTATION.fullmatch(text):

@@ -86,7 +86,7 @@ class Scaled:
             z /= self.std
         np.clip(z, -MAX_DEVIATIONS, MAX_DEVIATIONS, z)
         if self.smooth:
-            z = _smoothly_clipped(z)
+            z = smoothly_clipped(z)
         z[np.isnan(z)] = 0.0
         return z
 
@@ -279,8 +279,9 @@ def _scaled_zero_and_one(ones: Array, rows: int) -> tuple[Array, Array]:
     quartiles = np.array([[0.25], [0.5], [0.75]])
     lower, median, upper = np.clip(quartiles * (rows - 1) - (rows - ones - 1), 0, 1)
     spread = np.where(upper > lower, upper - lower, 0.5)
-    return _smoothly_clipped(-median / spread), _smoothly_clipped((1 - median) / spread)
+    return smoothly_clipped(-median / spread), smoothly_clipped((1 - median) / spread)
 
 
-def _smoothly_clipped(z: Array) -> Array:
+def smoothly_clipped(z: Array) -> Array:
+    """Numbers (n,) that approach `SMOOTH_LIMIT` instead of exceeding it."""
     return z / np.sqrt(1 + (z / SMOOTH_LIMIT) ** 2)

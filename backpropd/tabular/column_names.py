@@ -1,7 +1,9 @@
 """The names of a table's columns, made of the cells of its header."""
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 
 from backpropd.tabular.warnings import WarningLog
 
@@ -34,6 +36,30 @@ def column_names(cells: Sequence[str], log: WarningLog, line: int = 1) -> tuple[
         detail = "names are repeated, too long or contain invisible characters; if they are a row, send header=false"
         log.add("columns_renamed", None, detail, renamed, len(renamed))
     return tuple(names)
+
+
+def spelling(name: str) -> str:
+    """What two spellings of a name share: composed accents, nothing invisible, and one plain space for all between."""
+    return " ".join(INVISIBLE.sub("", unicodedata.normalize("NFC", name)).split())
+
+
+def respelled(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Maps names that spell a known name in another way to it, if that name itself is not given.
+
+    A spelling of several known names, and several spellings of one, are left out.
+    """
+    given, known = set(names), set(known)
+    if not (others := given - known):
+        return {}
+    written, wanted = _by_spelling(others), _by_spelling(known)
+    return {name: wanted[own] for own, name in written.items() if own in wanted and wanted[own] not in given}
+
+
+def _by_spelling(names: Collection[str]) -> dict[str, str]:
+    """The names by their spellings, without those that share one."""
+    spellings = {name: spelling(name) for name in names}
+    times = Counter(spellings.values())
+    return {own: name for name, own in spellings.items() if times[own] == 1}
 
 
 def first_repeated(names: Iterable[str]) -> str | None:

@@ -10,8 +10,9 @@ the usual spellings of a missing value are, too (`cells.missing`), and in column
   0-9. A column of 0 and 1 holds numbers.
 - `date`: at least nine tenths are dates in one format (`cells.date_formats`).
 - `boolean`: true and false, yes and no, t and f, or y and n, in any case.
-- `category`: at most max(20, 5% of the rows) different values, none longer than 1000 characters, and no more than the
-  limit: 1000 by default, and in a table of more than 1000 columns 1,000,000 divided by their number.
+- `category`: at most max(20, 5% of the rows) different values, or up to 100 if each has ten rows on average; none is
+  longer than 1000 characters, and they are no more than the limit: 1000 by default, and in a table of more than 1000
+  columns 1,000,000 divided by their number.
 - `text`: everything else. A column without any value is a `number` that is missing in every row.
 """
 
@@ -78,7 +79,7 @@ def kind_of_strings(levels: Mapping[str, int] | None, rows: int) -> str:
         return "text"
     if levels and are_booleans(levels):
         return "boolean"
-    return "category" if len(levels) <= max(20, rows // 20) else "text"
+    return "category" if len(levels) <= max(20, rows // 20, min(100, rows // 10)) else "text"
 
 
 def are_booleans(levels: Iterable[str]) -> bool:

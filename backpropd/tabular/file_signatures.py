@@ -47,6 +47,10 @@ TEXT_PATTERNS: dict[tuple[str, str], str] = {
     ("a script of SQL", "load it into a database and export one table as CSV"):
         r"\A(?:\s|--.*\n|/\*[^*]*\*/;?)*+(?:insert (?:ignore )?into|replace into|create (?:table|database|schema)"
         r"|drop table|copy \S+ ?\(.*\) from|set \w+ ?=|(?:begin|begin transaction|use \S+);\s*$)",
+    ("JSON within a script", "send the JSON alone, from its first [ or { to the last one"):
+        r"\A(?:\)\]\}'|(?:(?:var|let|const) )?[a-z_$][\w.$]*(?: ?= ?| ?\()[\[{]\s*[\[{\"]|(?://.*\n|/\*[^*]*\*/\s*)+[\[{]\s*[\[{\"])",
+    ("JSON behind a time and a level on each line, as logs are", "remove what stands before each {"):
+        r"\A(?:[^{\n,;|\t]{1,80}\{\"\w+\": ?[^\n]*\}\s*\n){2}",
     ("LaTeX", SAVE_AS_CSV):
         r"\A[^&\n]*&.*\\\\(?:[ \t]*\\hline)?\s*$"
         r"|\A(?:\s|%.*\n|\\(?!begin).*\n)*+\\begin\{",
@@ -59,10 +63,18 @@ TEXT_PATTERNS: dict[tuple[str, str], str] = {
         r"\A(?:[-+]?\d[\d.,]*(?: +\d+:(?![0-5]\d\b(?!\.))[-+\d.e]+)+[ \r]*\n){2}",
     ("YAML", "write its list as CSV or JSON"): r"\A(?:---\s*$\n)?- ?[\w-]+: .*\n +[\w-]+: ",
 }  # fmt: skip
+# Text of mainframes: letters, digits, marks and a line end of EBCDIC, where ASCII has hardly any.
+EBCDIC = re.compile(
+    rb"(?=.{0,200}[\xf0-\xf9])(?=.{0,200}[\x15\x25])"
+    rb"[\x05\x0d\x15\x25\x40\x4a-\x50\x5a-\x61\x6b-\x6f\x79-\x7f\x81-\xa9\xc1-\xe9\xf0-\xf9]{30}",
+    re.DOTALL,
+)
 
 
 def reject_other_formats(head: bytes) -> None:
     """Raise `NotATable` for a file whose first bytes are the signature of a format that cannot be uploaded."""
+    if EBCDIC.match(head):
+        raise NotATable("this is text in EBCDIC, which is not supported: convert it with `iconv -f IBM037 -t UTF-8`")
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     found = chain(
         (names for names, begins in SIGNATURES.items() if head.startswith(begins)),

@@ -23,6 +23,7 @@ from backpropd.tabular.json_files.reader import open_json
 from backpropd.tabular.json_files.recognition import is_json
 from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.scratch_folder import ScratchFolder
 from backpropd.tabular.warnings import WarningLog
 
 
@@ -47,7 +48,7 @@ class TableReader(Protocol):
         """The line on which a row (from 0) begins, from 1; in a format without lines, the number of the row."""
 
     def __iter__(self) -> Generator[list[pa.Array], None, None]:
-        """Blocks of rows, each a list of the columns' values. Raises `errors.NotATable`."""
+        """Blocks of rows, each a list of the columns' values. Raises `ReadAgain`, and `errors.NotATable`."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,13 @@ class FileFormat:
 
     name: str
     media_types: tuple[str, ...]
-    open: Callable[[Path, ReadOptions, TableLimits, Path], TableReader]
+    open: Callable[[Path, ReadOptions, TableLimits, ScratchFolder], TableReader]
     recognizes: Callable[[Path, bytes], bool] | None = None
     shorten: Callable[[Path, Path, int, str | None], bool] | None = None
 
 
 def open_text(
-    path: Path, options: ReadOptions, limits: TableLimits, _: Path, *, declared: str | None = None
+    path: Path, options: ReadOptions, limits: TableLimits, _: ScratchFolder, *, declared: str | None = None
 ) -> TableReader:
     return open_delimited(path, options, limits.columns, declared=declared)
 

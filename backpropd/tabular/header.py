@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from backpropd.tabular.cell_shapes import EMPTY, WORDS, shape
 from backpropd.tabular.cell_shapes import NUMBER as NUMBER_SHAPE
+from backpropd.tabular.column_names import spelling
 from backpropd.tabular.lossless_numbers import NUMBER
 
 DIGITS = re.compile(r"\d+")
@@ -22,8 +24,9 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns; if in doubt it is data, so that no row is lost.
 
     Without numbers it does, unless every cell occurs again in its column. With numbers it does if they are integers
-    that rise in equal steps, as years and counted columns do, and differ from the cells below; or if more cells are
-    unlike their columns than like them: words over numbers, numbers far from those below or written otherwise.
+    that rise in equal steps, as years and counted columns do, and differ from the cells below; or if they rise behind
+    an empty cell above different ones, as in a table of counts; or if more cells are unlike their columns than like
+    them: words over numbers, numbers far from those below or written otherwise.
     """
     below = [row for row in below[:MAX_ROWS] if len(row) >= len(first)]
     numeric = [column for column, cell in enumerate(first) if shape(cell) == NUMBER_SHAPE]
@@ -35,13 +38,26 @@ def is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
         return True
     if len(below) < MIN_ROWS:
         return False
+    if not first[0].strip() and _rises(first[1:]) and _all_differ([row[0].strip() for row in below]):
+        return True
     return sum(_evidence(cell, [row[column] for row in below]) for column, cell in enumerate(first)) > 0
 
 
 def names_known_columns(cells: Sequence[str], known: Collection[str]) -> bool:
     """Whether more than half of the filled cells are names of known columns, each counted once."""
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    return len({cell for cell in filled if cell in known}) * 2 > len(filled)
+    filled = [spelling(cell) for cell in cells if cell.strip()]
+    return len({*map(spelling, known)}.intersection(filled)) * 2 > len(filled)
+
+
+def _rises(cells: Sequence[str]) -> bool:
+    """Whether cells are plain numbers, at least three, each greater than the one before it."""
+    if len(cells) < MIN_ROWS or not all(NUMBER.fullmatch(cell) for cell in cells):
+        return False
+    return all(float(low) < float(high) for low, high in pairwise(cells))
+
+
+def _all_differ(cells: Sequence[str]) -> bool:
+    return all(cells) and len(set(cells)) == len(cells)
 
 
 def _recurs(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

@@ -45,8 +45,9 @@ def _why(info: ColumnInfo, rows: int, *, is_first: bool, is_unnamed: bool) -> st
         return None
     if _holds_uuids(info):
         return "holds UUIDs"
-    is_unique = info.distinct == rows - info.missing
-    if info.kind == "category" and is_unique and info.distinct:
+    filled = rows - info.missing
+    is_unique = info.distinct == filled
+    if info.kind == "category" and is_unique and 2 * filled > rows:
         return "has a different value in each row"
     is_one_word = " " not in str(info.statistics.get("example", " "))
     if info.kind == "text" and is_one_word and (is_unique or info.distinct is None) and _is_named_as_identifier(info):

@@ -83,13 +83,14 @@ def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits
         rows, copied = found
         dialect = _dialect(reader, Decisions())
         return IngestedTable(reader.format, rows, tuple(copied), dialect, tuple(reader.warnings.to_list()))
-    table = stage(reader, destination, limits, options.missing)
+    table = stage(reader, destination, limits, options)
     typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))
     decisions = typer.decide(table)
     if again := _perhaps_thousands(reader, table, decisions, options):
         reader.text_columns.update(again)
-        table = stage(reader, destination, limits, options.missing)
+        table = stage(reader, destination, limits, options)
         decisions = typer.decide(table)
+    table.plain.report(reader)
     reader.warnings.extend(decisions.warnings)
     staged = destination.with_name(f"{destination.name}.typed")
     try:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from backpropd.tabular.binary.zip_files import reject_other_archives
 from backpropd.tabular.compression import compression_of, decompress
@@ -13,6 +12,7 @@ from backpropd.tabular.formats import DEFAULT_FORMAT, FORMATS, HEAD_BYTES, FileF
 from backpropd.tabular.json_files.recognition import reject_non_tables
 from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.scratch_folder import scratch_folder
 
 JSON_FORMATS = ("json", "jsonl")
 
@@ -26,18 +26,19 @@ def open_table(
     Of text and JSON only the lines or rows within the first `beginning` bytes are read, where that is given. Temporary
     files are written to `folder`, and removed at the end. Raises what a format's reader raises.
     """
-    with TemporaryDirectory(dir=folder, prefix="reading-") as scratch:
+    with scratch_folder(folder) as scratch:
         if compression_of(source):
-            unpacked = Path(scratch) / "unpacked"
+            unpacked = scratch() / "unpacked"
             decompress(source, unpacked, limits.upload_bytes)
             source = unpacked
         with source.open("rb") as file:
             head = file.read(HEAD_BYTES)
         found = _recognize(source, head, declared)
-        short = Path(scratch) / "beginning"
-        if beginning is not None and found.shorten and found.shorten(source, short, beginning, options.encoding):
-            source, options = short, replace(options, is_cut=True)
-        yield found.open(source, options, limits, Path(scratch))
+        if beginning is not None and found.shorten:
+            short = scratch() / "beginning"
+            if found.shorten(source, short, beginning, options.encoding):
+                source, options = short, replace(options, is_cut=True)
+        yield found.open(source, options, limits, scratch)
 
 
 def _recognize(source: Path, head: bytes, declared: str) -> FileFormat:

@@ -27,6 +27,7 @@ class ParquetWriter:
         self._group_bytes = max(GROUP_BYTES, COLUMN_BYTES * len(schema))
         self._thread = WriterThread(self._add)
         self._group: list[pa.RecordBatch] = []
+        self._bytes = 0  # of the group
 
     def __enter__(self) -> ParquetWriter:
         return self
@@ -42,10 +43,11 @@ class ParquetWriter:
 
     def _add(self, batch: pa.RecordBatch) -> None:
         self._group.append(batch)
-        if sum(each.nbytes for each in self._group) >= self._group_bytes:
+        self._bytes += batch.nbytes
+        if self._bytes >= self._group_bytes:
             self._flush()
 
     def _flush(self) -> None:
-        group, self._group = self._group, []
+        group, self._group, self._bytes = self._group, [], 0
         if group:
             self._writer.write_table(pa.Table.from_batches(group))

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from backpropd.tabular.column_names import respelled
+
 UNUSED = "unused"  # the known kind of a column that is only taken along
 
 
@@ -42,9 +44,11 @@ class ReadOptions:
         Then `kinds` has the known kinds of those that it has, too, and `known_kinds` those that nobody stated. Where
         some are known, any other column is `UNUSED`, and read as text.
         """
-        if not self.known_kinds or not (named or any(name in self.known_kinds for name in names)):
+        other = respelled(names, self.known_kinds)
+        if not self.known_kinds or not (named or other or any(name in self.known_kinds for name in names)):
             return replace(self, known_kinds={})
-        known = {name: self.known_kinds.get(name, UNUSED) for name in names if name not in self.kinds}
+        own = {name: self.known_kinds.get(other.get(name, name), UNUSED) for name in names}
+        known = {name: kind for name, kind in own.items() if name not in self.kinds}
         kinds = {name: "text" if kind == UNUSED else kind for name, kind in known.items()}
         return replace(self, kinds={**kinds, **self.kinds}, known_kinds=known)
 

@@ -13,7 +13,7 @@ import atheris
 with atheris.instrument_imports(include=["backpropd.tabular"]):
     from backpropd.errors import Invalid, TooLarge
     from backpropd.tabular import IngestedTable, TableLimits, ingest, preview_rows
-    from backpropd.tabular.delimited import byte_scan, lossy_numbers, reader
+    from backpropd.tabular.delimited import lossy_numbers, reader
 
 LIMITS = TableLimits(rows=10_000, columns=200, cells=100_000, category_levels=50)
 CORPUS = Path(".fuzz/corpus")
@@ -37,19 +37,19 @@ def fuzz_one(data: bytes) -> None:
     source = _folder / "source"
     source.write_bytes(data)
     default = _read(source)
-    may_hold_codes = lossy_numbers.may_hold_codes
-    lossy_numbers.may_hold_codes = lambda *_: True
+    code_pattern = lossy_numbers.code_pattern
+    lossy_numbers.code_pattern = lambda _: "^"
     try:
         exact = _read(source)
     finally:
-        lossy_numbers.may_hold_codes = may_hold_codes
+        lossy_numbers.code_pattern = code_pattern
     assert default == exact, (default, exact)
-    scan = reader._scan
-    reader._scan = lambda _: byte_scan.Scan(clean=False)
+    may_be_clean = reader._may_be_clean
+    reader._may_be_clean = lambda _: False
     try:
         row_by_row = _read(source)
     finally:
-        reader._scan = scan
+        reader._may_be_clean = may_be_clean
     assert default == row_by_row, (default, row_by_row)
 
 

@@ -77,3 +77,7 @@ def test_codes_are_an_identifier_if_the_name_says_so(tmp_path: Path) -> None:
         return f"C{n:05}-XY,a note {n},{n % 7}"
 
     assert identifiers(tmp_path, "customerID,note_id,size", codes) == ["customerID"]
+
+
+def test_words_in_few_rows_are_no_identifier(tmp_path: Path) -> None:
+    assert identifiers(tmp_path, "region,size", lambda n: f"{'' if n % 4 else f'region {n}'},{n % 7}", 40) == []

@@ -230,8 +230,9 @@ def test_statistics_over_many_blocks_equal_numpys(tmp_path: Path) -> None:
     assert np.array_equal(Table.read(path, ["x"]).columns["x"], x)  # type: ignore[arg-type]
 
 
-# Cells that begin with a letter, so that none is missing or a number.
-CELLS = st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=20).map(lambda t: "w" + t)
+# Cells that begin with a letter, so that none is missing or a number, without halves and characters of no width.
+CHARACTERS = st.characters(exclude_characters="\0\r\ufeff", exclude_categories=["Cs", "Cf"])
+CELLS = st.text(CHARACTERS, max_size=20).map(lambda text: "w" + text)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -279,3 +280,12 @@ def test_a_number_that_cannot_have_thousands_makes_the_point_a_decimal_mark(tmp_
     info, path = read(tmp_path, f"a;b\n1.234;1\n5.678;2\n{odd};3\n")
     assert Table.read(path, ["a"]).columns["a"].tolist() == [1.234, 5.678, float(odd)]  # type: ignore[union-attr]
     assert "ambiguous_numbers" not in [warning.code for warning in info.warnings]
+
+
+@pytest.mark.parametrize(
+    ("levels", "rows", "kind"),
+    [(20, 40, "category"), (21, 200, "text"), (24, 322, "category"), (100, 1000, "category"), (101, 1500, "text")],
+)
+def test_words_that_recur_often_enough_are_a_category(tmp_path: Path, levels: int, rows: int, kind: str) -> None:
+    info, _ = read(tmp_path, "team,n\n" + "".join(f"t{n % levels},{n}\n" for n in range(rows)))
+    assert info.columns[0].kind == kind

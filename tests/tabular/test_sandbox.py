@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -120,13 +121,14 @@ def test_a_file_near_the_limit_of_memory_has_the_same_answer_every_time(tmp_path
     while accepted - refused > MIB:
         middle = (refused + accepted) // 2
         refused, accepted = (refused, middle) if is_accepted(tmp_path, middle) else (middle, accepted)
-    answers: dict[int, list[bool]] = {refused - MIB: [], accepted + MIB: []}
+    tolerance = 2 * MIB  # what Python has of its own when the server has started: an arena more or less, and a half
+    answers: dict[int, list[bool]] = {refused - tolerance: [], accepted + tolerance: []}
     for machine in (nullcontext, busy_machine):
         client._server._stop()
         with machine():
             for memory_bytes, found in answers.items():
                 found += [is_accepted(tmp_path, memory_bytes) for _ in range(5)]
-    assert answers == {refused - MIB: [False] * 10, accepted + MIB: [True] * 10}
+    assert answers == {refused - tolerance: [False] * 10, accepted + tolerance: [True] * 10}
 
 
 @pytest.mark.parametrize(
@@ -166,6 +168,28 @@ def test_a_parser_that_dies_is_an_error_and_the_next_file_is_read(tmp_path: Path
         with pytest.raises(TooLarge, match="256 MiB of memory, 60 s of CPU time or 60 s"):
             failing.result()
     assert read(tmp_path, "a\n1\n")
+
+
+def test_a_parser_ends_when_its_client_leaves_and_before_the_connection_closes(tmp_path: Path) -> None:
+    read(tmp_path, "a\n1\n")
+    wait_for_supervisors(1)
+    connections: list[socket.socket] = []
+
+    def connect() -> socket.socket:
+        connections.append(client.connect_to_sandbox())
+        return connections[0]
+
+    (tmp_path / "t.csv").write_text(SLOW)
+    reader = SandboxedReader(TableLimits(), ROOMY)
+    with ThreadPoolExecutor(1) as pool:
+        leaving = pool.submit(reader.read, tmp_path / "t.csv", tmp_path / "t.parquet", "csv", connect=connect)
+        working = wait_for_supervisors(2)[0]
+        parsers = working.children()
+        connections[0].shutdown(socket.SHUT_WR)
+        with pytest.raises(TooLarge):
+            leaving.result()
+    assert len(parsers) == 1
+    assert not parsers[0].is_running()
 
 
 def test_a_server_that_died_is_started_again(tmp_path: Path) -> None:

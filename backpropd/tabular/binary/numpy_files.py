@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from backpropd.tabular.binary.zip_files import explained_zip_errors, extract
 from backpropd.tabular.limits import TableLimits, check_columns, check_rows
 from backpropd.tabular.messages import quoted
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.scratch_folder import ScratchFolder
 
 BLOCK_BYTES = 8 * 1024 * 1024
 MAX_HEADER = 1024 * 1024
@@ -48,13 +49,13 @@ class _Column:
         return to_arrow(self.name, rows if self.index is None else rows[:, self.index])
 
 
-def open_npy(path: Path, options: ReadOptions, limits: TableLimits, _: Path) -> TypedReader:
+def open_npy(path: Path, options: ReadOptions, limits: TableLimits, _: ScratchFolder) -> TypedReader:
     """Open an array of one or two dimensions, or a structured one. Raises `NotATable` and `TableTooLarge`."""
     with explained_errors("npy"):
         return _reader("npy", _columns_of("", load(path, "the array"), limits), options, limits)
 
 
-def open_npz(path: Path, options: ReadOptions, limits: TableLimits, scratch: Path) -> TypedReader:
+def open_npz(path: Path, options: ReadOptions, limits: TableLimits, scratch: ScratchFolder) -> TypedReader:
     """Open an archive of a matrix, of vectors of equal length, or of both.
 
     Raises `NotATable` and `TableTooLarge`.
@@ -77,14 +78,14 @@ def load(path: Path, what: str) -> Array:
     return array
 
 
-def _arrays(path: Path, limits: TableLimits, scratch: Path) -> dict[str, Array]:
+def _arrays(path: Path, limits: TableLimits, scratch: ScratchFolder) -> dict[str, Array]:
     with explained_zip_errors(), zipfile.ZipFile(path) as archive:
         members, left, arrays = archive.infolist(), limits.upload_bytes, dict[str, Array]()
         check_columns(len(members), limits.columns)  # each array is a column at least
         for n, member in enumerate(members):
-            left -= extract(archive, member, scratch / f"{n}.npy", left)
+            left -= extract(archive, member, scratch() / f"{n}.npy", left)
             name = member.filename.removesuffix(".npy")
-            arrays[name] = load(scratch / f"{n}.npy", f"the array {quoted(name)}")
+            arrays[name] = load(scratch() / f"{n}.npy", f"the array {quoted(name)}")
     return arrays
 
 
@@ -134,7 +135,7 @@ def _reader(format: str, columns: list[_Column], options: ReadOptions, limits: T
     return TypedReader(format, schema, partial(_batches, columns, schema), options, limits.columns, rows)
 
 
-def _batches(columns: list[_Column], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(columns: list[_Column], schema: pa.Schema) -> Generator[pa.RecordBatch, None, None]:
     row_bytes = max(1, *(each.array.strides[0] for each in columns))
     size = max(1, min(BLOCK_ROWS, BLOCK_CELLS // len(columns), BLOCK_BYTES // row_bytes))
     for start in range(0, len(columns[0].array), size):

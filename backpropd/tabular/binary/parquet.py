@@ -1,6 +1,6 @@
 """The reader of Parquet files."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +10,13 @@ import pyarrow.parquet as pq
 from backpropd.tabular.binary.typed_reader import BLOCK_CELLS, BLOCK_ROWS, TypedReader, explained_errors
 from backpropd.tabular.limits import TableLimits, check_rows
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.scratch_folder import ScratchFolder
 
 MAX_FOOTER_STRING = 16 * 1024 * 1024  # bytes
 MAX_FOOTER_ITEMS = 4_000_000  # columns times row groups, about a hundred bytes each in memory
 
 
-def open_parquet(path: Path, options: ReadOptions, limits: TableLimits, _: Path) -> TypedReader:
+def open_parquet(path: Path, options: ReadOptions, limits: TableLimits, _: ScratchFolder) -> TypedReader:
     """Open a Parquet file. Raises `NotATable` and `TableTooLarge`."""
     with explained_errors("parquet"), _open(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
@@ -33,7 +34,7 @@ def _open(path: Path) -> pq.ParquetFile:
     )
 
 
-def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path) -> Generator[pa.RecordBatch, None, None]:
     with _open(path) as file:
         rows = max(1, min(BLOCK_ROWS, BLOCK_CELLS // max(len(file.schema_arrow), 1)))
         yield from file.iter_batches(batch_size=rows, use_threads=False)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backpropd.errors import NotATable
+from backpropd.prefetch import prefetched
 from backpropd.tabular.binary.arrow_values import (
     DATE,
     NUMBER,
@@ -27,6 +28,7 @@ from backpropd.tabular.columns import KEPT_AS_TEXT
 from backpropd.tabular.limits import check_columns
 from backpropd.tabular.messages import brief
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.threads import are_threads_allowed
 from backpropd.tabular.warnings import WarningLog
 
 BLOCK_ROWS = 64 * 1024
@@ -47,7 +49,7 @@ class TypedReader:
         self,
         format: str,
         schema: pa.Schema,
-        batches: Callable[[], Iterator[pa.RecordBatch]],
+        batches: Callable[[], Generator[pa.RecordBatch, None, None]],
         options: ReadOptions,
         max_columns: int,
         rows: int | None = None,
@@ -81,7 +83,7 @@ class TypedReader:
         """The columns of each block. Raises `NotATable`."""
         done, self._log = 0, WarningLog() if self._is_told else self.warnings
         with explained_errors(self.format):
-            for batch in self._batches():
+            for batch in prefetched(self._batches()) if are_threads_allowed() else self._batches():
                 batch.validate(full=True)
                 for start in range(0, batch.num_rows, self._block_rows):
                     block = _flatten(batch.slice(start, self._block_rows))

@@ -26,6 +26,7 @@ from backpropd.tabular.delimited.reader import DelimitedReader, open_delimited
 from backpropd.tabular.limits import TableLimits, check_columns
 from backpropd.tabular.messages import brief, quoted
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.scratch_folder import ScratchFolder
 from backpropd.tabular.warnings import WarningLog
 
 # A backslash would be taken for the sign that escapes quotes; a code that is no character stands for it.
@@ -33,13 +34,13 @@ BACKSLASH = "\ufdd0"
 IN_TEXT = str.maketrans({"\r": " ", "\n": " ", "\0": None, "\\": BACKSLASH})
 
 
-def open_xlsx(path: Path, options: ReadOptions, limits: TableLimits, scratch: Path) -> SheetReader:
+def open_xlsx(path: Path, options: ReadOptions, limits: TableLimits, scratch: ScratchFolder) -> SheetReader:
     """Open the first sheet that is a table, or the one that the options name.
 
     Raises `NotATable`, `EmptyDataset`, `TableTooLarge`.
     """
     uncomputed = check_workbook(path, limits)
-    text = scratch / "sheet.csv"
+    text = scratch() / "sheet.csv"
     with _explained_errors():
         sheet, others = choose_sheet(path, options.sheet)
         check_columns(sheet.total_width, limits.columns)

@@ -1,4 +1,4 @@
-"""Checks of a spreadsheet before it is loaded: its size when unpacked, cells far away, and formulas without values."""
+"""Checks of a spreadsheet before it is loaded: its size, its strings, cells far away, and formulas without values."""
 
 import re
 import zipfile
@@ -16,15 +16,18 @@ SHEET = re.compile(r"xl/worksheets/.*\.xml", re.IGNORECASE)
 ENTITY = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 CELL = re.compile(rb"""<(?:\w+:)?c\s[^>]{0,100}?\br\s*=\s*["']([A-Za-z]{1,30})([0-9]{1,30})["']""")
 UNCOMPUTED = re.compile(rb"</(?:\w+:)?f>\s*(?:<v\s*/>|<v>\s*</v>)?\s*</(?:\w+:)?c>")
+STRINGS = re.compile(rb"""<(?:\w+:)?sst\s[^>]{0,200}?\buniqueCount\s*=\s*["']([0-9]{1,30})["']""")
+STRING_BYTES = 5  # of the shortest string, <si/>
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384  # of a sheet
-LARGE_BOX = 4_000_000  # cells
+LARGE_BOX = 4_000_000  # cells or strings
 SPARSE = 20  # cells of the rectangle for each one with a value
 
 
 def check_workbook(path: Path, limits: TableLimits) -> int:
     """Read the parts of a workbook once. Gives the number of formulas without a stored value.
 
-    Raises `NotATable` for a damaged file, entities, or a cell far away from the others; and `TableTooLarge`.
+    Raises `NotATable` for a damaged file, entities, more strings than it can hold, or a cell far away from the others;
+    and `TableTooLarge`.
     """
     left, uncomputed = limits.upload_bytes, 0
     with explained_zip_errors(), zipfile.ZipFile(path) as archive:
@@ -37,28 +40,31 @@ def check_workbook(path: Path, limits: TableLimits) -> int:
 
 def _check_part(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int, limit: int) -> tuple[int, int]:
     """The part's size when unpacked, and its formulas without a value."""
-    extent, used, uncomputed = _Extent(), 0, 0
+    extent, used, uncomputed, strings = _Extent(), 0, 0, 0
     for chunk, fresh in _chunks(archive, member):
         used += fresh
         if used > left:
             raise TableTooLarge(f"the spreadsheet has more than {limit} bytes when unpacked, the maximum: send less")
         if ENTITY.search(chunk):
             raise NotATable("this spreadsheet declares XML entities, which none needs: save it again")
+        strings = max([strings, *map(int, STRINGS.findall(chunk))])  # memory for all of them is taken at once
         if SHEET.fullmatch(member.filename):
             extent.add(chunk)
             uncomputed += len(UNCOMPUTED.findall(chunk))
+    if strings > max(used // STRING_BYTES, LARGE_BOX):
+        raise NotATable(f"this spreadsheet is damaged: it declares {strings} strings and has fewer: save it again")
     extent.check()
     return used, uncomputed
 
 
 def _chunks(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[bytes, int]]:
-    """The content in chunks that end at the end of an element, each with the bytes that were unpacked for it."""
+    """The content in chunks that end at the end of a cell or a tag, each with the bytes that were unpacked for it."""
     rest = b""
     with archive.open(member) as stream:
         while data := stream.read(CHUNK_BYTES):
             chunk = rest + data
-            end = max(chunk.rfind(b"</c>") + 4, len(chunk) - OVERLAP) if b"</c>" in chunk else len(chunk) - OVERLAP
-            end = max(end, 0)
+            cell_end = chunk.rfind(b"</c>") + len(b"</c>") if b"</c>" in chunk else 0
+            end = cell_end or chunk.rfind(b">") + 1 or max(len(chunk) - OVERLAP, 0)
             rest = chunk[end:]
             yield chunk[:end], len(data)
     yield rest, 0

@@ -92,6 +92,11 @@ def short_years(cells: pa.StringArray, form: DateFormat) -> set[int]:
     return set(np.unique(year[is_short]).tolist())
 
 
+def names_of_months(cells: pa.StringArray, form: DateFormat) -> set[str]:
+    """The names of months in tidied cells of this format, in small letters."""
+    return set(pc.unique(pc.utf8_lower(_Fields(cells, form.pattern).text("mon"))).to_pylist())
+
+
 def _days(fields: _Fields, year: Integers) -> tuple[Integers, Mask]:
     """Days since 1970 (n,), and which of them exist."""
     month, day = _month(fields), fields.number("d", 1)
@@ -121,10 +126,15 @@ def _digits_of_year(fields: _Fields) -> tuple[Integers, Mask]:
 def _month(fields: _Fields) -> Integers:
     names = fields.text("mon")
     quarter = fields.number("q", 0)
-    month = np.where(quarter > 0, np.where(quarter <= 4, quarter * 3 - 2, 99), fields.number("m", 1))
+    month = np.where(quarter > 0, np.where(quarter <= 4, quarter * 3 - 2, 99), _number_of_month(fields))
     known = pc.index_in(pc.utf8_lower(names), value_set=pa.array([*MONTH_OF_NAME], pa.string()))
     of_name = np.array([*MONTH_OF_NAME.values(), 0])[pc.fill_null(known, len(MONTH_OF_NAME)).to_numpy()]
     return np.where(of_name > 0, of_name, month)
+
+
+def _number_of_month(fields: _Fields) -> Integers:
+    second = fields.number("m2", 0)
+    return np.where(second > 0, second, fields.number("m", 1))
 
 
 def _month_start(months: Integers) -> Integers:

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backpropd.tabular.cells.date_formats import DATE_FORMATS, DAY_FIRST, MONTH_FIRST, DateFormat
-from backpropd.tabular.cells.dates import read_dates, read_hours, short_years
+from backpropd.tabular.cells.dates import names_of_months, read_dates, read_hours, short_years
+from backpropd.tabular.cells.month_names import are_months
 from backpropd.tabular.cells.shapes import by_value, tidy
 
 Scan = Callable[[], Iterable[tuple[pa.StringArray, NDArray[np.int64] | None]]]
@@ -31,7 +32,7 @@ class DateGuess:
 
     `descents`: a date is before the one above it. `days` are the days of the month. `rival` is the other order, if
     some cells fit it too, which are then `ambiguous`; where all are, the order is a guess. `short_years` are the years
-    of two digits, if it `has_short_years`.
+    of two digits, if it `has_short_years`, and `months` the names of months, if the format has no days.
     """
 
     form: DateFormat
@@ -42,6 +43,7 @@ class DateGuess:
     rival: DateFormat | None = None
     ambiguous: int = 0
     short_years: set[int] = field(default_factory=set)
+    months: set[str] = field(default_factory=set)
 
     def add(self, cells: pa.StringArray, counts: NDArray[np.int64] | None) -> None:
         """Count a block of tidied cells, each once or as often as `counts` (n,) say."""
@@ -55,6 +57,8 @@ class DateGuess:
         stamps = dates.cast(pa.int64()).to_numpy()
         self.descents += int((stamps[1:] < stamps[:-1]).sum())
         self.days.update(pc.unique(pc.day(dates)).to_pylist())
+        if self.form.is_month:
+            self.months |= names_of_months(cells.filter(pa.array(fits)), self.form)
         if self.has_short_years:
             self.short_years |= short_years(cells.filter(pa.array(fits)), self.form)
 
@@ -69,19 +73,19 @@ def infer_dates(
     """
     least = 1 if named else MIXED_SHARE * filled
     forms = [form for form in DATE_FORMATS.values() if named or not form.named_only]
-    guesses = [DateGuess(form, _has_short_years(form, shapes)) for form in forms]
-    guesses = [guess for guess in guesses if _count(guess.form, shapes) >= least]
+    frequent = [form for form in forms if _count(form, shapes) >= least]
+    guesses = [DateGuess(form, _has_short_years(form, shapes)) for form in frequent]
     if not guesses or not filled:
         return None
     for cells, counts in scan():
         tidied = tidy(cells if counts is not None else cells.drop_null())
         for guess in guesses:
             guess.add(tidied, counts)
-    best = max(guess.fitting for guess in guesses)
+    best = max((guess.fitting for guess in guesses if named or are_months(guess.months)), default=0)
     if best < least:
         return None
     has_points = any(DOTTED.search(shape) for shape in shapes)
-    fitting = [guess for guess in guesses if guess.fitting == best]
+    fitting = [guess for guess in guesses if guess.fitting == best and (named or are_months(guess.months))]
     if has_points and any(guess.form == DAY_FIRST for guess in fitting):
         fitting = [guess for guess in fitting if guess.form != MONTH_FIRST]
     chosen = _choose(fitting, day_first)

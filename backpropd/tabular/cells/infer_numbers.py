@@ -22,7 +22,10 @@ from backpropd.tabular.cells.notation import (
 
 Found = Sequence[tuple[re.Match[str], int]]
 
-UNIT = r"[+\"]|(?!Uhr$|[°º] ?[NESW]$)[^\s\"0-9.,'()+\-:/_#*&=<>~\\|;!?][^0-9()]{0,14}[23]?(?:/[^0-9()]{1,8}[23]?)?"
+UNIT = (
+    r"[+\"]|(?!Uhr$|[°º] ?[NESW]$)[^\s\"0-9.,'()+\-:/_#*&=<>~\\|;!?][^0-9()]{0,14}[23]?"
+    r"(?:/(?:100 ?)?[^0-9()]{1,8}[23]?)?"
+)
 NUMBER = re.compile(
     rf"(?:(?P<before>{CURRENCY.pattern}) *)?\(? ?[-+]? ?(?P<prefix>{CURRENCY.pattern})? *[-+]?"
     rf"(?:[0-9][0-9.,' ]*[0-9]|[0-9]|[.,][0-9]+)(?:[.,]-{{0,2}})?"
@@ -30,6 +33,7 @@ NUMBER = re.compile(
 )
 LEADING_ZERO = re.compile(r"[-+(]*0[0-9]")
 ANNOTATED = re.compile(f"(?P<limit>{LIMIT})?(?P<number>.*?)(?P<note>{NOTE})?")
+ORDINAL = re.compile("(?:st|nd|rd|th)\\b")  # 1st and 2nd class are no units
 PHONE_NUMBER = re.compile(r"\+ ?[0-9](?: ?[0-9]){6,}")
 SHARE_OF_UNIT = 0.9  # of the cells that are numbers; a currency or % may be rarer
 MARK_WITHIN = re.compile(r"[0-9][.,][0-9]")
@@ -88,7 +92,9 @@ def infer_numbers(
     best = max(guesses, key=lambda guess: guess.fitting)  # the first of them
     if not best.fitting and not (decimal is None and thousands is None):
         return infer_numbers(shapes)
-    in_any_unit = sum(count for match, count in found if _prefix(match) or _suffix(match))
+    in_any_unit = sum(
+        count for match, count in found if (_prefix(match) or _suffix(match)) and not ORDINAL.match(_suffix(match))
+    )
     notes = sum(shapes[shape] for shape in annotated)
     return replace(_with_alternative(best, guesses), in_any_unit=in_any_unit, annotated=notes)
 

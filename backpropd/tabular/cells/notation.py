@@ -11,30 +11,31 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-SYMBOLS = r"(?:[A-Z]{1,3})?[$€£¥₹₽₩₺₫₱₪₴฿₦₿¢]"
+SYMBOLS = r"(?:[A-Z]{1,3}|Rp|Bds)?[$€£¥₹₽₩₺₫₱₪₴฿₦₿¢]"
 CODES = (
     "USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|RUB|UAH|TRY|BRL|MXN|ARS|CLP|COP|"
     "PEN|ZAR|NGN|KES|EGP|MAD|ILS|AED|SAR|KRW|TWD|HKD|SGD|THB|MYR|IDR|PHP|VND|PKR|BDT|LKR|BTC|ETH|Euro|euro|Fr\\.|"
-    "Rs\\.?|kr\\.?|Kč|zł|Ft|лв\\.?|руб\\.?"
+    "Rs\\.?|kr\\.?|Kr\\.|Kč|zł|Ft|лв\\.?|руб\\.?|грн\\.?|[Ll]ei|Bs\\.|元|円|원"
 )
 CURRENCY = re.compile(f"{SYMBOLS}|{CODES}")
 
-MULTIPLIERS = {
-    **dict.fromkeys(("K", "k", "thousand", "Thousand", "tsd", "Tsd", "Tsd.", "kB", "KB"), 3),
-    **dict.fromkeys(("lakh", "Lakh", "lakhs", "Lakhs", "Lac", "lac"), 5),
-    **dict.fromkeys(
-        ("M", "m", "mn", "Mn", "MM", "mio", "Mio", "Mio.", "mil", "million", "Million", "millions", "MB"), 6
-    ),
-    **dict.fromkeys(("crore", "Crore", "crores", "Cr", "cr"), 7),
-    **dict.fromkeys(("B", "b", "bn", "Bn", "BN", "mrd", "Mrd", "Mrd.", "billion", "Billion", "billions", "G", "GB"), 9),
-    **dict.fromkeys(("T", "tn", "trillion", "Trillion", "TB"), 12),
+_MULTIPLIERS = {  # by the power of ten
+    3: "K k thousand Thousand tsd Tsd Tsd. тыс тыс. kB KB",
+    4: "万 萬 만",
+    5: "lakh Lakh lakhs Lakhs Lac lac",
+    6: "M m mn Mn MM mio Mio Mio. mil mln Mln млн млн. million Million millions millones MB",
+    7: "crore Crore crores Cr cr",
+    9: "B b bn Bn BN mrd Mrd Mrd. mld млрд млрд. billion Billion billions G GB",
+    8: "亿 億 억",
+    12: "T tn trillion Trillion TB",
 }
+MULTIPLIERS = {word: power for power, words in _MULTIPLIERS.items() for word in words.split()}
 # Alone in a column these are rather units: metres, bits, tesla, bytes, credits.
 NEED_COMPANY = frozenset(("m", "mil", "b", "G", "T", "kB", "KB", "MB", "GB", "TB", "cr", "Cr", "MM"))
 
 BYTES = "B"  # a unit where multiples of it stand beside it
 MULTIPLES_OF_BYTES = frozenset(("kB", "KB", "MB", "GB", "TB"))
-LIMIT = "[<>≤≥~]=? ?"
+LIMIT = "[<>≤≥~≈]=? ?"
 NOTE = r" ?(?:\*{1,3}|[†‡§¹²³⁴⁵]|\[[0-9A-Za-z]{1,2}\]|\([A-Za-z]{1,2}\))| [bcdefinprsuz]{1,2}"
 """What may stand before a number, as in `<0.5`, and behind it, as in `12*`, `12 [1]` or the flag of `12 p`."""
 

@@ -6,6 +6,7 @@ blank line stands between rows. Only then may Arrow read it.
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -26,13 +27,12 @@ Mask = NDArray[np.bool_]
 class Scan:
     """The rows of a file, without blank lines, its lines, and whether it is clean.
 
-    `quoted` says whether there are quotes; `line_numbers` are those of the rows, the first line being 0.
+    `line_numbers` are those of the rows, the first line being 0.
     """
 
     rows: int = 0
     lines: int = 0
     clean: bool = True
-    quoted: bool = False
     is_open: bool = False
     blank_before: bool = False
     row_line: int = 0
@@ -44,10 +44,11 @@ def scan(file: io.BufferedReader, delimiter: str, quote: str, width: int, header
     """Scan the UTF-8 of rows that should have `width` cells, up to the first fault; a repeated `header` line is one."""
     found = Scan()
     marks = ord(delimiter), ord(quote or "\0")
-    header_end = header[-1:]
+    names = header.rstrip(b"\r\n")
+    repeated = re.compile(rb"(?:^|[\r\n])" + re.escape(names) + rb"[\r\n]")
     separators = 0  # of the row that the last window did not end
     for window in _windows(file):
-        found.clean &= not header or header_end + header not in header_end + window
+        found.clean &= not names or names not in window or not repeated.search(window)
         found.clean &= window.isascii() or codecs.BOM_UTF8 not in window  # Arrow drops it at the beginning of a block
         separators = _scan_window(np.frombuffer(window, np.uint8), window, marks, width, separators, found)
         if not found.clean:
@@ -74,7 +75,6 @@ def _scan_window(window: Bytes, data: bytes, marks: tuple[int, int], width: int,
     line_ends = _line_ends(window, data)
     delimiters = window == np.uint8(marks[0])
     if found.is_open or bytes([marks[1]]) in data:
-        found.quoted = True
         inside = _inside_quotes(window, marks, found)
         # Arrow loses the line feed of a quoted "\r\n" that is split between two blocks.
         found.clean &= b"\r" not in data or not (inside & (window == CR)).any()

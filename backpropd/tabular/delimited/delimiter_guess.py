@@ -75,6 +75,7 @@ def _score(rows: Sequence[Row], syntax: Syntax) -> float:
     regular = (count / len(filled)) ** 2 * (width - 1) / width
     faults = sum(PAIRED_FAULT if are_paired(row, syntax) else 1.0 for row in filled if row.faulty) / len(filled)
     cells = [cell for row in filled if len(row.cells) == width for cell in row.cells][:MAX_TYPED_CELLS]
+    cells = [cell.replace(syntax.delimiter, "") for cell in cells]  # which stands in quotes, and is not odd
     weight = RARE_WEIGHT if is_rare else 1.0
     if syntax.delimiter == " " and len(filled[0].cells) != width:
         values = sum(_plausibility(cell) == 1.0 for cell in cells)

@@ -1,5 +1,6 @@
 """How a delimited file is read: the result of looking at its beginning."""
 
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,14 @@ class Dialect:
     def max_row_bytes(self) -> int:
         """The size of the longest row that is accepted."""
         return max(MAX_ROW_BYTES, MAX_CELL_BYTES * self.width)
+
+    def open_rows(self) -> io.BufferedReader:
+        """The UTF-8 of the rows."""
+        file = self.text.open_utf8()
+        left = self.start
+        while left and (skipped := len(file.read(min(left, MAX_ROW_BYTES)))):
+            left -= skipped
+        return file
 
     def to_json(self) -> dict[str, Any]:
         """The dialect as the API shows it."""

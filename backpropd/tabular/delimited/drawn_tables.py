@@ -7,13 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropd.tabular.cell_shapes import NUMBER, shape
-from backpropd.tabular.delimited.syntax import BARS, RULER, cut
+from backpropd.tabular.delimited.delimiter_guess import DELIMITERS
+from backpropd.tabular.delimited.syntax import BARS, RULER, cut, is_wrapped
 
 TOP_LINES = 8  # among which a ruler stands
 MIN_FRAMED_SHARE = 0.8
 MAX_LINES, MAX_CHARACTERS = 1000, 2000  # that are compared for aligned columns
 MAX_TITLES = 5
 MIN_LINES = 3
+MIN_WRAPPED_LINES = 2
 MIN_ALIGNED_SHARE = 0.8  # of a column's cells, which begin or end at the same offset
 LEFT_OUT_SHARE = 0.02  # of the lines, which may be notes
 
@@ -31,6 +33,14 @@ def is_framed(lines: Sequence[str]) -> bool:
     filled = [line.translate(BARS).strip() for line in lines if line.strip()]
     framed = sum(line.startswith("|") and line.endswith("|") and line.count("|") > 2 for line in filled)
     return framed >= max(MIN_FRAMED_SHARE * len(filled), 2)
+
+
+def are_wrapped(lines: Sequence[str]) -> bool:
+    """Whether each line is in quotes as a whole, and has the same number of delimiters within them."""
+    filled = [line.strip() for line in lines if line.strip()]
+    if len(filled) < MIN_WRAPPED_LINES or not all(map(is_wrapped, filled)):
+        return False
+    return any(filled[0].count(each) and len({line.count(each) for line in filled}) == 1 for each in DELIMITERS)
 
 
 def aligned_columns(lines: Sequence[str]) -> tuple[int, ...]:

@@ -85,8 +85,14 @@ def find_table(rows: Sequence[Row], header: bool | None, strict: bool, known: Co
 
 
 def _is_title(rows: Sequence[Row]) -> bool:
-    """Whether the first row is a sentence, with a space behind each separator as in no other row, above a header."""
-    if len(rows) < MIN_TABLE_ROWS or not is_sentence(rows[0]) or any(map(is_sentence, rows[1:MAX_PROPERTIES])):
+    """Whether the first row stands above a header, and is a sentence, or has at least two cells more than all others.
+
+    A sentence has a space behind each separator, as no other row has.
+    """
+    if len(rows) < MIN_TABLE_ROWS:
+        return False
+    is_longest = _filled_width(rows[0].cells) > max(len(row.cells) for row in rows[1:]) + 1
+    if not is_longest and (not is_sentence(rows[0]) or any(map(is_sentence, rows[1:MAX_PROPERTIES]))):
         return False
     below = [row.cells for row in rows[2:]]
     return ColumnShapes(below, len(rows[0].cells)).looks_like_header(rows[1].cells)
@@ -115,7 +121,7 @@ def _usual_width(rows: Sequence[Row], *, filled: bool = False) -> int:
 
 
 def _filled_width(cells: Sequence[str]) -> int:
-    return max((n for n, cell in enumerate(cells, 1) if cell.strip()), default=1)
+    return next((n for n in range(len(cells), 1, -1) if cells[n - 1].strip()), 1)
 
 
 def _begin_of_table(rows: Sequence[Row]) -> int:
@@ -235,17 +241,18 @@ def _names_the_nameless(headers: Sequence[Sequence[str]], cells: Sequence[str]) 
 
 
 def _is_second_header(rows: Sequence[Sequence[str]], index: int, width: int) -> bool:
-    """Whether a row below the header has words over columns of numbers, and no cell that occurs below it."""
+    """Whether a row below the header has words over columns of numbers, no number there, and no cell that recurs."""
     cells, below = rows[index], [row for row in rows[index + 1 :] if len(row) == width]
     if len(cells) > width or not _may_head_numbers(cells, below):
         return False
-    if not ColumnShapes(below, width).looks_like_header(cells):
+    shapes = ColumnShapes(below, width)
+    if not shapes.looks_like_header(cells):
         return False
-    numbers = [cell for cell in cells if shape(cell) == NUMBER]
+    is_like_data = any(shape(cell) == NUMBER and shapes.is_number(column) for column, cell in enumerate(cells))
     recurs = any(
         cell.strip() and any(row[column].strip() == cell.strip() for row in below) for column, cell in enumerate(cells)
     )
-    return len(numbers) * 2 <= len(cells) and not recurs
+    return not is_like_data and not recurs
 
 
 def _may_head_numbers(cells: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

@@ -1,83 +1,109 @@
 """The encoding of a text that is not Unicode, from its words with bytes beyond ASCII.
 
-Words of mostly such bytes are of another alphabet, which charset-normalizer tells. Others are Latin, where it is no
-help (it takes German for Central European): that encoding is chosen in which the fewest words look odd.
+The letters of each language decide between the encodings with a byte for each letter; chardet ranks those of East Asia.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from charset_normalizer import from_bytes
+import chardet
 
+from backpropd.tabular.delimited.legacy_letters import ENCODINGS, decoded, score
 from backpropd.tabular.delimited.text_file import WINDOWS_1252
 
 MAX_CELL_BYTES = 64 * 1024
+SAMPLE_BYTES = 4 * 1024  # of cells whose letters are looked at
+MAX_WORD_BYTES = 64
+MAX_SHOWN = 40  # characters of a cell
 CHUNK_BYTES = 256 * 1024
 CELL = re.compile(rb"[^,;\t\"\r\n]*[\x80-\xff][^,;\t\"\r\n]*")
 WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 HIGH = re.compile(rb"[\x80-\xff]")
+UTF8_CHARACTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # A character as UTF-8 encodes it between ASCII, which hardly occurs in other encodings of Latin letters.
-UTF8_LETTER = re.compile(
-    rb"(?<![\x80-\xff])([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})(?![\x80-\xff])"
-)
-OTHER_ALPHABETS = (
-    "cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949",
-)  # fmt: skip
-LATIN = ("cp1254", "cp1250", "iso8859_2", "mac_roman", "cp850")
-# In Windows-1252 these stand within or beside words; any other mark beside a letter is odd, and so is a capital within.
-USUAL_MARKS = "’‘“”„‚–—…«»°€£ ®™´`ºª¿¡"
-ODD_WORD = re.compile(
-    rf"[^\W\d_][^\w{USUAL_MARKS}]|[^\w{USUAL_MARKS}][^\W\d_]|[a-zß-ÿ][A-ZÀ-ÞŠŽŸ]|\ufffd|[^\W\d_][¿¡]|[£¹²³][a-zß-ÿ]"
-)
-# Letters, others beside them, and others that are absent, as in no language of Western Europe: read so, a text is
-# Czech, Hungarian or Turkish.
-CLASHES = (("ìèòù", "ø", ""), ("õû", "áíóú", "ãçêâ"), ("ðýþÐÝÞ", "", "áíóúæø"))
-WESTERN = ("cp1252", "cp1254")
-# Two bytes of kana or of a usual kanji in Shift JIS; in the other encodings of East Asia such signs are rare.
-USUAL_JAPANESE = re.compile(rb"[\x81-\x98][\x40-\x7e\x80-\xfc]")
-USUAL_SHARE = 0.8
-# Hebrew letters alone, of which those for the end of a word stand nowhere else.
-HEBREW_WORD = re.compile(rb"(?:[\xe0-\xe9\xeb\xec\xee\xf0-\xf2\xf4\xf6-\xfa]+[\xea\xed\xef\xf3\xf5]?)")
-# Thai consonants, each perhaps between a vowel before it and marks above and below it.
-THAI_WORD = re.compile(rb"(?:[\xe0-\xe4]?[\xa1-\xce][\xd0-\xda\xe7-\xee]{0,3}|[\xcf\xe5\xe6])+")
-ODD_SHARE = 10  # a tenth of the words
-FOREIGN_SHARE = 0.5
-MIN_FOREIGN_BYTES = 6
+UTF8_LETTER = re.compile(rb"(?<![\x80-\xff])(" + UTF8_CHARACTER.pattern + rb")(?![\x80-\xff])")
+EAST_ASIAN = {"cp932": 1.1, "euc_jis_2004": 1.0, "gb18030": 1.1, "big5hkscs": 1.0, "cp949": 1.0, "johab": 0.9}
+NAMES = {"euc_jis_2004": ("euc_jp",), "big5hkscs": ("big5", "cp950")}  # the usual name where it suffices
+FOREIGN_SHARE = 0.5  # of the letters in words with bytes beyond ASCII; in Latin they are fewer
+EAST_ASIAN_PRIOR = 0.3
+KANA, IDEOGRAPH, OTHER_SIGN = math.log(1 / 100), math.log(1 / 1000), math.log(1e-6)  # likelihood of a character
+# As logarithms: how much more likely another reading must be than Windows-1252, and the certain one than the next.
+LEAD, CERTAIN = 3.0, 4.5
 
 
-def legacy_encoding(path: Path) -> str:
-    """Python's name of the most likely encoding."""
+class LegacyEncoding(NamedTuple):
+    """Python's name of an encoding, whether it is clearly the most likely, a cell in it, and in the next likely one."""
+
+    name: str
+    is_certain: bool
+    cell: str
+    other: str
+    other_cell: str
+
+
+def legacy_encodings(path: Path) -> list[LegacyEncoding]:
+    """The likely encodings, the most likely first, down to Windows-1252; usual subsets of one stand before it."""
     cells = _cells(path)
-    joined = b"\n".join(cells)
-    words = [
-        word for word in (each.strip(USUAL_MARKS.encode("cp1252")) for each in WORD.findall(joined)) if len(word) > 1
-    ]
-    high = sum(len(HIGH.findall(word)) for word in words)
-    if high >= max(MIN_FOREIGN_BYTES, FOREIGN_SHARE * sum(map(len, words))):
-        if all(map(HEBREW_WORD.fullmatch, words)):
-            return "cp1255"
-        if _is_japanese(joined):
-            return "cp932"
-        best = from_bytes(joined, cp_isolation=list(OTHER_ALPHABETS)).best()
-        if best is not None and best.encoding in OTHER_ALPHABETS:
-            return best.encoding
-        if all(map(THAI_WORD.fullmatch, WORD.findall(joined))):
-            return "cp874"
-    odd = {encoding: _odd_words(words, encoding) for encoding in ("cp1252", *LATIN)}
-    best_latin = min(odd, key=lambda encoding: odd[encoding])
-    if odd["cp1252"] * ODD_SHARE > len(words) and odd[best_latin] * 2 < odd["cp1252"]:
-        return best_latin
-    return WINDOWS_1252
+    sample = _spread(cells)
+    found_words = (word[:MAX_WORD_BYTES] for cell in cells for word in WORD.findall(cell) if len(word) > 1)
+    words = _spread(list(dict.fromkeys(found_words)))
+    if not words:
+        return [LegacyEncoding(WINDOWS_1252, True, "", "", "")]
+    scores = {encoding: score(words, encoding) for encoding in ENCODINGS}
+    found = {encoding: value for encoding, value in scores.items() if value is not None}
+    if sum(len(HIGH.findall(word)) for word in words) >= FOREIGN_SHARE * sum(map(len, words)):
+        found |= _east_asian(cells, sample)
+    found["cp1252"] += LEAD
+    ranked = sorted(found, key=lambda encoding: -found[encoding])
+    likely = ranked[: ranked.index("cp1252") + 1]
+    return [each for encoding in likely for each in _described(encoding, ranked, found, cells)]
 
 
-def _is_japanese(text: bytes) -> bool:
-    """Whether a text can be Shift JIS, and most of its signs are then usual ones."""
-    try:
-        signs = sum(not each.isascii() for each in text.decode("cp932"))
-    except UnicodeDecodeError:
-        return False
-    return len(USUAL_JAPANESE.findall(text)) >= USUAL_SHARE * signs
+def _described(encoding: str, ranked: list[str], scores: dict[str, float], cells: list[bytes]) -> list[LegacyEncoding]:
+    """An encoding and its subsets, each with the next most likely encoding in which a cell differs."""
+    for other in ranked[ranked.index(encoding) + 1 :]:
+        for cell in cells:
+            here, there = (decoded(cell, each, "replace").strip()[:MAX_SHOWN] for each in (encoding, other))
+            if here != there:
+                is_certain = scores[encoding] - scores[other] >= CERTAIN
+                return [LegacyEncoding(name, is_certain, here, other, there) for name in _names(encoding)]
+    return [LegacyEncoding(name, True, "", "", "") for name in _names(encoding)]
+
+
+def _names(encoding: str) -> tuple[str, ...]:
+    return (WINDOWS_1252,) if encoding == "cp1252" else (*NAMES.get(encoding, ()), encoding)
+
+
+def _east_asian(cells: list[bytes], sample: list[bytes]) -> dict[str, float]:
+    """The most likely encoding of East Asia with the sample's score, none where that cannot be decoded in one."""
+    ranked = chardet.detect_all(
+        b"\n".join(cells),
+        ignore_threshold=True,
+        compat_names=False,
+        include_encodings=(*EAST_ASIAN, "cp1252"),  # chardet's answer where none fits
+        max_bytes=MAX_CELL_BYTES,
+    )
+    ranks = {str(each["encoding"]): each["confidence"] for each in ranked if each["encoding"] in EAST_ASIAN}
+    best = max(ranks, key=lambda encoding: ranks[encoding] * EAST_ASIAN[encoding], default=None)
+    text = "".join(cell.decode(best, "replace") for cell in sample) if best else ""
+    return {best: math.log(EAST_ASIAN_PRIOR) + sum(map(_of_sign, text))} if best else {}
+
+
+def _of_sign(sign: str) -> float:
+    if sign.isascii():
+        return 0.0
+    if "\u3040" <= sign <= "\u30ff":
+        return KANA
+    return IDEOGRAPH if "\u4e00" <= sign <= "\u9fff" or "\uac00" <= sign <= "\ud7a3" else OTHER_SIGN
+
+
+def _spread(texts: list[bytes]) -> list[bytes]:
+    """Some of the texts, of about SAMPLE_BYTES in all, from the beginning to the end."""
+    step = -(-sum(map(len, texts)) // SAMPLE_BYTES) or 1
+    return [text[:SAMPLE_BYTES] for text in texts[::step]]
 
 
 def _cells(path: Path) -> list[bytes]:
@@ -98,17 +124,3 @@ def _all_cells(path: Path) -> Iterator[bytes]:
         while chunk := file.read(CHUNK_BYTES):
             if not chunk.isascii():
                 yield from CELL.findall(chunk)
-
-
-def _odd_words(words: list[bytes], encoding: str) -> int:
-    """The number of words that no language writes so."""
-    decoded = [word.decode(encoding, "replace") for word in words]
-    odd = sum(bool(ODD_WORD.search(word)) for word in decoded)
-    if encoding == "iso8859_2":  # has letters for all bytes of UTF-8
-        odd += sum(bool(UTF8_LETTER.search(word)) for word in words)
-    if encoding in WESTERN:
-        text = set("".join(decoded))
-        for letters, beside, absent in CLASHES:
-            if (not beside or text & set(beside)) and not text & set(absent):
-                odd += sum(any(each in word for each in letters) for word in decoded)
-    return odd

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backpropd.tabular.columns import MAX_WHOLE
+from backpropd.tabular.delimited.byte_patterns import literal
 
 WINDOW_BYTES = 96 * 1024  # its temporary arrays stay in a core's cache, and are too small to be mapped anew each time
 OVERLAP = 4  # no pattern is longer than five bytes
@@ -22,14 +23,10 @@ Bytes = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
-def may_hold_codes(chunk: memoryview, delimiter: str) -> bool:
-    """Whether a cell may begin like `007`, perhaps behind spaces and a sign, or with a plus and several digits."""
-    is_edge = _lookup_table(b"\r\n" + delimiter.encode())
-    is_prefix = _lookup_table(b" \t\v\f+-")
-    return any(
-        _has_leading_zero(window, is_edge, is_prefix) or _has_plus(window, is_edge | is_prefix)
-        for window in _windows(chunk)
-    )
+def code_pattern(delimiter: str) -> str:
+    """What finds cells that begin like `007`, perhaps behind spaces and a sign, or with a plus and several digits."""
+    edge, prefix = literal(b"\r\n" + delimiter.encode()), literal(b" \t\v\f+-")
+    return rf"(?:^|[{edge}])[{prefix}]*0[0-9]|(?:^|[{edge}{prefix}])\+[0-9](?s:.)[0-9]"
 
 
 def may_be_out_of_range(block: pa.RecordBatch, chunk: memoryview) -> bool:
@@ -44,33 +41,10 @@ def may_be_out_of_range(block: pa.RecordBatch, chunk: memoryview) -> bool:
 
 
 def _windows(chunk: memoryview) -> Iterator[Bytes]:
-    """Overlapping windows of the bytes; the first one shows the beginning as if a line ended before it."""
-    yield np.frombuffer(b"\n\n" + chunk[: 2 * OVERLAP] + b"\n\n", np.uint8)
+    """Overlapping windows of the bytes."""
     characters = np.frombuffer(chunk, np.uint8)
     for start in range(0, len(chunk), WINDOW_BYTES):
         yield characters[max(start - OVERLAP, 0) : start + WINDOW_BYTES]
-
-
-def _lookup_table(characters: bytes) -> Mask:
-    table = np.zeros(256, np.bool_)
-    table[[*characters]] = True
-    return table
-
-
-def _has_leading_zero(window: Bytes, is_edge: Mask, is_prefix: Mask) -> bool:
-    zeros = window[2:-1] == ord("0")
-    zeros &= _is_digit(window[3:])
-    zeros &= window[1:-2] - np.uint8(ord(".")) > ord("9") - ord(".")  # most zeros are within a number: `1.002`
-    offsets = np.flatnonzero(zeros) + 2
-    before, two_before = window[offsets - 1], window[offsets - 2]
-    return bool((is_edge[before] | (is_prefix[before] & (is_edge | is_prefix)[two_before])).any())
-
-
-def _has_plus(window: Bytes, is_before: Mask) -> bool:
-    """Whether a plus stands at the beginning of a cell and before three digits; those of exponents do not."""
-    offsets = np.flatnonzero(window[1:-3] == ord("+")) + 1
-    begins = is_before[window[offsets - 1]]
-    return bool((begins & _is_digit(window[offsets + 1]) & _is_digit(window[offsets + 3])).any())
 
 
 def _has_small_exponent(window: Bytes) -> bool:

@@ -21,19 +21,22 @@ import pyarrow.compute as pc
 
 from backpropd.errors import NotATable
 from backpropd.tabular.columns import KEPT_AS_TEXT, MISSING_VALUES
-from backpropd.tabular.delimited.arrow_blocks import ArrowBlocks
+from backpropd.tabular.delimited.arrow_stream import WIDE, stream_tasks
 from backpropd.tabular.delimited.byte_scan import Scan, count_lines, scan
 from backpropd.tabular.delimited.dialect import Dialect
 from backpropd.tabular.delimited.line_findings import LineFindings
+from backpropd.tabular.delimited.plain_chunks import NotPlain, PlainChunks
 from backpropd.tabular.delimited.sniff import sniff
+from backpropd.tabular.delimited.text_file import END_OF_FILE
 from backpropd.tabular.delimited.tolerant_rows import TolerantRows, is_note
 from backpropd.tabular.lossless_numbers import parse_numbers
+from backpropd.tabular.read_again import ReadAgain
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.threads import are_threads_allowed
 from backpropd.tabular.warnings import WarningLog
 
 THREADS = 2
-READ_AHEAD = 3  # blocks
+READ_AHEAD = 2  # blocks
 BLOCK_CHARACTERS = 256 * 1024  # of a file read in Python
 FIRST_BLOCK_CHARACTERS = 64 * 1024
 LAST_BYTES = 8 * 1024  # of a file, which show whether it ends with notes
@@ -65,10 +68,10 @@ class DelimitedReader:
     """Iterates over the blocks of a file. A column found to hold words joins `text_columns` and stays text."""
 
     def __init__(self, dialect: Dialect, options: ReadOptions, log: WarningLog, findings: LineFindings) -> None:
-        self._dialect, self._findings = dialect, findings
+        self._dialect, self._findings_before, self._findings = dialect, findings, findings  # before the table, and all
         self._missing = list({"", *(MISSING_VALUES if options.missing is None else options.missing)})
-        self._scan = _scan(dialect)
-        self._arrow = ArrowBlocks(dialect, self._scan.quoted, self._missing) if self._scan.clean else None
+        self._plain = PlainChunks(dialect, self._missing) if _may_be_plain(dialect) else None
+        self._scan = Scan(clean=False) if self._plain else _scan(dialect)
         self._line_numbers = self._scan.line_numbers
         self._reported = False
         self._excel_texts: set[str] = set()
@@ -86,7 +89,9 @@ class DelimitedReader:
 
     def line_of(self, row: int) -> int:
         """See `TableReader`."""
-        offset = self._dialect.first_line if self._arrow else 0
+        if self._plain:
+            return self._dialect.first_line + row
+        offset = self._dialect.first_line if self._scan.clean else 0
         return offset + self._line_numbers.line_of(row)
 
     def may_be_numbers(self, column: int) -> bool:
@@ -95,18 +100,33 @@ class DelimitedReader:
 
     def guess_text_columns(self) -> None:
         """Find `text_columns` in the first block. Raises `NotATable`."""
-        with closing(self._tasks()) as tasks:
-            next(tasks, list)()
+        try:
+            with closing(self._tasks()) as tasks:
+                next(tasks, list)()
+        except NotPlain:
+            self._scan_rows()
+            self.guess_text_columns()
+
+    def _scan_rows(self) -> None:
+        """Give up the way of reading that only plain files allow."""
+        self._plain, self._scan = None, _scan(self._dialect)
+        self._line_numbers = self._scan.line_numbers
 
     def __iter__(self) -> Generator[Columns, None, None]:
-        """The columns of each block. Raises `NotATable`, which names the line."""
-        rows, last = 0, None
-        with closing(self._tasks()) as tasks, closing(_in_parallel(tasks)) as blocks:
-            for columns in blocks:
-                rows += len(columns[0])
-                last = columns if len(columns[0]) else last
-                yield columns
-        if self._arrow and rows != self._scan.rows:
+        """The columns of each block. Raises `ReadAgain`, and `NotATable`, which names the line."""
+        rows, last, known = 0, None, set(self.text_columns)
+        try:
+            with closing(self._tasks()) as tasks, closing(_in_parallel(tasks)) as blocks:
+                for columns in blocks:
+                    rows += len(columns[0])
+                    last = columns if len(columns[0]) else last
+                    yield columns
+        except NotPlain as error:
+            self.text_columns.intersection_update(known)  # other chunks behind this one may have been read
+            self._excel_texts.clear()
+            self._scan_rows()
+            raise ReadAgain from error
+        if self._scan.clean and rows != self._scan.rows:
             raise _count_error("rows", rows, self._scan.rows)
         if not self._reported:
             self._reported = True
@@ -119,18 +139,21 @@ class DelimitedReader:
 
     def _tasks(self) -> Generator[Callable[[], Columns], None, None]:
         """A function for each block, which reads it."""
-        if self._arrow:
-            with closing(self._arrow.tasks(self._number_columns)) as tasks:
-                yield from (partial(self._read, task) for task in tasks)
+        if self._plain:
+            batches = self._plain.tasks(self._number_columns)
+        elif self._scan.clean:
+            batches = stream_tasks(self._dialect)
         else:
-            yield from (partial(self._read, partial(self._batch, block)) for block in self._tolerant_blocks())
+            batches = (partial(self._batch, block) for block in self._tolerant_blocks())
+        with closing(batches):
+            yield from (partial(self._read, batch) for batch in batches)
 
     def _number_columns(self) -> list[str]:
         return [name for name in self.names if name not in self.text_columns]
 
     def _tolerant_blocks(self) -> Iterator[list[list[str]]]:
         """Blocks of rows. Raises `NotATable` if the lines that they account for are not all lines of the file."""
-        rows = TolerantRows(self._dialect, self._findings.copy())
+        rows = TolerantRows(self._dialect, self._findings_before.copy())
         block: list[list[str]] = []
         characters, limit = 0, FIRST_BLOCK_CHARACTERS
         for row in rows:
@@ -155,10 +178,11 @@ class DelimitedReader:
     def _read(self, task: Callable[[], pa.RecordBatch]) -> Columns:
         """Read a block, trim its strings, and convert them to numbers by the exact rule except in text columns."""
         batch = task()
-        columns = {name: self._tidied(name, cells) for name, cells in zip(self.names, batch.columns, strict=True)}
+        columns = dict(zip(self.names, batch.columns, strict=True))
+        self._tidy(columns)
         names = [name for name in self._number_columns() if columns[name].type == pa.string()]
-        # all columns at once first: it usually succeeds, and is faster in a wide table
-        joined = self._numbers(pa.concat_arrays([columns[name] for name in names])) if names else None
+        # all columns at once first: it usually succeeds
+        joined = self._numbers(_joined(columns, names)) if names else None
         rows = batch.num_rows
         for index, name in enumerate(names):
             numbers = self._numbers(columns[name]) if joined is None else joined.slice(index * rows, rows)
@@ -168,15 +192,19 @@ class DelimitedReader:
                 columns[name] = numbers
         return list(columns.values())
 
-    def _tidied(self, name: str, cells: pa.Array) -> pa.Array:
-        """Strings as they are meant: trimmed, and without the signs of a text in Excel; numbers as they are."""
-        if cells.type != pa.string():
-            return cells
-        trimmed = _trimmed(cells)
-        if not pc.any(pc.starts_with(trimmed, '="')).as_py():
-            return trimmed
-        self._excel_texts.add(name)
-        return _trimmed(pc.replace_substring_regex(trimmed, EXCEL_TEXT, r"\1"))
+    def _tidy(self, columns: dict[str, pa.Array]) -> None:
+        """Trim the strings, and take the signs of a text in Excel from them; numbers stay as they are."""
+        names = [name for name, cells in columns.items() if cells.type == pa.string()]
+        if not names:
+            return
+        trimmed = _trimmed(_joined(columns, names))
+        rows = len(columns[names[0]])
+        columns.update({name: trimmed.slice(index * rows, rows) for index, name in enumerate(names)})
+        if pc.any(pc.starts_with(trimmed, '="')).as_py():
+            for name in names:
+                if pc.any(pc.starts_with(columns[name], '="')).as_py():
+                    self._excel_texts.add(name)
+                    columns[name] = _trimmed(pc.replace_substring_regex(columns[name], EXCEL_TEXT, r"\1"))
 
     def _numbers(self, cells: pa.StringArray) -> pa.DoubleArray | None:
         is_missing = pc.is_in(cells, pa.array(self._missing))
@@ -200,6 +228,11 @@ class DelimitedReader:
             self.warnings.add("looks_like_total", None, detail, [(self.line_of(rows - 1), total)])
 
 
+def _joined(columns: Mapping[str, pa.Array], names: Sequence[str]) -> pa.Array:
+    """The columns of these names one behind the other: one call for all is faster in a wide table."""
+    return columns[names[0]] if len(names) == 1 else pa.concat_arrays([columns[name] for name in names])
+
+
 def _trimmed(cells: pa.StringArray) -> pa.StringArray:
     """Strings without spaces around them, null where nothing is left."""
     cells = pc.utf8_trim_whitespace(cells)
@@ -207,25 +240,34 @@ def _trimmed(cells: pa.StringArray) -> pa.StringArray:
     return pc.if_else(is_empty, None, cells) if pc.any(is_empty).as_py() else cells
 
 
+def _may_be_plain(dialect: Dialect) -> bool:
+    """Whether all rows may be as `PlainChunks` reads them, as far as the dialect shows."""
+    return dialect.width <= WIDE and _may_be_clean(dialect)
+
+
+def _may_be_clean(dialect: Dialect) -> bool:
+    """Whether Arrow may be able to read the file."""
+    if not dialect.syntax.is_plain or dialect.width != dialect.raw_width:
+        return False
+    return dialect.strict or not _ends_with_note_or_mark(dialect)
+
+
 def _scan(dialect: Dialect) -> Scan:
     """The count of a file that Arrow may read; `clean` is false for any other."""
-    if not dialect.syntax.is_plain or not dialect.syntax.delimiter.isascii() or dialect.width != dialect.raw_width:
+    if not _may_be_clean(dialect):
         return Scan(clean=False)
-    if not dialect.strict and _ends_with_padded_note(dialect):
-        return Scan(clean=False)
-    with dialect.text.open_utf8() as file:
-        left = dialect.start
-        while left and (skipped := len(file.read(min(left, BLOCK_CHARACTERS)))):
-            left -= skipped
+    with dialect.open_rows() as file:
         return scan(file, dialect.syntax.delimiter, dialect.syntax.quote, dialect.width, dialect.header_bytes)
 
 
-def _ends_with_padded_note(dialect: Dialect) -> bool:
-    """Whether the last line that is not blank is a note with delimiters behind it."""
+def _ends_with_note_or_mark(dialect: Dialect) -> bool:
+    """Whether the last line that is not blank is a note with delimiters behind it, or has the end-of-file mark."""
     with dialect.text.path.open("rb") as file:
         file.seek(max(file.seek(0, os.SEEK_END) - LAST_BYTES, 0))
         lines = file.read().decode("latin-1").rstrip(f"\r\n\t {dialect.syntax.delimiter}\0").splitlines()
     last = lines[-1] if lines else ""
+    if last.endswith(END_OF_FILE):
+        return True
     return dialect.width > 1 and dialect.syntax.delimiter not in last and is_note(last, alone=False)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from backpropd.tabular.delimited.syntax import PLACEHOLDER, Syntax
+from backpropd.tabular.delimited.text_file import END_OF_FILE
 
 MAX_ROW_CHARACTERS = 16 * 1024 * 1024
 MAX_CONTINUED_CHARACTERS = 256 * 1024  # of a row on several lines
@@ -54,7 +55,7 @@ class RowReader:
 
     def __iter__(self) -> Iterator[Row]:
         feed = self._feed
-        blank = "\r\n" if self._width == 1 else " \t\r\n"
+        blank = END_OF_FILE + ("\r\n" if self._width == 1 else " \t\r\n")
         reader = self._new_reader()
         while True:
             feed.taken.clear()

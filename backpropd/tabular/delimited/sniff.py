@@ -12,11 +12,11 @@ from backpropd.tabular.cell_shapes import NUMBER, WORDS, ColumnShapes, shape
 from backpropd.tabular.column_names import column_names
 from backpropd.tabular.delimited.delimiter_guess import DELIMITERS, guess_syntax
 from backpropd.tabular.delimited.dialect import Dialect
-from backpropd.tabular.delimited.drawn_tables import aligned_columns, has_rulers, is_framed
+from backpropd.tabular.delimited.drawn_tables import aligned_columns, are_wrapped, has_rulers, is_framed
 from backpropd.tabular.delimited.layout import Layout, find_table
 from backpropd.tabular.delimited.line_findings import COMMENTS_AND_RULERS, LineFindings
 from backpropd.tabular.delimited.row_reader import Row, RowReader
-from backpropd.tabular.delimited.syntax import RULER, Syntax, unframed
+from backpropd.tabular.delimited.syntax import RULER, Syntax, unframed, unwrapped
 from backpropd.tabular.delimited.text_encoding import open_text
 from backpropd.tabular.delimited.text_file import TextFile
 from backpropd.tabular.header import names_known_columns
@@ -93,19 +93,25 @@ def _sample(text: TextFile) -> tuple[list[str], bool]:
 
 
 def _syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, options: ReadOptions) -> Syntax:
-    """The syntax of the lines, which may be drawn with rulers, a frame or aligned columns."""
+    """The syntax of the lines, which may be drawn with rulers, a frame or aligned columns, or be in quotes."""
     if options.strict:
         return _undrawn_syntax(lines, delimiter, declared, options)
     rulers = has_rulers(lines)
     if rulers:
         lines = [line for line in lines if not RULER.fullmatch(line.strip())]
+    wrapped = options.quote in (None, '"') and are_wrapped(lines)
+    if wrapped:
+        lines = [unwrapped(line) for line in lines]
     framed = delimiter in (None, "|") and is_framed(lines)
     if framed:
         lines, delimiter = [unframed(line) for line in lines], "|"
-    syntax = replace(_undrawn_syntax(lines, delimiter, declared, options), rulers=rulers, framed=framed)
+    syntax = replace(
+        _undrawn_syntax(lines, delimiter, declared, options), rulers=rulers, framed=framed, wrapped=wrapped
+    )
     if rulers and syntax.delimiter == "|" and any("\\|" in line for line in lines):
         syntax = replace(syntax, escape="\\")  # Markdown
-    if delimiter or _is_regular(lines, syntax) or not (edges := aligned_columns(lines)):
+    is_certain = delimiter or wrapped or syntax.delimiter == "\t"
+    if is_certain or _is_regular(lines, syntax) or not (edges := aligned_columns(lines)):
         return syntax
     return replace(syntax, delimiter="  ", quote="", escape="", edges=edges)
 
@@ -232,6 +238,8 @@ def _warn(layout: Layout, syntax: Syntax, log: WarningLog) -> None:
         log.add("header_rows", None, detail, map(_example, more), len(more))
     if layout.names_rows:
         log.add("columns_renamed", None, "the header has a name less than the rows have cells: the first is column_1")
+    if syntax.wrapped:
+        log.add("wrapped_lines", None, "each line is in quotes as a whole, and was read without them")
     if syntax.edges:
         log.add("aligned_columns", None, "cells are told apart by their position in the line")
     elif len(syntax.delimiter) > 1 or syntax.delimiter not in DELIMITERS:

@@ -16,8 +16,8 @@ class Syntax:
     """How lines are split. The delimiter may be long; two spaces stand for at least two, or a tab.
 
     With `runs` a space is any run of spaces and tabs. `quote, escape, comment` are empty where there is none. `rulers`:
-    lines of dashes are none of the table. `framed`: lines begin and end with the delimiter, a bar. `edges` are the
-    offsets at which cells begin in aligned columns, instead of a delimiter.
+    lines of dashes are none of the table. `framed`: lines begin and end with the delimiter, a bar. `wrapped`: quotes
+    enclose each line. `edges` are the offsets at which cells begin in aligned columns, instead of a delimiter.
     """
 
     delimiter: str
@@ -27,13 +27,14 @@ class Syntax:
     runs: bool = True
     rulers: bool = False
     framed: bool = False
+    wrapped: bool = False
     edges: tuple[int, ...] = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether cells are enclosed in quotes, doubled within, and separated by one byte, as Arrow reads them."""
         is_single = len(self.delimiter) == 1 and self.delimiter != " "
-        is_drawn = self.rulers or self.framed or self.edges
+        is_drawn = self.rulers or self.framed or self.wrapped or self.edges
         return is_single and (self.delimiter + self.quote).isascii() and not (self.escape or self.comment or is_drawn)
 
     def leaves_out(self, line: str) -> bool:
@@ -46,8 +47,8 @@ class Syntax:
         """What makes a line readable for the `csv` module with `separator`; None if it is."""
         if self.edges:
             return lambda line: PLACEHOLDER.join(cut(line, self.edges)) + "\n"
-        if self.framed:
-            return unframed
+        if self.framed or self.wrapped:
+            return unframed if self.framed else unwrapped
         if self.delimiter == " " and self.runs:
             return lambda line: line.replace("\t", " ").strip() + "\n"
         if self.delimiter == "  ":
@@ -63,12 +64,23 @@ class Syntax:
 
     def with_delimiter(self, delimiter: str) -> "Syntax":
         """The same with another delimiter."""
-        return replace(self, delimiter=delimiter, framed=False, edges=())
+        return replace(self, delimiter=delimiter, framed=False, wrapped=False, edges=())
 
 
 def unframed(line: str) -> str:
     """A line without the bars at its beginning and its end."""
     return line.translate(BARS).strip().removeprefix("|").removesuffix("|") + "\n"
+
+
+def unwrapped(line: str) -> str:
+    """A line without the quotes around it, and with the quotes within it as they were before."""
+    text = line.strip()
+    return text[1:-1].replace('""', '"') + "\n" if is_wrapped(text) else line
+
+
+def is_wrapped(line: str) -> bool:
+    """Whether quotes enclose a line as a whole."""
+    return len(line) > 1 and line[0] == line[-1] == '"' and '"' not in line[1:-1].replace('""', "")
 
 
 def cut(line: str, edges: Sequence[int]) -> list[str]:

@@ -8,7 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from backpropd.errors import NotATable
-from backpropd.tabular.delimited.legacy_encoding import UTF8_LETTER, legacy_encoding
+from backpropd.tabular.delimited.legacy_encoding import (
+    HIGH,
+    UTF8_CHARACTER,
+    UTF8_LETTER,
+    LegacyEncoding,
+    legacy_encodings,
+)
 from backpropd.tabular.delimited.text_file import MAX_LINE_CHARACTERS, WINDOWS_1252, TextFile, long_line_error
 from backpropd.tabular.encodings import codec_of
 from backpropd.tabular.warnings import WarningLog
@@ -22,16 +28,21 @@ BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+# What the 7-bit encodings of Japan and Korea write before their characters. HZ begins with `~{`, as templates do.
+ESCAPES = {"iso2022_jp": re.compile(rb"\x1b\$[@B]"), "iso2022_kr": re.compile(rb"\x1b\$\)C")}
+MOSTLY = 0.95  # of the bytes beyond ASCII, in characters of UTF-8: then the others are a few lines of another encoding
 SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 def open_text(path: Path, encoding: str | None, strict: bool, log: WarningLog) -> TextFile:
-    """Detect the encoding: by the byte order mark or NUL bytes, else UTF-8 if the file is valid, else by its letters.
+    """Detect the encoding: by its mark, NUL bytes or escapes, else UTF-8 if the file is valid, else by its letters.
 
     A file that is partly UTF-8 is read so with a warning, unless `strict`. Raises `NotATable` for a file that is not
     text, or not in the `encoding` given.
     """
     text = look_at_text(path, encoding)
+    if encoding is None and text.encoding.startswith("iso2022"):
+        text = _with_escapes(text, log)
     try:
         _check_text(text)
     except UnicodeDecodeError as error:
@@ -49,7 +60,8 @@ def look_at_text(path: Path, encoding: str | None) -> TextFile:
     bom = next((bom for bom in BYTE_ORDER_MARKS if head.startswith(bom)), b"")
     if encoding is not None:
         return _with_given_encoding(path, encoding, bom, head)
-    return TextFile(path, BYTE_ORDER_MARKS.get(bom) or _encoding_of_nuls(head) or "utf-8", len(bom))
+    found = BYTE_ORDER_MARKS.get(bom) or _encoding_of_nuls(head) or _encoding_of_escapes(head)
+    return TextFile(path, found or "utf-8", len(bom))
 
 
 def _with_given_encoding(path: Path, encoding: str, bom: bytes, head: bytes) -> TextFile:
@@ -67,29 +79,57 @@ def _with_given_encoding(path: Path, encoding: str, bom: bytes, head: bytes) -> 
     return TextFile(path, name.replace("_", "-") if name.startswith("utf") else name, 0)
 
 
+def _with_escapes(text: TextFile, log: WarningLog) -> TextFile:
+    """The text as its escapes say if all of it can be decoded so, else as UTF-8."""
+    if not _is_valid(text):
+        return TextFile(text.path, "utf-8", 0)
+    _warn_of_guess(text, "escapes", log)
+    return text
+
+
 def _not_unicode(path: Path, strict: bool, log: WarningLog) -> TextFile:
     """A text that is not, or only partly, UTF-8. Raises `NotATable` for half of a surrogate pair."""
-    _raise_if_found(path, SURROGATE, "contains half of a surrogate pair, which is not a character")
-    encoding = legacy_encoding(path)
-    if not _is_valid(path, encoding):
-        encoding = WINDOWS_1252
-    if encoding == WINDOWS_1252 and any(UTF8_LETTER.search(chunk) for chunk in _read_bytes(path, 0)):
+    if _is_valid(TextFile(path, "utf-8", 0, "surrogatepass")):
+        _raise_if_found(path, SURROGATE, "contains half of a surrogate pair, which is not a character")
+    is_unicode = _is_mostly_unicode(path)
+    for each in () if is_unicode else legacy_encodings(path):
+        found = TextFile(path, each.name, 0)
+        if each.name == WINDOWS_1252:
+            break
+        if _is_valid(found):
+            _warn_of_guess(found, "letters", log, each)
+            return found
+    if is_unicode or any(UTF8_LETTER.search(chunk) for chunk in _read_bytes(path, 0)):
         if strict:
             _raise_if_found(path, UTF8_LETTER, "contains a letter encoded as UTF-8, and other lines are not UTF-8")
         text = TextFile(path, "utf-8", 0, WINDOWS_1252)
         _warn_of_mixture(text, log)
         return text
-    if encoding == WINDOWS_1252:
-        return TextFile(path, encoding, 0, WINDOWS_1252)
-    detail = f"the letters look like the encoding {encoding}; if they are wrong, send another encoding"
+    text = TextFile(path, WINDOWS_1252, 0, WINDOWS_1252)
+    if not each.is_certain:
+        _warn_of_guess(text, "few letters", log, each)
+    return text
+
+
+def _is_mostly_unicode(path: Path) -> bool:
+    high = unicode = 0
+    for chunk in _read_bytes(path, 0):
+        if not chunk.isascii():
+            high += len(HIGH.findall(chunk))
+            unicode += sum(map(len, UTF8_CHARACTER.findall(chunk)))
+    return unicode >= MOSTLY * high
+
+
+def _warn_of_guess(text: TextFile, signs: str, log: WarningLog, guess: LegacyEncoding | None = None) -> None:
+    readings = f" ({guess.cell!r}, which is {guess.other_cell!r} in {guess.other})" if guess and guess.other else ""
+    detail = f"the {signs} look like the encoding {text.encoding}{readings}; if it is wrong, send another encoding"
     log.add("encoding_guessed", None, detail)
-    return TextFile(path, encoding, 0)
 
 
-def _is_valid(path: Path, encoding: str) -> bool:
-    """Whether the whole file can be decoded; in Windows-1252 every file can."""
+def _is_valid(text: TextFile) -> bool:
+    """Whether the whole file can be decoded."""
     try:
-        return encoding == WINDOWS_1252 or all(True for _ in _decode(TextFile(path, encoding, 0)))
+        return all(True for _ in _decode(text))
     except UnicodeDecodeError:
         return False
 
@@ -124,6 +164,14 @@ def _encoding_of_nuls(head: bytes) -> str | None:
             if "\0" not in text and sum(text.count(each) for each in "\r\n,;\t|") * 50 >= len(text):
                 return encoding
     return None
+
+
+def _encoding_of_escapes(head: bytes) -> str | None:
+    """A 7-bit encoding of Japan or Korea."""
+    if not head.isascii():
+        return None
+    found = next((encoding for encoding, escape in ESCAPES.items() if escape.search(head)), None)
+    return "iso2022_jp_ext" if found == "iso2022_jp" and b"\x1b(I" in head else found
 
 
 def _read_bytes(path: Path, start: int) -> Iterator[bytes]:

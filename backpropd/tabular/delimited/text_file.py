@@ -12,6 +12,7 @@ from backpropd.errors import NotATable
 MAX_LINE_CHARACTERS = 16 * 1024 * 1024  # where a file is read line by line
 TRANSCODED_CHARACTERS = 256 * 1024
 WINDOWS_1252 = "windows-1252"
+END_OF_FILE = "\x1a"  # of DOS
 
 
 def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:

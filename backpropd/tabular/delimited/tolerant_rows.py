@@ -12,6 +12,8 @@ from backpropd.tabular.delimited.line_findings import COMMENTS_AND_RULERS, LineF
 from backpropd.tabular.delimited.row_fitting import Fit, fit_row, with_other_delimiter
 from backpropd.tabular.delimited.row_reader import Row, RowReader, are_paired
 from backpropd.tabular.delimited.sniff import open_quote_error
+from backpropd.tabular.delimited.syntax import RULER
+from backpropd.tabular.delimited.text_file import END_OF_FILE
 from backpropd.tabular.line_numbers import LineNumbers
 
 MAX_TAIL_ROWS = 100  # rows that may be footnotes or another table are kept until the next row shows what they are
@@ -29,6 +31,7 @@ CODES = {
     Fit.SEPARATOR_TOO_MANY: "long_rows",
     Fit.UNFIT: "lines_left_out",
 }
+BYTE_ORDER_MARK = "\ufeff"  # within a file where another was appended to it
 BEHIND, REPEATED = "behind the table (footnotes or another table)", "repeat the header"
 
 
@@ -41,7 +44,8 @@ class TolerantRows:
 
     def __init__(self, dialect: Dialect, findings: LineFindings) -> None:
         self._dialect = dialect
-        self._lines = itertools.islice(dialect.text.lines(), dialect.first_line - 1, None)
+        lines = itertools.islice(dialect.text.lines(), dialect.first_line - 1, None)
+        self._lines = (line.removeprefix(BYTE_ORDER_MARK).removesuffix(END_OF_FILE) for line in lines)
         self._reader = RowReader(
             self._lines, dialect.syntax, dialect.first_line, dialect.raw_width, is_cut=dialect.is_cut
         )
@@ -131,7 +135,7 @@ class TolerantRows:
             return True
         if len(cells) in (width, self._dialect.raw_width):
             return (after_blank or bool(self._tail)) and self._is_note(row) and is_sentence(row)
-        if self._tail:
+        if self._tail or (len(cells) < width and self._is_note(row) and is_sentence(row)):
             return True
         if with_other_delimiter(row, width, shapes, self._dialect.syntax):
             return False
@@ -149,8 +153,9 @@ class TolerantRows:
         return is_padded_note(row.cells)
 
     def _is_note(self, row: Row) -> bool:
-        """Whether a row begins like a footnote or a title."""
-        return is_note(row.cells[0], alone=len(row.cells) == 1)
+        """Whether a row begins like a footnote or a title, or is a line above one."""
+        is_alone = len(row.cells) == 1
+        return is_note(row.cells[0], alone=is_alone) or (is_alone and bool(RULER.fullmatch(row.text.strip())))
 
     def _flushed(self) -> Iterator[list[str]]:
         """The rows held back in the tail, now as rows of the table: a row that fits follows them."""

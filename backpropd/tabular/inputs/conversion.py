@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backpropd.tabular.cells.convert import convert_cells
-from backpropd.tabular.cells.shapes import tidy
+from backpropd.tabular.cells.shapes import tidy, trimmed, trimmed_or_missing
 from backpropd.tabular.columns import BOOLEAN_CELLS, ColumnInfo, are_booleans
 from backpropd.tabular.inputs.known_column import KnownColumn
 from backpropd.tabular.lossless_numbers import NUMBER
@@ -116,7 +116,7 @@ def _booleans(cells: Cells, column: KnownColumn) -> Converted:
 
 def _boolean_codes(strings: pa.StringArray) -> NDArray[np.int32]:
     """1 for the words of true, 0 for those of false, -1 for anything else."""
-    found = pc.index_in(pc.utf8_lower(pc.utf8_trim_whitespace(strings)), WORDS)
+    found = pc.index_in(pc.utf8_lower(trimmed(strings)), WORDS)
     index = found.fill_null(-1).to_numpy(zero_copy_only=False)
     return np.where(index < 0, -1, MEANINGS[index]).astype(np.int32)
 
@@ -141,11 +141,13 @@ def _categories(cells: Cells, column: KnownColumn) -> Converted:
 
 def _level_codes(strings: pa.StringArray, column: KnownColumn, levels: pa.StringArray) -> NDArray[np.int32]:
     """For each string the index of its level, -1 where it is missing, the number of levels where it is another."""
-    trimmed = pc.utf8_trim_whitespace(strings)
-    index = pc.coalesce(pc.index_in(strings, levels), pc.index_in(trimmed, levels))
+    plain = trimmed(strings)
+    index = pc.coalesce(
+        *(pc.index_in(*each) for each in ((strings, levels), (plain, levels), (plain, trimmed(levels))))
+    )
     if are_booleans(levels.to_pylist()):
-        index = pc.coalesce(index, pc.index_in(pc.utf8_lower(trimmed), pc.utf8_lower(levels)))
-    absent = pc.equal(trimmed, "").fill_null(True).to_numpy(zero_copy_only=False)
+        index = pc.coalesce(index, pc.index_in(pc.utf8_lower(plain), pc.utf8_lower(levels)))
+    absent = pc.equal(plain, "").fill_null(True).to_numpy(zero_copy_only=False)
     if column.markers.named is not None:
         absent = absent | column.markers.find(tidy(strings))
     codes: NDArray[np.int32] = index.fill_null(len(levels)).to_numpy(zero_copy_only=False).astype(np.int32)
@@ -172,8 +174,7 @@ def _iso_dates(stamps: pa.TimestampArray) -> pa.StringArray:
 
 
 def _any_levels(strings: pa.StringArray) -> Converted:
-    trimmed = pc.utf8_trim_whitespace(strings)
-    encoded = pc.if_else(pc.equal(trimmed, ""), None, trimmed).dictionary_encode()
+    encoded = trimmed_or_missing(strings).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
     return Converted(CategoricalColumn(codes, encoded.dictionary.to_pylist()), np.zeros(len(codes), bool))
 
@@ -184,7 +185,7 @@ def _wrong_numbers(strings: pa.StringArray, suspects: Mask, column: KnownColumn)
         return suspects
     assert column.levels is not None  # noqa: S101 - for the type checker
     numbers = _number_levels(column)
-    x = _plain_numbers(pc.utf8_trim_whitespace(strings.filter(pa.array(suspects))))
+    x = _plain_numbers(trimmed(strings.filter(pa.array(suspects))))
     wrong = np.zeros(len(suspects), bool)
     wrong[suspects] = np.isin(x, list(numbers))
     return wrong

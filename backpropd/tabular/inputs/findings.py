@@ -82,33 +82,24 @@ class InputFindings:
         converted: Mapping[str, Converted],
         unlike: Mapping[str, column_encoders.UnlikeTraining],
     ) -> None:
-        """Look at a block that begins at the row `start`; `unlike` training were these of its values.
-
-        Raises `errors.Invalid` for cells that are wrong.
-        """
-        problems: list[Problem] = []
+        """Look at a block that begins at the row `start`, without `problems`; `unlike` training were these values."""
         for name, each in converted.items():
-            if each.wrong.any():
-                problems += self._wrong_cells(name, start, cells[name], each)
-                if len(problems) > MAX_PROBLEMS:
-                    break
+            self._note(f"{WRONG_CELLS}{self._columns[name].info.kind}s", name, each.wrong, start, cells[name])
             found = unlike[name]
             self._note("missing_value", name, found.missing & ~each.wrong, start, cells[name])
             self._note("unseen_category", name, found.unseen, start, cells[name])
             self._note("out_of_range", name, found.out_of_range, start, cells[name])
             self._filled[name] += len(each.wrong) - count_missing(each.values)
-        if problems:
-            raise Invalid.from_problems(problems)
 
-    def _wrong_cells(self, name: str, start: int, cells: Cells, converted: Converted) -> list[Problem]:
+    def problems(self, start: int, name: str, cells: Cells, converted: Converted) -> list[Problem]:
+        """What is wrong in a column of a block, of rows typed by hand and of categories; other cells are only noted."""
         column = self._columns[name]
-        if self._rows.is_typed_by_hand or column.info.kind == "category":
-            return [
-                self._rows.problem(start + row, name, explain(cells.values[row].as_py(), column))
-                for row in np.flatnonzero(converted.wrong)[: MAX_PROBLEMS + 1].tolist()
-            ]
-        self._note(f"{WRONG_CELLS}{column.info.kind}s", name, converted.wrong, start, cells)
-        return []
+        if not self._rows.is_typed_by_hand and column.info.kind != "category":
+            return []
+        return [
+            self._rows.problem(start + row, name, explain(cells.values[row].as_py(), column))
+            for row in np.flatnonzero(converted.wrong)[: MAX_PROBLEMS + 1].tolist()
+        ]
 
     def _note(self, code: str, name: str, rows: Mask, start: int, cells: Cells) -> None:
         if rows.any():

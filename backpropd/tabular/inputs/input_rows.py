@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backpropd.errors import Problem
 from backpropd.tabular.column_names import MAX_NAME_CHARACTERS
 from backpropd.tabular.columns import ColumnInfo
@@ -31,6 +34,9 @@ class InputRows(Protocol):
 
     def require(self, names: Sequence[str]) -> None:
         """Raise `errors.Invalid`, which names every one of these columns that is missing."""
+
+    def numbers(self, names: Sequence[str]) -> NDArray[np.float64] | None:
+        """The rows as numbers (n, columns), if that is all they are: these columns, without a missing value."""
 
     def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
         """The cells of these columns by name, in blocks of at most `rows` rows."""

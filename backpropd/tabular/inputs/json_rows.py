@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from backpropd.errors import MAX_PROBLEMS, Invalid, Problem, UnknownColumn, pointer
+from backpropd.tabular.column_names import respelled
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.inputs.conversion import Cells, convert_column, explain
 from backpropd.tabular.inputs.input_rows import listed, missing_columns
@@ -26,11 +28,18 @@ class JsonRows:
     """Rows of JSON, all objects by column name or all arrays.
 
     They are `InputRows`. `columns` are the names of the arrays' values; `path` is where the rows are in the request,
-    and `is_single` tells that the request is one row itself. Raises `errors.Invalid` for rows of other shapes.
+    and `is_single` tells that the request is one row itself. A name that is another spelling of one of the `known`
+    (those of `columns` if they are None) is this one. Raises `errors.Invalid` for rows of other shapes.
     """
 
     def __init__(
-        self, rows: Sequence[Any], columns: Sequence[str], path: Sequence[str] = ("rows",), *, is_single: bool = False
+        self,
+        rows: Sequence[Any],
+        columns: Sequence[str],
+        path: Sequence[str] = ("rows",),
+        known: Collection[str] | None = None,
+        *,
+        is_single: bool = False,
     ) -> None:
         self._rows, self._path, self._is_single = rows, path, is_single
         self.rows, self.is_typed_by_hand = len(rows), True
@@ -38,6 +47,12 @@ class JsonRows:
         self.by_name = bool(rows) and isinstance(rows[0], dict)
         self._index = {name: index for index, name in enumerate(columns)}
         self._check_shapes(columns)
+        other = respelled(self.names(), columns if known is None else known)
+        self._written = {name: written for written, name in other.items()}
+        if other and self.by_name:
+            self._rows = [{other.get(name, name): value for name, value in row.items()} for row in rows]
+        elif other:
+            self._index = {other.get(name, name): index for name, index in self._index.items()}
 
     def _check_shapes(self, columns: Sequence[str]) -> None:
         if problems := list(islice(self._misshapen(columns), MAX_PROBLEMS + 1)):
@@ -58,7 +73,7 @@ class JsonRows:
 
     def pointer(self, row: int, name: str) -> str:
         """The JSON pointer of a cell."""
-        return self._pointer(row, name if self.by_name else self._index[name])
+        return self._pointer(row, self._written.get(name, name) if self.by_name else self._index[name])
 
     def names(self) -> list[str]:
         """The names of all columns, those that not every row has included."""
@@ -99,14 +114,29 @@ class JsonRows:
             looked_for = looked_for - lacking
         return found
 
+    def numbers(self, names: Sequence[str]) -> NDArray[np.float64] | None:
+        """The rows as numbers (n, columns), if they have these columns, no others, and plain numbers in all of them."""
+        rows = self._rows
+        if self.by_name:
+            if any(len(row) != len(names) for row in rows):
+                return None
+            rows = [[row[name] for name in names] for row in rows]
+        elif list(self._index) != list(names):
+            return None
+        if not set(map(type, chain.from_iterable(rows))) <= {int, float}:
+            return None
+        try:
+            return np.array(rows, np.float64)
+        except OverflowError:  # an int beyond float64
+            return None
+
     def cells(self, name: str) -> Cells:
         """The cells of a column, null where a row lacks it. Raises `errors.Invalid` for arrays and objects."""
         key: Any = name if self.by_name else self._index[name]
         values = [row.get(key) for row in self._rows] if self.by_name else [row[key] for row in self._rows]
-        types = set(map(type, values))
-        if not types.issubset(CELL_TYPES):
+        if not set(map(type, values)).issubset(CELL_TYPES):
             self._reject_nested(values, name)
-        return _cells(values, types)
+        return cells_from_json(values)
 
     def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
         """The cells of these columns, in blocks of at most `rows` rows. Raises `errors.Invalid` as `cells` does."""
@@ -127,8 +157,9 @@ class JsonRows:
         )
 
 
-def _cells(values: Sequence[Any], types: set[type]) -> Cells:
-    """Numbers as float64 where there is nothing else, otherwise strings."""
+def cells_from_json(values: Sequence[Any]) -> Cells:
+    """Values of `CELL_TYPES`: numbers as float64 where there is nothing else, otherwise strings."""
+    types = set(map(type, values))
     if types <= {str, type(None)}:
         return Cells(pa.array(values, pa.string()))
     if types <= {int, float, type(None)}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from backpropd.errors import Invalid, Problem
 from backpropd.tabular.binary.arrow_ipc import FILE_SIGNATURE
+from backpropd.tabular.column_names import respelled
 from backpropd.tabular.columns import ColumnInfo
 from backpropd.tabular.inputs.conversion import Cells
 from backpropd.tabular.inputs.input_rows import missing_columns
@@ -20,8 +21,8 @@ from backpropd.tabular.warnings import TableWarning
 class TableRows:
     """The `InputRows` of a file with `rows` rows that `ingest` wrote and described by `infos`.
 
-    `positional` are the names of its columns in their order, instead of those in the file. Raises `errors.Invalid`
-    unless there are as many columns as names.
+    `positional` are the names of its columns in their order, instead of those in the file. A name that is another
+    spelling of one of the `known` is this one. Raises `errors.Invalid` unless there are as many columns as names.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class TableRows:
         infos: Sequence[ColumnInfo],
         positional: Sequence[str] | None = None,
         read_warnings: Sequence[TableWarning] = (),
+        known: Collection[str] = (),
     ) -> None:
         if positional is not None and len(positional) != len(infos):
             raise Invalid(
@@ -38,7 +40,9 @@ class TableRows:
                 f"{', '.join(positional[:20])}"
             )
         self._path = path
-        self._index = {name: index for index, name in enumerate(positional or [each.name for each in infos])}
+        names = positional or [each.name for each in infos]
+        other = respelled(names, known)
+        self._index = {other.get(name, name): index for index, name in enumerate(names)}
         self._infos = infos
         self.read_warnings = read_warnings
         self.rows, self.is_typed_by_hand = rows, False
@@ -60,6 +64,9 @@ class TableRows:
         if missing := [name for name in names if name not in self._index]:
             raise Invalid(missing_columns(missing, f"the table has: {', '.join(self.names()[:20])}"))
 
+    def numbers(self, _: Sequence[str]) -> None:
+        """They are read column by column."""
+
     def blocks(self, names: Sequence[str], rows: int) -> Iterator[dict[str, Cells]]:
         """The cells of these columns, in blocks of `rows` rows; the last one may have fewer."""
         stored = {name: self._infos[self._index[name]].name for name in names}
@@ -79,15 +86,19 @@ def _regular(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Record
     """The same rows in batches of `rows`, wherever the file divides them; the last one may have fewer."""
     waiting, count = list[pa.RecordBatch](), 0
     for batch in batches:
-        waiting.append(batch)
-        count += batch.num_rows
-        if count >= rows:
-            whole = pa.concat_batches(waiting)
-            end = count - count % rows
-            yield from (whole.slice(start, rows) for start in range(0, end, rows))
-            waiting, count = [whole.slice(end)], count - end
-    if count:
-        yield pa.concat_batches(waiting)
+        start = 0
+        while start < batch.num_rows:
+            waiting.append(batch.slice(start, rows - count))
+            start, count = start + waiting[-1].num_rows, count + waiting[-1].num_rows
+            if count == rows:
+                yield _joined(waiting)
+                waiting, count = [], 0
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def _batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:

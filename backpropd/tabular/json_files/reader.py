@@ -22,12 +22,13 @@ from backpropd.tabular.limits import TableLimits
 from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.messages import quoted
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.scratch_folder import ScratchFolder
 from backpropd.tabular.warnings import WarningLog
 
 MAX_LISTED = 10
 
 
-def open_json(path: Path, options: ReadOptions, limits: TableLimits, _: Path) -> JsonReader:
+def open_json(path: Path, options: ReadOptions, limits: TableLimits, _: ScratchFolder) -> JsonReader:
     """Open a JSON file, which is read once to find its columns.
 
     Raises `NotATable`, `EmptyDataset`, and `TableTooLarge` for too many columns or rows.

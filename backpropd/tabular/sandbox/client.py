@@ -132,8 +132,7 @@ def _exchange(connection: socket.socket, request: bytes, timeout: float) -> byte
         with connection.makefile("rb") as lines:
             if not lines.readline():
                 raise errors.Unavailable(UNAVAILABLE)
-            connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
+            connection.sendall(request + b"\n")
             return lines.readline() or UNKNOWN
     except TimeoutError:
         return b'{"exceeded": "clock"}'

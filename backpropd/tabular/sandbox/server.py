@@ -12,37 +12,31 @@ import select
 import signal
 import socket
 import sys
-import tempfile
 import time
 import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
 from backpropd import errors
+from backpropd.tabular.cells.infer_dates import infer_dates
 from backpropd.tabular.heap import avoid_gaps
 from backpropd.tabular.ingest import ingest
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.lossless_numbers import parse_numbers
 from backpropd.tabular.read_options import ReadOptions
+from backpropd.tabular.sandbox.memory import Memory, data_bytes, peak_bytes, take_gaps
 from backpropd.tabular.staging import new_statistics
 from backpropd.tabular.threads import forbid_threads
 
 POLL_SECONDS = 0.02  # between two looks at a parser
-WARM_UP_DELAY = 0.05  # seconds without a request before a parser warms up: the one before it may still be working
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
-
-
-class _Memory(NamedTuple):
-    """What a process has of the two kinds of memory that are limited, in bytes, before it reads a file."""
-
-    data: int
-    peak: int
 
 
 def serve(control: socket.socket) -> None:
@@ -53,7 +47,7 @@ def serve(control: socket.socket) -> None:
     warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside Arrow's idle allocator thread
     _preload()
     gc.freeze()  # a collection in a child would write to, and so copy, all shared pages
-    supervise = partial(_supervise, used=_Memory(_data_bytes(), _peak_bytes("self")))
+    supervise = partial(_supervise, used=Memory(data_bytes(), peak_bytes("self")))
     while True:
         _, supervisor = _fork(supervise, control)
         with supervisor:
@@ -73,7 +67,12 @@ def _end_group() -> None:
 
 
 def _preload() -> None:
-    """Run the one-time initializations of NumPy and Arrow before forking; none of them starts a thread."""
+    """Do before forking what a parser would do for its first table; nothing of it starts a thread.
+
+    Else each parser, which has one table, would compile the patterns of dates and import a part of NumPy.
+    """
+    import_module("numpy.ma")
+    infer_dates({}, 1, lambda: ())
     parse_numbers(pa.array(["1", " 2"]))
     for cells in (pa.array([1.0, 2.0]), pa.array(["a", "b"])):
         statistics = new_statistics(cells.type, "", 1)
@@ -115,7 +114,7 @@ def _receive_connection(parent: socket.socket) -> socket.socket:
     return socket.socket(fileno=fds[0])
 
 
-def _supervise(server: socket.socket, used: _Memory) -> None:
+def _supervise(server: socket.socket, used: Memory) -> None:
     """Have a parser ready, pass a request to it, and its answer to the client.
 
     How much memory a parser takes depends on how fast its threads are. One that may have taken too much is followed by
@@ -127,16 +126,18 @@ def _supervise(server: socket.socket, used: _Memory) -> None:
         with _receive_connection(server) as connection:
             connection.sendall(b"\n")
             with connection.makefile("rb") as stream:
-                request = stream.read()
+                request = stream.readline()
+            if not request:
+                raise BrokenPipeError
             limits = SandboxLimits(**json.loads(request)["sandbox_limits"])
             deadline = time.monotonic() + limits.seconds
             max_bytes = used.peak + limits.memory_bytes
-            answer = None if parser.has_ended() else parser.ask(request, deadline, max_bytes)
+            answer = None if parser.has_ended() else parser.ask(request, connection, deadline, max_bytes)
             if answer is None:
                 parser.end()
                 forked = _fork(partial(_run_last_parser, used=used), server, connection)
                 parser = _Parser(forked)
-                answer = parser.ask(request, deadline) or _exceeded("memory")
+                answer = parser.ask(request, connection, deadline) or _exceeded("memory")
             connection.sendall(answer)
     finally:
         parser.end()
@@ -155,16 +156,22 @@ class _Parser:
         self._status = status if pid else None
         return bool(pid)
 
-    def ask(self, request: bytes, deadline: float, max_bytes: int = sys.maxsize) -> bytes | None:
-        """The line that it answers until the deadline, or which limit it exceeded; None if it may lack memory."""
+    def ask(self, request: bytes, client: socket.socket, deadline: float, most: int = sys.maxsize) -> bytes | None:
+        """The line that it answers until the deadline, or which limit it exceeded; None if it may lack memory.
+
+        Ends it, and raises `BrokenPipeError`, if the client leaves: then it has nothing more to read from there.
+        """
         with suppress(BrokenPipeError):
             self._socket.sendall(request)
         self._socket.shutdown(socket.SHUT_WR)
-        while not select.select([self._socket], [], [], POLL_SECONDS)[0]:
+        while not (ready := select.select([self._socket, client], [], [], POLL_SECONDS)[0]):
             if time.monotonic() > deadline:
                 return _exceeded("clock")
-            if _peak_bytes(self._pid) > max_bytes:
+            if peak_bytes(self._pid) > most:
                 return None
+        if self._socket not in ready:
+            self.end()
+            raise BrokenPipeError
         with self._socket.makefile("rb") as stream, suppress(ConnectionResetError):
             if line := stream.readline():
                 return line
@@ -193,38 +200,22 @@ def _exceeded(limit: str) -> bytes:
     return json.dumps({"exceeded": limit}).encode() + b"\n"
 
 
-def _peak_bytes(pid: int | str) -> int:
-    """The most addresses that a process has had; 0 where the system does not tell, or if it has ended."""
-    with suppress(OSError, StopIteration):
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmPeak")).split()[1]) * 1024
-    return 0
-
-
-def _data_bytes() -> int:
-    """The private memory of this process that can be written, used or not, which `RLIMIT_DATA` bounds; 0 likewise."""
-    with suppress(OSError):
-        return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
-    return 0
-
-
-def _run_parser(supervisor: socket.socket, used: _Memory) -> None:
+def _run_parser(supervisor: socket.socket, used: Memory) -> None:
     """Wait for a request, and answer it, unless it failed or took too much memory: then end."""
     _become_parser()
-    if not select.select([supervisor], [], [], WARM_UP_DELAY)[0]:
-        _warm_up()
     request = _receive_request(supervisor)
     answer = _answer(request)
     max_bytes = used.peak + request["sandbox_limits"]["memory_bytes"]
-    if not answer.keys() & {"unforeseen", "exceeded"} and _peak_bytes("self") <= max_bytes:
+    if not answer.keys() & {"unforeseen", "exceeded"} and peak_bytes("self") <= max_bytes:
         supervisor.sendall(_as_line(answer))
 
 
-def _run_last_parser(supervisor: socket.socket, used: _Memory) -> None:
+def _run_last_parser(supervisor: socket.socket, used: Memory) -> None:
     """Answer a request. An allocation beyond the limit fails, at once and in every run, however busy the machine is."""
     _become_parser()
     forbid_threads()
     avoid_gaps()
+    take_gaps()
     pa.set_io_thread_count(1)
     request = _receive_request(supervisor)
     if used.data:
@@ -247,13 +238,6 @@ def _receive_request(supervisor: socket.socket) -> dict[str, Any]:
     seconds = request["sandbox_limits"]["cpu_seconds"]
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     return request
-
-
-def _warm_up() -> None:
-    """Ingest a small table: the first one in a process takes longest."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "source").write_text("a,b\n1,x\n")
-        ingest(Path(folder) / "source", Path(folder) / "destination")
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:

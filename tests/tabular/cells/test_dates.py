@@ -18,6 +18,13 @@ FORMATS = [
     ("2020-12-31", "2020-01-01"), ("2020/12/31", "2020/1/1"), ("2020.12.31", "2020.01.01"),
     ("31/12/2020", "01/01/2020"), ("12/31/2020", "01/01/2020"), ("31.12.2020", "1.1.2020"), ("31-12-2020", "1-1-2020"),
     ("31.12.20", "01.01.20"),
+    ("Thu 2020-12-31", "Wed 2020-01-01"), ("2020-12-31 (Thu)", "2020-01-01 (Wed)"), ("2020_12_31", "2020_01_01"),
+    ("2020. 12. 31.", "2020. 1. 1."), ("2020.12.31.", "2020.01.01."), ("31. 12. 2020", "1. 1. 2020"),
+    ("20201231T000000", "20200101T000000Z"), ("31.12.2020 00:00 Uhr", "01.01.2020 00:00 Uhr"),
+    ("2020\ub144 12\uc6d4 31\uc77c", "2020\ub144 1\uc6d4 1\uc77c"),
+    ("sábado, 31 de diciembre de 2020", "lunes, 1 de enero de 2020"),
+    ("31 grudnia 2020", "1 stycznia 2020"), ("31 декабря 2020", "1 января 2020"), ("31 Aralık 2020", "1 Ocak 2020"),
+    ("31 december 2020", "1 januari 2020"), ("31. prosince 2020", "1. ledna 2020"),
     ("2020\u5e7412\u670831\u65e5", "2020\u5e741\u67081\u65e5"), ("12/31/20", "1/1/20"),
     ("31 Dec 2020", "1 Jan 2020"), ("31-Dec-2020", "01-Jan-2020"),
     ("31-DEC-20", "01-JAN-20"), ("Dec 31, 2020", "Jan 1, 2020"), ("December 31 2020", "January 1 2020"),
@@ -51,6 +58,11 @@ def test_a_column_in_one_format_holds_dates(upload: Uploader, last: str, first: 
     [
         (["1949-01", "1949-02"], date(1949, 1, 1)),
         (["01/1949", "12/1949"], date(1949, 1, 1)),
+        (["01.1949", "12.1949"], date(1949, 1, 1)),
+        (["1949M01", "1949M12"], date(1949, 1, 1)),
+        (["1949\u5e741\u6708", "1949\u5e7412\u6708"], date(1949, 1, 1)),
+        (["Jan '98", "Feb '98"], date(1998, 1, 1)),
+        (["Q1 '98", "Q2 '98"], date(1998, 1, 1)),
         (["98-12-31", "98-01-01"], date(1998, 12, 31)),
         (["Jan 1949", "Feb 1949"], date(1949, 1, 1)),
         (["Jan-49", "Feb-49"], date(1949, 1, 1)),
@@ -206,3 +218,20 @@ def test_the_last_week_of_a_long_year_is_a_date() -> None:
 def test_a_column_with_a_moment_before_the_first_year_is_read(upload: Uploader) -> None:
     found = upload(["2020-12-31T00:00:00+05:00"] * 19 + ["0001-01-01T00:00:00+05:00"])
     assert (found.info.kind, found.info.missing, found.codes) == ("date", 1, ["cells_not_dates"])
+
+
+@pytest.mark.parametrize("cells", [
+    ["gen-20", "mag-20", "set-20", "ott-20"], ["set-20", "out-20", "nov-20", "dez-20"],
+    ["Ocak 2000", "Şubat 2000", "Mart 2000"], ["Gen 2020", "Feb 2020", "Mar 2020"],
+    ["ene-20", "may-20", "set-20", "dic-20"], ["jan/20", "fev/20", "abr/20", "set/20", "out/20", "dez/20", "dec/20"],
+])  # fmt: skip
+def test_months_of_one_language_are_dates_though_codes_begin_so(upload: Uploader, cells: list[str]) -> None:
+    assert upload(cells * 3).info.kind == "date"
+
+
+@pytest.mark.parametrize("cells", [
+    ["DES-01", "DES-02", "DES-03"], ["SET-01", "OUT-02", "SET-03"], ["Mart 2000", "Mart 2001"],
+    ["DES-01", "GEN-02", "KAS-03"],
+])  # fmt: skip
+def test_codes_that_begin_like_months_are_words(upload: Uploader, cells: list[str]) -> None:
+    assert upload(cells * 3).info.kind == "category"

@@ -24,6 +24,20 @@ def test_seats_sizes_and_jerseys_stay_words_with_a_warning(upload: Uploader, cel
 
 
 @pytest.mark.parametrize(
+    "code", ["DES-{:02}", "TEM-{:02}", "Batch 2020-01-{:02}", "1. {}. 10", "1.{}.10.", "RM1{}", "Kr{}", "Abc${}"]
+)
+def test_a_code_is_no_date_and_no_amount(upload: Uploader, code: str) -> None:
+    cells = [code.format(n) for n in range(1, 13)] * 2
+    column = upload(cells)
+    assert (column.info.kind in ("category", "text"), column.values) == (True, cells)
+
+
+def test_ordinals_of_different_endings_are_words_and_no_units(upload: Uploader) -> None:
+    column = upload(["1st class", "2nd class", "3rd class", "3rd class"])
+    assert (column.info.kind, column.codes) == ("category", [])
+
+
+@pytest.mark.parametrize(
     ("cells", "values"),
     [
         (["30.32K", "1.2M"], [30320, 1.2e6]),
@@ -134,6 +148,7 @@ def test_four_digit_years_carry_no_warning(upload: Uploader) -> None:
         (["12", "13 [1]", "14", "15 (a)", "16"], [12, 13, 14, 15, 16]),
         (["1.5", "2.5 p", "3.5", "4.5 e", "5.5"], [1.5, 2.5, 3.5, 4.5, 5.5]),
         (["1.5%", "<0.5 %", "2%"], [1.5, 0.5, 2]),
+        (["12", "≈15", "17"], [12, 15, 17]),
     ],
 )
 def test_limits_and_footnote_marks_beside_numbers_are_left_out_and_told(

@@ -11,6 +11,7 @@ MARKERS = [
     "<NA>", "NaT", "NaN", "-nan", "none", "None", "NONE", "null", "Null", "NULL", "(null)", "\\N", "nil", "missing",
     "Missing", "unknown", "N/A", "n/a", "n.a.", "NA", "na", "not available",
     "n.v.", "k. A.", "sin datos", "-nan(ind)", "\u2014", "\u2013",
+    "#NV", "#VALEUR!", "#\u00a1DIV/0!", "#\u0417\u041d\u0410\u0427!", "(blank)",
 ]  # fmt: skip
 
 

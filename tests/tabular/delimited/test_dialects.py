@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from backpropd.errors import NotATable
-from backpropd.tabular import IngestedTable, ReadOptions
-from tests.tabular.reading import read
+from backpropd.tabular import IngestedTable, ReadOptions, preview_rows
+from tests.tabular.reading import kinds, read
 
 NAMES = ["when", "size", "town", "note"]
 ROWS = [
@@ -234,3 +234,26 @@ def test_a_file_whose_lines_were_joined_is_told(tmp_path: Path) -> None:
     assert "single_line" in [each.code for each in info.warnings]
     for text in ("a,b,c\n", "a,b\n1,2", "7"):
         assert "single_line" not in [each.code for each in read(tmp_path, text)[0].warnings]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_that_are_in_quotes_as_a_whole_are_read_without_them(tmp_path: Path, delimiter: str, end: str) -> None:
+    rows = [["town", "size", "note"], *([f"York {n}", f"{n}.5", 'he said ""old""'] for n in range(9))]
+    info, path = read(tmp_path, "".join(f'"{delimiter.join(row)}"{end}' for row in rows))
+    assert kinds(info) == {"town": "category", "size": "number", "note": "category"}
+    assert preview_rows(path, 1) == [{"town": "York 0", "size": 0.5, "note": 'he said "old"'}]
+    assert "wrapped_lines" in [each.code for each in info.warnings]
+
+
+@pytest.mark.parametrize("end", ["\r\n\x1a", "\x1a"])
+def test_the_end_of_file_mark_of_dos_is_no_row_and_no_part_of_a_number(tmp_path: Path, end: str) -> None:
+    info, _ = read(tmp_path, "town,size\r\nYork,1\r\nBath,2" + end)
+    assert (info.rows, kinds(info)["size"]) == (2, "number")
+
+
+@pytest.mark.parametrize("last", ["March {:02}, 2021 at 10:{:02} AM", "Tue, {:02} Mar 2021 10:{:02}:00 +0200"])
+def test_a_delimiter_within_quotes_speaks_for_it_and_not_for_the_spaces_there(tmp_path: Path, last: str) -> None:
+    lines = [f'ash,"{last.format(n, n)}"\n' for n in range(1, 20)]
+    info, _ = read(tmp_path, "tree,seen\n" + "".join(lines))
+    assert (info.rows, [column.name for column in info.columns]) == (19, ["tree", "seen"])

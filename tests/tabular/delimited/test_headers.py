@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backpropd.tabular import IngestedTable, ReadOptions
-from tests.tabular.reading import read
+from tests.tabular.reading import kinds, read
 
 
 def names(info: IngestedTable) -> list[str]:
@@ -62,6 +62,13 @@ def test_a_row_that_names_the_columns_without_a_name_belongs_to_a_header_of_seve
     assert (info.rows, names(info)) == (9, ["town", "group", "score mean", "score deviation"])
     info, _ = read(tmp_path, text.format("Bath,1,,\n"))
     assert info.rows == 10
+
+
+@pytest.mark.parametrize("first", ["approx 90,5", "12 or 13,5", "<LLOD,5"])
+def test_a_first_row_with_a_number_and_a_cell_that_is_none_is_no_second_header(tmp_path: Path, first: str) -> None:
+    info, _ = read(tmp_path, f"size,rooms\n{first}\n" + "".join(f"{n}.5,{n % 5}\n" for n in range(30)))
+    assert (info.rows, info.columns[0].missing) == (31, 1)
+    assert codes(info)[:1] == ["cells_not_numbers"]
 
 
 def test_numbers_with_decimal_commas_below_one_name_are_one_column(tmp_path: Path) -> None:
@@ -155,3 +162,26 @@ def test_the_sign_of_a_comment_is_no_part_of_a_name_and_begins_cells_as_well(tmp
     assert names(info) == ["time", "size"]
     info, _ = read(tmp_path, "#,tag\n" + "".join(f"{'#' if n % 4 else ''}{n},t{n % 3}\n" for n in range(9)))
     assert (names(info), info.rows) == (["#", "tag"], 9)
+
+
+def test_a_table_of_counts_has_a_header_of_rising_numbers_behind_an_empty_cell(tmp_path: Path) -> None:
+    rows = ["71,0,3,15", "70,1,11,13", "69,2,7,4"]
+    info, _ = read(tmp_path, '"","16.5","17.25","18"\n' + "\n".join(rows))
+    assert (info.rows, names(info)) == (3, ["column_1", "16.5", "17.25", "18"])
+    info, _ = read(tmp_path, ",16.5,17.25,18\n" + "\n".join([*rows, rows[0]]))
+    assert info.rows == 5
+
+
+def test_a_line_about_the_file_with_more_cells_than_the_table_is_no_header(tmp_path: Path) -> None:
+    above = (
+        '"LOG1","Station 7","SN 1234","v2.1","prog.dld"\n"TIMESTAMP","RECORD","AirT"\n"TS","RN","Deg C"\n"","","Avg"\n'
+    )
+    rows = "".join(f'"2023-05-01 {n:02}:00:00",{n},{n / 4 + 1}\n' for n in range(24))
+    info, _ = read(tmp_path, above + rows)
+    assert (info.rows, kinds(info)) == (24, {"TIMESTAMP": "date", "RECORD": "number", "AirT": "number"})
+    assert [warning.code for warning in info.warnings][:2] == ["header_rows", "lines_skipped"]
+
+
+def test_a_header_with_a_separator_too_many_above_units_is_no_line_about_the_file(tmp_path: Path) -> None:
+    info, _ = read(tmp_path, "x,y,\ncm,kg\n1,2\n3,4\n5,6\n7,8\n")
+    assert (info.rows, kinds(info)) == (4, {"x": "number", "y": "number"})

@@ -207,3 +207,27 @@ def test_rows_without_values_at_the_end_are_kept_and_told(tmp_path: Path) -> Non
         found = [(each.count, each.examples[0].line) for each in info.warnings if each.code == "empty_rows"]
         assert (info.rows, found) == (11, [(2, 11)])
     assert "empty_rows" not in [each.code for each in read(tmp_path, f"town;n;x\n;;\n{table}")[0].warnings]
+
+
+@pytest.mark.parametrize("blank", ["", "\n"])
+def test_a_footnote_with_commas_is_no_row(tmp_path: Path, blank: str) -> None:
+    table = "town,size,rooms,price\n" + "".join(f"{['York', 'Bath'][n % 2]},{n},{n % 5},{n * 7}\n" for n in range(20))
+    info, _ = read(tmp_path, table + blank + "Source: national office of statistics, 2020\n")
+    assert (info.rows, [each.code for each in info.warnings if each.column is None]) == (20, ["lines_skipped"])
+
+
+def test_a_line_above_footnotes_is_no_row(tmp_path: Path) -> None:
+    table = "town,size\n" + "".join(f"Town {n},{n}\n" for n in range(20))
+    info, _ = read(tmp_path, table + "=========\nFootnotes\nSizes are those of 2020.\n")
+    assert (info.rows, [each.code for each in info.warnings if each.column is None]) == (20, ["lines_skipped"])
+
+
+@pytest.mark.parametrize("ends", [("\r\n", "\n"), ("\n", "\r\n"), ("\n", "\r"), ("\r\n", "\r")])
+def test_a_header_that_is_repeated_with_another_line_end_is_no_row(tmp_path: Path, ends: tuple[str, str]) -> None:
+    first, other = ends
+    parts = [f"{n},w{n % 3}" for n in range(6000)]
+    lines = ["a,b", *parts[:3000]]
+    data = first.join(lines) + first + other.join(["a,b", *parts[3000:]]) + other
+    info, _ = read(tmp_path, data)
+    assert info.rows == 6000
+    assert kinds(info)["a"] == "number"

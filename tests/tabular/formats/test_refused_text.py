@@ -13,6 +13,11 @@ REFUSED = {
     "SQL": "-- MySQL dump\n/*!40101 SET NAMES utf8 */;\nDROP TABLE IF EXISTS `t`;\nINSERT INTO `t` VALUES (1,'a');\n",
     "SQL ": "INSERT INTO cars (id, price) VALUES\n(1, 0.5),\n(2, 1.5);\n",
     "SQL of PostgreSQL": "SET client_encoding = 'UTF8';\nCOPY public.t (id, name) FROM stdin;\n1\ta\n\\.\n",
+    "JSON": 'var rows = [{"a": 1}];\n',
+    "JSON ": 'show({"rows": [{"a": 1, "b": 2}]});\n',
+    "JSON behind a guard": ")]}',\n" + '[{"a": 1}]\n',
+    "JSON behind a comment": '// exported\n[{"a": 1}]\n',
+    "JSON in a log": '2023-05-01 INFO {"a": 1, "b": 2}\n2023-05-02 INFO {"a": 2, "b": 3}\n',
     "LaTeX": "% results\n\\begin{tabular}{lr}\n\\toprule\nMethod & Time \\\\\n\\midrule\nA & 1 \\\\\n\\end{tabular}\n",
     "LaTeX ": "Method & Time \\\\ \\hline\nA & 1 \\\\\nB & 2 \\\\\n",
     "wiki": '{| class="wikitable"\n! Rank !! Town\n|-\n| 1 || [[Corby]]\n|}\n',
@@ -29,6 +34,8 @@ READ = {
     "cells of several lines with LaTeX and a wiki's table": (
         'n,text\n1,"see\n\\begin{array}\nx & y \\\\\n"\n2,"see\n{| class=x\n|-\n|}"\n'
     ),
+    "a header with a bracket": "size(m),n\nx = [1],2\nx = [3],4\n",
+    "cells of JSON": 'n,meta\n1,"{""a"": 1}"\n2,"{""a"": 2}"\n',
     "a list of words": "- a: 1,2\n- b: 3,4\n- c: 5,6\n",
 }
 

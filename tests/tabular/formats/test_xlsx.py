@@ -144,6 +144,16 @@ def test_a_damaged_sheet_is_refused(tmp_path: Path, change: Callable[[str], str]
         read(tmp_path, changed(workbook(("data", TABLE)), SHEET, change))
 
 
+def test_a_workbook_that_declares_more_strings_than_it_has_is_refused(tmp_path: Path) -> None:
+    def declare(text: str) -> str:
+        declared, found = re.subn('uniqueCount="[0-9]+"', 'uniqueCount="4000000000"', text)
+        assert found == 1
+        return declared
+
+    with pytest.raises(NotATable, match="declares 4000000000 strings and has fewer"):
+        read(tmp_path, changed(workbook(("data", TABLE)), "xl/sharedStrings.xml", declare))
+
+
 def test_a_cut_off_workbook_is_refused(tmp_path: Path) -> None:
     data = workbook(("data", TABLE))
     for end in (100, len(data) // 2, len(data) - 10):

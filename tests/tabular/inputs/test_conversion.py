@@ -49,6 +49,21 @@ def test_texts_become_numbers_as_in_an_upload(cells: list[Any], statistics: Any,
     assert not found.wrong.any()
 
 
+def test_characters_without_width_make_no_other_number_or_level() -> None:
+    found = convert_column(texts("1\u200b", "\ufeff2.5", "\u00ad"), KnownColumn(NUMBER))
+    assert (numbers(found), found.wrong.any()) == ([1, 2.5, None], False)
+    towns = KnownColumn(ColumnInfo("town", "category", 0, 2), pa.array(["Bath", "York"]))
+    assert words(convert_column(texts("Ba\u00adth", "York\u200b", "\u200b"), towns)) == ["Bath", "York", None]
+
+
+def test_a_word_is_its_level_however_both_write_accents_and_characters_without_width() -> None:
+    levels = ["cafe\u0301", "a\u200bb", "5 \u00c5"]
+    column = KnownColumn(ColumnInfo("c", "category", 0, 3), pa.array(levels))
+    assert words(convert_column(texts("caf\u00e9", "cafe\u0301", "ab", "5 \u212b"), column)) == [
+        levels[index] for index in (0, 0, 1, 2)
+    ]
+
+
 @pytest.mark.parametrize("cell", ["tall", "1,234", "5 kg", "1e999", "true", "0x10", "1.2.3", "12abc"])
 def test_a_text_that_is_no_number_or_an_ambiguous_one_is_wrong(cell: str) -> None:
     found = convert_column(texts("1.5", cell, None), KnownColumn(NUMBER))
