@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from backpropd.learn.predictions import Output, outputs
 from backpropd.nn import Layout
 from backpropd.nn.layout import Array
 from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
+from backpropd.tabular.inputs.array_plan import ArrayPlan
 from backpropd.tabular.inputs.json_rows import JsonRows, parse_columns
 from backpropd.tabular.inputs.known_column import KnownColumn, known_columns
 
@@ -80,6 +81,11 @@ class Model:
         return known_columns(self.encoder)
 
     @cached_property
+    def array_plan(self) -> ArrayPlan | None:
+        """The encoders as arrays, if every column is a number."""
+        return None if self.spec.network.takes_booleans else ArrayPlan.of(self.encoder)
+
+    @cached_property
     def _predicting(self) -> tuple[TrainableNetwork, Array]:
         network = self.network
         return network, self.flat_theta(network.layout)
@@ -106,14 +112,14 @@ class Model:
             valid = np.isin(column, (0, 1)) if isinstance(column, np.ndarray) else column.codes >= 0
             yield info.name, np.flatnonzero(~valid), "this neuron takes only 0 and 1, or false and true"
 
-    def table_predictor(self) -> Callable[[Table], list[Output]]:
-        """What predicts tables with the model's features, one after the other."""
+    def outputs(self, x: Array) -> list[Output]:
+        """The predictions for encoded rows x (n, width)."""
         network, theta = self._predicting
-        return lambda table: outputs(self.spec, self.target, network.predict(theta, self.encoder.transform(table)))
+        return outputs(self.spec, self.target, network.predict(theta, x))
 
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Predictions for raw rows: objects by column name, or arrays in the order of the features.
 
         Raises `errors.Invalid` with a pointer for every cell that is wrong.
         """
-        return predictions.to_json(self.table_predictor()(self._parse(rows)))
+        return predictions.to_json(self.outputs(self.encode(rows)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,6 +10,8 @@ import pyarrow as pa
 from backpropd import errors
 from backpropd.learn.model import Model
 from backpropd.learn.predictions import Output
+from backpropd.nn.layout import Array
+from backpropd.prefetch import prefetched
 from backpropd.tabular import ColumnInfo, Table
 from backpropd.tabular.inputs.conversion import Cells, Converted, convert_column
 from backpropd.tabular.inputs.findings import Finding, InputFindings
@@ -44,6 +46,7 @@ class Predictor:
         rows.require(list(self._columns))
         self._keep = _kept_names(rows, keep)
         self._converted: dict[str, Converted] = {}
+        self._x: Array | None = None
         outputs = len(model.classes or model.spec.target)
         width = len(self._columns) + len(self._keep) + model.encoder.width + outputs
         self._block_rows = max(BLOCK_CELLS // width, MIN_BLOCK_ROWS)
@@ -57,15 +60,40 @@ class Predictor:
 
     def findings(self) -> list[Finding]:
         """Look at every row that may be unlike training. Raises `errors.Invalid` for cells that are wrong."""
+        if (x := self._plain_inputs()) is not None:
+            self._x = x
+            return []
         found, start = InputFindings(self._rows, self._columns, self._model.columns), 0
         names = [name for name in self._columns if not self.is_long or self._may_differ(name)]
         for cells in self._rows.blocks(names, self._block_rows) if names else ():
-            self._converted = self._convert(cells, names)
+            self._converted = self._checked(found, start, cells, names)
             table = _table(self._converted)
             found.add(start, cells, self._converted, self._model.encoder.findings(table))
             self._check_booleans(start, table)
             start += table.rows
         return found.to_list()
+
+    def _plain_inputs(self) -> Array | None:
+        """The inputs (n, width) of rows that are numbers like those of training, in which there is nothing to find."""
+        plan = self._model.array_plan
+        if plan is None or self.is_long or self._keep:
+            return None
+        x = self._rows.numbers(list(self._columns))
+        return None if x is None else plan.encode(x)
+
+    def _checked(
+        self, found: InputFindings, start: int, cells: Mapping[str, Cells], names: Iterable[str]
+    ) -> dict[str, Converted]:
+        """The values of a block. Raises `errors.Invalid` for the first cells that are wrong, and converts no more."""
+        converted, problems = dict[str, Converted](), list[errors.Problem]()
+        for name in names:
+            converted[name] = convert_column(cells[name], self._columns[name])
+            problems += found.problems(start, name, cells[name], converted[name])
+            if len(problems) > errors.MAX_PROBLEMS:
+                break
+        if problems:
+            raise errors.Invalid.from_problems(problems)
+        return converted
 
     def _may_differ(self, name: str) -> bool:
         """Whether a column may have cells of another kind, or such as training had none like."""
@@ -80,13 +108,19 @@ class Predictor:
         (found,) = self._model.encoder.findings(Table({name: converted.values}, len(values))).values()
         return any(mask.any() for mask in (converted.wrong, *found))
 
-    def blocks(self) -> Iterator[Block]:
-        """The predictions, after `findings`."""
-        predict = self._model.table_predictor()
+    def blocks(self) -> Generator[Block, None, None]:
+        """The predictions, after `findings`. If there are several blocks, the next is made while the last is used."""
+        return prefetched(self._blocks()) if self.is_long else self._blocks()
+
+    def _blocks(self) -> Generator[Block, None, None]:
+        if self._x is not None:
+            yield Block({}, self._model.outputs(self._x))
+            return
         names = list(dict.fromkeys([*self._columns, *self._keep]))
         for cells in self._rows.blocks(names, self._block_rows):
             converted = self._convert(cells, self._columns) if self.is_long else self._converted
-            yield Block({name: cells[name].values for name in self._keep}, predict(_table(converted)))
+            x = self._model.encoder.transform(_table(converted))
+            yield Block({name: cells[name].values for name in self._keep}, self._model.outputs(x))
 
     def _convert(self, cells: Mapping[str, Cells], names: Iterable[str]) -> dict[str, Converted]:
         return {name: convert_column(cells[name], self._columns[name]) for name in names}

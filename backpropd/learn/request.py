@@ -50,6 +50,7 @@ class TrainingRequest(TrainingOptions, JsonFields):
     validation_fraction: float | None = None
     early_stopping: Mapping[str, Any] | None = None
     refit: bool | None = None
+    ensemble_size: int | None = None
     feature_scaling: str = "auto"
     clip_predictions: bool | None = None
     metrics_every: int | str = "auto"

@@ -19,13 +19,12 @@ from backpropd.learn.data import Encoders
 from backpropd.learn.json_fields import from_named, to_named
 from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
+from backpropd.learn.refit import Members, Refit
 from backpropd.learn.resolve.plan import JobWarning
 from backpropd.learn.tables import Source
 from backpropd.nn.interrupts import TIME_IS_UP
 from backpropd.nn.layout import Array
 from backpropd.nn.training.sample import sample
-
-REFIT, MEAN = "refit", "refit_mean"  # arrays of a checkpoint: the refit's own checkpoint, and `Run._mean`
 
 
 class WarmStart(NamedTuple):
@@ -40,11 +39,8 @@ class Run:
     """The training of a job. Created again from the same spec, tables and checkpoint, it continues bit for bit.
 
     Randomness comes from the spec's seed alone, as two independent streams: the split, and theta with the shuffling.
-    A refit is a run of its own, after the training: on all rows, which its encoders know too, from the same start, and
-    as long as the best epoch says. Its schedule is that of the whole run, so that each epoch has the same rates. The
-    model's parameters are their mean after the epochs of its second half (Polyak and Juditsky 1992; Izmailov et al.
-    2018): it has less of the noise of single steps, and depends less on which epoch was the best. Networks with batch
-    normalization have the last ones instead, because the running statistics are not those of the mean.
+    A refit, and in an ensemble the further members, are runs of their own, after the training. The model of an ensemble
+    is one network, with the hidden layers of all members side by side.
     """
 
     def __init__(
@@ -72,19 +68,18 @@ class Run:
         encoders, self.training_set, self.validation_set = data.prepare(spec, source, rng, validation, known)
         self.untrained = Model(spec, *encoders, list(source.columns), {})
         self.network = self.untrained.network
-        refit = None
-        self._mean: Array | None = None  # of the refit's theta, in float64
+        arrays, meta = ({}, {}) if checkpoint is None else unpack(checkpoint)
+        self._refit: Refit | None = None
+        if spec.training.refit and self.validation_set is not None:
+            self._refit = Refit(lambda before: Run(spec.for_refit(), source, before, interrupt), arrays)
+        further = spec.training.ensemble_size - 1
+        self._members = Members(further, lambda n, before: Run(spec.for_member(n), source, before, interrupt), arrays)
         if checkpoint is not None:
-            arrays, meta = unpack(checkpoint)
-            self._mean = arrays.pop(MEAN, None)
-            refit = arrays.pop(REFIT).tobytes() if REFIT in arrays else None
             self.state = self.network.restore(arrays, meta)
         else:
             self.state = self.network.start(np.random.default_rng(self._training_seed))
             if before and warm_start:
                 self._start_from(before, warm_start.training_state)
-        refits = spec.training.refit and self.validation_set is not None
-        self._refit = Run(spec.for_refit(), source, refit, interrupt) if refits else None
         self._metrics = spec.metrics(encoders.target)
         if clock:
             self.state.seconds = clock()
@@ -94,7 +89,8 @@ class Run:
             *(interrupt, clock or time.monotonic, min(limits, default=None)),
         )
         self._last: nn.Epoch | None = None
-        self._began = self._inputs.clock(), self.state.seconds, self.state.epoch
+        self._began = self._inputs.clock(), self.state.seconds
+        self._pace = 0.0  # seconds for each row in an epoch of the training
         self.notes: list[JobWarning] = []
 
     def _start_from(self, model: Model, training_state: bytes | None) -> None:
@@ -116,8 +112,8 @@ class Run:
 
     @property
     def progress(self) -> int:
-        """The number of finished epochs, with those of the refit."""
-        return self.state.epoch + (self._refit.epoch if self._refit else 0)
+        """The number of finished epochs, with those of the refit and of the further members."""
+        return self.state.epoch + (self._refit.run.epoch if self._refit else 0) + self._members.progress
 
     @property
     def max_seconds(self) -> float:
@@ -132,79 +128,93 @@ class Run:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing is left to train, neither epochs nor a refit."""
-        refitted = self._refit is None or self._refit.epoch >= (self.state.best_epoch or 0)
+        """Whether nothing is left to train: neither epochs, nor a refit, nor a member."""
+        refitted = self._refit is None or (self.is_refitted and self._members.has_ended)
         return self.state.stop_reason is not None and refitted
+
+    @property
+    def is_refitted(self) -> bool:
+        """Whether the network was trained again on all rows, for as many epochs as the best one had."""
+        ended = self.state.stop_reason is not None and self.state.epoch > 0
+        return ended and self._refit is not None and self._refit.run.epoch >= self._best
+
+    @property
+    def _best(self) -> int:
+        return self.state.best_epoch or 0
+
+    @property
+    def theta(self) -> Array:
+        """The parameters (size,) of this network in the end: those of the refit, or their mean, if there was one."""
+        return self._refit.theta if self._refit else self.state.theta
 
     def epoch_chunks(self, max_epochs: int | None = None) -> Iterator[list[nn.Epoch]]:
         """Continue from the state, in chunks of at most `max_epochs`; each epoch of the refit is an empty chunk.
 
         The run's `interrupt` ends the generator between two batches. Raises `errors.JobFailed` and subclasses.
         """
+        since, before = self._inputs.clock(), self.epoch
         for chunk in self.network.epoch_chunks(self._inputs, max_epochs):
             self._last = chunk[-1]
             yield chunk
-        if self._refit and self.state.stop_reason is not None:
-            if not self.has_ended and not self._refit_fits():
-                self.end()
-                return
-            refit = self._refit.epoch_chunks(max_epochs=1)
-            while not self.has_ended and next(refit, None):
-                self._average(self._refit)
-                yield []
-
-    def _average(self, refit: Run) -> None:
-        """Let the mean count the refit's theta, if its epoch is in the second half."""
-        theta, counted = refit.state.theta, refit.epoch - (self.state.best_epoch or 0) // 2
-        if counted < 1 or refit.network.layout.size > refit.network.parameters:
+        if not self._refit or self.state.stop_reason is None or self.has_ended:
             return
-        before = np.zeros(theta.shape) if self._mean is None else self._mean
-        self._mean = before + (theta - before) / counted
+        if epochs := self.epoch - before:
+            self._pace = (self._inputs.clock() - since) / epochs / len(self.training_set.x)
+        if not self.is_refitted and not self._fits(0, self._best - self._refit.run.epoch):
+            self.end()
+            return
+        yield from self._refit.epoch_chunks(self._best)
+        if self.is_refitted:
+            yield from self._members.epoch_chunks(max_epochs, lambda: self._fits(self.spec.training.epochs, self._best))
+
+    @property
+    def _time_limit(self) -> str | None:
+        """The pointer to the request's limit of time, None if that of the service is reached first."""
+        return "/training/max_seconds" if self._inputs.max_seconds == self.spec.training.max_seconds else None
 
     def end(self) -> None:
         """End training now, because its time is up: the model is that of the finished epochs, without a refit."""
         if self.state.stop_reason is None:
             if self.state.epoch == 0:
                 detail = "the time was up before the first epoch ended: the model has learned from a part of the rows"
-                self.notes.append(JobWarning("no_epoch_finished", "/training/max_seconds", detail))
+                self.notes.append(JobWarning("no_epoch_finished", self._time_limit, detail))
             self.state.end("max_seconds")
-        if self._refit and (self.state.epoch == 0 or not self.has_ended):
+        self._members.end()
+        if self._refit and not self.is_refitted:
             self._refit = None
             detail = "no time was left to train again on all rows: the model is that of the training rows"
-            self.notes.append(JobWarning("refit_skipped", "/training/max_seconds", detail))
+            self.notes.append(JobWarning("refit_skipped", self._time_limit, detail))
 
     def checkpoint(self) -> bytes:
         """All that determines the rest of this run, between two epochs."""
-        arrays = self.state.arrays()
-        if self._refit and self._refit.epoch:
-            arrays[REFIT] = np.frombuffer(self._refit.checkpoint(), np.uint8)
-        if self._mean is not None:
-            arrays[MEAN] = self._mean
-        return pack(arrays, self.state.meta())
+        refit = self._refit.arrays() if self._refit else {}
+        return pack({**self.state.arrays(), **refit, **self._members.arrays()}, self.state.meta())
 
     def model(self) -> dict[str, Any]:
         """The model, when the run `has_ended`, as the store has it. Raises `errors.JobFailed`.
 
         After a refit its metrics and its report are those before, because then the validation rows were unseen.
         """
+        size, trained, dropped = self.spec.training.ensemble_size, 1 + len(self._members.thetas), self._members.dropped
+        if self.is_refitted and trained + dropped < size:
+            detail = f"no time was left for all {size} networks: the model has {trained}"
+            self.notes.append(JobWarning("ensemble_reduced", self._time_limit, detail))
+        elif self.is_refitted and dropped:
+            detail = f"{dropped} of {size} networks failed, each on a split of its own: the model has {trained}"
+            self.notes.append(JobWarning("ensemble_reduced", "/training/ensemble_size", detail))
         limits = None, self.spec.training.max_seconds
         if self.stop_reason == "max_seconds" and self._inputs.max_seconds not in limits:
             detail = f"the service ends every job after {self.max_seconds:g} s of training, and this one was not done"
             self.notes.append(JobWarning("job_seconds_limit", None, detail))
-        spec, last = self.spec, self._refit or self
-        mean = self._mean if self._refit else None
-        theta = last.state.theta if mean is None else mean.astype(last.state.theta.dtype)
-        views = last.network.layout.views(theta)
-        parameters = {name: np.ascontiguousarray(view) for name, view in views.items()}
-        model = replace(last.untrained, spec=spec, theta=parameters)
+        spec, model = self.spec, self._trained()
         weights = model.weights()
         return {
             "task": spec.task,
-            "network": spec.network.describe(theta, spec.features),
+            "network": model.spec.network.describe(self.theta, spec.features),
             "features": spec.features,
             "target": spec.target,
             "classes": model.classes,
-            "parameters": last.network.parameters,
+            "parameters": model.network.parameters,
             **self._measurements(),
             "encoders": model.to_json(),
             "weights": weights,
@@ -214,23 +224,30 @@ class Run:
             "training_state": self._training_state(),
         }
 
+    def _trained(self) -> Model:
+        """The network of this run with its encoders, or that of all members side by side."""
+        last = self._refit.run if self._refit else self
+        members = [last.network.layout.views(theta) for theta in (self.theta, *self._members.thetas)]
+        if len(members) > 1:
+            spec = self.spec.side_by_side(len(members))
+            return replace(last.untrained, spec=spec, theta=nn.side_by_side(members))
+        theta = {name: np.ascontiguousarray(view) for name, view in members[0].items()}
+        return replace(last.untrained, spec=self.spec, theta=theta)
+
     @property
     def _time_is_up(self) -> bool:
         return bool(self._inputs.interrupt[0] == TIME_IS_UP) or self._seconds_left() <= 0
 
     def _seconds_left(self) -> float:
         """How long training may still take."""
-        since, before, _ = self._began
+        since, before = self._began
         return self.max_seconds - before - (self._inputs.clock() - since)
 
-    def _refit_fits(self) -> bool:
-        """Whether the refit will end in time, if its epochs take as long for each row as those of this run did."""
-        since, _, epoch = self._began
-        if self._refit is None or self.epoch == epoch:
-            return not self._time_is_up
-        pace = (self._inputs.clock() - since) / (self.epoch - epoch) / len(self.training_set.x)
-        epochs = (self.state.best_epoch or 0) - self._refit.epoch
-        return pace * epochs * len(self._refit.training_set.x) < self._seconds_left()
+    def _fits(self, epochs: int, again: int) -> bool:
+        """Whether there is time for these epochs of the training rows, and of all rows, at the pace of the training."""
+        whole = len(self._refit.run.training_set.x) if self._refit else 0
+        rows = epochs * len(self.training_set.x) + again * whole
+        return not self._time_is_up and self._pace * rows < self._seconds_left()
 
     def _measurements(self) -> dict[str, Any]:
         """The metrics of both sets, and the report on the validation set, or else on the training set."""

@@ -11,7 +11,10 @@ for epoch in fit(network, Batch(x, y), None, training, state):
 h = network.predict(state.theta, x)
 """
 
+from collections.abc import Callable
+
 from backpropd.nn.feedforward.activations import ACTIVATIONS, Task
+from backpropd.nn.feedforward.ensemble import side_by_side
 from backpropd.nn.feedforward.initializers import INITIALIZERS
 from backpropd.nn.feedforward.losses import LOSSES
 from backpropd.nn.feedforward.network import Batch, Network
@@ -19,8 +22,7 @@ from backpropd.nn.feedforward.normalization import NormalizationKind
 from backpropd.nn.feedforward.parametrization import ParametrizationKind
 from backpropd.nn.feedforward.spec import LayerSpec, Spec
 from backpropd.nn.hyperparameter_bounds import hyperparameters
-from backpropd.nn.kernels.prediction import row_predictor
-from backpropd.nn.layout import DType, Layout
+from backpropd.nn.layout import Array, DType, Layout
 from backpropd.nn.neurons.fit_neuron import fit_neuron, restore_neuron, start_neuron
 from backpropd.nn.neurons.mcculloch_pitts import McCullochPitts
 from backpropd.nn.neurons.perceptron import Perceptron
@@ -34,3 +36,10 @@ from backpropd.nn.training.epochs import Epoch
 from backpropd.nn.training.state import State
 from backpropd.nn.training.train import fit, fit_in_chunks
 from backpropd.nn.training.training_config import EarlyStopping, Training
+
+
+def row_predictor(network: Network, theta: Array) -> Callable[[Array], Array]:
+    """`backpropd.nn.kernels.prediction.row_predictor`."""
+    from backpropd.nn.kernels import prediction  # and with it Numba, which the service does without
+
+    return prediction.row_predictor(network, theta)

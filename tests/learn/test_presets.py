@@ -33,6 +33,7 @@ def test_nothing_but_a_target_becomes_the_fast_preset(iris: Learner) -> None:
     assert (network["input_scaling"], network["parametrization"]) == (True, "ntk")
     assert (network["hidden"][0]["initializer"], network["output_initializer"]) == ("lecun_normal", "zeros")
     assert (training["preset"], training["epochs"], training["refit"]) == ("fast", 64, True)
+    assert training["ensemble_size"] == 4
     assert training["l2"] == pytest.approx(2 / 120)
     assert training["early_stopping"]["monitor"] == "validation_loss"
     assert training["clip_predictions"] is False
@@ -51,7 +52,7 @@ def test_the_best_preset_fits_the_task(iris: Learner, tmp_path: Path) -> None:
         assert (training["optimizer"]["learning_rate"], training["label_smoothing"]) == (rate, smoothing)
         assert (training["schedule"], training["feature_scaling"]) == ({"name": "coslog4"}, "robust")
         assert (training["early_stopping"]["monitor"], training["early_stopping"]["ties"]) == (monitor, "last")
-        assert (training["epochs"], training["refit"]) == (256, False)
+        assert (training["epochs"], training["refit"], training["ensemble_size"]) == (256, False, 1)
     assert numbers["training"]["clip_predictions"] is True
 
 
@@ -78,6 +79,14 @@ def test_named_epochs_are_trained_exactly_as_is_everything_without_early_stoppin
     assert len(epochs) == found["epochs"] == training.get("epochs", 64)
 
 
+def test_a_table_of_many_features_trains_one_network(tmp_path: Path) -> None:
+    for features, networks in ((1000, 4), (1001, 1)):
+        names = [f"x{n}" for n in range(features)]
+        rows = [[*(str((row + n) % 7 + 0.5) for n in range(features)), "ab"[row % 2]] for row in range(30)]
+        learner = Learner(tmp_path / str(features), "\n".join(map(",".join, [[*names, "y"], *rows])) + "\n")
+        assert spec(learner, "y")["training"]["ensemble_size"] == networks
+
+
 def test_early_stopping_may_be_requested_beside_epochs(iris: Learner) -> None:
     found = spec(iris, "species", epochs=300, early_stopping={"patience": 5})["training"]
     assert (found["epochs"], found["early_stopping"]["patience"], found["refit"]) == (300, 5, False)
@@ -88,7 +97,7 @@ def test_hidden_layers_of_a_request_are_plain_unless_it_names_a_preset(iris: Lea
     assert (plain["network"]["input_scaling"], plain["network"]["parametrization"]) == (False, "standard")
     assert (plain["training"]["schedule"], plain["training"]["l2"]) == ({"name": "constant"}, 0.0)
     assert plain["training"]["optimizer"]["learning_rate"] == 0.01
-    assert plain["training"]["refit"] is True
+    assert (plain["training"]["refit"], plain["training"]["ensemble_size"]) == (True, 1)
     assert [each["training"]["batch_size"] for each in (plain, preset)] == [32, 8]
     assert (preset["network"]["input_scaling"], preset["network"]["parametrization"]) == (True, "ntk")
     assert preset["training"]["schedule"]["name"] == "cosine"
@@ -103,12 +112,17 @@ def test_every_optimizer_goes_with_the_preset(iris: Learner, optimizer: str) -> 
     assert iris.trained(planned)["metrics"]["loss"] < 1.1
 
 
+def refit_plan(learner: Learner, **training: Any) -> Plan:
+    """A job with a refit of one network."""
+    return plan(learner, "y", ensemble_size=1, **training)
+
+
 def test_the_refit_is_a_run_over_all_rows_whose_second_half_until_the_best_epoch_is_averaged(tmp_path: Path) -> None:
     learner = Learner(tmp_path, WAVE)
-    planned = plan(learner, "y", engine="numpy", metrics_every=1)
+    planned = refit_plan(learner, engine="numpy", metrics_every=1)
     run = learner.run(planned)
     list(epochs_of(run))
-    made, plain = run.model(), learner.trained(plan(learner, "y", engine="numpy", refit=False, metrics_every=1))
+    made, plain = run.model(), learner.trained(refit_plan(learner, engine="numpy", refit=False, metrics_every=1))
     assert made["weights"] != plain["weights"]
     names = ("metrics", "validation_metrics", "report")
     assert {name: made[name] for name in names} == {name: plain[name] for name in names}
@@ -137,7 +151,7 @@ def test_the_refit_of_a_network_with_batch_normalization_ends_with_its_last_para
 
 def test_after_a_refit_a_model_knows_the_levels_of_the_validation_rows(tmp_path: Path) -> None:
     learner = Learner(tmp_path, "town,y\n" + "".join(f"t{n % 18},{n}.5\n" for n in range(20)))
-    run = learner.run(plan(learner, "y"))
+    run = learner.run(refit_plan(learner))
     levels = [each.levels for each in run.untrained.encoder.column_encoders]
     list(epochs_of(run))
     known = [each.levels for each in load_model(run.model()).encoder.column_encoders]
@@ -147,7 +161,7 @@ def test_after_a_refit_a_model_knows_the_levels_of_the_validation_rows(tmp_path:
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
 def test_a_job_with_a_refit_resumes_bit_for_bit_even_at_its_end(tmp_path: Path, engine: str) -> None:
     learner = Learner(tmp_path, WAVE)
-    assert_resumes_bit_for_bit(learner, plan(learner, "y", engine=engine), 9)
+    assert_resumes_bit_for_bit(learner, refit_plan(learner, engine=engine), 9)
 
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
@@ -172,7 +186,7 @@ def test_a_refit_resumes_bit_for_bit_after_each_of_its_epochs(tmp_path: Path, en
 
 def test_an_interrupt_ends_the_refit_and_a_checkpoint_continues_it(tmp_path: Path) -> None:
     learner = Learner(tmp_path, WAVE)
-    planned = plan(learner, "y", engine="numpy")
+    planned = refit_plan(learner, engine="numpy")
     run = learner.run(planned)
     chunks = run.epoch_chunks(max_epochs=1)
     for chunk in chunks:

@@ -56,10 +56,13 @@ def _in_float64(model: Model) -> Model:
 
 def _check_size(layout: nn.Layout, rows: int, max_numbers: int) -> None:
     weights = [shape for shape in layout.shapes.values() if len(shape) == 2]  # (fan_in, units) of each layer
-    numbers = 2 * layout.size + rows * (weights[0][0] + 4 * sum(units for _, units in weights))
+    of_network, of_row = 2 * layout.size, weights[0][0] + 4 * sum(units for _, units in weights)
+    numbers = of_network + rows * of_row
     if numbers > max_numbers:
         size = f"the trace of {rows} rows would have {numbers} numbers, and the limit is {max_numbers}"
-        raise errors.Invalid(f"{size}: send fewer rows, or trace a smaller network", pointer="/rows")
+        fits = of_network + of_row <= max_numbers
+        smaller = "train a model to trace with fewer features, fewer hidden units, or ensemble_size 1"
+        raise errors.Invalid(f"{size}: {'send fewer rows' if fits else smaller}", pointer="/rows")
 
 
 def _target_table(model: Model, targets: Sequence[Any], rows: int) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -48,6 +48,7 @@ class ResolvedTraining(TrainingOptions, JsonFields):
     feature_scaling: str = "standard"
     clip_predictions: bool = False
     refit: bool = False
+    ensemble_size: int = 1
 
     @property
     def learning_rate(self) -> float | None:
@@ -143,6 +144,16 @@ class ResolvedSpec(JsonFields, ABC):
         The time of the whole run limits it.
         """
         raise NotImplementedError(f"a {self.network.kind} is not trained again")
+
+    def for_member(self, number: int) -> ResolvedSpec:
+        """That of a further member of an ensemble, from 1 on: the same with a seed of its own."""
+        seed = int(np.random.SeedSequence([self.training.seed, number]).generate_state(1)[0])
+        training = replace(self.training, seed=seed, ensemble_size=1, max_seconds=None)
+        return replace(self, training=training)
+
+    def side_by_side(self, members: int) -> ResolvedSpec:
+        """That of the network with the hidden layers of this number of members side by side."""
+        raise NotImplementedError(f"a {self.network.kind} has no members")
 
     @abstractmethod
     def build(self, width: int) -> TrainableNetwork:

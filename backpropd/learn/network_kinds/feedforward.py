@@ -183,9 +183,13 @@ class FeedforwardSpec(ResolvedSpec):
     def for_refit(self) -> FeedforwardSpec:
         training = replace(
             self.training, validation_fraction=0.0, early_stopping=None, target_loss=None, refit=False,
-            metrics_every=self.training.epochs, max_seconds=None,
+            ensemble_size=1, metrics_every=self.training.epochs, max_seconds=None,
         )  # fmt: skip
         return replace(self, training=training)
+
+    def side_by_side(self, members: int) -> FeedforwardSpec:
+        hidden = [replace(layer, units=members * layer.units) for layer in self.network.hidden]
+        return replace(self, network=replace(self.network, hidden=hidden))
 
     def build(self, width: int) -> TrainableFeedforward:
         return TrainableFeedforward(self, width)

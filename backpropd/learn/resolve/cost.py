@@ -50,10 +50,14 @@ def _metrics_time(spec: FeedforwardSpec, parameters: int, rows: int) -> float:
 def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) -> dict[str, Any]:
     """Parameters, memory and steps. Raises `errors.TooLargeForMemory` with the numbers."""
     training, network, limits = spec.training, nn.Network(spec.network_spec(width)), context.limits
-    parameters, encoded, path = network.parameters, _encoded_bytes(spec, width, split), _path_bytes(training, network)
+    encoded, path = _encoded_bytes(spec, width, split), _path_bytes(training, network)
+    model = nn.Network(spec.side_by_side(training.ensemble_size).network_spec(width))
+    parameters = model.parameters
     used = max(_reading_bytes(spec, context.table.rows), _training_bytes(training, network, split))
     sets = 2 if training.refit else 1  # a refit has all rows, encoded by encoders of its own
     memory = sets * encoded + max(used, _refit_bytes(spec, network, split)) + 3 * path
+    if training.ensemble_size > 1:  # a member has as much besides the first; of the others theta is kept, and copied
+        memory += sets * encoded + _refit_bytes(spec, network, split) + 3 * _itemsize(training) * model.layout.size
     if path > MAX_PATH_BYTES:
         detail = f"the path would take {path} bytes, and the limit is {MAX_PATH_BYTES}: drop it, or use fewer units"
         raise errors.TooLargeForMemory(detail, pointer="/training/keep_path")

@@ -46,7 +46,7 @@ def _resolve(
     if before is not None:
         outputs = before.outputs
     split = resolve_split(options, table, target, context.validation_table)
-    request = presets.fill_in(request, task, split)
+    request = presets.fill_in(request, task, split, len(features.names))
     layers, loss = network.resolve_network(request.network, options.loss, task, target, outputs)
     resolved = training.resolve_training(request.training, loss, task, split, context.limits)
     warnings = [*warnings, *columns.missing_targets(target, table), *features.warnings]

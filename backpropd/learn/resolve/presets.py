@@ -17,6 +17,8 @@ from backpropd.nn.training.training_config import EarlyStopping
 
 DEFAULT_PRESET = "fast"
 MAX_ROWS_TO_REFIT = 2000
+FAST_MEMBERS = 4  # networks whose mean a refit's model is
+MAX_ENSEMBLE_FEATURES = 1000  # of more, one network takes long enough
 FAST_EPOCHS, MIN_EPOCHS = 64, 8
 MANY_ROWS = 20_000  # beyond, there are larger batches and fewer epochs
 FAST_BATCHES = ((256, 8), (512, 16), (1000, 32), (MANY_ROWS, 128), (math.inf, 512))
@@ -41,6 +43,7 @@ class Preset:
     scaling: str = "standard"
     output_activation: str = "auto"  # of one target
     refit: bool = False
+    ensemble_size: int = 1
 
 
 def fast(task: str, rows: int) -> Preset:
@@ -56,6 +59,7 @@ def fast(task: str, rows: int) -> Preset:
         early_stopping=EarlyStopping(patience=epochs),
         l2=FAST_PENALTY / rows,
         refit=rows < MAX_ROWS_TO_REFIT,
+        ensemble_size=FAST_MEMBERS if rows < MAX_ROWS_TO_REFIT else 1,
     )
 
 
@@ -81,19 +85,23 @@ def best(task: str, rows: int) -> Preset:
 PRESETS: Mapping[str, Callable[[str, int], Preset]] = {"fast": fast, "best": best}
 
 
-def fill_in(request: JobRequest, task: str, split: Split) -> JobRequest:
+def fill_in(request: JobRequest, task: str, split: Split, features: int) -> JobRequest:
     """The request with the preset's values where it states none.
 
     A preset goes with its own network: for hidden layers that are given, and no preset by name, the network's other
     fields, the optimizer, the schedule and the penalties have the plain defaults, and a batch has at least 32 rows.
+    Many `features` have one network.
     """
     network, training = request.network, request.training
     preset = PRESETS[training.preset or DEFAULT_PRESET](task, split.training)
-    whole = training.preset is not None or network["hidden"] == "auto"
+    if features > MAX_ENSEMBLE_FEATURES:
+        preset = replace(preset, ensemble_size=1)
+    chosen = network["hidden"] == "auto"
+    whole = training.preset is not None or chosen
     return replace(
         request,
         network=_network(request, preset if whole else None, preset),
-        training=_training(training, request.given, preset, split, whole=whole),
+        training=_training(training, request.given, preset, split, whole=whole, chosen=chosen),
     )
 
 
@@ -116,14 +124,16 @@ def _network(request: JobRequest, whole: Preset | None, preset: Preset) -> dict[
 
 
 def _training(
-    requested: TrainingRequest, given: Mapping[str, Any], preset: Preset, split: Split, *, whole: bool
+    requested: TrainingRequest, given: Mapping[str, Any], preset: Preset, split: Split, *, whole: bool, chosen: bool
 ) -> TrainingRequest:
+    """With the preset's values; `whole` where its network goes with them, `chosen` where it chooses the layers."""
     own_optimizer = requested.optimizer is not None
     plain = not whole or own_optimizer
     stops = "epochs" not in given and "early_stopping" not in given and bool(split.validation)
     smooths = whole and _smooths(requested.loss)
     optimizer = requested.optimizer or (preset.optimizer if whole else nn.Adam())
     rows = preset.batch_size if whole else max(preset.batch_size, PLAIN_BATCH)
+    refit = _or(requested.refit, stops and preset.refit and not why_no_refit(requested))
     batch_size = "full" if optimizer.full_batch else min(rows, split.available)
     return replace(
         requested,
@@ -135,7 +145,8 @@ def _training(
         epochs=_or(requested.epochs, preset.epochs),
         batch_size=_or(requested.batch_size, batch_size),
         early_stopping=vars(preset.early_stopping) if stops else requested.early_stopping,
-        refit=_or(requested.refit, stops and preset.refit and not why_no_refit(requested)),
+        refit=refit,
+        ensemble_size=_or(requested.ensemble_size, preset.ensemble_size if refit and chosen else 1),
         feature_scaling=_or(requested.feature_scaling, preset.scaling if whole else "standard"),
     )
 

@@ -78,6 +78,8 @@ def _epochs(training: FeedforwardTraining, task: str) -> Iterator[tuple[str, str
         yield "/training/refit", "without early_stopping the best number of epochs is unknown: request it too"
     if training.refit and (why := why_no_refit(training)):
         yield "/training/refit", f"the network is not trained again on all rows: {why}"
+    if training.ensemble_size > 1 and not training.refit:
+        yield "/training/ensemble_size", "the networks of an ensemble are trained again on all rows: request refit too"
     if training.warmup_epochs >= training.epochs:
         yield "/training/warmup_epochs", "the warmup must leave an epoch: lower it, or train for more epochs"
     if training.early_stopping and training.early_stopping.monitor == "validation_accuracy" and task == "regression":
@@ -97,6 +99,8 @@ def _layers(spec: FeedforwardSpec) -> Iterator[tuple[str, str]]:
     if any(layer.units == 1 and layer.normalization == "layer" for layer in hidden):
         detail = "normalized over a single unit, every value is 0: give the layer more units, or normalize by batch"
         yield "/network/hidden", detail
+    if spec.training.ensemble_size > 1 and any(layer.normalization for layer in hidden):
+        yield "/training/ensemble_size", "normalized layers cannot stand side by side: remove the normalization"
     if hidden and all(layer.initializer == "zeros" for layer in layers):
         detail = "hidden units whose weights all start at 0 stay equal: choose another initializer for one layer"
         yield "/network/initializer", detail

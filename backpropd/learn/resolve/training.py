@@ -43,6 +43,7 @@ def resolve_training(
         validation_fraction=split.fraction,
         early_stopping=_early_stopping(request.early_stopping, split),
         refit=bool(request.refit),
+        ensemble_size=request.ensemble_size or 1,
         feature_scaling=request.feature_scaling,
         clip_predictions=task == "regression" if request.clip_predictions is None else request.clip_predictions,
         metrics_every=1 if isinstance(request.metrics_every, str) else request.metrics_every,

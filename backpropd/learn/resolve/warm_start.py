@@ -47,9 +47,17 @@ def fill_in(request: JobRequest, before: PreviousModel) -> JobRequest:
         request,
         features=spec.features if request.features is None else request.features,
         task=spec.task if request.task == "auto" else request.task,
-        network=request.network if request.network_given else spec.network.to_json(),
+        network=_network(request, spec.network.to_json()),
         training=replace(training, loss=training.loss or spec.training.loss),
     )
+
+
+def _network(request: JobRequest, before: dict[str, Any]) -> Mapping[str, Any]:
+    """The model's network where the request has none, or leaves its layers to be decided; else the request's."""
+    if request.network_given and request.network["hidden"] != "auto":
+        return request.network
+    stated = request.network if request.network_given else {}
+    return {**before, **{name: value for name, value in stated.items() if value not in (None, "auto")}}
 
 
 def left_out(spec: FeedforwardSpec, columns: Columns) -> list[LeftOut]:

@@ -38,6 +38,8 @@ def classification_report(h: Array, y: Array, labels: Sequence[str], weight: Arr
     A curve with more than `MAX_POINTS` corners is thinned to both ends and corners at even steps between them.
     """
     k = len(labels)
+    predicted: Array
+    actual: Array
     if h.shape[1] == 1:
         predicted, actual = h[:, 0] >= 0.5, y[:, 0] >= 0.5
         curves = _curves(labels[1:], h, h, actual[:, None], weight)

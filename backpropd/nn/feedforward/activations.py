@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from scipy.special import erf
 
 from backpropd.nn.layout import Array
 
@@ -201,7 +200,8 @@ def gelu_backward(a: Array, h: Array, grad_h: Array, out: Array) -> None:
 def normal_cdf(a: Array, out: Array) -> None:
     """Φ(a) = (1 + erf(a / √2)) / 2, the distribution function of the standard normal distribution."""
     np.multiply(a, math.sqrt(0.5), out)
-    erf(out, out)
+    for row in out:  # NumPy has no erf
+        row[:] = [math.erf(number) for number in row.tolist()]
     out += 1.0
     out *= 0.5
 

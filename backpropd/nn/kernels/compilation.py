@@ -15,10 +15,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
 NN = Path(__file__).parents[1]
-COMPILED = ("kernels", "feedforward", "optimization", "neurons", "layout.py", "interrupts.py")
+COMPILED = ("kernels", "feedforward", "optimization", "layout.py", "interrupts.py")
 """What machine code depends on: the sources of compiled functions, and those that declare their constants and codes."""
 
 _entry_points: list[Any] = []
+_has_disk_cache = False
 
 
 def kernel_function(function: Function, **options: Any) -> Function:
@@ -30,6 +31,8 @@ def compiled_entry_point(function: Function, **options: Any) -> Function:
     """Compile a function that Python calls, with everything it calls, at its first call."""
     compiled = _compile(function, **options or OPTIONS)
     _entry_points.append(compiled)
+    if _has_disk_cache:
+        _entry_points[-1].enable_caching()
     return compiled
 
 
@@ -44,10 +47,13 @@ def _compile(function: Function, **options: Any) -> Function:
 
 
 def enable_disk_cache(folder: Path) -> Path:
-    """Read and write machine code below `folder` from now on; return the subfolder of these sources.
+    """Read and write machine code below `folder` from now on, that of kernels which are imported later, too.
 
-    Numba invalidates its cache only by the file of the entry point, so the subfolder is named by the `fingerprint`.
+    Returns the subfolder of these sources. Numba invalidates its cache only by the file of the entry point, so the
+    subfolder is named by the `fingerprint`.
     """
+    global _has_disk_cache
+    _has_disk_cache = True
     subfolder = folder / fingerprint()
     numba.config.CACHE_DIR = str(subfolder)  # type: ignore[attr-defined]
     for each in _entry_points:

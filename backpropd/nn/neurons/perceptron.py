@@ -1,5 +1,6 @@
 """The perceptron: a weighted sum and a step, learned row by row from its mistakes (Rosenblatt 1958)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,7 +8,6 @@ import numpy as np
 
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Batch
-from backpropd.nn.kernels.compilation import compiled_exactly
 from backpropd.nn.layout import Array, Layout
 from backpropd.nn.neurons.step_units import (
     BLOCK_ROWS,
@@ -95,7 +95,7 @@ class Perceptron(Neuron):
 
     def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
         """One epoch of the perceptron rule, in place; False if it was interrupted in the middle."""
-        learn_rows = learn_rows_numba if self.engine == "numba" else learn_rows_numpy
+        learn_rows = _compiled_rule() if self.engine == "numba" else learn_rows_numpy
         weight, bias = self.layout.views(theta).values()
         rate = theta.dtype.type(self.learning_rate)
         return learn_in_random_order(
@@ -135,23 +135,8 @@ def learn_rows_numpy(x: Array, y: Array, order: Array, weight: Array, bias: Arra
         bias += change
 
 
-@compiled_exactly
-def learn_rows_numba(x: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
+def _compiled_rule() -> Callable[[Array, Array, Array, Array, Array, np.floating], None]:
     """`learn_rows_numpy`, compiled."""
-    inputs, outputs = weight.shape
-    a = np.empty_like(bias)
-    for i in order:
-        a[:] = bias
-        for j in range(inputs):
-            for k in range(outputs):
-                a[k] += x[i, j] * weight[j, k]
-        answered = int(a[0] >= 0) if outputs == 1 else a.argmax()
-        if answered == y[i]:
-            continue
-        for k in range(outputs):
-            sign = y[i] - answered if outputs == 1 else int(k == y[i]) - int(k == answered)
-            if sign:
-                change = rate if sign > 0 else -rate
-                bias[k] += change
-                for j in range(inputs):
-                    weight[j, k] += x[i, j] * change
+    from backpropd.nn.kernels.perceptrons import learn_rows  # and with it Numba, which only training needs
+
+    return learn_rows

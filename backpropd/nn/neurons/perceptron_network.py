@@ -6,7 +6,6 @@ import numpy as np
 
 from backpropd.errors import Invalid
 from backpropd.nn.feedforward.network import Batch
-from backpropd.nn.kernels.compilation import compiled_exactly
 from backpropd.nn.layout import Array, Layout
 from backpropd.nn.neurons.step_units import (
     Interrupt,
@@ -100,19 +99,10 @@ class PerceptronNetwork(Neuron):
 
     def learn(self, theta: Array, batch: Batch, rng: np.random.Generator, interrupt: Interrupt) -> bool:
         """One epoch of the perceptron rule for the output, in place; False if it was interrupted in the middle."""
+        from backpropd.nn.kernels.perceptrons import learn_units  # and with it Numba, which only training needs
+
         *_, weight, bias = self.layout.views(theta).values()
         rate = theta.dtype.type(self.learning_rate)
         return learn_in_random_order(
             lambda order: learn_units(batch.x, batch.y, order, weight[:, 0], bias, rate), len(batch.x), rng, interrupt
         )
-
-
-@compiled_exactly
-def learn_units(units: Array, y: Array, order: Array, weight: Array, bias: Array, rate: np.floating) -> None:
-    """The perceptron rule where hidden unit units[i] alone fires for row i: h·w is its weight."""
-    for i in order:
-        fires = weight[units[i]] + bias[0] >= 0
-        if fires != y[i]:
-            change = -rate if fires else rate
-            weight[units[i]] += change
-            bias[0] += change

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import norm
 
 from backpropd.nn.layout import Array, Layout
 from backpropd.nn.optimization.optimizers import blocks
@@ -60,7 +59,7 @@ class Regularization:
         if self.clip_value is not None:
             np.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
         if self.clip_norm is not None:
-            length = float(norm(gradient, check_finite=False))
+            length = _length(gradient)
             if self.clip_norm < length < math.inf:
                 gradient *= self.clip_norm / length
 
@@ -76,6 +75,16 @@ class Regularization:
             for w in weights:
                 lengths = np.sqrt(np.einsum("ij,ij->j", w, w))  # (fan_out,)
                 w *= self.max_norm / np.maximum(lengths, self.max_norm)
+
+
+def _length(vector: Array) -> float:
+    """The L2 norm, block by block; no square overflows."""
+    return math.hypot(*(_block_length(block) for (block,) in blocks(vector)))
+
+
+def _block_length(block: Array) -> float:
+    largest = float(np.abs(block).max())
+    return largest * float(np.linalg.norm(block / largest)) if 0 < largest < math.inf else largest
 
 
 def _blocks_of(*matrices: Sequence[Array]) -> list[tuple[Array, ...]]:

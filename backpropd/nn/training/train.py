@@ -11,13 +11,11 @@ from backpropd.nn.training.chunks import epochs_in_time, max_chunk_epochs, next_
 from backpropd.nn.training.engine import Engine
 from backpropd.nn.training.epochs import Epoch, FitRun, Metrics, diverged, finish_epoch, record_epochs
 from backpropd.nn.training.lbfgs_engine import LbfgsEngine
-from backpropd.nn.training.numba_engine import NumbaEngine
 from backpropd.nn.training.numpy_engine import NumpyEngine
 from backpropd.nn.training.state import State
 from backpropd.nn.training.training_config import Training, check_training
 
 Clock = Callable[[], float]
-ENGINES: dict[str, Callable[[FitRun], Engine]] = {"numpy": NumpyEngine, "numba": NumbaEngine}
 
 
 def fit(
@@ -68,7 +66,7 @@ def fit_in_chunks(
     interrupt = np.zeros(1, np.int8) if interrupt is None else interrupt
     validation_set = network.batch(*validation_set) if validation_set else None
     run = FitRun(network, network.batch(*training_set), validation_set, training, state, metrics, interrupt)
-    engine = LbfgsEngine(run) if training.optimizer.full_batch else ENGINES[training.engine](run)
+    engine = _engine(run)
     max_epochs = max_epochs or max_chunk_epochs(len(training_set.x))
     if state.epoch == 0:
         state.memory = training.schedule.start()
@@ -97,3 +95,13 @@ def fit_in_chunks(
             raise diverged(state, training.optimizer, result.layer)
         if result.outcome == "interrupted":
             return
+
+
+def _engine(run: FitRun) -> Engine:
+    if run.training.optimizer.full_batch:
+        return LbfgsEngine(run)
+    if run.training.engine == "numpy":
+        return NumpyEngine(run)
+    from backpropd.nn.training.numba_engine import NumbaEngine  # and with it Numba, which only training needs
+
+    return NumbaEngine(run)

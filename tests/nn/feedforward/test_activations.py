@@ -4,8 +4,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
 from backpropd.nn import ACTIVATIONS
+from backpropd.nn.feedforward.activations import normal_cdf
 from backpropd.nn.inspection.gradient_check import slope_error
 from tests.nn.peers import starts
 
@@ -57,6 +59,14 @@ def test_values_and_gradients_match_pytorch_at_kinks_and_extremes_too(name: str)
     a, grad_h = starts.preactivations()
     np.testing.assert_allclose(forward(name, a.tolist()), PYTORCH[name]["h"], rtol=1e-13, atol=1e-14)
     np.testing.assert_allclose(backward(name, a, grad_h), PYTORCH[name]["grad_a"], rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_normal_distribution_function_is_that_of_scipy(dtype: str) -> None:
+    a = np.linspace(-9, 9, 2001, dtype=dtype).reshape(3, -1)
+    out = np.empty_like(a)
+    normal_cdf(a, out)
+    np.testing.assert_allclose(out, (1 + erf(a * np.sqrt(0.5, dtype=dtype))) / 2, rtol=0, atol=np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
