@@ -1,4 +1,4 @@
-"""Blobs: immutable files named by the sha256 of their content, stored through fsspec and verified when read."""
+"""Blobs: immutable files named by the sha256 of their content, in a folder or at a URL, verified when read."""
 
 import hashlib
 import logging
@@ -10,15 +10,13 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
 from backpropd import errors, private_folder
+from backpropd.store.remote_blobs import RemoteFiles
 from backpropd.store.verification import VerifiedFiles
 
 log = logging.getLogger(__name__)
@@ -42,18 +40,19 @@ class Blobs:
 
         Raises `errors.Misconfigured` for a URL of an unknown scheme, or one whose driver is not installed.
         """
-        self.filesystem, self.root = _open(location)
-        self.local = isinstance(self.filesystem, LocalFileSystem)
+        self.remote = RemoteFiles(location) if is_remote(location) else None
         self.scratch = scratch
         self._verified = VerifiedFiles()
         private_folder.make(scratch.parent)
         private_folder.make(scratch)
-        self.filesystem.makedirs(self.root, exist_ok=True)
+        self.folder = folder_of(location)  # of the blobs, unless they are remote
+        if not self.remote:
+            self.folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def local_folders(self) -> list[str]:
         """The folders of this machine that are written to."""
-        return [str(self.scratch), *([self.root] if self.local else [])]
+        return [str(self.scratch), *([] if self.remote else [str(self.folder)])]
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -81,16 +80,15 @@ class Blobs:
         sha256 = sha256_of(source)
         with source.open("rb") as file:
             os.fsync(file.fileno())
-        target = self._path(sha256)
-        self.filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
-        if self.local:
-            self._put_local(source, Path(target))
+        if self.remote:
+            self.remote.put(source, _path(sha256))
         else:
-            self.filesystem.put_file(str(source), target)
+            self._put_local(source, self.folder / _path(sha256))
         return sha256, source.stat().st_size
 
     def _put_local(self, source: Path, target: Path) -> None:
         # Written aside, synced and renamed: after a crash the blob is complete or absent.
+        target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
         shutil.copyfile(source, unfinished)
         with unfinished.open("rb") as file:
@@ -106,17 +104,18 @@ class Blobs:
     def local_path(self, sha256: str, owner: str) -> Iterator[Path]:
         """The blob as a verified local file: itself, or a copy that is removed at the end of the block.
 
-        Raises `errors.BlobMissing` and `errors.BlobDamaged`, which name the `owner`, such as `the dataset ds_1`.
+        Raises `errors.BlobsUnavailable`; and `errors.BlobMissing` and `errors.BlobDamaged`, which name the
+        `owner`, such as `the dataset ds_1`.
         """
         try:
-            if self.local:
-                path = Path(self._path(sha256))
+            if not self.remote:
+                path = self.folder / _path(sha256)
                 self._verified.check(path, sha256)
                 yield path
                 return
             with self.workspace() as folder:
                 path = folder / sha256
-                self.filesystem.get_file(self._path(sha256), str(path))
+                self.remote.get(_path(sha256), path)
                 self._verified.check(path, sha256)
                 yield path
         except (FileNotFoundError, errors.BlobMissing) as error:
@@ -127,41 +126,51 @@ class Blobs:
 
     def exists(self, sha256: str) -> bool:
         """Whether there is a blob of this name."""
-        return bool(self.filesystem.exists(self._path(sha256)))
+        return self.remote.exists(_path(sha256)) if self.remote else (self.folder / _path(sha256)).exists()
 
     def delete(self, sha256: str) -> None:
         """Delete a blob, if it exists."""
-        if self.exists(sha256):
-            self.filesystem.rm_file(self._path(sha256))
+        if self.remote:
+            self.remote.delete(_path(sha256))
+        else:
+            (self.folder / _path(sha256)).unlink(missing_ok=True)
 
     def older_than(self, seconds: float) -> Iterator[str]:
         """The names of the blobs that were written more than `seconds` ago. Files of other names are ignored."""
         limit = time.time() - seconds
-        for path in self.filesystem.find(self.root):
-            name = path.rpartition("/")[2]
-            try:
-                if NAME.fullmatch(name) and self.filesystem.modified(path).timestamp() < limit:
-                    yield name
-            except FileNotFoundError:  # deleted in the meantime
-                continue
+        for name, written in self.remote.modified() if self.remote else self._modified():
+            if NAME.fullmatch(name) and written < limit:
+                yield name
 
-    def _path(self, sha256: str) -> str:
-        return f"{self.root}/{sha256[:2]}/{sha256}"
+    def _modified(self) -> Iterator[tuple[str, float]]:
+        for path in self.folder.rglob("*"):
+            with suppress(FileNotFoundError):  # deleted in the meantime
+                found = path.lstat()
+                if stat.S_ISREG(found.st_mode):
+                    yield path.name, found.st_mtime
+
+    def check(self) -> None:
+        """Raise `errors.BlobsUnavailable` unless they are in a folder, or where they are answers."""
+        if self.remote:
+            self.remote.check()
+
+
+def _path(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256}"
 
 
 _MEND = "an operator can restore them from a backup; or upload the same file again, which replaces them"
 
 
-def _open(location: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a location, and the path in it. Only a URL is parsed: a path may have any characters."""
-    if REMOTE.match(location):
-        try:
-            filesystem, root = fsspec.core.url_to_fs(location)
-        except (ImportError, ValueError) as error:
-            raise errors.Misconfigured(f"BACKPROPD_BLOBS_URL={location} cannot be opened: {error}") from error
-        return filesystem, root
+def is_remote(location: str) -> bool:
+    """Whether the blobs at this location are not in a folder of this machine."""
+    return REMOTE.match(location) is not None
+
+
+def folder_of(location: str) -> Path:
+    """The folder of a location. Only a URL is parsed: a path may have any characters."""
     path = url2pathname(urlsplit(location).path) if location.startswith("file://") else location
-    return LocalFileSystem(), os.path.abspath(path)
+    return Path(os.path.abspath(path))
 
 
 def _last_change(path: Path) -> float:

@@ -1,28 +1,17 @@
 """The rule by which the curve of a long job is thinned while it grows.
 
-Up to `MAX_EPOCHS` every epoch stays. More are divided into buckets of equal size, of which those stay that have the
-lowest and the highest loss, the lowest and the highest validation loss, and the last metrics; and the first epoch and
-the last. So the lowest of all stays, and a plot keeps its shape. The size doubles as the curve grows, so that never
-more than `MAX_EPOCHS` stay. What is kept depends on the curve alone, not on when it was thinned, because the extremes
-of two buckets have those of both among them.
+Up to `curve_buckets.MAX_EPOCHS` every epoch stays. More are divided into buckets of equal size, of which those stay
+that have the lowest and the highest loss, the lowest and the highest validation loss, and the last metrics; and the
+first epoch and the last. So the lowest of all stays, and a plot keeps its shape. The size doubles as the curve grows,
+so that never more than `MAX_EPOCHS` stay. What is kept depends on the curve alone, not on when it was thinned, because
+the extremes of two buckets have those of both among them.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_EPOCHS = 100_000
-KEPT_OF_BUCKET = 5  # at most
-
 Points = NDArray[np.float64]
 """Of each epoch (n, 4): its number, loss, validation loss or NaN, and 1 if it has metrics, else 0."""
-
-
-def bucket_size(epochs: int) -> int:
-    """The number of epochs in a bucket of a curve of this length: 1, or a larger power of two."""
-    if epochs <= MAX_EPOCHS:
-        return 1
-    smallest = -(-KEPT_OF_BUCKET * epochs // (MAX_EPOCHS - 2))
-    return 1 << (smallest - 1).bit_length()
 
 
 def bucket_of(epoch: NDArray[np.float64] | float, size: int) -> NDArray[np.float64]:

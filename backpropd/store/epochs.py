@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from backpropd.store.curve_thinning import bucket_size
+from backpropd.store.curve_buckets import bucket_size
 from backpropd.store.sql import statements
 from backpropd.store.sql.column_types import JsonText, json_text
 from backpropd.store.sql.schema import Epoch

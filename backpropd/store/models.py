@@ -1,4 +1,4 @@
-"""Models: the results of succeeded jobs."""
+"""Models: the results of succeeded jobs, and imported ones."""
 
 import hashlib
 from typing import Any
@@ -8,12 +8,25 @@ from sqlalchemy import exists as sql_exists
 from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
 from backpropd import errors
+from backpropd.store import sizes
+from backpropd.store.ids import new_id
 from backpropd.store.sql import tenant_rows
+from backpropd.store.sql.column_types import now
 from backpropd.store.sql.paging import Page, page
 from backpropd.store.sql.schema import Job, Model
 from backpropd.store.status import TERMINAL
 
 _ENCODERS = cast(Model.encoders, Text).label("encoders")
+
+
+def create(session: Session, tenant: str, **fields: Any) -> Model:
+    """Add a model that no job made: `name, task, network, features, target, classes, parameters, metrics` and so on."""
+    generated = {"id": new_id("model"), "tenant": tenant, "created_at": now(), "stored_bytes": sizes.of_model(fields)}
+    model = Model(**generated, **fields)
+    session.add(model)
+    session.flush()
+    session.refresh(model)
+    return model
 
 
 def get(session: Session, tenant: str, model_id: str, *columns: InstrumentedAttribute[Any]) -> Model:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from backpropd.store.curve_thinning import MAX_EPOCHS
+from backpropd.store.curve_buckets import MAX_EPOCHS
 
 DATASET, JOB, MODEL = 1000, 1000, 1000
 TRANSITION, AUDIT, API_KEY, IDEMPOTENCY_KEY = 250, 250, 500, 700

@@ -11,10 +11,9 @@ from backpropd.store import datasets, epochs
 from backpropd.store.scheduling import claims, leases, submission
 from backpropd.store.scheduling.claims import Claim, ClaimOptions
 from backpropd.store.sql.database import Database
-from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Job
-from tests.migrated import sqlite
-from tests.servers import fresh_database, postgres_with_jit
+from tests import migrated
+from tests.servers import postgres_with_jit
 
 SCRIPTS = Path(__file__).parent.parent.parent / "migrations"
 TENANT = "local"
@@ -33,10 +32,9 @@ DATABASES = ["sqlite", "postgres", *(["postgres_jit"] if postgres_with_jit() els
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A migrated, empty database."""
     if request.param == "sqlite":
-        database = Database(sqlite(tmp_path / "test.db"))
+        database = Database(migrated.sqlite(tmp_path / "test.db"))
     else:
-        database = Database(fresh_database(request.getfixturevalue(request.param)))
-        upgrade(database, SCRIPTS)
+        database = Database(migrated.postgres(request.getfixturevalue(request.param)))
     yield database
     database.dispose()
 
@@ -60,7 +58,7 @@ def a_dataset(database: Database, tenant: str = TENANT) -> str:
 
 def a_job(database: Database, *, priority: int = 0, dataset_id: str | None = None, tenant: str = TENANT) -> Job:
     """A new queued job."""
-    dataset_id = dataset_id or a_dataset(database)
+    dataset_id = dataset_id or a_dataset(database, tenant)
     return write(database, submission.submit, tenant, dataset_id=dataset_id, priority=priority, **JOB).job
 
 

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from backpropd import errors
@@ -105,7 +106,7 @@ def test_a_missing_blob_has_an_error_of_its_own(location: str, source: Path, tmp
 def test_a_damaged_copy_of_a_remote_blob_is_noticed(source: Path, tmp_path: Path) -> None:
     blobs = Blobs("memory://damaged", tmp_path / "scratch")
     sha256, _ = blobs.put(source)
-    blobs.filesystem.pipe_file(blobs._path(sha256), b"jello")
+    fsspec.filesystem("memory").pipe_file(f"/damaged/{sha256[:2]}/{sha256}", b"jello")
     with pytest.raises(errors.BlobDamaged):
         blobs.local_path(sha256, "the file").__enter__()
 
@@ -162,5 +163,5 @@ def test_what_cannot_be_removed_does_not_keep_the_rest(
 def test_foreign_files_beside_the_blobs_are_ignored(blobs: Blobs, source: Path) -> None:
     blobs.put(source)
     for name in ("README", ".DS_Store", "2c"):
-        (Path(blobs.root) / "2c" / name).touch()
+        (blobs.folder / "2c" / name).touch()
     assert len(list(blobs.older_than(-60))) == 1

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from backpropd.store.curve_thinning import MAX_EPOCHS, Points, bucket_size, kept
-from worker.learning_curve import plan_change, points_of
+from backpropd.store.curve_buckets import MAX_EPOCHS, bucket_size
+from backpropd.store.curve_thinning import Points, kept
+from worker.learning_curve import CurveChange, plan_change, points_of
 
 
 def a_curve(epochs: int, seed: int = 0) -> Points:
@@ -64,3 +65,13 @@ def test_a_curve_thinned_while_it_grows_is_the_one_thinned_at_its_end(seed: int)
     expected = points[kept(points, bucket_size(len(points)))]
     assert np.array_equal(curve, expected, equal_nan=True)
     assert len(stored) <= MAX_EPOCHS
+
+
+def test_the_parts_of_a_change_are_short_and_make_the_whole() -> None:
+    change = plan_change(points_of([]), as_rows(a_curve(2_500)))
+    change = CurveChange(change.added, list(range(1_200)), change.points)
+    parts = change.parts(1_000)
+    assert [(len(part.added), len(part.dropped)) for part in parts] == [(1_000, 1_000), (1_000, 200), (500, 0)]
+    assert [row for part in parts for row in part.added] == change.added
+    assert [epoch for part in parts for epoch in part.dropped] == change.dropped
+    assert len(plan_change(change.points, []).parts(1_000)) == 1

@@ -61,7 +61,11 @@ def test_a_paused_job_is_not_claimed_until_it_is_resumed(database: Database) -> 
     assert read(database, claims.resume_point, claim_next(database)).checkpoint == b"one"
 
 
-def test_a_job_records_a_limited_number_of_transitions_and_always_its_end(database: Database) -> None:
+def test_a_job_records_a_limited_number_of_transitions_and_always_its_end(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_TRANSITIONS", 20)  # instead of a thousand
+    monkeypatch.setattr(jobs, "_insert_transitions", jobs._insert_transitions.__wrapped__)  # not those of the cache
     job = a_job(database)
     with database.write() as session:
         for _ in range(jobs.MAX_TRANSITIONS // 2 + 2):

@@ -63,6 +63,7 @@ class Claim:
     validation: DatasetSource | None
     checkpointed: bool
     warm_start_model_id: str | None
+    traceparent: str | None
 
 
 class ClaimOptions(NamedTuple):

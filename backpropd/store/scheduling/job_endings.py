@@ -105,6 +105,12 @@ def hand_back(session: Session, claim: Claim, reason: str, *, behind: bool = Fal
     return requeue(session, job, reason)
 
 
+def hand_back_untrained(session: Session, claim: Claim, reason: str) -> Status:
+    """As `hand_back`, behind the tenant's other jobs, and what this attempt took is not counted as training time."""
+    leases.lock(session, claim).training_seconds = claim.training_seconds
+    return hand_back(session, claim, reason, behind=True)
+
+
 def requeue(session: Session, job: Job, reason: str) -> Status:
     """Return a running job, whose row is locked, to the queue. The new token fences off the worker that leased it."""
     job.fencing_token += 1

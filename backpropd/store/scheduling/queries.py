@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from backpropd.store import sizes
-from backpropd.store.curve_thinning import MAX_EPOCHS
+from backpropd.store.curve_buckets import MAX_EPOCHS
 from backpropd.store.sql.column_types import Instant, Json
 from backpropd.store.sql.statements import QueryFile
 

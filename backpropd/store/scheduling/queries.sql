@@ -49,7 +49,7 @@ stored_bytes = stored_bytes + {transition_bytes}
 -- name: claimed_job
 -- What the worker needs of the job and its dataset, and what decides whether the tenant's turn is recorded.
 number, id AS job_id, tenant, name, dataset_id, token AS fencing_token, attempts AS attempt, -rank AS priority,
-seconds AS training_seconds, spec, validation_dataset_id, warm_start_model_id,
+seconds AS training_seconds, spec, validation_dataset_id, warm_start_model_id, traceparent,
 (SELECT datasets.sha256 FROM datasets WHERE datasets.id = jobs.dataset_id) AS dataset_sha256,
 (SELECT datasets.columns FROM datasets WHERE datasets.id = jobs.dataset_id) AS columns,
 (SELECT {due} FROM turns WHERE turns.tenant = jobs.tenant) AS due,
@@ -124,12 +124,12 @@ RETURNING number
 CASE WHEN turns.virtual_time + turns.stride > {virtual_now} THEN turns.virtual_time + turns.stride ELSE {virtual_now} END
 
 -- name: waiting_tenants
--- The tenants that have a queued job and run fewer than :max_running, in the order in which they are served: those that
--- are due first, then the longest wait.
+-- The tenants that have a queued job and run fewer than :max_running, or than their own limit, in the order in which they
+-- are served: those that are due first, then the longest wait.
 -- Scalar subqueries read a few index entries for each tenant, however long the queue. A join would let PostgreSQL
 -- choose, by its guess of the number of tenants, to read all jobs instead.
 WITH heads AS MATERIALIZED (
-    SELECT turns.tenant, {due} AS due, (
+    SELECT turns.tenant, coalesce(turns.max_running_jobs, :max_running) AS max_running, {due} AS due, (
         SELECT number FROM jobs WHERE status = 'queued' AND jobs.tenant = turns.tenant
         ORDER BY rank, queued_at, number LIMIT 1
     ) AS first_job
@@ -137,7 +137,7 @@ WITH heads AS MATERIALIZED (
 )
 SELECT tenant FROM heads
 WHERE first_job IS NOT NULL
-  AND (SELECT count(*) FROM jobs WHERE status = 'running' AND jobs.tenant = heads.tenant) < :max_running
+  AND (SELECT count(*) FROM jobs WHERE status = 'running' AND jobs.tenant = heads.tenant) < max_running
 ORDER BY due, (SELECT queued_at FROM jobs WHERE number = first_job), first_job
 
 -- name: record_turn
@@ -176,7 +176,8 @@ SELECT
     ) AS own_queued) AS queued_by_tenant,
     (SELECT count(*) FROM (
         SELECT 1 FROM jobs WHERE status = 'queued' LIMIT :max_counted
-    ) AS all_queued) AS queued_in_total
+    ) AS all_queued) AS queued_in_total,
+    (SELECT max_queued_jobs FROM turns WHERE tenant = :tenant) AS limit_of_tenant
 
 -- name: queue_state
 {now} AS read_at,

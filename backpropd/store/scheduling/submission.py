@@ -24,7 +24,7 @@ YOUNGEST = 2**62  # later than every time, and above every number of a job
 
 
 class QueueLimits(NamedTuple):
-    """How many jobs may be queued: by one tenant, and by all together."""
+    """How many jobs may be queued: by one tenant that has no limit of its own, and by all together."""
 
     per_tenant: int
     total: int
@@ -88,8 +88,9 @@ def _lock_dataset(
 
 
 def _check_limits(queue: Row[Any], limits: QueueLimits) -> None:
-    if queue.queued_by_tenant >= limits.per_tenant:
-        full = f"{limits.per_tenant} of your jobs"
+    per_tenant = limits.per_tenant if queue.limit_of_tenant is None else queue.limit_of_tenant
+    if queue.queued_by_tenant >= per_tenant:
+        full = f"{per_tenant} of your jobs"
     elif queue.queued_in_total >= limits.total:
         full = f"{limits.total} jobs of all tenants"
     else:

@@ -4,16 +4,17 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+import psycopg
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from backpropd import errors, private_folder
+from backpropd import config, errors, private_folder
 from backpropd.store.sql import failures
 from backpropd.store.sql.column_types import json_text, read_json
 
@@ -23,6 +24,7 @@ except ImportError:
     import sqlite3
 
 BUSY_SECONDS = 15.0
+NEW = "is new"  # of a connection that was just made, in its record of the pool
 BUSY_POLL_SECONDS = 0.001
 # Every query has an index that suits all its parameters: one generic plan is enough, and a plan that was made while a
 # table was small must not scan the table later, before its statistics are updated. A plan that cannot avoid a scan then
@@ -99,6 +101,15 @@ class Database:
         with self.read() as session:
             session.execute(text("SELECT 1"))
 
+    def empty_log(self) -> None:
+        """Move SQLite's write-ahead log into the database: deleted bytes are in neither then.
+
+        While another program reads or writes, the log stays until its next checkpoint.
+        """
+        if self.engine.dialect.name == "sqlite":
+            with closing(self.engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -134,19 +145,54 @@ def _postgresql(url: str) -> Engine:
         **ENGINE_OPTIONS,
         connect_args={
             "connect_timeout": 3,
+            "client_encoding": "utf8",  # otherwise text of a database without an encoding would arrive as bytes
             "options": " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items()),
             **KEEPALIVE,
         },
     )
-    event.listen(engine, "checkout", lambda connection, *_: _check_open(connection))
+    event.listen(engine, "connect", lambda _, record: record.info.update({NEW: True}))
+    event.listen(engine, "checkout", lambda connection, record, _: _check_open(connection, record))
+    event.listen(engine, "do_connect", _connect)
     return engine
 
 
-def _check_open(connection: Any) -> None:
+def _connect(dialect: Dialect, _: Any, arguments: Any, parameters: dict[str, Any]) -> Any:
+    """Connect with a password of the settings as they are now: during a change there are two, the new and the old.
+
+    Their file or the role's password may change between the attempts: after the last rejection all are tried once more.
+    """
+    try:
+        return _try_passwords(dialect, arguments, parameters)
+    except psycopg.OperationalError as error:
+        if not _is_rejection(error):
+            raise
+    return _try_passwords(dialect, arguments, parameters)
+
+
+def _try_passwords(dialect: Dialect, arguments: Any, parameters: dict[str, Any]) -> Any:
+    *others, last = [{"password": password} for password in config.passwords("database_password")] or [{}]
+    for password in others:
+        try:
+            return dialect.connect(*arguments, **parameters | password)
+        except psycopg.OperationalError as error:
+            if not _is_rejection(error):
+                raise
+    return dialect.connect(*arguments, **parameters | last)
+
+
+def _is_rejection(error: psycopg.OperationalError) -> bool:
+    """Whether the server asked for a password and rejected it, or there was none."""
+    return bool(error.pgconn and (error.pgconn.used_password or error.pgconn.needs_password))
+
+
+def _check_open(connection: Any, record: Any) -> None:
     """Raise `InvalidatePoolError` for a connection that the server has closed, so that the pool reconnects.
 
-    A closed socket is readable. The pool's own check would be a round trip for every transaction.
+    A closed socket is readable. The pool's own check would be a round trip for every transaction. A new connection is
+    not checked: the pool gives up with an error of its own after the second time, and a statement fails with ours.
     """
+    if record.info.pop(NEW, False):
+        return
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     if poll.poll(0):
@@ -178,6 +224,7 @@ def _configure_sqlite(connection: sqlite3.Connection, steady: Callable[[], int])
     connection.execute(f"PRAGMA journal_mode={'WAL' if wal else 'DELETE'}").fetchone()
     connection.execute("PRAGMA synchronous=FULL")  # a job that was answered with 202 survives a power failure
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")  # otherwise deleted bytes stay until their pages are used again
     connection.create_function("steady", 0, steady)
 
 

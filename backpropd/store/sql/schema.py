@@ -95,6 +95,7 @@ class Job(Resource):
     dataset_id: Mapped[str]  # no foreign key: a finished job names it after it was deleted
     validation_dataset_id: Mapped[str | None]
     warm_start_model_id: Mapped[str | None]
+    traceparent: Mapped[str | None]  # of the request that submitted it, where traces are sent
     spec: Mapped[dict[str, Any]]
     task: Mapped[str | None]
     target: Mapped[list[Any] | None]
@@ -134,14 +135,13 @@ def _is(status: Status) -> ColumnElement[bool]:
 
 QUEUED, RUNNING = _is(Status.QUEUED), _is(Status.RUNNING)
 
-
 STRIDE = 1_000_000
 
 
 class Turn(Base):
     """A tenant in the fair queue: the virtual time of its last turn, and the `stride` from one turn to its next.
 
-    The stride of the weight 1 is `STRIDE`, that of the weight w is STRIDE / w.
+    The stride of the weight 1 is `STRIDE`, that of the weight w is STRIDE / w. The limits are the tenant's own, if any.
     """
 
     __tablename__ = "turns"
@@ -149,6 +149,9 @@ class Turn(Base):
     tenant: Mapped[str] = mapped_column(primary_key=True)
     virtual_time: Mapped[int] = mapped_column(BigInt)
     stride: Mapped[int] = mapped_column(BigInt)
+    max_stored_bytes: Mapped[int | None] = mapped_column(BigInt)
+    max_queued_jobs: Mapped[int | None] = mapped_column(BigInt)
+    max_running_jobs: Mapped[int | None] = mapped_column(BigInt)
 
 
 class Transition(Base):
@@ -199,7 +202,7 @@ class Checkpoint(Base):
 
 
 class Model(Resource):
-    """The result of a succeeded job.
+    """The result of a succeeded job, or a model that was imported, which has no `job_id`.
 
     `weights` is a safetensors file, `encoders` converts raw rows to arrays and back, `report` describes the end of the
     training. `path` (the thetas of each epoch) and `training_state` (the optimizer's state) are safetensors files too,
@@ -210,7 +213,7 @@ class Model(Resource):
     __tablename__ = "models"
     __table_args__ = (Index("ix_models_tenant", "tenant", "id"), Index("ix_models_usage", "tenant", "stored_bytes"))
 
-    job_id: Mapped[str]
+    job_id: Mapped[str | None]
     name: Mapped[str | None]
     task: Mapped[str]
     network: Mapped[dict[str, Any]]
@@ -247,10 +250,7 @@ class IdempotencyKey(Base):
 
 
 class Worker(Base):
-    """A worker or a reaper, the number of jobs it can train at once, and its last heartbeat on the steady clock.
-
-    `failures` counts the unexpected errors that it has survived since its start.
-    """
+    """A worker or a reaper: its slots for jobs, its last heartbeat on the steady clock, the errors it has survived."""
 
     __tablename__ = "workers"
 

@@ -1,20 +1,25 @@
 """Migrations: they create the declared tables, and rows of older revisions can be read."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from backpropd.store import audit, datasets, jobs, models
 from backpropd.store.scheduling import submission
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Base, Model
+from tests.servers import connect
 from tests.store.conftest import JOB, SCRIPTS, TENANT, a_claimed_job, a_job, read, write
 
 
@@ -28,6 +33,23 @@ def test_the_migrations_create_the_tables_that_the_code_declares(database: Datab
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_database_without_an_encoding_is_refused_in_one_sentence(postgres: str) -> None:
+    name = f"ascii_{uuid4().hex[:12]}"
+    with connect(make_url(postgres)) as connection:
+        locale = "LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' {locale} TEMPLATE template0")
+    url = make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "migrate"],
+        env={**os.environ, "BACKPROPD_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("misconfigured: the database has the encoding SQL_ASCII, and backpropd needs UTF8")
+    assert len(done.stderr.splitlines()) == 1
 
 
 @contextmanager
