@@ -1,8 +1,5 @@
-"""Trained models as files for other programs, one module per family of formats.
+"""Trained models as files for other programs, one module per format, registered in the table of `formats`.
 
-Reading models back is in `backpropd.learn`; HTTP answers are in `service`. A new format is one entry of a table here.
+Reading models back is in `backpropd.learn.imports`; HTTP answers are in `service`. This module imports nothing, so that
+the client can read the table without what writes the files.
 """
-
-from backpropd.export.weights import WEIGHT_FORMATS, WeightFormat
-
-__all__ = ["WEIGHT_FORMATS", "WeightFormat"]

@@ -17,20 +17,24 @@ class WeightFormat(NamedTuple):
     encode: Callable[[bytes], bytes]
 
 
-def _by_name(stored: bytes) -> dict[str, NDArray[Any]]:
+def by_name(stored: bytes) -> dict[str, NDArray[Any]]:
     """The arrays sorted by name: safetensors reads them in no fixed order."""
     return dict(sorted(load(stored).items()))
 
 
+def as_lists(stored: bytes) -> dict[str, list[Any]]:
+    """Nested lists by name."""
+    return {name: array.tolist() for name, array in by_name(stored).items()}
+
+
 def _npz(stored: bytes) -> bytes:
     out = io.BytesIO()
-    np.savez(out, allow_pickle=False, **_by_name(stored))
+    np.savez(out, allow_pickle=False, **by_name(stored))
     return out.getvalue()
 
 
 def _json(stored: bytes) -> bytes:
-    """Nested lists by name."""
-    return json.dumps({name: array.tolist() for name, array in _by_name(stored).items()}).encode()
+    return json.dumps(as_lists(stored)).encode()
 
 
 WEIGHT_FORMATS = {

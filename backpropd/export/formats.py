@@ -1,0 +1,33 @@
+"""The table of export formats: the route, the OpenAPI document, the command and the tests are derived from it."""
+
+from typing import NamedTuple
+
+
+class ExportFile(NamedTuple):
+    """One kind of file: its media type, its extension, and the module and function in this package that write it.
+
+    `copies` is how many times the size of the weights is needed at once.
+    """
+
+    media_type: str
+    extension: str
+    module: str
+    function: str = "write"
+    copies: int = 2
+
+
+EXPORT_FORMATS: dict[str, tuple[ExportFile, ...]] = {
+    "onnx": (ExportFile("application/octet-stream", "onnx", "onnx_file", copies=8),),
+    "python": (ExportFile("text/x-python; charset=utf-8", "py", "python_file", copies=8),),
+    "card": (
+        ExportFile("text/markdown; charset=utf-8", "md", "card", "write_markdown"),
+        ExportFile("application/json", "json", "card", "write_json"),
+    ),
+    "safetensors": (ExportFile("application/octet-stream", "safetensors", "safetensors_file"),),
+    "npz": (ExportFile("application/octet-stream", "npz", "npz_file"),),
+    "json": (ExportFile("application/json", "json", "json_file"),),
+}
+"""The files of each format; of several the first is the default, and `Accept` chooses another."""
+
+IMPORTED_FORMATS = ("safetensors", "json")
+"""What the service also reads."""
