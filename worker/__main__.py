@@ -1,4 +1,4 @@
-"""`python -m worker run | reap | migrate | compile | ready`: the worker, the reaper, and maintenance commands."""
+"""`python -m worker run | reap | migrate | compile | ready | doctor`: the worker, the reaper, and maintenance."""
 
 import argparse
 import logging
@@ -17,6 +17,7 @@ def main() -> None:
     programs.add_parser("migrate", help="migrate the database to the newest schema")
     programs.add_parser("compile", help="compile the kernels into this environment, so that workers start faster")
     programs.add_parser("ready", help="exit with status 0 if jobs would be trained now")
+    programs.add_parser("doctor", help="check what the programs need, and say how to fix what is wrong (then status 1)")
     reap = programs.add_parser("reap", help="requeue jobs of lost workers, and send lost wake-up messages again")
     reap.add_argument("--once", action="store_true", help="do it once, and end")
     arguments = parser.parse_args()
@@ -35,6 +36,11 @@ def _start(arguments: argparse.Namespace, settings: Settings) -> None:
         from worker import kernel_cache
 
         kernel_cache.prebuild()
+        return
+    if arguments.program == "doctor":
+        from worker import doctor
+
+        doctor.run(settings)
         return
     from backpropd.store.sql import revision
 

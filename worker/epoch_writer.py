@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,17 +12,22 @@ from backpropd import errors, learn
 from backpropd.config import Settings
 from backpropd.nn import Epoch
 from backpropd.store import epochs, sizes
-from backpropd.store.curve_thinning import MAX_EPOCHS, Points
+from backpropd.store.curve_buckets import MAX_EPOCHS
+from backpropd.store.curve_thinning import Points
 from backpropd.store.quota import StorageQuota
 from backpropd.store.scheduling import claims, job_endings, leases
-from worker.learning_curve import plan_change, points_of
+from worker.learning_curve import CurveChange, plan_change, points_of
 from worker.lease import Lease
 
 log = logging.getLogger(__name__)
 
+Write = Callable[[Callable[[Session], str | None]], str | None]
+
 FIELDS = Epoch._fields[: Epoch._fields.index("stop_reason")]
 MAX_CHECKPOINT_SHARE = 0.02  # of a job's time
 MAX_PENDING = 200_000  # epochs in memory while the database is unavailable; then training waits
+MAX_ROWS = 1_000  # of the curve in one transaction: SQLite has one at a time, and all other programs wait for its end
+PAUSE_SECONDS = 0.003  # between two of them, in which another program begins its own
 
 
 class EpochWriter:
@@ -54,7 +60,7 @@ class EpochWriter:
             self._write(None, repeat)
 
     def flush(self) -> None:
-        """Write the pending epochs, in one transaction under the fencing token."""
+        """Write the pending epochs under the fencing token."""
         self._write(None, repeat=True)
 
     def succeed(
@@ -67,8 +73,8 @@ class EpochWriter:
         """
         claim, checkpointed = self.lease.claim, self.may_have_checkpoint
         self._check_quota(sizes.of_model(model))
-        if self.run.epoch > MAX_EPOCHS:
-            self.flush()  # thinned, which the last transaction does not do
+        if self.run.epoch > MAX_EPOCHS or len(self.pending) > MAX_ROWS:
+            self.flush()  # thinned and in parts, which the last transaction does not do
         warnings = [note._asdict() for note in self.run.notes]
 
         def end(session: Session, claim_next: claims.ClaimOptions | None = None) -> tuple[str, claims.Claim | None]:
@@ -86,11 +92,13 @@ class EpochWriter:
         return self.lease.write(end)
 
     def close(self, end: Callable[[Session], str], *, checkpoint: bool) -> str:
-        """Write the pending epochs, a checkpoint if requested, and the job's end, in one transaction."""
+        """Write the pending epochs, a checkpoint if requested, and the job's end; the last two in one transaction."""
         new = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._has_progress() else None
+        *parts, last = plan_change(self.curve, self.pending).parts(MAX_ROWS)
+        self._write_parts(self.lease.write, parts)
 
         def change(session: Session) -> str:
-            self._put(session, new)
+            self._put(session, last, new)
             return end(session)
 
         return self.lease.write(change)
@@ -112,17 +120,26 @@ class EpochWriter:
         write = self.lease.write if repeat else self.lease.try_to_write
         self.may_have_checkpoint = self.may_have_checkpoint or checkpoint is not None
         self.flushed_at = time.monotonic()
+        change = plan_change(self.curve, self.pending)
+        *parts, last = change.parts(MAX_ROWS)
         try:
-            self.lease.request_stop(write(lambda session: self._put(session, checkpoint)))
+            self._write_parts(write, parts)
+            self.lease.request_stop(write(lambda session: self._put(session, last, checkpoint)))
         except errors.DatabaseDamaged:
             raise
         except errors.Unavailable as error:
             pending, job_id = len(self.pending), self.lease.claim.job_id
             log.warning("%s: the database is unavailable, %d epochs are pending: %s", job_id, pending, error)
             return False
-        self.curve = plan_change(self.curve, self.pending).points
+        self.curve = change.points
         self.pending.clear()
         return True
+
+    def _write_parts(self, write: Write, parts: Sequence[CurveChange]) -> None:
+        for part in parts:
+            self.lease.request_stop(write(partial(self._put, part=part)))
+            self.lease.progressed()
+            time.sleep(PAUSE_SECONDS)
 
     def _stored_curve(self) -> Points:
         """The points of the epochs that are stored, if the curve may have to be thinned."""
@@ -136,9 +153,8 @@ class EpochWriter:
         tenant = self.lease.claim.tenant
         self.lease.read(lambda session: self.quota.check_recent(session, tenant, new_bytes))
 
-    def _put(self, session: Session, checkpoint: tuple[int, bytes] | None) -> str | None:
-        if not self.pending and checkpoint is None:
+    def _put(self, session: Session, part: CurveChange, checkpoint: tuple[int, bytes] | None = None) -> str | None:
+        if not (part.added or part.dropped or checkpoint):
             return None
-        change = plan_change(self.curve, self.pending)
-        arguments = self.lease.claim, change.added, self.settings.lease_seconds, self.lease.seconds
-        return leases.write_epochs(session, *arguments, checkpoint, change.dropped)
+        arguments = self.lease.claim, part.added, self.settings.lease_seconds, self.lease.seconds
+        return leases.write_epochs(session, *arguments, checkpoint, part.dropped)

@@ -1,11 +1,14 @@
 """The stored curve of a job that is being trained, and what the next write adds to it and drops from it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from backpropd.store.curve_thinning import Points, bucket_of, bucket_size, kept
+from backpropd.store.curve_buckets import bucket_size
+from backpropd.store.curve_thinning import Points, bucket_of, kept
 
 
 class CurveChange(NamedTuple):
@@ -14,6 +17,12 @@ class CurveChange(NamedTuple):
     added: list[dict[str, Any]]
     dropped: list[int]
     points: Points
+
+    def parts(self, most: int) -> list[CurveChange]:
+        """The change in one or more parts, each with at most `most` epochs to insert and as many to delete."""
+        size = max(len(self.added), len(self.dropped), 1)
+        cuts = [slice(begin, begin + most) for begin in range(0, size, most)]
+        return [CurveChange(self.added[cut], self.dropped[cut], self.points) for cut in cuts]
 
 
 def plan_change(stored: Points, pending: list[dict[str, Any]]) -> CurveChange:

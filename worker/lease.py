@@ -165,6 +165,10 @@ class Lease:
             self.request = request
             self.interrupt[0] = TIME_IS_UP if request == "deadline" else STOP
 
+    def progressed(self) -> None:
+        """Let a request wait from now on: a process that has just written epochs is about to stop by itself."""
+        self._requested_at = time.monotonic()
+
     def _enforce_stop(self) -> None:
         """Apply the request if training does not stop by itself, and kill the process if it continues even then."""
         elapsed = time.monotonic() - self._requested_at

@@ -1,5 +1,6 @@
 """The worker's processes: a Celery parent that supervises, and prefork children that train one job at a time."""
 
+import gc
 import logging
 import math
 import os
@@ -11,9 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 from billiard.process import current_process
+from billiard.util import LOGGER_NAME
 from celery import Celery, signals
 
-from backpropd import errors, logs, queue
+from backpropd import errors, logs, queue, session_priority, tracing
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import rescue, workers
@@ -37,6 +39,7 @@ OPTIONS = (
 
 def run(settings: Settings) -> None:
     """Train until SIGTERM; running jobs are then checkpointed and handed back."""
+    session_priority.lower(settings.training_niceness)
     kernel_cache.prepare(settings.data_dir)
     app = queue.make_app(settings)
     database = Database(settings.database_url)
@@ -47,6 +50,7 @@ def run(settings: Settings) -> None:
     _connect_signals(app, runner)
     options = [*OPTIONS, f"--concurrency={settings.workers}", f"--hostname={name.replace('/', '-')}@%h"]
     _silence_celery()
+    gc.freeze()  # a collection in a child would write to, and so copy, the pages that it shares with this process
     app.worker_main(["worker", *options])
 
 
@@ -54,6 +58,8 @@ def _silence_celery() -> None:
     """Keep our log lines as they are, and Celery from adding what is not one: it prints a banner and a farewell."""
     signals.setup_logging.connect(lambda **_: None, weak=False)
     logging.getLogger("celery").setLevel(logging.WARNING)
+    # That of billiard, which reports killed children, does not propagate.
+    logging.getLogger(LOGGER_NAME).handlers = logging.root.handlers
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
@@ -68,6 +74,11 @@ def _connect_signals(app: Celery, runner: Runner) -> None:
         runner.name = identity(parent)
         runner.board.take_slot(current_process().index)
         os.nice(runner.settings.training_niceness)  # the parent and its heartbeats keep their priority
+        tracing.set_up(runner.settings, "worker")
+
+    @signals.worker_process_shutdown.connect(weak=False)
+    def child_stops(**_: Any) -> None:
+        tracing.flush()
 
     @signals.worker_ready.connect(weak=False)
     def parent_ready(sender: Any, **_: Any) -> None:

@@ -5,11 +5,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
-from celery import Celery
-
-from backpropd import errors, logs, queue
+from backpropd import errors, logs
 from backpropd.config import Settings
 from backpropd.store import datasets
 from backpropd.store.blobs import Blobs
@@ -32,12 +30,12 @@ def run(settings: Settings, *, once: bool = False) -> None:
         signal.signal(number, lambda *_: stopped.set())
     database, name = Database(settings.database_url), identity(os.getpid())
     blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
-    app = queue.make_app(settings)
+    wake_up = make_waker(settings)
     runs = 0
     while not stopped.is_set():
         if not once:
             attempt("send a heartbeat", lambda: _send_heartbeat(database, name, settings))
-        reap(database, app, settings)
+        reap(database, wake_up, settings)
         if runs % CLEAN_UP_EVERY == 0:
             clean_up(database, blobs, settings)
         runs += 1
@@ -70,10 +68,23 @@ def _deregister(database: Database, name: str) -> None:
         workers.remove(session, name)
 
 
-def reap(database: Database, app: Celery, settings: Settings) -> None:
+def make_waker(settings: Settings) -> Callable[[], bool]:
+    """What sends a wake-up message, false if the broker is unavailable. Celery, 30 MB, is imported for the first."""
+
+    @cache
+    def send() -> Callable[[], bool]:
+        from backpropd import queue
+
+        app = queue.make_app(settings)
+        return lambda: bool(queue.wake_up(app))
+
+    return lambda: send()()
+
+
+def reap(database: Database, wake_up: Callable[[], bool], settings: Settings) -> None:
     """Requeue the jobs of lost workers, then wake up an idle worker for each job that could be trained."""
     attempt("requeue lost jobs", lambda: _requeue_lost(database, settings))
-    attempt("wake up workers", lambda: _wake_up(database, app, settings))
+    attempt("wake up workers", lambda: _wake_up(database, wake_up, settings))
 
 
 def _requeue_lost(database: Database, settings: Settings) -> None:
@@ -84,12 +95,12 @@ def _requeue_lost(database: Database, settings: Settings) -> None:
         log.warning("%s lost its worker", job_id)
 
 
-def _wake_up(database: Database, app: Celery, settings: Settings) -> None:
+def _wake_up(database: Database, wake_up: Callable[[], bool], settings: Settings) -> None:
     """A job is still queued if its wake-up message was lost: the broker was unavailable, or the sender died."""
     with database.read() as session:
         startable = rescue.count_startable(session, settings.lease_seconds)
     for _ in range(startable):
-        if not queue.wake_up(app):
+        if not wake_up():
             break
 
 

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from structlog.contextvars import bound_contextvars
 
-from backpropd import errors, learn
+from backpropd import errors, learn, nn, tracing
 from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.quota import StorageQuota
@@ -23,6 +23,9 @@ from worker.lease_thread import LeaseThread
 
 log = logging.getLogger(__name__)
 
+MAX_WAIT_SECONDS = 60.0  # after tables that could not be read, until the next claim
+UNREADABLE = "handed back: its table cannot be read now, since the blob store does not answer"
+
 
 @dataclass
 class Runner:
@@ -35,6 +38,8 @@ class Runner:
     board: HeartbeatBoard = field(default_factory=lambda: HeartbeatBoard(1))
     thread: LeaseThread = field(default_factory=LeaseThread)
     _next: Lease | None = field(default=None, init=False)
+    _unread_tables: int = field(default=0, init=False)  # in a row
+    _claims_again_at: float = field(default=0.0, init=False)  # after one of these
     quota: StorageQuota = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +58,12 @@ class Runner:
         if lease is None:
             return False
         claim = lease.claim
-        with bound_contextvars(job_id=claim.job_id, tenant=claim.tenant), lease.renewed_by(self.thread):
+        about: tracing.Attributes = {"backpropd.job_id": claim.job_id, "backpropd.attempt": claim.attempt}
+        with (
+            bound_contextvars(job_id=claim.job_id, tenant=claim.tenant),
+            lease.renewed_by(self.thread),
+            tracing.span("job", claim.traceparent, about) as describe,
+        ):
             log.info("%s claimed (attempt %d)", claim.job_id, claim.attempt)
             try:
                 status = self._run(claim, lease)
@@ -61,6 +71,7 @@ class Runner:
                 log.warning("%s dropped: %s", claim.job_id, error)
             else:
                 log.info("%s %s", claim.job_id, status)
+                describe({"backpropd.status": status})
         return True
 
     def skip_unreadable(self) -> None:
@@ -71,9 +82,23 @@ class Runner:
                     log.error("%s failed: its row cannot be read", job_id)
 
     def _claim_options(self) -> claims.ClaimOptions | None:
-        if self.board.is_stopping():
+        if self.board.is_stopping() or not self._can_read_tables():
             return None
         return claims.ClaimOptions(self.name, self.settings.lease_seconds, self.settings.max_running_jobs_per_tenant)
+
+    def _can_read_tables(self) -> bool:
+        """False while the blobs do not answer: this process claims nothing, and the reaper wakes it again.
+
+        The blobs may answer and yet refuse a table, so the wait grows with each table that could not be read.
+        """
+        if not self._unread_tables:
+            return True
+        if time.monotonic() < self._claims_again_at:
+            return False
+        with suppress(errors.BlobsUnavailable):
+            self.blobs.check()
+            return True
+        return False
 
     def _lease(self, claim: Claim | None, since: float) -> Lease | None:
         return Lease(claim, since, self.database, self.settings, self.board) if claim else None
@@ -82,6 +107,10 @@ class Runner:
         """Train, and end the job `failed` after an error. Returns its status."""
         try:
             return self._train(claim, lease)
+        except errors.BlobsUnavailable:
+            self._unread_tables += 1
+            self._claims_again_at = time.monotonic() + min(2.0 ** (self._unread_tables - 1), MAX_WAIT_SECONDS)
+            return lease.write(lambda session: job_endings.hand_back_untrained(session, claim, UNREADABLE))
         except errors.DatabaseDamaged as error:
             code, detail = error.code, error.detail
         except (errors.LeaseLost, errors.Unavailable) as error:
@@ -102,10 +131,11 @@ class Runner:
             lease.request_stop("hand_back")
             return lease.write(lease.apply_request)
         run = self._prepare(claim, lease)
+        self._unread_tables = 0
         lease.begin_training(run.max_seconds)
         writer = EpochWriter(lease, run, self.settings, self.quota)
         try:
-            for chunk in run.epoch_chunks():
+            for chunk in tracing.each("epochs", run.epoch_chunks(), _describe_chunk):
                 writer.add(chunk)
                 if lease.request:
                     break
@@ -153,3 +183,8 @@ class Runner:
                 clock=lambda: lease.seconds,
                 max_seconds=self.settings.max_job_seconds,
             )
+
+
+def _describe_chunk(epochs: Sequence[nn.Epoch]) -> dict[str, int]:
+    """What the span of a chunk shows; a chunk of a refit has no epochs."""
+    return {"backpropd.first_epoch": epochs[0].epoch, "backpropd.last_epoch": epochs[-1].epoch} if epochs else {}

@@ -29,7 +29,7 @@ def error_of(stores: Stores, job_id: str) -> tuple[str, str]:
 
 
 def blob(stores: Stores) -> Path:
-    return Path(stores.blobs._path(stores.sha256))
+    return stores.blobs.folder / stores.sha256[:2] / stores.sha256
 
 
 @pytest.mark.parametrize(("column", "value"), [("spec", "{"), ("spec", b"\xff\xfe"), ("name", b"\xff\xfe")])

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
 from backpropd.config import Settings
@@ -78,7 +79,10 @@ def test_training_continues_while_the_database_is_unavailable_and_nothing_is_los
     assert (stores.curve(job_id), stores.model_sha256(job_id)) == uninterrupted
 
 
-def test_a_checkpoint_whose_answer_was_lost_is_deleted_at_the_end(stores: Stores) -> None:
+def test_a_checkpoint_whose_answer_was_lost_is_deleted_at_the_end(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.epoch_writer.MAX_ROWS", LONG)  # the last transaction is the first with an answer
     job_id = stores.post(epochs=LONG // 5)
     database = LosesAnswers(stores, CHECKPOINTED)
     with stores.training(stores.runner(database=database), job_id):

@@ -37,7 +37,8 @@ def lose_every_worker(stores: Stores) -> None:
 
 
 def run_reaper(stores: Stores) -> None:
-    reap(stores.database, queue.make_app(stores.settings, fail_fast=True), stores.settings)
+    app = queue.make_app(stores.settings, fail_fast=True)
+    reap(stores.database, lambda: bool(queue.wake_up(app)), stores.settings)
 
 
 def old_blob(stores: Stores, folder: Path, text: str, seconds: float) -> tuple[str, Path]:

@@ -1,9 +1,12 @@
 """What a job stores: a curve that is thinned as it grows, and no more than its tenant's quota."""
 
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from backpropd.store import jobs, models, sizes, usage
-from backpropd.store.curve_thinning import MAX_EPOCHS, bucket_size
+from backpropd.store.curve_buckets import MAX_EPOCHS, bucket_size
 from tests.store.conftest import write
 from tests.worker.conftest import ENDLESS, TENANT, Stores
 from worker.heartbeat_board import HeartbeatBoard
@@ -14,7 +17,7 @@ QUICK = {"target": "species", "network": {"kind": "perceptron"}, "validation_fra
 @pytest.fixture
 def short_limit(monkeypatch: pytest.MonkeyPatch) -> int:
     """Curves are thinned from 1000 epochs on."""
-    for module in ("backpropd.store.curve_thinning", "backpropd.store.sizes", "worker.epoch_writer"):
+    for module in ("backpropd.store.curve_buckets", "backpropd.store.sizes", "worker.epoch_writer"):
         monkeypatch.setattr(f"{module}.MAX_EPOCHS", 1000)
     return 1000
 
@@ -34,6 +37,25 @@ def test_a_curve_is_thinned_while_it_grows_and_equal_after_an_interruption(store
     assert (numbers[0], numbers[-1], len(numbers) <= short_limit) == (1, 5000, True)
     assert stores.job(whole).epoch == 5000
     assert bucket_size(5000) == 32
+
+
+def test_no_transaction_writes_many_epochs_and_so_keeps_others_waiting(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.epoch_writer.MAX_ROWS", 100)
+    rows: list[int] = []
+
+    def count(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        if statement.startswith("INSERT INTO epochs"):
+            rows[-1] += len(parameters) if many else 1
+
+    event.listen(stores.database.engine, "begin", lambda _: rows.append(0))
+    event.listen(stores.database.engine, "before_cursor_execute", count)
+    job_id = stores.post(epochs=5000, **QUICK)
+    all_at_the_end = stores.settings.model_copy(update={"flush_seconds": 3600.0, "checkpoint_seconds": 3600.0})
+    assert stores.runner(settings=all_at_the_end).run_one()
+    assert len(stores.curve(job_id)) == sum(rows) == 5000
+    assert max(rows) == 100
 
 
 def test_epochs_count_in_the_quota_while_a_job_runs_and_a_full_quota_ends_it_with_the_reason(stores: Stores) -> None:
