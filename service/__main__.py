@@ -11,8 +11,8 @@ from backpropd.errors import BackpropdError
 
 STOP_SECONDS = 3  # for running requests to end; open event streams are cut, and their clients reconnect
 HEADER_MILLISECONDS = 10_000  # for the headers of a request, and of the next one on the same connection
-BUFFER_BYTES = 64 * 1024  # of a connection: the headers of a request, and what its client does not receive
-MAX_CONNECTIONS = 8_192  # open at a time; further ones wait
+BUFFER_BYTES = 160 * 1024  # of a connection: the headers of a request, a part of its body, what is not yet sent
+MAX_CONNECTIONS = 4_096  # open at a time; further ones wait
 MAX_OPEN_FILES = 10_240  # the most that macOS allows
 LOG_CONFIG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 

@@ -1,4 +1,4 @@
-"""The operator's commands: keys, tenants and their weights, the audit trail. A tenant's first key comes from here."""
+"""The operator's commands: keys, tenants, the audit trail. A tenant's first key comes from here."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from datetime import UTC, datetime, timedelta
 from backpropd import errors
 from backpropd.config import Settings
 from backpropd.store import audit, keys
-from backpropd.store.scheduling import tenants
 from backpropd.store.sql.database import Database
-from service.auth.principal import LOCAL
+from service import tenants_cli
+from service.auth.principal import LOCAL, OPERATOR
 
-OPERATOR = "operator"  # in the audit trail
 TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 PAGE_SIZE = 100
 MAX_DAYS = 36_500
 
 
 def add_commands(programs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `keys create | list | rotate | revoke`, `tenants list | weight` and `audit` to the program."""
+    """Add `keys create | list | rotate | revoke`, `audit`, and the commands of `tenants` to the program."""
     verbs = programs.add_parser("keys", help="API keys").add_subparsers(dest="verb", required=True)
     create = verbs.add_parser("create", help="create a key; its secret is printed once, on standard output")
     create.add_argument("--name")
@@ -39,21 +38,10 @@ def add_commands(programs: argparse._SubParsersAction[argparse.ArgumentParser]) 
     revoke.set_defaults(run=_revoke)
     for verb in (create, list_, rotate, revoke):
         verb.add_argument("--tenant", default=LOCAL, help=f"by default {LOCAL}, the tenant of the mode without keys")
-    _add_tenants(programs)
+    tenants_cli.add_commands(programs)
     audit_ = programs.add_parser("audit", help="print who did what to which key, and deleted what, oldest first")
     audit_.add_argument("--tenant", help="of this tenant only")
     audit_.set_defaults(run=_audit)
-
-
-def _add_tenants(programs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    about = "tenants and their shares of the workers"
-    verbs = programs.add_parser("tenants", help=about).add_subparsers(dest="verb", required=True)
-    list_ = verbs.add_parser("list", help="list the tenants that have queued jobs, with their weights")
-    list_.set_defaults(run=_list_tenants, tenant=None)
-    weight = verbs.add_parser("weight", help="give a tenant a weight: twice the weight is twice as many turns")
-    weight.add_argument("tenant")
-    weight.add_argument("weight", type=float, help="1 for every tenant at first")
-    weight.set_defaults(run=_weight)
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -62,6 +50,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> None:
         raise errors.Invalid("a tenant's name has at most 63 lower-case letters, digits, - and _")
     database = Database(settings.database_url)
     try:
+        arguments.settings = settings
         arguments.run(database, arguments)
     finally:
         database.dispose()
@@ -104,19 +93,6 @@ def _revoke(database: Database, arguments: argparse.Namespace) -> None:
         keys.revoke(session, arguments.tenant, arguments.key_id)
         audit.record(session, arguments.tenant, OPERATOR, "keys.revoke", arguments.key_id)
     print(f"{arguments.key_id} is revoked", file=sys.stderr)
-
-
-def _list_tenants(database: Database, arguments: argparse.Namespace) -> None:
-    with database.read() as session:
-        for row in tenants.overview(session):
-            print(f"{row.tenant:<24}  weight {row.weight:.4g}  queued {row.queued}  running {row.running}")
-
-
-def _weight(database: Database, arguments: argparse.Namespace) -> None:
-    with database.write() as session:
-        tenants.set_weight(session, arguments.tenant, arguments.weight)
-        audit.record(session, arguments.tenant, OPERATOR, "tenants.weight", f"{arguments.weight:g}")
-    print(f"{arguments.tenant} has the weight {arguments.weight:g}", file=sys.stderr)
 
 
 def _audit(database: Database, arguments: argparse.Namespace) -> None:

@@ -6,20 +6,31 @@ from functools import partial
 
 from flask import Flask
 
-from backpropd import logs, tabular
+from backpropd import logs, tabular, tracing
 from backpropd.config import Settings, from_environment
 from service import operator_metrics
 from service.auth.access_control import PUBLIC, AccessControl
 from service.costly import processes
 from service.http import back, errors, openapi, request_hooks, routing
 from service.model_cache import ModelCache
-from service.routes import datasets, health, inspection, jobs, keys, limits_and_usage, metrics, models
+from service.routes import (
+    datasets,
+    exports,
+    health,
+    inference,
+    inspection,
+    jobs,
+    keys,
+    limits_and_usage,
+    metrics,
+    models,
+)
 from service.server.request_body import MinRate
 from service.server.wsgi_bridge import MinRates, WsgiBridge
 from service.services import Services
 
 GARBAGE_THRESHOLD = 50_000  # objects: at most a few MB of cyclic garbage wait for the collector
-MODULES = (health, metrics, datasets, jobs, models, inspection, keys, limits_and_usage)
+MODULES = (health, metrics, datasets, jobs, models, exports, inspection, inference, keys, limits_and_usage)
 FRONT_SHARE = 8  # the part of the models' cache that small models have in the front, beside that of the costly process
 SWITCH_SECONDS = 0.001  # between two threads that compute: the event loop, one of them, must not wait long
 ROUTES = [route for module in MODULES for route in module.routes.routes]
@@ -39,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     access = services.authenticator, services.rate_limiter, services.bodies
     AccessControl(settings.mode, *access, scopes, PAGES).register(app)
     routing.register(app, ROUTES)
-    openapi.register(app, ROUTES, keys=settings.mode == "keys")
+    openapi.register(app, ROUTES, keys=settings.mode == "keys", path_prefix=settings.path_prefix)
     return app
 
 
@@ -55,6 +66,7 @@ def from_env() -> WsgiBridge:
     services.model_cache = ModelCache(services.database, settings.model_cache_bytes // FRONT_SHARE)
     tabular.start_sandbox()
     operator_metrics.serve(services)
+    tracing.set_up(settings, "api")  # not before the processes above are forked
     rates = MinRates(
         MinRate(settings.body_bytes_per_second, settings.body_grace_seconds),
         MinRate(settings.answer_bytes_per_second, settings.answer_grace_seconds),
@@ -64,8 +76,9 @@ def from_env() -> WsgiBridge:
         services.admission,
         rates,
         settings.threads,
-        immediate={request_hooks.LIVENESS},
-        probes={request_hooks.READINESS},
+        partial(request_hooks.rejection, app),
+        immediate=request_hooks.LIVENESS,
+        probes=request_hooks.READINESS,
     )
 
 

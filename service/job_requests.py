@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from flask import g
 from sqlalchemy import Row
 from structlog.contextvars import bind_contextvars
 
-from backpropd import errors, learn
+from backpropd import errors, learn, tracing
 from backpropd.store import idempotency, jobs, models, sizes
 from backpropd.store.ids import new_id
 from backpropd.store.scheduling import submission
@@ -85,6 +86,7 @@ def submit(request: JobRequest, plan: learn.Plan) -> dict[str, Any]:
             epochs=plan.spec.training.epochs,
             limits=submission.QueueLimits(settings.max_queued_jobs_per_tenant, settings.max_queued_jobs),
             worker_timeout_seconds=settings.worker_timeout_seconds,
+            traceparent=tracing.traceparent_of(g.get("span")),
             **described,
         )
         bind_contextvars(job_id=job_id)

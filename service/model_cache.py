@@ -38,11 +38,15 @@ class ModelCache:
 
         `before_large` is called before a model of more than `SMALL_BYTES` is loaded, or used.
         """
-        with self._database.read_connection() as connection:
-            size = models.stored_bytes(connection, tenant, model_id)
+        size = self.check(tenant, model_id)
         if size > SMALL_BYTES:
             before_large()
         return self._load(tenant, model_id).model
+
+    def check(self, tenant: str, model_id: str) -> int:
+        """The bytes that the tenant's model takes. Raises `errors.NotFound`."""
+        with self._database.read_connection() as connection:
+            return models.stored_bytes(connection, tenant, model_id)
 
     def _read(self, tenant: str, model_id: str) -> _Loaded:
         with self._loading:

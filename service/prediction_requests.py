@@ -14,7 +14,7 @@ from flask import request
 from backpropd import errors, tabular
 from backpropd.learn import Model, columns_from_json
 from backpropd.store import datasets
-from backpropd.tabular.column_names import first_repeated
+from backpropd.tabular.column_names import first_repeated, respelled
 from backpropd.tabular.formats import DEFAULT_FORMAT, FORMAT_OF_MEDIA_TYPE
 from backpropd.tabular.inputs.input_rows import InputRows
 from backpropd.tabular.inputs.json_rows import JsonRows
@@ -61,7 +61,7 @@ def _from_json(body: Any, model: Model, query: PredictionQuery, stack: ExitStack
     query.reject_options()
     if (dataset_id := _dataset_id(body, model)) is not None:
         hand_over()
-    return _json_rows(body, model) if dataset_id is None else _dataset(dataset_id, stack)
+    return _json_rows(body, model) if dataset_id is None else _dataset(dataset_id, model, stack)
 
 
 def _from_file(model: Model, query: PredictionQuery, stack: ExitStack) -> InputRows:
@@ -94,19 +94,19 @@ def _dataset_id(body: Any, model: Model) -> str | None:
 def _json_rows(body: Any, model: Model) -> JsonRows:
     features = [info.name for info in model.encoder.infos]
     if isinstance(body, list):
-        return JsonRows(_limited(body, ""), features, ())
+        return JsonRows(_limited(body, ""), features, (), model.columns)
     if not isinstance(body, dict):
         raise errors.Invalid(FORMS, pointer="")
     if isinstance(body.get("rows"), list):
         _reject_others(body, ("rows", "columns"))
         columns = _columns(body["columns"]) if "columns" in body else features
-        rows = JsonRows(_limited(body["rows"], "/rows"), columns)
+        rows = JsonRows(_limited(body["rows"], "/rows"), columns, known=model.columns)
         if "columns" in body and rows.by_name:
             raise errors.Invalid("with columns the rows are arrays: leave columns out for objects", pointer="/columns")
         return rows
-    if not body.keys() & set(model.columns):
+    if not body.keys() & set(model.columns) and not respelled(body, model.columns):
         raise errors.Invalid(FORMS, pointer="/rows" if "rows" in body else "")
-    return JsonRows([body], features, (), is_single=True)
+    return JsonRows([body], features, (), model.columns, is_single=True)
 
 
 def _limited(rows: list[Any], where: str) -> list[Any]:
@@ -132,12 +132,12 @@ def _columns(names: Any) -> list[str]:
     return names
 
 
-def _dataset(dataset_id: str, stack: ExitStack) -> TableRows:
+def _dataset(dataset_id: str, model: Model, stack: ExitStack) -> TableRows:
     with services().database.read() as session:
         dataset = datasets.get(session, tenant(), dataset_id)
     stack.enter_context(services().inspections.slot(current_principal().holder))
     path = stack.enter_context(datasets.local_file(services().database, services().blobs, dataset))
-    return TableRows(path, dataset.rows, [*columns_from_json(dataset.columns).values()])
+    return TableRows(path, dataset.rows, [*columns_from_json(dataset.columns).values()], known=model.columns)
 
 
 def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
@@ -152,7 +152,7 @@ def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
     found = uploads.read_table(file, target, declared, replace(options, known_kinds=known))
     has_names = found.format != "npy" and (found.dialect or {}).get("header") is not False
     by_name = has_names or kinds.keys() <= {column.name for column in found.columns}
-    return TableRows(target, found.rows, found.columns, None if by_name else list(kinds), found.warnings)
+    return TableRows(target, found.rows, found.columns, None if by_name else list(kinds), found.warnings, model.columns)
 
 
 def _kind(info: tabular.ColumnInfo) -> str:

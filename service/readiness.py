@@ -37,6 +37,7 @@ class Readiness:
         checks = {
             "database": self._check_database,
             "disk": self._check_disk,
+            "blobs": self._check_blobs,
             "broker": self._check_broker,
             "workers": self._check_workers,
             "reaper": self._check_reaper,
@@ -49,6 +50,12 @@ class Readiness:
         until = time.monotonic() + CHECK_SECONDS
         running = {name: check.latest() for name, check in self._checks.items()}
         return {name: _result(found, until) for name, found in running.items()}
+
+    @property
+    def can_predict(self) -> bool:
+        """Whether the database answers, which is all that a prediction needs."""
+        found = self._checks["database"].latest()
+        return bool(_result(found, time.monotonic() + CHECK_SECONDS)["ready"])
 
     def _check_database(self) -> Component:
         try:
@@ -71,6 +78,13 @@ class Readiness:
             return _component(False, f"{free // MIB} MiB are free, less than {least // MIB} MiB: delete something")
         return _component(True, f"{free // MIB} MiB are free")
 
+    def _check_blobs(self) -> Component:
+        try:
+            self._blobs.check()
+        except errors.BlobsUnavailable as error:
+            return _component(False, f"{error.detail}; until then uploads are refused and jobs wait")
+        return _component(True, "answers" if self._blobs.remote else "in a folder of this machine")
+
     def _check_broker(self) -> Component:
         if queue.ping(self._celery):
             return _component(True, "answers")
@@ -85,10 +99,9 @@ class Readiness:
         return _component(count > 0, f"{count} with {slots} slots for jobs" if count else "no recent heartbeat")
 
     def _check_reaper(self) -> Component:
-        silence = max(self._settings.worker_timeout_seconds, 3 * self._settings.reap_seconds)
         try:
             with self._database.read() as session:
-                count, _ = workers.alive(session, silence, workers.REAPER)
+                count, _ = workers.alive(session, self._settings.reaper_timeout_seconds, workers.REAPER)
         except errors.Unavailable:
             return _component(False, "unknown without the database")
         if count:

@@ -25,6 +25,7 @@ from service.streaming.job_watcher import JobWatcher
 from service.worker_notifier import WorkerNotifier
 
 MAX_PROBES, MAX_PROBES_PER_KEY = 64, 8
+PATIENCE_SECONDS = 0.5  # for the slot that the last request of a client is just giving back
 MAX_COSTLY = 4  # that the costly process computes concurrently; others wait, and tenants take turns
 
 
@@ -58,7 +59,10 @@ class Services:
         self.long_polls = LongPolls(_limit(settings, waits, settings.max_waits, settings.max_waits))
         self.bodies = _limit(settings, "requests with a body", settings.max_bodies, settings.max_bodies_per_key)
         inspections = "inspections of models (surfaces, curves, traces, weights, predictions of tables)"
-        self.inspections = _limit(settings, inspections, settings.max_looks, settings.max_looks_per_key)
+        per_tenant = settings.share(settings.max_looks)
+        self.inspections = ConcurrencyLimit(
+            inspections, settings.max_looks, per_tenant, settings.max_looks_per_key, PATIENCE_SECONDS
+        )
         self.memory = MemoryLimit(settings.api_memory_bytes, settings.share)
         self.job_watcher = JobWatcher(self.database)
         self.event_streams = EventStreams(

@@ -3,7 +3,7 @@
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from service.http.parsing import body_stream, check_encoding, validate
 from service.http.strict_json import read_json
 from service.limits.admission import waiting
 from service.schemas.datasets import DatasetPreview, SampleRequest, UploadQuery
+from service.server.disconnect import Disconnect
 from service.services import services
 
 CHUNK_BYTES = 1024 * 1024
@@ -182,8 +183,9 @@ def _sandbox() -> Iterator[Callable[[], socket.socket]]:
         with borrowed_sandbox(front) as connect:
             yield connect
     else:
-        with waiting(request.environ), services().table_reads.slot(tenant()):
-            yield tabular.connect_to_sandbox
+        with waiting(request.environ), services().table_reads.slot(tenant()), tabular.connect_to_sandbox() as sandbox:
+            Disconnect.of(request.environ).end(sandbox)
+            yield lambda: sandbox
 
 
 def preview(folder: Path, upload: Upload) -> dict[str, Any]:
@@ -216,7 +218,7 @@ def store(folder: Path, upload: Upload) -> Dataset:
     try:
         return _insert(parquet, keyed, stored, sha256=sha256, size=size, **about)
     except errors.StorageFull:  # another request has used the room in the meantime
-        with services().database.write() as session:
+        with suppress(errors.BlobsUnavailable), services().database.write() as session:
             datasets.delete_blob(session, services().blobs, sha256)
         raise
 

@@ -16,7 +16,6 @@ from service.limits.admission import STRANGER, TICKET
 from service.limits.concurrency_limit import ConcurrencyLimit
 from service.limits.rate_limiter import RateLimiter
 from service.server.request_body import BODY_RECEIVED
-from service.server.wsgi_bridge import REJECTION
 
 PUBLIC = "public"  # the scope of an endpoint that needs no key
 KEY_OPTIONAL = "key_optional"  # of one that answers less without a key
@@ -43,8 +42,6 @@ class AccessControl:
         app.teardown_request(self._release)
 
     def _admit(self) -> None:
-        if (rejection := request.environ.get(REJECTION)) is not None:
-            raise rejection
         scope = self.scopes.get(request.endpoint or "", "admin")
         if self.mode == "local":
             check_origin(request, is_page=request.endpoint in self.pages)

@@ -10,6 +10,7 @@ from backpropd.store.keys import SCOPES
 from service.limits.concurrency_limit import Holder
 
 LOCAL = "local"  # in the mode `local`: the one tenant, and the name in the audit trail
+OPERATOR = "operator"  # in the audit trail
 
 
 @dataclass(frozen=True)

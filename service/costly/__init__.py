@@ -18,6 +18,8 @@ For each request the front makes a socket pair, its *connection*:
    connection to the sandbox as soon as it is the tenant's turn; then RESUME, which the front answers with a byte;
 4. costly process to front: START, the status and the headers; CHUNK for each part of the body; END.
 
-The front closes the connection when the client has the answer or is gone; until then the costly process keeps what the
-request holds.
+The front closes the connection when the client has the answer; until then the costly process keeps what the request
+holds. When the client leaves, the front ends its stream, here and to the sandbox, which stops reading the table. The
+turn stays with the request until the costly process begins its answer or closes the connection: a client does not have
+more computed at a time by leaving early.
 """

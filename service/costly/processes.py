@@ -1,5 +1,6 @@
 """The costly process and its template, as processes: forked before the front has threads, and ended with it."""
 
+import ctypes
 import os
 import select
 import signal
@@ -12,9 +13,10 @@ from contextlib import suppress
 from multiprocessing.util import Finalize
 from typing import BinaryIO
 
-from backpropd import errors
+from backpropd import errors, session_priority
 
-NICENESS = 5  # the front goes first where both want a core
+NICENESS = 5  # the front and the sandbox go first when all need one
+PR_SET_PDEATHSIG = 1
 PAUSE_SECONDS = 0.1  # before a costly process that died is replaced
 ENDED = "the process that answers costly requests has ended: try again"
 
@@ -102,10 +104,19 @@ def _is_closed(control: socket.socket) -> bool:
 
 def _serve(control: socket.socket, answer: Answer, prepare: Callable[[], None]) -> None:
     """Answer requests until the front ends."""
+    os.setsid()  # a session of its own, whose priority is lower, too
+    _end_with_template()
+    session_priority.lower(NICENESS)
     os.nice(NICENESS)
     prepare()
     while descriptors := socket.recv_fds(control, 1, 2)[1]:
         threading.Thread(target=_answer, args=(answer, *descriptors), daemon=True).start()
+
+
+def _end_with_template() -> None:
+    """Have Linux kill this process when the template is killed: it is not in the group of the API any more."""
+    with suppress(AttributeError):  # macOS
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _answer(answer: Answer, connection: int, body: int) -> None:

@@ -15,6 +15,7 @@ from backpropd.errors import Problem
 
 log = logging.getLogger(__name__)
 
+PROBLEM = "application/problem+json"
 MAX_DETAIL = 64 * 1024  # characters: room for the names of a thousand missing columns
 MAX_MISTAKE = 2000  # characters of each pointer and each detail in the list of mistakes
 
@@ -64,7 +65,14 @@ def problem(
         {"pointer": _cut(each.pointer, MAX_MISTAKE), "detail": _cut(each.detail, MAX_MISTAKE)} for each in problems
     ]:
         body["errors"] = mistakes
-    return Response(orjson.dumps(body), status, headers, content_type="application/problem+json")
+    return Response(orjson.dumps(body), status, headers, content_type=PROBLEM)
+
+
+def repeat_detail(response: Response) -> None:
+    """Give a problem document the member `error`, from which clients of the Open Inference Protocol read it."""
+    if response.mimetype == PROBLEM:
+        body = orjson.loads(response.get_data())
+        response.set_data(orjson.dumps({**body, "error": body["detail"]}))
 
 
 def _cut(text: str, most: int) -> str:
@@ -74,13 +82,14 @@ def _cut(text: str, most: int) -> str:
 
 def register(app: Flask) -> None:
     """Answer every exception with a problem document."""
-    app.register_error_handler(errors.BackpropdError, _backpropd_error)
+    app.register_error_handler(errors.BackpropdError, answer_to)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(OSError, _os_error)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _backpropd_error(error: errors.BackpropdError) -> Response:
+def answer_to(error: errors.BackpropdError) -> Response:
+    """The problem document of an error."""
     return problem(status_of(error), error.code, error.detail, error.problems, _headers(error))
 
 
@@ -109,7 +118,7 @@ def _http_exception(error: HTTPException) -> Response:
 def _os_error(error: OSError) -> Response:
     """A full disk is temporary: the client may send the request again."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return _backpropd_error(errors.DiskFull("the service's disk is full: try again later", retry_after=60))
+        return answer_to(errors.DiskFull("the service's disk is full: try again later", retry_after=60))
     return _unexpected(error)
 
 

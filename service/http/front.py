@@ -4,7 +4,7 @@ import logging
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import astuple
 from typing import BinaryIO
 
@@ -66,16 +66,11 @@ def _ask(costly: CostlyProcess, body: BinaryIO) -> Response:
 
 
 def _connect(costly: CostlyProcess, body: BinaryIO) -> socket.socket:
-    """A connection that lasts until the client has the answer or is gone. Raises `errors.Unavailable`."""
+    """A connection that lasts until the client has the answer. Raises `errors.Unavailable`."""
     connection = costly.connect(body)
     hold_until_sent(closing(connection))
-    Disconnect.of(request.environ).watch(lambda: _shut(connection))
+    Disconnect.of(request.environ).end(connection)  # but its end is awaited: until then it computes, and has the turn
     return connection
-
-
-def _shut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it is closed already
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _description() -> dict[str, object]:
@@ -86,9 +81,9 @@ def _description() -> dict[str, object]:
 
 def _lend_sandbox(connection: socket.socket) -> None:
     """Let the costly process read a table, when it is the tenant's turn; returns when it has been read."""
-    with services().table_reads.slot(tenant()):
-        with tabular.connect_to_sandbox() as sandbox:
-            send_descriptor(connection, sandbox.fileno())
+    with services().table_reads.slot(tenant()), tabular.connect_to_sandbox() as sandbox:
+        Disconnect.of(request.environ).end(sandbox)
+        send_descriptor(connection, sandbox.fileno())
         receive(connection)
 
 

@@ -35,13 +35,13 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null})\n'
+START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null})\n'
 PAGE_ENDPOINT = "docs.docs"
 ENDPOINTS = ("docs.openapi", PAGE_ENDPOINT, "docs.start", "docs.asset")  # public: they hold no data
 
 
-def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of these routes, with or without API `keys`."""
+def document(routes: Sequence[Route], *, keys: bool, path_prefix: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of these routes below a prefix, with or without API `keys`."""
     components: dict[str, Any] = {"schemas": _schemas(routes)}
     if keys:
         components["securitySchemes"] = {"key": KEY}
@@ -58,6 +58,7 @@ def document(routes: Sequence[Route], *, keys: bool) -> dict[str, Any]:
             "version": metadata.version("backpropd"),
             "description": "Neural networks trained over HTTP.",
         },
+        "servers": [{"url": path_prefix or "/"}],
         "paths": paths,
         "components": components,
     }
@@ -91,6 +92,8 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     for status in _problem_statuses(route):
         operation["responses"].setdefault(str(status), _problem())
+    if route.query is not None:
+        operation["responses"]["414"] = {"description": "The URL is too long, which the HTTP server answers by itself"}
     if route.body is not None:
         schema = {"schema": {"$ref": REF.format(model=route.body.__name__)}}
         operation["requestBody"] = {"required": True, "content": {"application/json": schema, **route.uploads}}
@@ -157,9 +160,9 @@ def _header_parameters(route: Route) -> list[dict[str, Any]]:
     return [{"name": name, "in": "header", "required": False, "schema": schema} for name in route.headers]
 
 
-def register(app: Flask, routes: Sequence[Route], *, keys: bool) -> None:
+def register(app: Flask, routes: Sequence[Route], *, keys: bool, path_prefix: str) -> None:
     """Serve the document, the page, and the page's assets, nothing of it from another site."""
-    serialized = cache(lambda: orjson.dumps(document(routes, keys=keys)))
+    serialized = cache(lambda: orjson.dumps(document(routes, keys=keys, path_prefix=path_prefix)))
     folder = resources.files("flask_openapi3_swagger") / "templates" / ASSETS
     pages = Blueprint("docs", __name__)
 

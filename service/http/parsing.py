@@ -50,12 +50,15 @@ def check_encoding(request: Request, *known: str) -> None:
 
 def read_json_body(request: Request, limit: int, max_values: int = MAX_VALUES) -> Any:
     """The value of the request's JSON body. Raises `errors.TooLarge`, `errors.Malformed`, `errors.Invalid`."""
-    return read_json(_read_all(request, limit), max_values)
+    return read_json(read_body(request, limit), max_values)
 
 
-def _read_all(request: Request, limit: int) -> bytes:
-    """The whole body; a long one reserves memory. Raises `errors.TooLarge` if it is longer than `limit` bytes."""
-    check_encoding(request)
+def read_body(request: Request, limit: int, *encodings: str) -> bytes:
+    """The whole body, perhaps in one of these encodings; a long one reserves memory.
+
+    Raises `errors.TooLarge` if it is longer than `limit` bytes, `errors.UnsupportedMediaType` for other encodings.
+    """
+    check_encoding(request, *encodings)
     if (request.content_length or 0) > limit:
         raise errors.TooLarge(f"the body has {request.content_length} bytes, and the limit is {limit}")
     stream = body_stream(request, limit)

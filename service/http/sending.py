@@ -16,7 +16,7 @@ from service.services import services
 log = logging.getLogger(__name__)
 
 MAX_MEMORY_BYTES = 1024 * 1024  # of one answer while it is sent
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 256 * 1024
 
 
 def begin() -> None:

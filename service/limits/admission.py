@@ -37,13 +37,13 @@ class Admission:
         self._known: OrderedDict[bytes, Holder] = OrderedDict()  # by the digest of the header Authorization
         self._lock = threading.Lock()
 
-    async def enter(self, authorization: str, *, is_probe: bool = False) -> Ticket:
-        """A ticket, which must be left; any but a probe waits for its tenant's turn.
+    async def enter(self, digest: bytes, *, is_probe: bool = False) -> Ticket:
+        """A ticket for the `digest_of` a header, which must be left; any but a probe waits for its tenant's turn.
 
         Raises `errors.Unavailable` and `errors.TooManyAtOnce`.
         """
         slots = self._probes if is_probe else self._in_progress
-        ticket = Ticket(self, slots, hashlib.sha256(authorization.encode()).digest())
+        ticket = Ticket(self, slots, digest)
         if not is_probe:
             try:
                 await ticket.start_working()
@@ -53,7 +53,7 @@ class Admission:
         return ticket
 
     def holder(self, digest: bytes) -> Holder:
-        """Whose requests have this header, as far as is known."""
+        """Whose requests have the header with this digest, as far as is known."""
         return self._known.get(digest, STRANGER)
 
     def learn(self, digest: bytes, holder: Holder) -> None:
@@ -63,6 +63,11 @@ class Admission:
             self._known.move_to_end(digest)
             if len(self._known) > MAX_KNOWN:
                 self._known.popitem(last=False)
+
+
+def digest_of(authorization: str) -> bytes:
+    """By which requests with this header Authorization are recognized."""
+    return hashlib.sha256(authorization.encode()).digest()
 
 
 class Ticket:
@@ -82,9 +87,15 @@ class Ticket:
             self._holder = holder
 
     async def start_working(self) -> None:
-        """Wait for the tenant's turn, in the event loop."""
+        """Wait for the tenant's turn, in the event loop. If the wait is cancelled, no slot is kept."""
         tenant = self._holder.tenant
-        await asyncio.wrap_future(self._admission.working.request(tenant))
+        slot = self._admission.working.request(tenant)
+        try:
+            await asyncio.wrap_future(slot)
+        except asyncio.CancelledError:
+            if not slot.cancel():  # it was granted, and the event loop had no time to say so
+                self._admission.working.release(tenant)
+            raise
         self._works_for = tenant
 
     def stop_working(self) -> None:

@@ -2,8 +2,11 @@
 
 import logging
 import math
+import re
 import threading
 import time
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
@@ -13,6 +16,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from backpropd import errors
+from backpropd.config import passwords
+from backpropd.queue import CurrentPassword
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +74,13 @@ def _shared(broker_url: str) -> FixedWindowRateLimiter | None:
     """Counts in the broker's Redis, connected at first use; None if the broker is no Redis."""
     if not broker_url.startswith(("redis://", "rediss://", "redis+socket://")):
         return None
+    credentials: dict[str, Any] = {}
+    if passwords("broker_password"):
+        credentials = {"credential_provider": CurrentPassword(unquote(urlsplit(broker_url).username or ""))}
+        broker_url = re.sub("://[^/@]*@", "://", broker_url)
     storage = RedisStorage(
         broker_url.replace("redis+socket://", "redis+unix://", 1),
+        **credentials,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]

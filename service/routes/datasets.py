@@ -1,8 +1,9 @@
 """The routes of datasets and samples."""
 
+from contextlib import suppress
 from dataclasses import asdict
 
-from backpropd import tabular
+from backpropd import errors, tabular
 from backpropd.store import datasets
 from service import uploads
 from service.auth.principal import record, tenant
@@ -85,7 +86,8 @@ def delete(dataset_id: str) -> Answer:
     with services().database.write() as session:
         sha256 = datasets.delete(session, tenant(), dataset_id)
         record(session, "datasets.delete", dataset_id)
-    with services().database.write() as session:  # after a crash in between, the reaper deletes the blob
+    # After a crash in between, the reaper deletes the blob.
+    with suppress(errors.BlobsUnavailable), services().database.write() as session:
         datasets.delete_blob(session, services().blobs, sha256)
     return None, 204
 

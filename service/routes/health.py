@@ -12,15 +12,15 @@ from service.services import services
 routes = Routes("health")
 
 
-@routes("GET", LIVENESS, answers={200: Health}, scope=PUBLIC)
+@routes("GET", LIVENESS[0], answers={200: Health}, scope=PUBLIC)
 def healthz() -> Answer:
     """Whether the process is running; nothing else is checked."""
     return {"status": "alive"}
 
 
-@routes("GET", READINESS, answers={200: Readiness, 503: Readiness}, scope=KEY_OPTIONAL)
+@routes("GET", READINESS[0], answers={200: Readiness, 503: Readiness}, scope=KEY_OPTIONAL)
 def readyz() -> Answer:
-    """Whether the service can train; with a key: the database, the disk, the broker, the workers and the reaper."""
+    """Whether the service can train; with a key: the database, disk, blobs, broker, the workers and the reaper."""
     components = services().readiness.components()
     missing = {name for name, component in components.items() if not component["ready"]}
     shown = components if "principal" in g else {}

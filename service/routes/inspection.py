@@ -4,7 +4,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from backpropd import errors, learn
-from backpropd.export import WEIGHT_FORMATS
+from backpropd.export.weights import WEIGHT_FORMATS
 from backpropd.store import datasets, jobs, models
 from backpropd.store.sql.schema import Dataset, Model
 from service.auth.principal import tenant
@@ -64,12 +64,12 @@ def surface(model_id: str, query: SurfaceQuery) -> Answer:
 def _training_dataset(session: Session, model: Model) -> Dataset:
     """The dataset that the model was trained on. Raises `errors.Conflict` if it or the model's job was deleted."""
     try:
-        job = jobs.get(session, tenant(), model.job_id)
+        job = jobs.get(session, tenant(), model.job_id or "")
         return datasets.get(session, tenant(), job.dataset_id)
     except errors.NotFound as error:
         raise errors.Conflict(
             "the loss needs rows of the dataset that the model was trained on, and the dataset or the model's job was "
-            "deleted: train again to get a surface"
+            "deleted, or the model was imported: train again to get a surface"
         ) from error
 
 

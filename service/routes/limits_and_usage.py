@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from backpropd.store import usage
+from backpropd.store.scheduling import tenants
 from service.auth.principal import tenant
 from service.http.routing import Answer, Routes
 from service.schemas.limits_and_usage import Limits, Usage
@@ -14,7 +15,8 @@ routes = Routes("account")
 @routes("GET", "/v1/limits", answers={200: Limits})
 def limits() -> Answer:
     """The limits: a request that exceeds one is rejected with a code and the limit's number."""
-    return services().settings.public_limits()
+    with services().database.read() as session:
+        return services().settings.public_limits() | tenants.limits_of(session, tenant())
 
 
 @routes("GET", "/v1/usage", answers={200: Usage})

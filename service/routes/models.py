@@ -1,9 +1,8 @@
 """The routes of models and their predictions."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 
-from flask import Response, request
+from flask import Response
 
 from backpropd import errors, learn
 from backpropd.store import models
@@ -11,6 +10,7 @@ from backpropd.store.sql import schema
 from service import prediction_requests
 from service.auth.principal import record, tenant
 from service.http.handover import hand_over
+from service.http.negotiation import accepted
 from service.http.routing import Answer, Routes
 from service.model_cache import SMALL_BYTES
 from service.renderers.predictions import JSON, RENDERERS
@@ -18,7 +18,6 @@ from service.renderers.predictions.warnings_header import warnings_header
 from service.schemas.models import Model, ModelPage, ModelSummary, PredictionQuery, PredictionRequest, Predictions
 from service.schemas.paging import PageQuery
 from service.services import services
-from service.streaming.prefetch import prefetched
 
 routes = Routes("models")
 FEW_CELLS = 10_000  # in an answer that is rendered within milliseconds
@@ -62,7 +61,7 @@ def delete(model_id: str) -> Answer:
 )
 def predict(model_id: str, query: PredictionQuery) -> Answer:
     """Predict rows of JSON, a table in the body, or a stored dataset; the answer's format is that of `Accept`."""
-    media_type = _accepted(list(RENDERERS))
+    media_type = accepted(list(RENDERERS))
     model = services().model_cache.get(tenant(), model_id, prediction_requests.hand_over_body)
     with ExitStack() as stack:
         rows = prediction_requests.receive(model, query, stack)
@@ -72,23 +71,13 @@ def predict(model_id: str, query: PredictionQuery) -> Answer:
         if media_type == JSON:
             _check_cells(predictor)
         warnings = [finding.to_json() for finding in predictor.findings()]
-        blocks = prefetched(predictor.blocks()) if predictor.is_long else predictor.blocks()
-        chunks = RENDERERS[media_type](blocks, warnings)
+        chunks = RENDERERS[media_type](predictor.blocks(), warnings)
         headers = {} if media_type == JSON or not warnings else warnings_header(warnings)
         if not predictor.is_long:
             return Response(b"".join(chunks), content_type=media_type, headers=headers)
         response = Response(chunks, content_type=media_type, headers=headers)
         response.call_on_close(stack.pop_all().close)
         return response
-
-
-def _accepted(media_types: Sequence[str]) -> str:
-    """The media type of the answer. Raises `errors.NotAcceptable`."""
-    if not request.accept_mimetypes:
-        return media_types[0]
-    if found := request.accept_mimetypes.best_match(media_types):
-        return found
-    raise errors.NotAcceptable(f"there is no answer in {request.accept_mimetypes}: accept {', '.join(media_types)}")
 
 
 def _check_cells(predictor: learn.Predictor) -> None:

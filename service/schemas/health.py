@@ -23,6 +23,7 @@ class Readiness(Output):
     status: Literal["ready", "degraded", "not_ready"]
     database: Component | None = None
     disk: Component | None = None
+    blobs: Component | None = None
     broker: Component | None = None
     workers: Component | None = None
     reaper: Component | None = None

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from backpropd import learn
 from backpropd.store import epochs
-from backpropd.store.curve_thinning import bucket_size
+from backpropd.store.curve_buckets import bucket_size
 from backpropd.store.sql import schema
 from backpropd.store.status import Status
 from service.schemas.datasets import Kind, Kinds

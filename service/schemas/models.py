@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, RootModel, SkipValidation, field_validator
 
 from backpropd import errors
-from backpropd.export import WEIGHT_FORMATS
+from backpropd.export.formats import EXPORT_FORMATS
+from backpropd.export.weights import WEIGHT_FORMATS
 from service.schemas.datasets import ReadFields
 from service.schemas.fields import Cell, Input, OneOf, Output
 from service.schemas.paging import Page
@@ -20,7 +21,7 @@ class ModelSummary(TaskFields):
     computed = ("target",)
 
     id: str
-    job_id: str
+    job_id: str | None
     name: str | None
     classes: list[str] | None
     parameters: int
@@ -37,8 +38,9 @@ class ModelSummary(TaskFields):
 
 
 class Model(ModelSummary, NetworkFields):
-    """The model that a succeeded job made, and the report of the end of its training.
+    """The model that a succeeded job made, and the report of the end of its training; or one that was imported.
 
+    An imported model has no job and no report.
     The report is of the validation set if there is one, else of the training set: a confusion matrix, ROC and
     precision-recall points and calibration bins, or for regression the residuals. Models from before there were
     reports have none.
@@ -144,6 +146,10 @@ class PredictionWarning(Output):
 class Predictions(Output):
     predictions: list[Prediction]
     warnings: list[PredictionWarning]
+
+
+class ExportQuery(Input):
+    format: Annotated[str, OneOf(tuple(EXPORT_FORMATS))]
 
 
 class WeightsQuery(Input):

@@ -9,7 +9,10 @@ class Mistake(Output):
 
 
 class ProblemDocument(Output):
-    """RFC 9457, with a stable `code`, and for validation the JSON pointers of what is wrong."""
+    """RFC 9457, with a stable `code`, and for validation the JSON pointers of what is wrong.
+
+    Below `/v2`, `error` repeats the detail.
+    """
 
     type: str
     title: str
@@ -17,3 +20,4 @@ class ProblemDocument(Output):
     detail: str
     code: str
     errors: list[Mistake] | None = None
+    error: str | None = None

@@ -53,6 +53,7 @@ class Training(Input):
     validation_column: ColumnName | None = None
     early_stopping: EarlyStopping | None = None
     refit: bool | None = None
+    ensemble_size: Annotated[int, Field(ge=1, le=16), Whole] | None = None
     feature_scaling: Literal["auto", "standard", "robust"] = "auto"
     clip_predictions: bool | None = None
     max_seconds: Annotated[float, Field(gt=0, le=1e8)] | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from service.server.request_body import Receive
@@ -30,6 +32,10 @@ class Disconnect:
             self._watch = asyncio.run_coroutine_threadsafe(self._wait(), self._loop)
         self._watch.add_done_callback(lambda _: callback())
 
+    def end(self, connection: socket.socket) -> None:
+        """As soon as the client is gone, end what this side sends on `connection`, so that the other side stops."""
+        self.watch(lambda: _end(connection))
+
     def stop(self) -> None:
         """Do not watch any more."""
         if self._watch is not None:
@@ -43,6 +49,11 @@ class Disconnect:
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # it is closed already
+        connection.shutdown(socket.SHUT_WR)
 
 
 class NeverDisconnects(Disconnect):

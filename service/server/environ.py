@@ -1,12 +1,17 @@
 """The environ of a request (PEP 3333), and whether another server would read the request differently."""
 
+import re
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from backpropd import errors
 from service.server.request_body import Message
+
+BEGAN = "backpropd.began"  # key of the environ: when the request came, by `time.perf_counter`
+HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.~!$&'()*+;=%-]*)(:\d*)?", re.ASCII)  # RFC 3986, 3.2, without commas
 
 
 def environ_of(scope: Message) -> dict[str, Any]:
@@ -27,6 +32,7 @@ def environ_of(scope: Message) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
+        BEGAN: time.perf_counter(),
     }
     for header, raw in scope["headers"]:
         name, value = header.decode("latin-1"), raw.decode("latin-1")
@@ -45,8 +51,9 @@ def ambiguity(environ: Mapping[str, Any]) -> errors.Ambiguous | None:
     """What a proxy may read differently, of that which granian accepts (RFC 9112, 3.2 and 6.1)."""
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
         return errors.Ambiguous("Transfer-Encoding must be chunked, once: send the body so, or with a Content-Length")
-    if "," in environ.get("HTTP_HOST", ""):
-        return errors.Ambiguous("a request has one Host: send one host name, without commas")
+    host = environ.get("HTTP_HOST", "")  # granian adds an empty one where there is none
+    if not HOST.fullmatch(host) or (not host and environ["SERVER_PROTOCOL"] == "HTTP/1.1"):
+        return errors.Ambiguous("a request has one Host: send the header once, with a host name and perhaps a port")
     return None
 
 

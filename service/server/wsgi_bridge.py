@@ -6,7 +6,7 @@ In granian's WSGI a read blocks until the bytes have come or the client has gone
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 
 from backpropd import errors
-from service.limits.admission import TICKET, Admission
+from service.limits.admission import STRANGER, TICKET, Admission, digest_of
 from service.server.answer_sender import AnswerSender, Send, TooSlow
 from service.server.disconnect import DISCONNECT, Disconnect
 from service.server.environ import ambiguity, environ_of
 from service.server.request_body import BODY_RECEIVED, Message, MinRate, Receive, RequestBody
 from service.server.tcp_connection import Address
+from service.server.turns import Turns
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-CHUNK_BYTES = 64 * 1024  # a longer answer is sent in several messages, by its thread
-REJECTION = "backpropd.rejection"  # key of the environ: the error to answer with
+CHUNK_BYTES = 256 * 1024  # a longer answer is sent in several messages, by its thread
+BUFFER_BYTES = 64 * 1024  # of a body, at least, that a thread reads at once
 PROBE_THREADS = 4
-REJECTION_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class MinRates:
 class WsgiBridge:
     """Answers requests with a WSGI app: each in a thread, once it is admitted.
 
-    A GET of an `immediate` path, whose answer needs no I/O, is answered in the event loop, and `probes` have threads of
-    their own: neither waits for other requests.
+    `reject` returns the app that answers a rejected request, in the event loop, because hundreds may come at once. A
+    GET of an `immediate` path, whose answer needs no I/O, is answered there, too, and `probes` have threads of their
+    own: neither waits for other requests.
     """
 
     def __init__(
@@ -51,31 +52,31 @@ class WsgiBridge:
         admission: Admission,
         rates: MinRates,
         threads: int,
+        reject: Callable[[errors.BackpropdError, Mapping[str, Any]], WSGIApplication],
         *,
         immediate: Collection[str] = (),
         probes: Collection[str] = (),
     ) -> None:
-        self._app, self._admission, self._rates = app, admission, rates
+        self._app, self._admission, self._rates, self._reject = app, admission, rates, reject
         self._immediate, self._probes = immediate, probes
+        self._turns = Turns()
         self._threads = ThreadPoolExecutor(threads, "request")
         self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, "probe")
-        self._rejection_threads = ThreadPoolExecutor(REJECTION_THREADS, "rejection")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         loop = asyncio.get_running_loop()
         environ = environ_of(scope)
         body = RequestBody(receive, loop, self._rates.body, int(environ.get("CONTENT_LENGTH", -1)))
-        environ["wsgi.input"] = BufferedReader(body, CHUNK_BYTES)
+        environ["wsgi.input"] = BufferedReader(body, BUFFER_BYTES)
         environ[DISCONNECT] = disconnect = Disconnect(receive, loop)
         sender = AnswerSender(send, self._rates.answer, _address(scope["server"]), _address(scope["client"]))
         try:
             if ambiguous := ambiguity(environ):
-                await self._reject(ambiguous, environ, sender)
+                await self._turns.wait(STRANGER.tenant)
+                await _answer_at_once(self._reject(ambiguous, environ), environ, sender)
             elif environ["PATH_INFO"] in self._immediate and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-                answer = _Answer(self._app, environ)
-                await sender.send_whole(answer.whole())
-                answer.close()
+                await _answer_at_once(self._app, environ, sender)
             else:
                 await self._admit(environ, body, sender)
         finally:
@@ -83,22 +84,20 @@ class WsgiBridge:
             sender.close()
 
     async def _admit(self, environ: dict[str, Any], body: RequestBody, sender: AnswerSender) -> None:
-        is_probe = environ["PATH_INFO"] in self._probes
+        is_probe, digest = environ["PATH_INFO"] in self._probes, digest_of(environ.get("HTTP_AUTHORIZATION", ""))
         try:
             environ[BODY_RECEIVED] = await body.receive_small()
-            ticket = await self._admission.enter(environ.get("HTTP_AUTHORIZATION", ""), is_probe=is_probe)
+            if not is_probe:
+                await self._turns.wait(self._admission.holder(digest).tenant)
+            ticket = await self._admission.enter(digest, is_probe=is_probe)
         except (errors.RequestTimeout, errors.RetryLater) as error:
-            await self._reject(error, environ, sender)
+            await _answer_at_once(self._reject(error, environ), environ, sender)
             return
         environ[TICKET], body.waiting = ticket, ticket.waiting
         try:
             await self._answer_in(self._probe_threads if is_probe else self._threads, environ, sender)
         finally:
             ticket.leave()
-
-    async def _reject(self, error: errors.BackpropdError, environ: dict[str, Any], sender: AnswerSender) -> None:
-        environ[REJECTION] = error
-        await self._answer_in(self._rejection_threads, environ, sender)
 
     async def _answer_in(self, threads: Executor, environ: dict[str, Any], sender: AnswerSender) -> None:
         loop = asyncio.get_running_loop()
@@ -108,8 +107,7 @@ class WsgiBridge:
         """The messages for the loop to send: none for a long answer, which is sent from this thread."""
         answer = _Answer(self._app, environ)
         try:
-            if TICKET in environ:
-                environ[TICKET].stop_working()
+            environ[TICKET].stop_working()
             if answer.is_short:
                 return answer.whole()
             with suppress(TooSlow):
@@ -117,6 +115,15 @@ class WsgiBridge:
             return []
         finally:
             answer.close()
+
+
+async def _answer_at_once(app: WSGIApplication, environ: dict[str, Any], sender: AnswerSender) -> None:
+    """Send the short answer of an app that needs no I/O."""
+    answer = _Answer(app, environ)
+    try:
+        await sender.send_whole(answer.whole())
+    finally:
+        answer.close()
 
 
 def _send_all(answer: _Answer, disconnect: Disconnect, sender: AnswerSender, loop: asyncio.AbstractEventLoop) -> None:

@@ -11,9 +11,8 @@ from flask import Flask
 
 from backpropd.config import Settings
 from backpropd.store import keys
-from tests.service.requests import open_app, sample, train_model
+from tests.service.requests import open_app, sample, train_model, trainer
 from tests.service.validation import Client
-from worker.runner import Runner
 
 
 @pytest.fixture(autouse=True)
@@ -72,14 +71,7 @@ def key(locked: Flask) -> Callable[..., dict[str, str]]:
 @pytest.fixture
 def work(app: Flask) -> Callable[[], None]:
     """A function that trains every queued job in this process, with the worker's own code."""
-    services = app.extensions["backpropd"]
-    runner = Runner("test", services.settings, services.database, services.blobs)
-
-    def run() -> None:
-        while runner.run_one():
-            pass
-
-    return run
+    return trainer(app)
 
 
 @pytest.fixture

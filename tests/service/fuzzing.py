@@ -30,6 +30,7 @@ def failures(document: str, key: str, examples: int, seed: int = 1) -> tuple[Cou
         {
             "seed": seed,
             "headers": {"Authorization": f"Bearer {key}"},
+            "request-timeout": 120.0,  # seconds: the machine may be busy
             "generation": {"max-examples": examples, "deterministic": True, "mode": "all"},
             "phases": {"stateful": {"enabled": True}},
             # rules that a schema cannot express, such as the columns of a table, are answered with 422

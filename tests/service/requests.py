@@ -1,5 +1,6 @@
 """Set-up and requests that many tests of the service share."""
 
+import argparse
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -8,9 +9,11 @@ from typing import Any
 from flask import Flask
 
 from backpropd.config import Settings
+from service import admin_cli
 from service.app import create_app
 from tests.migrated import migrate
 from tests.service.validation import Client, check_events
+from worker.runner import Runner
 
 Work = Callable[[], None]
 Key = Callable[..., dict[str, str]]
@@ -41,6 +44,25 @@ def open_app(settings: Settings, **changes: Any) -> Iterator[Flask]:
         yield app
     finally:
         app.extensions["backpropd"].database.dispose()
+
+
+def operate(settings: Settings, *arguments: str) -> None:
+    """Run a command of the operator, `python -m service …`, in this process."""
+    parser = argparse.ArgumentParser()
+    admin_cli.add_commands(parser.add_subparsers())
+    admin_cli.run(settings, parser.parse_args(arguments))
+
+
+def trainer(app: Flask) -> Work:
+    """A function that trains every queued job of the app in this process, with the worker's own code."""
+    services = app.extensions["backpropd"]
+    runner = Runner("test", services.settings, services.database, services.blobs)
+
+    def run() -> None:
+        while runner.run_one():
+            pass
+
+    return run
 
 
 def with_key(app: Flask, header: dict[str, str]) -> Client:

@@ -28,7 +28,13 @@ def test_a_broker_that_hangs_is_not_ready_and_the_rest_is_still_reported(tmp_pat
             answer = http.get("/readyz").json
             assert answer["broker"] == {"ready": False, "detail": f"does not answer within {CHECK_SECONDS:g} seconds"}
             assert answer["database"]["ready"]
-            assert threading.active_count() <= threads + 5  # one for each check
+            assert threading.active_count() <= threads + 6  # one for each check
+
+
+def test_a_broker_that_is_not_set_is_reported(settings: Settings) -> None:
+    with open_app(settings, broker_url="") as app:
+        answer = app.test_client().get("/readyz")
+        assert (answer.status_code, answer.json["broker"]["ready"]) == (503, False)
 
 
 def test_a_disk_with_little_room_and_a_missing_reaper_are_reported(settings: Settings) -> None:

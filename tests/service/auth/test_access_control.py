@@ -20,7 +20,10 @@ def settings(tmp_path: Path, broker_url: str) -> Settings:
     return Settings(data_dir=tmp_path, broker_url=broker_url).with_defaults()
 
 
-PUBLIC_PATHS = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/start.js", "/docs/<path:name>"}
+PUBLIC_PATHS = {
+    *("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"),
+    *("/openapi.json", "/docs", "/docs/start.js", "/docs/<path:name>"),
+}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 

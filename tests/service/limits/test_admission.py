@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from backpropd import errors
-from service.limits.admission import STRANGER, Admission, Ticket
+from service.limits.admission import STRANGER, Admission, Ticket, digest_of
 from service.limits.concurrency_limit import ConcurrencyLimit, Holder
 from service.limits.fair_slots import FairSlots
 
@@ -25,7 +25,7 @@ def admission() -> Admission:
 
 
 def entering(loop: Loop, admission: Admission, authorization: str, *, is_probe: bool = False) -> Future[Ticket]:
-    return asyncio.run_coroutine_threadsafe(admission.enter(authorization, is_probe=is_probe), loop)
+    return asyncio.run_coroutine_threadsafe(admission.enter(digest_of(authorization), is_probe=is_probe), loop)
 
 
 def enter(loop: Loop, admission: Admission, authorization: str, *, is_probe: bool = False) -> Ticket:
@@ -90,6 +90,25 @@ def test_a_request_that_waits_lets_others_work_and_takes_its_turn_again(loop: Lo
     queued = entering(loop, admission, "a")
     waiting.leave()
     queued.result(SECONDS).leave()
+
+
+@pytest.mark.parametrize("is_granted", [True, False])
+def test_a_request_that_is_cancelled_while_it_waits_for_its_turn_keeps_no_slot(
+    loop: Loop, admission: Admission, is_granted: bool
+) -> None:
+    async def cancel_one() -> None:
+        entering = asyncio.create_task(admission.enter(digest_of("a")))
+        await asyncio.sleep(0)  # it has asked for its turn, and the event loop has not told it the answer
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+
+    met(loop, admission)
+    working = None if is_granted else enter(loop, admission, "a")
+    asyncio.run_coroutine_threadsafe(cancel_one(), loop).result(SECONDS)
+    if working:
+        working.leave()
+    enter(loop, admission, "a").leave()
 
 
 def test_requests_without_a_valid_key_share_one_lot(loop: Loop, admission: Admission) -> None:

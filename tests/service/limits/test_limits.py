@@ -12,11 +12,18 @@ from flask import Flask
 
 from backpropd import errors
 from backpropd.config import Settings
+from service import services
 from service.limits.concurrency_limit import Holder
 from service.limits.rate_limiter import RETRY_SECONDS, RateLimiter
 from tests.servers import Redis
 from tests.service.requests import Key, Work, at_once, submit, train_model, upload, with_key
 from tests.service.validation import Client
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests do not wait for a slot that is just given back."""
+    monkeypatch.setattr(services, "PATIENCE_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """API keys over HTTP and with the operator's commands."""
 
-import argparse
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,8 +12,7 @@ from sqlalchemy import update
 from backpropd import errors
 from backpropd.config import Settings
 from backpropd.store.sql.schema import ApiKey
-from service import admin_cli
-from tests.service.requests import Key, rejected_pointers
+from tests.service.requests import Key, operate, rejected_pointers
 from tests.service.validation import Client
 
 FORM = r"bp_key_[0-9a-z]{25}_[0-9a-z]{39}"
@@ -146,12 +144,6 @@ def test_an_invalid_key_request_is_rejected_with_its_pointer(
     assert rejected_pointers(locked_http.post("/v1/keys", json=body, headers=key("admin")))[0] == pointer
 
 
-def operate(settings: Settings, *arguments: str) -> None:
-    parser = argparse.ArgumentParser()
-    admin_cli.add_commands(parser.add_subparsers())
-    admin_cli.run(settings, parser.parse_args(arguments))
-
-
 def test_the_operator_creates_the_first_key(
     locked_http: Client, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,20 +173,6 @@ def test_the_operator_rotates_and_revokes_keys_and_reads_the_audit_trail(
     operate(settings, "audit")
     entries = [line.split()[2:] for line in capsys.readouterr().out.splitlines()]
     assert entries == [["operator", f"keys.{action}", key_id] for action in ("create", "rotate", "revoke")]
-
-
-def test_the_operator_gives_tenants_weights(
-    locked_http: Client, settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    operate(settings, "tenants", "weight", "acme", "2.5")
-    operate(settings, "tenants", "list")
-    operate(settings, "audit", "--tenant", "acme")
-    listed, audited = capsys.readouterr().out.splitlines()
-    assert listed.split() == ["acme", "weight", "2.5", "queued", "0", "running", "0"]
-    assert audited.split()[1:] == ["acme", "operator", "tenants.weight", "2.5"]
-    for tenant, weight in (("acme", "0"), ("acme", "nan"), ("A b", "1")):
-        with pytest.raises(errors.Invalid):
-            operate(settings, "tenants", "weight", tenant, weight)
 
 
 @pytest.mark.parametrize(

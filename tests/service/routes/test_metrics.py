@@ -1,7 +1,14 @@
 """Prometheus metrics."""
 
+import time
+
+import pytest
+from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
+from backpropd import errors
+from service.http import request_hooks
+from service.server.environ import BEGAN
 from tests.service.requests import Work
 from tests.service.validation import Client
 
@@ -36,3 +43,20 @@ def test_requests_are_counted_by_route_and_status_and_not_by_arbitrary_paths(htt
     assert counted[("GET", "/v1/jobs/<job_id>", "404")] == 2
     assert counted[("any", "none", "404")] == 2
     assert counted[("any", "none", "405")] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "labels"),
+    [
+        ("POST", "/v1/jobs", ("POST", "/v1/jobs")),
+        ("pOsT", "/v1/jobs", ("POST", "/v1/jobs")),
+        ("BREW", "/v1/jobs", ("any", "none")),
+        ("GET", "/up", ("any", "none")),
+    ],
+)
+def test_a_request_that_is_rejected_before_the_app_sees_it_is_counted_by_its_route_and_its_time(
+    app: Flask, http: Client, method: str, path: str, labels: tuple[str, str]
+) -> None:
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "REMOTE_ADDR": "", BEGAN: time.perf_counter() - 10}
+    request_hooks.rejection(app, errors.TooManyAtOnce("wait"), environ)
+    assert samples(http)["backpropd_request_seconds_sum"][(*labels, "429")] >= 10

@@ -266,3 +266,27 @@ def test_a_number_named_as_a_marker_of_a_missing_value_is_missing(http: Client, 
     else:
         answer = http.post(path, json={"dataset_id": upload(http, rows)})
     assert answer.json == {"predictions": expected, "warnings": []}
+
+
+@pytest.mark.parametrize("form", ["rows", "columns", "list", "one", "csv", "dataset"])
+@pytest.mark.parametrize(
+    "written", ["Gro\u0308\u00dfe in m", " Gr\u00f6\u00dfe\u00a0in  m", "Gr\u00f6\u00dfe\u200b in\tm"]
+)
+def test_another_spelling_of_a_name_is_the_same_column(http: Client, work: Work, written: str, form: str) -> None:
+    name = "Gr\u00f6\u00dfe in m"
+    table = f"{name};town;kind\n" + "".join(f"{n},5;{'uv'[n % 2]};{'ab'[n // 20]}\n" for n in range(40))
+    trained_on = http.post("/v1/datasets", data=table.encode(), headers=CSV).json["id"]
+    path = f"/v1/models/{train_model(http, work, trained_on, 'kind', features=[name])}/predictions"
+    expected = http.post(path, json={"rows": [{name: 35.5}]}).json
+    row, rows = {written: "35,5"}, f'"{written}";town\n35,5;u\n'.encode()
+    if form == "csv":
+        answer = http.post(path, data=rows, headers=CSV)
+    elif form == "dataset":
+        answer = http.post(path, json={"dataset_id": http.post("/v1/datasets", data=rows, headers=CSV).json["id"]})
+    else:
+        columns = {"columns": [written], "rows": [["35,5"]]}
+        answer = http.post(path, json={"rows": {"rows": [row]}, "columns": columns, "list": [row], "one": row}[form])
+    assert answer.json["predictions"] == expected["predictions"]
+    assert {each["code"] for each in answer.json["warnings"]} <= {"columns_renamed"}  # what is invisible is told
+    wrong = http.post(path, json={"rows": [{written: "tall"}]})
+    assert rejected_pointers(wrong) == [f"/rows/0/{written}"]

@@ -192,3 +192,4 @@ def test_a_trace_of_a_large_network_is_rejected_with_the_limit(http: Client, wor
     answer = http.post(f"/v1/models/{model}/trace", json={"rows": [FLOWER]})
     assert answer.status_code == 422
     assert str(Settings().max_trace_numbers) in answer.json["detail"]
+    assert "train a model to trace with fewer features" in answer.json["detail"]

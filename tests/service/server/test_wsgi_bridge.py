@@ -11,19 +11,20 @@ from service.limits.admission import Admission
 from service.limits.concurrency_limit import ConcurrencyLimit
 from service.limits.fair_slots import FairSlots
 from service.server import answer_sender
-from service.server.environ import environ_of
+from service.server.environ import ambiguity, environ_of
 from service.server.request_body import MinRate
 from service.server.wsgi_bridge import MinRates, WsgiBridge
 
 SCOPE = {
     "method": "GET",
+    "path": "/v1/é//",
     "raw_path": b"/v1/%c3%a9%2F%ff",
     "query_string": b"a=%ff",
     "server": ("::1", "8000"),
     "client": ("127.0.0.1", "5000"),
     "http_version": "1.1",
     "scheme": "http",
-    "headers": [],
+    "headers": [(b"host", b"localhost")],
 }
 
 
@@ -57,7 +58,7 @@ def test_a_stream_ends_when_its_client_disconnects_or_stops_reading(
 
     slots = ConcurrencyLimit("requests", 1, 1, 1)
     admission = Admission(slots, FairSlots("requests", 1, 1, 1), slots)
-    made = WsgiBridge(app, admission, MinRates(MinRate(1024, 10), MinRate(1024, 0.1)), 1)
+    made = WsgiBridge(app, admission, MinRates(MinRate(1024, 10), MinRate(1024, 0.1)), 1, lambda *_: app)
     asyncio.run_coroutine_threadsafe(made(SCOPE, receive, send), loop).result(timeout=10)
     assert closed.is_set()
     assert [message["type"] for message in sent[:2]] == ["http.response.start", "http.response.body"]
@@ -86,3 +87,10 @@ def test_the_environ_has_the_request_and_no_header_is_mistaken_for_another() -> 
     assert (environ["CONTENT_TYPE"], environ["CONTENT_LENGTH"]) == ("text/csv", "3")
     assert (environ["HTTP_HOST"], environ["HTTP_ACCEPT"], environ["HTTP_AUTHORIZATION"]) == ("localhost", "a,b", "\xe9")
     assert not {"HTTP_CONTENT_TYPE", "HTTP_X_REQUEST_ID", "HTTP_UPGRADE"} & set(environ)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"), [("a", True), ("[::1]:80", True), ("", False), ("a b", False), ("u@a", False), ("a/b", False)]
+)
+def test_a_request_has_the_name_of_a_host(host: str, is_one: bool) -> None:
+    assert (ambiguity({"HTTP_HOST": host, "SERVER_PROTOCOL": "HTTP/1.1"}) is None) == is_one
