@@ -5,13 +5,18 @@ COPY locks/ /locks/
 # The first lock contains only uv, which installs the second; it is not copied to the final image.
 RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --no-deps -r /locks/bootstrap.txt \
     && python -m venv --without-pip /venv \
-    && uv pip sync --no-cache --compile-bytecode --python /venv/bin/python --require-hashes /locks/service.txt
+    && uv pip sync --no-cache --python /venv/bin/python --require-hashes /locks/service.txt
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY backpropd/ backpropd/
 # The package is installed since the programs read its version; its build requirements are locked and hashed too.
 RUN uv build --no-cache --wheel --build-constraints /locks/dev.txt --require-hashes --out-dir /wheel . \
-    && uv pip install --no-cache --no-deps --compile-bytecode --python /venv/bin/python /wheel/*.whl
+    && uv pip install --no-cache --no-deps --python /venv/bin/python /wheel/*.whl
+COPY service/ /app/service/
+COPY worker/ /app/worker/
+COPY migrations/ /app/migrations/
+COPY tools/slim_environment.py /
+RUN /venv/bin/python /slim_environment.py /app && /venv/bin/python -m compileall -q /app
 
 FROM python:3.13-slim
 RUN groupadd --system --gid 10001 backpropd \
@@ -19,9 +24,7 @@ RUN groupadd --system --gid 10001 backpropd \
     && install --directory --owner=backpropd --group=backpropd --mode=0750 /data
 COPY --from=build /venv /venv
 WORKDIR /app
-COPY service/ service/
-COPY worker/ worker/
-COPY migrations/ migrations/
+COPY --from=build /app .
 # Kernels compiled for the CPU of the build; a worker on another CPU compiles its own into its data folder.
 RUN ["/venv/bin/python", "-m", "worker", "compile"]
 ENV PATH=/venv/bin:$PATH \

@@ -1,0 +1,1 @@
+"""The compose file on a real container engine: `make compose-test` runs it."""
