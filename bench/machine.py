@@ -4,6 +4,7 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +12,18 @@ from bench import results
 
 
 def main() -> None:
-    """Delete the results of the previous run, and store the machine and the date."""
+    """Delete the results of the previous run, and store what this one runs on."""
     for path in results.OUT.glob("*.json"):
         path.unlink()
+    machine = about()
+    print(f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, load {machine['load']:.1f}\n")
+    results.write("machine", machine)
+
+
+def about() -> dict[str, Any]:
+    """The date, the machine and the versions."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[call-overload,index]
-    machine = {
+    return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -23,8 +31,6 @@ def main() -> None:
         "versions": [f"Python {platform.python_version()}", f"{blas['name']} {blas['version']}"],
         "load": os.getloadavg()[0],
     }
-    print(f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, load {machine['load']:.1f}\n")
-    results.write("machine", machine)
 
 
 def _processor() -> str:

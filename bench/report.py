@@ -52,11 +52,11 @@ medians of {steps["rounds"]}. JAX is jitted, once with a call per step and once 
 
 Microseconds per step:
 
-{_table(["rows, features, hidden, classes, batch", *titles.values()], times)}
+{table(["rows, features, hidden, classes, batch", *titles.values()], times)}
 
 Speed-up of the compiled core, and its target:
 
-{_table(["", *(titles[name] for name in others)], ratios)}{"".join(missing)}
+{table(["", *(titles[name] for name in others)], ratios)}{"".join(missing)}
 
 The targets for JAX are for a call per step, which is PyTorch's loop with a jitted step: they were set with a JAX of
 about 40, 105 and 110 µs per step on the first three rows. With a call per epoch Python does nothing between two steps;
@@ -107,7 +107,7 @@ def _inference() -> str:
 Microseconds for one row with a compiled `row_predictor`, which is reused, and with `Network.predict` in NumPy. All
 weights must be read: those of _wide_ are 8 MB, those of _mnist-like_ 1 MB.
 
-{_table(["network", "row_predictor", "predict"], rows)}"""
+{table(["network", "row_predictor", "predict"], rows)}"""
 
 
 def _memory() -> str:
@@ -122,12 +122,12 @@ def _memory() -> str:
 Training on {work["rows"]:,} × {work["inputs"]} float32: the peak memory of the process beyond its libraries, data
 included, relative to the encoded array. The core begins with the encoded array, the job with the dataset:
 
-{_table(["", "peak"], peaks)}
+{table(["", "peak"], peaks)}
 
 What additional steps leave allocated, add to the peak (the permutations of the rows, drawn for several epochs ahead),
 and allocate as arrays in compiled code:
 
-{_table(["engine", "steps", "bytes left", "bytes at the peak", "arrays"], steps)}"""
+{table(["engine", "steps", "bytes left", "bytes at the peak", "arrays"], steps)}"""
 
 
 def _http() -> str:
@@ -141,7 +141,7 @@ the same steps and metrics: the rest is reading the dataset, the database, heart
 column counts the epochs' seconds only. A watched job's client reads every epoch's event. Medians of {found["rounds"]}
 alternating rounds.
 
-{_table(head, rows)}"""
+{table(head, rows)}"""
 
 
 def _job(row: dict[str, Any], way: str, job: dict[str, float]) -> list[str]:
@@ -159,7 +159,7 @@ def _service() -> str:
 
 iris, hidden 8, 50 epochs, {found["jobs"]} jobs one after the other, in milliseconds:
 
-{_table(["", "p50", "p95"], rows)}"""
+{table(["", "p50", "p95"], rows)}"""
 
 
 def _throughput() -> str:
@@ -172,7 +172,7 @@ def _throughput() -> str:
 {found["jobs"]} jobs of 20 epochs on xor, posted by a few clients at once, through the whole stack; claims while
 {found["queued"]:,} jobs are queued; pages of a curve of a million epochs; {found["streams"]} event streams of one job:
 
-{_table(["", *databases], rows)}"""
+{table(["", *databases], rows)}"""
 
 
 def _throughput_cell(found: dict[str, Any], name: str, kind: str) -> str:
@@ -208,7 +208,7 @@ def _predictions() -> str:
 forward pass and encoding alone in one process, and of the service; its speed relative to these, and how much its memory
 grew, in MiB.
 
-{_table(["", "bare", "the service", "speed", "memory"], rows)}"""
+{table(["", "bare", "the service", "speed", "memory"], rows)}"""
 
 
 def _defaults() -> str:
@@ -231,7 +231,7 @@ accuracy, or R², on a held-out fifth of the rows, means of {found["splits"]} sp
 the two, and the seconds of training. On average the difference is
 {_judged(sum(margins) / len(margins), "+.4f", minimum=0)}.
 
-{_table(["sample", "rows", "linear", "MLP", "job", "difference", "seconds"], rows)}"""
+{table(["sample", "rows", "linear", "MLP", "job", "difference", "seconds"], rows)}"""
 
 
 def _hostile() -> str:
@@ -267,7 +267,7 @@ about two requests a second, for {found["seconds"]:g} s without and then with an
 row says, on the same machine: milliseconds of their requests and of `/healthz`, honest requests that were refused, the
 longest wait of an honest job for a worker, and the peak memory of the API.
 
-{_table(head, rows)}"""
+{table(head, rows)}"""
 
 
 def _judged(value: float, style: str, unit: str = "", *, minimum: Any = None, maximum: Any = None) -> str:
@@ -280,7 +280,8 @@ def _judged(value: float, style: str, unit: str = "", *, minimum: Any = None, ma
     return f"{text if met else f'**{text}**'} ({sign} {target:{'.0%' if style.endswith('%') else 'g'}}{unit})"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table: the first column to the left, numbers to the right."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -37,7 +37,7 @@ def main() -> None:
 
 def measure(address: str, client: Client, folder: Path) -> dict[str, float]:
     """Measurements of the stack in `folder`; CPU time is that of the API's process alone."""
-    api = _Api(address, folder)
+    api = Api(address, folder)
     idle = api.sample()
     finished = _job(client, client.datasets.sample("xor"), {"epochs": LONG}, **XOR)
     client.jobs.wait(finished)
@@ -54,7 +54,7 @@ class Sample(NamedTuple):
     memory: float  # MiB
 
 
-class _Api:
+class Api:
     """The API's process."""
 
     def __init__(self, address: str, folder: Path) -> None:
@@ -103,10 +103,10 @@ def _job(client: Client, dataset: Any, training: dict[str, Any], **more: Any) ->
     return job_id
 
 
-def _catching_up(api: _Api, job_id: str) -> dict[str, float]:
+def _catching_up(api: Api, job_id: str) -> dict[str, float]:
     """A finished job: one client reads all of its epochs, then many clients read its last epochs at once."""
-    alone = _events_cost(api, [job_id], 0, LONG)
-    together = _events_cost(api, [job_id] * STREAMS, LONG - SHORT, STREAMS * SHORT)
+    alone = events_cost(api, [job_id], 0, LONG)
+    together = events_cost(api, [job_id] * STREAMS, LONG - SHORT, STREAMS * SHORT)
     return {
         "catching up alone, CPU µs an epoch": alone.cpu,
         "all catching up, CPU µs an epoch": together.cpu,
@@ -114,7 +114,7 @@ def _catching_up(api: _Api, job_id: str) -> dict[str, float]:
     }
 
 
-def _events_cost(api: _Api, job_ids: Sequence[str], after: int, events: int) -> Sample:
+def events_cost(api: Api, job_ids: Sequence[str], after: int, events: int) -> Sample:
     """A sample whose `cpu` is microseconds per event, while `events` events are sent."""
     cpu, health = api.cpu(), [api.health()]
     with stream_clients(api.address, job_ids, f"0-{after}") as clients:
@@ -125,7 +125,7 @@ def _events_cost(api: _Api, job_ids: Sequence[str], after: int, events: int) -> 
     return Sample((api.cpu() - cpu) / events * 1e6, statistics.median(health) * 1000, api.memory())
 
 
-def _idle(api: _Api, client: Client) -> dict[str, float]:
+def _idle(api: Api, client: Client) -> dict[str, float]:
     """Idle streams: all of one paused job, and each of its own paused job."""
     xor = client.datasets.sample("xor")
     paused = [_paused(client, xor) for _ in range(STREAMS)]
@@ -152,7 +152,7 @@ def _paused(client: Client, dataset: Any) -> str:
     return job_id
 
 
-def _while_training(api: _Api, client: Client) -> dict[str, float]:
+def _while_training(api: Api, client: Client) -> dict[str, float]:
     """Streams of one running job."""
     job_id = _job(client, client.datasets.sample("digits"), {"epochs": ENDLESS, "batch_size": 32}, **DIGITS)
     while client.jobs.get(job_id)["status"] != "running":
@@ -174,7 +174,7 @@ def _while_training(api: _Api, client: Client) -> dict[str, float]:
 
 
 @contextmanager
-def _settled(api: _Api, job_ids: Sequence[str], seen: int = 0) -> Iterator[Callable[[], int]]:
+def _settled(api: Api, job_ids: Sequence[str], seen: int = 0) -> Iterator[Callable[[], int]]:
     """Clients that have received everything after the epoch `seen`."""
     with stream_clients(api.address, job_ids, f"0-{seen}") as clients:
         time.sleep(SETTLE)

@@ -4,6 +4,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from http.client import HTTPConnection
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 import httpx
 from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from backpropd.client import Client
 from backpropd.store import datasets, epochs
@@ -112,7 +114,7 @@ def _queue(folder: Path, url: str) -> dict[str, float]:
     database = Database(url or f"sqlite:///{folder / 'long.db'}")
     upgrade(database, MIGRATIONS)
     number = _fill_queue(database)
-    p50, p95 = p50_p95([seconds(lambda: _claim(database)) for _ in range(CLAIMS)])
+    p50, p95 = p50_p95([seconds(lambda: claim(database)) for _ in range(CLAIMS)])
     _write_curve(database, number)
     starts = {"first": 0, "middle": EPOCHS // 2, "last": EPOCHS - 1000}
     pages = {f"{name} page of 1000 epochs": _page_seconds(database, number, each) for name, each in starts.items()}
@@ -127,13 +129,19 @@ def _fill_queue(database: Database) -> int:
         about = {"name": "d", "format": "csv", "rows": 1, "size": 1, "sha256": "00", "columns": []}
         dataset_id = datasets.create(session, "many", **about).id
         first = submission.submit(session, "many", dataset_id=dataset_id, epochs=1, name=None, spec={}, meta={}).job
-        fixed = {"status": "queued", "dataset_id": dataset_id, "spec": {}, "meta": {}, "epochs": 1}
-        many = [{"id": new_id("job"), "tenant": "many", **fixed} for _ in range(QUEUED)]
-        session.execute(insert(Job).values(created_at=now(), queued_at=now()), many)
+        queue_many(session, dataset_id, ["many"], QUEUED)
         return first.number
 
 
-def _claim(database: Database) -> None:
+def queue_many(session: Session, dataset_id: str, tenants: Sequence[str], jobs: int) -> None:
+    """Queue `jobs` jobs, the same number for each tenant."""
+    fixed = {"status": "queued", "dataset_id": dataset_id, "spec": {}, "meta": {}, "epochs": 1}
+    many = [{"id": new_id("job"), "tenant": each, **fixed} for each in tenants for _ in range(jobs // len(tenants))]
+    session.execute(insert(Job).values(created_at=now(), queued_at=now()), many)
+
+
+def claim(database: Database) -> None:
+    """Claim the next job."""
     with database.write() as session:
         assert claims.claim_next(session, ClaimOptions("bench", 30))
 
