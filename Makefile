@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 # One more process than a small machine has cores: many tests wait for other processes.
 PARALLEL := --numprocesses 3 --dist loadfile
 PEERS := .venv-peers
+CLIENTS := .venv-clients
 FUZZ := .venv-fuzz
 # Many containers set it: then every process compiles all modules that it imports, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,24 +35,34 @@ run: $(READY) ## start the embedded stack in the foreground, until Ctrl-C
 demo: $(READY) ## start the stack in a temporary folder, train on a real data set over HTTP, predict, stop
 	$(BIN)/python -m embedded.demo
 
-test: $(READY) ## run the whole test suite, with its own Redis and PostgreSQL
+test: $(READY) $(CLIENTS)/.ready ## run the whole test suite, with its own Redis and PostgreSQL
 	$(BIN)/pytest $(PARALLEL)
+
+# Clients of the Open Inference Protocol, as others have them.
+$(CLIENTS)/.ready: locks/inference-clients.txt | $(READY)
+	$(PYTHON) -m venv --clear $(CLIENTS)
+	$(BIN)/uv pip sync --quiet --python $(CLIENTS)/bin/python --require-hashes $<
+	@touch $@
 
 test-fast: $(READY) ## run the tests that start no servers
 	$(BIN)/pytest $(PARALLEL) -m "not acceptance"
 
-check: $(READY) ## formatter, linter, strict types, import layers, module lengths
+check: $(READY) ## formatter, linter, strict types, import layers, module lengths, manifests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/module_length.py
+	$(BIN)/python tools/check_manifests.py
+
+compose-test: $(READY) ## run the compose file on a Docker or Podman engine, and write docs/containers.md
+	$(BIN)/python -m tests.deploy.on_engine
 
 fuzz-api: $(READY) ## send thousands of valid and invalid requests to a running stack, for some minutes
 	$(BIN)/python -m tests.service.fuzzing
 
 audit: $(READY) ## check the locked dependencies for known vulnerabilities; needs an advisory service (see SECURITY.md)
-	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r locks/service.txt
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r locks/dev.txt
 
 key: $(READY) ## create an admin key for a stack on this machine: make key, or make key TENANT=name
 	@$(BIN)/python -m worker migrate
@@ -72,7 +83,7 @@ $(PEERS)/.ready: locks/peers.txt
 	done
 	@touch $@
 
-bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, and write docs/performance.md
+bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, and write docs/performance.md and docs/scaling.md
 	$(BIN)/python -m bench.machine
 	$(BIN)/python -m bench.steps
 	$(BIN)/python -m bench.memory
@@ -85,7 +96,9 @@ bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, 
 	$(BIN)/python -m bench.hostile
 	$(BIN)/python -m bench.predictions
 	$(BIN)/python -m bench.defaults
+	$(BIN)/python -m bench.capacity
 	$(BIN)/python -m bench.report
+	$(BIN)/python -m bench.scaling
 
 # The other revision gets a checkout and an environment of its own in .compare.
 compare: $(READY) ## measure the speed of this checkout beside another revision, in turns: make compare BASE=main
@@ -115,10 +128,11 @@ picture: $(READY) ## draw the README's learning curve
 	$(BIN)/python -m bench.curve
 
 lock: $(READY) ## resolve and lock the dependencies
-	$(BIN)/uv pip compile $(LOCK) --extra service --extra embedded pyproject.toml -o locks/service.txt
+	$(BIN)/uv pip compile $(LOCK) --extra service --extra s3 --extra tracing --extra onnx pyproject.toml -o locks/service.txt
 	$(BIN)/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -o locks/dev.txt
 	$(BIN)/uv pip compile $(LOCK) --group peers -o locks/peers.txt
 	$(BIN)/uv pip compile $(LOCK) --group fuzz pyproject.toml -o locks/fuzz.txt
+	$(BIN)/uv pip compile $(LOCK) --group inference-clients -o locks/inference-clients.txt
 	$(PYTHON) -m pip download --quiet --no-deps --dest $(VENV)/torch torch==2.13.0
 	$(PYTHON) -m pip hash $(VENV)/torch/torch-2.13.0* | \
 		awk '/^--hash/ { print "torch==2.13.0 \\\n    " $$0 }' >> locks/peers.txt
@@ -126,4 +140,4 @@ lock: $(READY) ## resolve and lock the dependencies
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 
-.PHONY: help setup run demo test test-fast check fuzz-api audit key format bench compare chaos fuzz picture lock
+.PHONY: help setup run demo test test-fast check compose-test fuzz-api audit key format bench compare chaos fuzz picture lock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from inspect import get_annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,6 +18,8 @@ from backpropd import errors
 Limits = TypeVar("Limits")
 
 DATABASE_URL = r"^(sqlite://.*|postgresql\+psycopg://.+)?$"
+OTLP_ENDPOINT = r"^(https?://.+)?$"
+PATH_PREFIX = r"^(/[A-Za-z0-9._~-]+)*$"
 BROKER_URL = r"^((rediss?|redis\+socket|sentinel)://.+)?$"
 
 
@@ -29,8 +32,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _with_password(url: str, password: str) -> str:
-    """The URL of a Redis with this password, which is escaped; the URL itself if the password is empty."""
-    return url.replace("://", f"://:{quote(password, safe='')}@", 1) if password else url
+    """The URL of a Redis with its user and this password, which is escaped; the URL itself if it is empty."""
+    login = re.compile(r"://(?:([^/@:]*)(?::[^/@]*)?@)?")
+    return login.sub(lambda found: f"://{found[1] or ''}:{quote(password, safe='')}@", url, 1) if password else url
 
 
 def _limit(public_name: str, default: float, **options: Any) -> Any:
@@ -62,9 +66,18 @@ class Settings(BaseSettings):
     broker_url: str = Field(
         "", pattern=BROKER_URL, description="a Redis URL; left out: `make run` starts its own Redis"
     )
+    database_password: str = Field(
+        "",
+        description="the password of PostgreSQL, if it is not in its URL; of several lines, the first that is accepted",
+    )
     broker_password: str = Field("", description="the password of the broker, if it is not in its URL: any characters")
     blobs_url: str = Field("", description="a folder, or an fsspec URL, for datasets; left out: in data_dir")
     log_format: Literal["people", "json"] = Field("people", description="plain log lines, or JSON")
+    otlp_endpoint: str = Field(
+        "",
+        pattern=OTLP_ENDPOINT,
+        description="a collector of OpenTelemetry, such as http://host:4318; left out: no traces",
+    )
     min_free_bytes: int = Field(16 * 1024**2, ge=0, description="free space of the disk below which /readyz is 503")
     log_requests: bool = Field(False, description="log a line for each request")
     health_file: Path | None = Field(
@@ -75,6 +88,9 @@ class Settings(BaseSettings):
     metrics_host: str = Field("127.0.0.1", description="the address of the metrics for the operator")
     metrics_port: int = Field(
         0, ge=0, le=65535, description="their port, which needs no key and shows the whole service; 0: none"
+    )
+    path_prefix: str = Field(
+        "", pattern=PATH_PREFIX, description="the path, such as /ml, at which a proxy serves the API; it removes it"
     )
     threads: int = Field(600, ge=2, description="threads of the API, and requests in progress")
     max_requests_per_key: int = _limit("requests_at_once", 0, ge=0, description="0: all (mode local) or 100")
@@ -168,7 +184,7 @@ class Settings(BaseSettings):
             update={
                 "data_dir": folder,
                 "database_url": self.database_url or f"sqlite:///{folder / 'backpropd.db'}",
-                "broker_url": _with_password(self.broker_url, self.broker_password),
+                "broker_url": _with_password(self.broker_url, self.broker_password.partition("\n")[0]),
                 "broker_password": "",  # it is in the URL now
                 "blobs_url": self.blobs_url or str(folder / "blobs"),
                 "max_requests_per_key": self.max_requests_per_key or (self.threads if single_user else 100),
@@ -198,6 +214,11 @@ class Settings(BaseSettings):
         """A worker whose last heartbeat is older may be lost: three heartbeats."""
         return 3 * self.heartbeat_seconds
 
+    @property
+    def reaper_timeout_seconds(self) -> float:
+        """A reaper whose last heartbeat is older may be lost."""
+        return max(self.worker_timeout_seconds, 3 * self.reap_seconds)
+
     def limits(self, kind: type[Limits]) -> Limits:
         """The limits of a dataclass, each from the setting of its name, perhaps behind `max_`."""
         fields = type(self).model_fields
@@ -214,10 +235,20 @@ class Settings(BaseSettings):
             )
 
 
+def passwords(name: Literal["database_password", "broker_password"]) -> list[str]:
+    """The lines of this setting as it is now: read for each connection, so that its file may change meanwhile."""
+    text: str = getattr(_read(), name)
+    return [line for line in text.splitlines() if line]
+
+
 def from_environment() -> Settings:
     """The settings in this process's environment. Raises `errors.Misconfigured`."""
+    return _read().with_defaults()
+
+
+def _read() -> Settings:
     try:
-        return Settings(_secrets_dir=os.environ.get("BACKPROPD_SECRETS_DIR")).with_defaults()
+        return Settings(_secrets_dir=os.environ.get("BACKPROPD_SECRETS_DIR"))
     except ValidationError as error:
         wrong = (f"BACKPROPD_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
         raise errors.Misconfigured("; ".join(wrong)) from error

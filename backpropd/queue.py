@@ -8,9 +8,10 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 from kombu.transport import TRANSPORT_ALIASES, redis
+from redis.credentials import CredentialProvider
 from redis.exceptions import RedisError
 
-from backpropd.config import Settings
+from backpropd.config import Settings, passwords
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,31 @@ MAX_WAITING = 16  # wake-ups in the queue: an idle worker takes one within milli
 FAIL_FAST = {"max_retries": 1, "interval_start": 0, "interval_step": 0}
 
 
+class CurrentPassword(CredentialProvider):
+    """The broker's password as it is now, for each connection: see `config.passwords`."""
+
+    def __init__(self, user: str | None) -> None:
+        """`user` is that of the broker's URL, if it names one."""
+        self._user = user
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """What AUTH takes: the user, if there is one, and the password."""
+        password = next(iter(passwords("broker_password")), "")
+        return (self._user, password) if self._user else (password,)
+
+
 class Channel(redis.Channel):
-    """Drops malformed messages: anything can write to Redis, and kombu lets the error end the worker."""
+    """Reads its password again for each connection, and drops malformed messages.
+
+    Anything can write to Redis, and kombu lets the error end the worker.
+    """
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        parameters: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+        if passwords("broker_password"):
+            current = CurrentPassword(parameters.get("username"))
+            parameters |= {"username": None, "password": None, "credential_provider": current}
+        return parameters
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
@@ -92,11 +116,18 @@ def _count_waiting(channel: Any) -> int:
     return int(channel.client.llen(QUEUE)) if isinstance(channel, Channel) else 0
 
 
+def server_version(app: Celery) -> str:
+    """The version of Redis that the broker names, which must answer."""
+    with app.connection_for_read() as connection:
+        return str(connection.default_channel.client.info("server")["redis_version"])
+
+
 def ping(app: Celery) -> bool:
-    """Whether the broker answers."""
+    """Whether there is a broker, and it answers."""
     try:
         with app.connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
-            return bool(connection.default_channel.client.ping())
+            channel = connection.default_channel
+            return isinstance(channel, Channel) and bool(channel.client.ping())
     except (OperationalError, RedisError, OSError):
         return False

@@ -1,4 +1,4 @@
-"""Empty, migrated SQLite databases: one is migrated for the whole process, the others are copies of it."""
+"""Empty, migrated databases: one of a kind is migrated for the whole process, the others are copies of it."""
 
 import tempfile
 from functools import cache
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backpropd.config import Settings
 from backpropd.store.sql.database import sqlite_path
+from tests.servers import fresh_database
 from worker.migrate import run
 
 
@@ -22,6 +23,18 @@ def sqlite(path: Path) -> str:
     """Create a database at this path; returns its URL."""
     path.write_bytes(_migrated())
     return f"sqlite:///{path}"
+
+
+def postgres(server: str) -> str:
+    """Create a database on this PostgreSQL; returns its URL."""
+    return fresh_database(server, template=_template(server))
+
+
+@cache
+def _template(server: str) -> str:
+    name = "migrated"
+    run(Settings(database_url=fresh_database(server, name)))
+    return name
 
 
 @cache

@@ -170,7 +170,7 @@ class ModelSummary(TypedDict):
     """The trained network of a succeeded job in a list."""
 
     id: str
-    job_id: str
+    job_id: str | None
     name: str | None
     task: str
     target: str | list[str]

@@ -19,7 +19,7 @@ BackpropdError
 ├── NotFound, Conflict
 ├── RetryLater
 │   ├── Unavailable
-│   │   └── DatabaseDamaged, DiskFull, SchemaTooNew
+│   │   └── BlobsUnavailable, DatabaseDamaged, DiskFull, SchemaTooNew
 │   └── TooMany
 │       └── QueueFull, RateLimited, TooManyAtOnce
 ├── JobFailed
@@ -75,6 +75,7 @@ from backpropd.errors.requests import (
     UnsupportedMediaType,
 )
 from backpropd.errors.retry_later import (
+    BlobsUnavailable,
     DatabaseDamaged,
     DiskFull,
     QueueFull,
@@ -93,6 +94,7 @@ __all__ = [
     "BackpropdError",
     "BlobDamaged",
     "BlobMissing",
+    "BlobsUnavailable",
     "Conflict",
     "ConstantColumn",
     "DatabaseDamaged",

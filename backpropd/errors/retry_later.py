@@ -31,6 +31,12 @@ class DiskFull(Unavailable):
     code = "disk_full"
 
 
+class BlobsUnavailable(Unavailable):
+    """The store of the datasets' bytes does not answer, or refuses this service."""
+
+    code = "blobs_unavailable"
+
+
 class SchemaTooNew(Unavailable):
     """A newer version of this program has migrated the database."""
 

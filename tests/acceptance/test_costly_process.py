@@ -16,7 +16,7 @@ from flask import Flask
 from embedded.orphan_guard import is_running
 from service.app import create_app
 from tests.acceptance.attacks.api import CSV, JSON, SECONDS, Api, running_api
-from tests.acceptance.attacks.observer import api_processes
+from tests.acceptance.attacks.observer import api_processes, idle_threads
 from tests.embedded.running import eventually, is_listening
 
 pytestmark = pytest.mark.acceptance
@@ -160,7 +160,7 @@ def test_the_front_has_priority(api: Api) -> None:
 def test_a_request_whose_process_dies_is_answered_503_and_the_next_one_as_always(api: Api, ids: dict[str, str]) -> None:
     path, process = f"/v1/models/{ids['model']}", costly(api)
     with api.http() as http, ThreadPoolExecutor(1) as threads:
-        idle = process.num_threads()
+        idle = idle_threads(process)
         computing = threads.submit(http.post, f"{path}/predictions", content=MANY_ROWS, headers={**CSV, **TO_CSV})
         eventually(lambda: process.num_threads() > idle, SECONDS)
         process.kill()
@@ -207,6 +207,25 @@ def test_a_client_that_leaves_gives_its_slot_back(api: Api, ids: dict[str, str])
         with closing(long_answer(api, ids["model"])):
             assert http.get(path).status_code == 429
         eventually(lambda: http.get(path).status_code == 200, SECONDS)
+
+
+def supervisors(api: Api) -> list[psutil.Process]:
+    """The sandbox processes that parse a table, and the idle one for the next table."""
+    below = psutil.Process(api.pid).children(recursive=True)
+    server: psutil.Process = next(each for each in below if "backpropd.tabular.sandbox.server" in each.cmdline())
+    return list(server.children())
+
+
+def test_the_table_of_a_client_that_leaves_is_not_read_beside_others(api: Api) -> None:
+    body = "\n".join(",".join(f"{letter}{n}" for n in range(20_000)) for letter in "cxy").encode()
+    headers = f"Host: a\r\nAuthorization: Bearer {api.write}\r\nContent-Length: {len(body)}\r\n\r\n"
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", api.port), SECONDS) as connection:
+            connection.sendall(f"POST /v1/datasets HTTP/1.1\r\n{headers}".encode() + body)
+            eventually(lambda: len(supervisors(api)) > 1, SECONDS)
+            time.sleep(0.3)
+    assert len(supervisors(api)) <= 3  # one may be ending
+    eventually(lambda: len(supervisors(api)) == 1, SECONDS)
 
 
 def test_many_costly_requests_at_once_are_answered(api: Api, ids: dict[str, str]) -> None:

@@ -141,6 +141,8 @@ def test_ambiguous_requests_are_rejected_and_the_connection_is_closed(
         (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"414"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"400"),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b""),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", b"400"),
+        (b"GET /healthz HTTP/1.0\r\n\r\n", b"HTTP/1.0 200"),
     ],
 )
 def test_oversized_and_malformed_requests_are_rejected(server: Server, raw: bytes, status: bytes) -> None:

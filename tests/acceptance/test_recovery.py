@@ -17,7 +17,7 @@ pytestmark = pytest.mark.acceptance
 
 LONG: dict[str, Any] = {
     "network": {"hidden": [{"units": 64, "activation": "relu"}]},
-    "training": {"epochs": 2000, "seed": 4, "optimizer": {"name": "adam"}},
+    "training": {"epochs": 800, "seed": 4, "optimizer": {"name": "adam"}},
 }
 
 
@@ -52,9 +52,15 @@ def sha256(client: Client, job: Job) -> str:
     return client.models.get(client.jobs.get(job["id"])["model_id"] or "")["sha256"]
 
 
-def test_the_job_of_a_killed_worker_is_requeued_and_has_the_uninterrupted_result(client: Client, folder: Path) -> None:
-    uninterrupted = start(client)
-    client.jobs.wait(uninterrupted["id"], timeout=200)
+@pytest.fixture(scope="module")
+def uninterrupted(client: Client) -> Job:
+    """The job without an interruption."""
+    return client.jobs.wait(start(client)["id"], timeout=200)
+
+
+def test_the_job_of_a_killed_worker_is_requeued_and_has_the_uninterrupted_result(
+    client: Client, folder: Path, uninterrupted: Job
+) -> None:
     interrupted = start(client)
     assert kill_children_of_the_worker(folder / "data") >= 1
     done = client.jobs.wait(interrupted["id"], timeout=200)
@@ -70,10 +76,8 @@ def test_a_running_job_is_cancelled_within_seconds(client: Client) -> None:
     assert (done["status"], done["stop_reason"], done["model_id"]) == ("cancelled", "cancelled", None)
 
 
-def test_a_paused_job_continues_bit_for_bit(client: Client) -> None:
-    uninterrupted = start(client, seed=9)
-    client.jobs.wait(uninterrupted["id"], timeout=200)
-    job = start(client, seed=9)
+def test_a_paused_job_continues_bit_for_bit(client: Client, uninterrupted: Job) -> None:
+    job = start(client)
     client.jobs.pause(job["id"])
     deadline = time.monotonic() + 10
     while client.jobs.get(job["id"])["status"] != "paused":
@@ -85,19 +89,16 @@ def test_a_paused_job_continues_bit_for_bit(client: Client) -> None:
     assert sha256(client, job) == sha256(client, uninterrupted)
 
 
-def test_a_stopped_stack_hands_its_job_back_and_the_next_stack_finishes_it(tmp_path: Path) -> None:
-    with stack(tmp_path) as url, Client(url) as client:
-        job = start(client, epochs=4000)
-        processes = psutil.Process(json.loads((tmp_path / "data" / "stack.json").read_text())["pid"]).children(True)
-    assert not [process for process in processes if process.is_running()]
-    with stack(tmp_path) as url, Client(url) as client:
-        done = client.jobs.wait(job["id"], timeout=200)
-        assert [epoch for epoch, _ in curve(client, job)] == list(range(1, 4001))
-    assert "handed back: its worker is shutting down" in [each["reason"] for each in done["transitions"]]
-
-
-def test_two_stacks_run_at_the_same_time(client: Client, tmp_path: Path) -> None:
+def test_a_stopped_stack_hands_its_job_back_and_the_next_stack_finishes_it_beside_another_one(
+    client: Client, tmp_path: Path
+) -> None:
     with stack(tmp_path) as url, Client(url) as other:
-        other.datasets.sample("iris", name="only here")
-        assert "only here" in [dataset["name"] for dataset in other.datasets.list()]
-        assert "only here" not in [dataset["name"] for dataset in client.datasets.list()]
+        job = start(other, epochs=2000)
+        ids = [[each["id"] for each in stack_client.jobs.list()] for stack_client in (client, other)]
+        processes = psutil.Process(json.loads((tmp_path / "data" / "stack.json").read_text())["pid"]).children(True)
+    assert [job["id"] in each for each in ids] == [False, True]
+    assert not [process for process in processes if process.is_running()]
+    with stack(tmp_path) as url, Client(url) as other:
+        done = other.jobs.wait(job["id"], timeout=200)
+        assert [epoch for epoch, _ in curve(other, job)] == list(range(1, 2001))
+    assert "handed back: its worker is shutting down" in [each["reason"] for each in done["transitions"]]

@@ -111,7 +111,9 @@ class StandIn:
         self._route("/v1/jobs/<id>/epochs", self._epochs)
         self._route("/v1/jobs/<id>/events", self._events)
         self._route("/v1/jobs/<id>/cancel", lambda id: (a_job("cancelled"), 202), "POST")
+        self._route("/v1/models", self._import, "POST")
         self._route("/v1/models/<id>", lambda id: a_model())
+        self._route("/v1/models/<id>/export", self._export)
         self._route("/v1/models/<id>/predictions", self._predict, "POST")
         self._route("/v1/models/<id>/curve", self._curve)
         self._route("/v1/models/<id>/trace", self._trace, "POST")
@@ -201,6 +203,14 @@ class StandIn:
         lines = ["height,label\n", *("1,fern\n" for _ in self.bodies[-1].splitlines()[1:])]
         headers = {"Prediction-Warnings": json.dumps([warning])}
         return Response(iter(lines), headers=headers, content_type=request.headers["Accept"])
+
+    def _import(self) -> Any:
+        self.bodies.append(request.get_data())
+        return a_model(), 201
+
+    def _export(self, id: str) -> Any:
+        self.bodies.append(dict(request.args))
+        return Response(b"a file", content_type=request.headers["Accept"])
 
     def _trace(self, id: str) -> Any:
         self.bodies.append(request.json)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from embedded.address import Address
+from embedded.stack import _programs
 from tests.embedded.fake_programs import write
 from tests.embedded.running import Running, eventually, read_lines, running, still_running
 
@@ -164,3 +166,8 @@ def test_a_stack_starts_in_the_folder_of_a_killed_one_when_its_programs_have_end
         process.process.wait()
     with stack(programs, tmp_path) as process:
         assert process.stop() == 0
+
+
+def test_the_stack_goes_on_without_its_reaper_and_no_other_program() -> None:
+    programs = _programs(Address("127.0.0.1", 8000))
+    assert [program.name for program in programs if not program.required] == ["reaper"]

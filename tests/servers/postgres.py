@@ -92,11 +92,12 @@ def postgres_with_jit() -> Path | None:
     return found[-1].parent.with_name("bin") if found else None
 
 
-def fresh_database(server: str, name: str = "") -> str:
-    """A new, empty database on this server; its URL."""
+def fresh_database(server: str, name: str = "", template: str = "template0") -> str:
+    """A new database on this server, a copy of the template, which is empty by default; its URL."""
     name = name or f"test_{uuid4().hex[:12]}"
     with connect(make_url(server)) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        names = sql.Identifier(name), sql.Identifier(template)
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 

@@ -54,15 +54,6 @@ class Redis(Server):
         """`kill -9`: what the server has not written to its file is lost."""
         self._signal(signal.SIGKILL)
 
-    def freeze(self) -> None:
-        """SIGSTOP: connections stay open, without answers."""
-        assert self._process
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process
-        self._process.send_signal(signal.SIGCONT)
-
     def _answers(self) -> bool:
         try:
             with self.client() as client:

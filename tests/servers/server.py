@@ -42,6 +42,15 @@ class Server:
         """Stop it gracefully."""
         self._signal(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """SIGSTOP: connections stay open, without answers."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         """Stop it and delete its home folder."""
         self.stop()

@@ -1,10 +1,19 @@
-"""`backpropd models …`: list trained models and their metrics."""
+"""`backpropd models …`: list trained models and their metrics, export and import them."""
+
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from backpropd.cli.console import client, show, table
+from backpropd.cli.output_file import write_output
+from backpropd.export.formats import EXPORT_FORMATS
 
-commands = typer.Typer(help="List trained models.", no_args_is_help=True)
+if TYPE_CHECKING:
+    Format: TypeAlias = str
+else:
+    Format = Literal[*EXPORT_FORMATS]
+
+commands = typer.Typer(help="List, export and import models.", no_args_is_help=True)
 
 
 @commands.command("list")
@@ -24,3 +33,28 @@ def show_(context: typer.Context, model_id: str) -> None:
     rows = [[name, f"{value:.4f}"] for name, value in model["metrics"].items()]
     rows += [[f"validation {name}", f"{value:.4f}"] for name, value in (model["validation_metrics"] or {}).items()]
     show(context, model, table([model["id"], ", ".join(model["features"])[:80]], rows))
+
+
+@commands.command("export")
+def export(
+    context: typer.Context,
+    model_id: str,
+    format: Annotated[Format, typer.Option(help="The format of the file.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The file to write, or -.")] = "",
+) -> None:
+    """Write the whole model, encoders included, to a file that works elsewhere."""
+    files = {f".{file.extension}": file for file in EXPORT_FORMATS[format]}
+    target = output or f"{model_id}{next(iter(files))}"
+    chosen = next((file for end, file in files.items() if target.endswith(end)), next(iter(files.values())))
+    with client(context) as service, service.models.export(model_id, format, accept=chosen.media_type) as chunks:
+        write_output(chunks, target)
+    if target != "-":
+        show(context, {"output": target}, f"the model is in {target}")
+
+
+@commands.command("import")
+def import_(context: typer.Context, file: str) -> None:
+    """Import a model from a safetensors or JSON file that was exported here or made elsewhere."""
+    with client(context) as service:
+        model = service.models.import_file(file)
+    show(context, model, f"the model is {model['id']}")

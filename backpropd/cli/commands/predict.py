@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
-from typing import Annotated, Any, BinaryIO
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from backpropd.cli.console import client, err, options, show
+from backpropd.cli.output_file import write_output
 from backpropd.cli.reading_options import with_reading_options
 from backpropd.client.media_types import media_type_of
 from backpropd.client.types import PredictionWarning
@@ -35,7 +35,7 @@ def predict(
     columns = _names(keep)
     with client(context) as service:
         with service.models.predict_file(model_id, source, accept=accept, keep=columns, **reading) as answer:
-            _write(answer.chunks, output)
+            write_output(answer.chunks, output)
         _report(answer.warnings)
     if output != "-":
         show(context, {"output": output}, f"the predictions are in {output}")
@@ -47,19 +47,6 @@ def _names(line: str) -> list[str]:
         return next(csv.reader([line]), [])
     except csv.Error as error:
         raise typer.BadParameter("put a name with a line break in double quotes", param_hint="--keep") from error
-
-
-def _write(chunks: Iterator[bytes], output: str) -> None:
-    """Write to a file, or to stdout for `-`. It is opened after the answer began: an error overwrites no older file."""
-    first = next(chunks, b"")
-    # SIM115: the `with` below closes it.
-    opened: nullcontext[BinaryIO] | BinaryIO = (
-        nullcontext(sys.stdout.buffer) if output == "-" else open(output, "wb")  # noqa: SIM115
-    )
-    with opened as target:
-        target.write(first)
-        for chunk in chunks:
-            target.write(chunk)
 
 
 def _report(warnings: Sequence[PredictionWarning]) -> None:

@@ -39,6 +39,22 @@ class Models(Resource):
         """All models, newest first."""
         return self._pages()
 
+    @contextmanager
+    def export(self, model_id: str, format: str, *, accept: str = "*/*") -> Iterator[Iterator[bytes]]:
+        """The whole model as a file, in pieces; `accept` chooses among the files of a format in `EXPORT_FORMATS`."""
+        path, headers = self._path(model_id, "/export"), {"Accept": accept}
+        with self._transport.stream(path, headers, SILENCE_SECONDS, params={"format": format}) as response:
+            yield response.iter_bytes()
+
+    def import_file(self, file: str | Path | BinaryIO) -> Model:
+        """Import a model from a safetensors file, or from JSON if its name ends with `.json`."""
+        path = str(file) if isinstance(file, str | Path) else ""
+        media_type = "application/json" if path.endswith(".json") else "application/octet-stream"
+        with open(path, "rb") if isinstance(file, str | Path) else nullcontext(file) as opened:
+            content = opened.read()
+        headers = {"Content-Type": media_type}
+        return cast(Model, self._transport.json("POST", self.PATH, headers=headers, content=content))
+
     def predict(self, model_id: str, rows: InputRows) -> Rows:
         """A prediction for each row."""
         path = self._path(model_id, "/predictions")

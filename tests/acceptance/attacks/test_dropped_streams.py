@@ -1,19 +1,23 @@
-"""Event streams that their clients leave: each frees its slot at once, although nothing happens to its job."""
+"""Event streams and uploads that their clients leave: each frees its slot at once."""
 
 import socket
 import time
 from contextlib import closing
 from pathlib import Path
 
+import psutil
+import pyarrow as pa
 import pytest
 
 from service.streaming.event_stream import COMMENT_SECONDS
-from tests.acceptance.attacks.api import Api, running_api
+from tests.acceptance.attacks.api import SECONDS, Api, running_api
+from tests.embedded.running import eventually
 
 pytestmark = pytest.mark.acceptance
 
 LIMITS = {"MAX_EVENT_STREAMS_PER_KEY": "1"}
 DROPS = 3
+SOON = 10.0  # seconds, a fraction of what the table takes
 
 
 def opened_stream(api: Api, job_id: str) -> socket.socket | None:
@@ -46,3 +50,24 @@ def test_a_stream_whose_client_leaves_frees_its_slot_before_anything_is_written_
             assert time.monotonic() - left_at < COMMENT_SECONDS / 2
         assert connection is not None
         connection.close()
+
+
+def cpu_seconds(api: Api) -> dict[psutil.Process, float]:
+    """What the processes below the API have used: of them those that parse tables."""
+    return {each: sum(each.cpu_times()[:2]) for each in psutil.Process(api.pid).children(recursive=True)}
+
+
+def test_a_small_body_that_unpacks_to_a_long_table_is_no_longer_read_when_its_client_leaves(api: Api) -> None:
+    body = pa.compress(b"1,2\n" * 40_000_000, "zstd", asbytes=True)
+    before = cpu_seconds(api)
+
+    def parsers() -> list[psutil.Process]:
+        return [each for each, seconds in cpu_seconds(api).items() if seconds > before.get(each, 0) + 0.5]
+
+    head = f"Host: localhost\r\nAuthorization: Bearer {api.write}\r\nContent-Length: {len(body)}\r\n"
+    with socket.create_connection(("127.0.0.1", api.port), 60) as connection:
+        connection.sendall(f"POST /v1/datasets HTTP/1.1\r\n{head}\r\n".encode() + body)
+        eventually(lambda: bool(parsers()), SECONDS)
+        working = parsers()
+    assert len(body) < 16 * 1024
+    assert not psutil.wait_procs(working, SOON)[1]

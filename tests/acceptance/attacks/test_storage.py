@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backpropd.store.curve_thinning import MAX_EPOCHS
+from backpropd.store.curve_buckets import MAX_EPOCHS
 from tests.acceptance.attacks.api import CSV, Api, running_api
 
 pytestmark = pytest.mark.acceptance

@@ -22,6 +22,7 @@ from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Job, Worker
 from backpropd.store.status import TERMINAL
 from tests.acceptance.faults import job_kinds
+from tests.acceptance.faults.standing_still import can_write, is_stopped
 from tests.servers import Postgres, Redis, free_port
 from worker.migrate import run as migrate
 
@@ -158,34 +159,22 @@ class Cluster:
         self.processes[name].send_signal(number)
 
     def freeze(self, name: str) -> None:
-        """Stop a program and its children with SIGSTOP, as if its machine was suspended."""
-        os.killpg(self.processes[name].pid, signal.SIGSTOP)
+        """Stop a program and its children with SIGSTOP, as if its machine was suspended; returns when they stand still.
+
+        A thread in a system call, or one that waits for a processor, stops later than the signal is sent, and may
+        take SQLite's write lock until then.
+        """
+        number = self.processes[name].pid
+        os.killpg(number, signal.SIGSTOP)
+        eventually(lambda: all(map(is_stopped, [number, *(child.pid for child in self.children(name))])), self.logs)
 
     def freeze_between_writes(self, name: str) -> None:
         """As `freeze`, while the program does not hold SQLite's write lock, which would block all others."""
         self.freeze(name)
-        while not self._can_write():
+        while not can_write(self.database):
             self.thaw(name)
             time.sleep(0.05)
             self.freeze(name)
-
-    def _can_write(self) -> bool:
-        """Whether SQLite's write lock is free within half a second.
-
-        Uses the engine's SQLite library: when a second library in this process closes the file, the system drops all
-        locks that the process has on it.
-        """
-        connection = self.database.engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA busy_timeout=500")
-            cursor.execute("BEGIN IMMEDIATE")
-        except self.database.engine.dialect.loaded_dbapi.OperationalError:
-            return False
-        else:
-            return True
-        finally:
-            connection.close()  # which rolls back
 
     def thaw(self, name: str) -> None:
         """Continue a frozen program."""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,16 +44,21 @@ def uninterrupted(database: Database, settings: Settings, job_id: str) -> Result
     with database.read() as session:
         job = session.scalars(select(Job).where(Job.id == job_id)).one()
         table = session.scalars(select(Dataset).where(Dataset.id == job.dataset_id)).one()
-    blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
-    with blobs.local_path(table.sha256, "the table") as path:
-        return _trained(json.dumps(job.spec), json.dumps(table.columns), path)
+    key = json.dumps([job.spec, table.sha256])
+    if key not in _results:
+        blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
+        with blobs.local_path(table.sha256, "the table") as path:
+            _results[key] = _trained(job.spec, table.columns, path)
+    return _results[key]
 
 
-@cache
+_results: dict[str, Result] = {}  # of all clusters, by the spec and the table
+
+
 @threadpool_limits.wrap(limits=1)  # as in a worker: the last bits of a product depend on the number of threads
-def _trained(spec: str, columns: str, path: Path) -> Result:
-    source = learn.Source(learn.columns_from_json(json.loads(columns)), path)
-    run = learn.Run(learn.spec_from_json(json.loads(spec)), source, None, np.zeros(1, np.int8))
+def _trained(spec: dict[str, Any], columns: list[dict[str, Any]], path: Path) -> Result:
+    source = learn.Source(learn.columns_from_json(columns), path)
+    run = learn.Run(learn.spec_from_json(spec), source, None, np.zeros(1, np.int8))
     curve = [dict(zip(CURVE, epoch, strict=False)) for chunk in run.epoch_chunks() for epoch in chunk]
     return Result(curve, run.model()["sha256"], run.stop_reason or "")
 

@@ -45,6 +45,10 @@ KINDS: dict[str, dict[str, Any]] = {
         {"optimizer": {"name": "adam", "learning_rate": 0.0002}, "epochs": 300, "refit": True,
          "early_stopping": {"patience": 100_000}},
     ),
+    "ensemble": _kind(
+        {"optimizer": {"name": "adam", "learning_rate": 0.0002}, "epochs": 100, "refit": True, "ensemble_size": 3,
+         "early_stopping": {"patience": 100_000}},
+    ),
     "dropout": _kind({"epochs": 350}, [{"units": 16, "activation": "relu", "dropout": 0.3}]),
     "batch normalization": _kind(
         {"epochs": 300}, [{"units": 16, "activation": "relu", "normalization": "batch"}]

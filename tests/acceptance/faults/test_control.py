@@ -33,9 +33,9 @@ def wait_for_status(cluster: Cluster, job_id: str, *statuses: str) -> float:
 
 
 def create_job(cluster: Cluster, status: Status) -> str:
-    if status == Status.QUEUED:
-        cluster.stop("worker-1")
-        cluster.stop("worker-2")
+    if status == Status.QUEUED:  # because both workers are busy
+        for running in cluster.post("adam", "adam", times=1000):
+            cluster.wait_until_running(running)
     (job_id,) = cluster.post("adam", times=1 if status in TERMINAL else 1000)
     if status in (Status.RUNNING, Status.PAUSED):
         cluster.wait_until_running(job_id, 5)

@@ -67,5 +67,7 @@ def test_without_its_database_the_api_answers_503_with_retry_after(postgres_clus
     assert [(answer.status_code, "Retry-After" in answer.headers) for answer in answers] == [(503, True)] * 6
     assert {answer.json()["code"] for answer in answers[:5]} == {"unavailable"}
     assert not answers[5].json()["database"]["ready"]
+    internal = ("bp-pg-", "5432", "psycopg", "connection to server")  # of the database's address and its driver
+    assert not [answer.text for answer in answers for word in internal if word in answer.text]
     assert alive == 200
     eventually(lambda: postgres_cluster.request(f"/v1/jobs/{job_id}").status_code == 200, postgres_cluster.logs)
