@@ -15,6 +15,7 @@ NUMBER_NOTATION = re.compile(
     r"([eE][+\-]?\d+)?\s?[%€$£¥kKM]?\)?",
     re.ASCII,
 )
+_PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # most cells of most tables, and found first
 DATE_OR_TIME = re.compile(
     r"\d{1,4}([-/.:]\d{1,4}){1,2}((T|,? )\d{1,2}:\d{2}.*)?|\d{1,2}[-. ]+[^\W\d_]{3,10}[-., ]+\d{2,4}", re.ASCII
 )
@@ -28,6 +29,8 @@ NEW_LEVEL = 0.2  # the likelihood of another value there
 
 def shape(cell: str) -> str:
     """The shape of a cell; the usual markers of a missing value are empty."""
+    if _PLAIN_NUMBER.fullmatch(cell):
+        return NUMBER
     text = (cell if cell.isascii() else WITHOUT_WIDTH.sub("", cell)).strip()
     if text.lower() in MARKERS:
         return EMPTY

@@ -47,10 +47,12 @@ class NumberStatistics:
         self.last = float(x[-1])
         self._update_moments(x)
         if self.values is not None:
-            values, counts = np.unique(x, return_counts=True)
-            self.values = self._with(self.values, values, counts)
+            self.values = self._with(self.values, x)
 
-    def _with(self, known: Counter[float], values: Numbers, counts: NDArray[np.intp]) -> Counter[float] | None:
+    def _with(self, known: Counter[float], x: Numbers) -> Counter[float] | None:
+        if len(np.unique(x[: self.max_levels + 1])) > self.max_levels:  # nearly always enough, and sorts few
+            return None
+        values, counts = np.unique(x, return_counts=True)
         if len(values) > self.max_levels:
             return None
         known.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
@@ -59,7 +61,8 @@ class NumberStatistics:
     def _update_moments(self, x: Numbers) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(x.mean())
-            m2 = float(np.square(x - mean).sum())
+            deviations = x - mean
+            m2 = float(np.square(deviations, out=deviations).sum())
             total = self.count + len(x)
             shift = mean - self.mean
             self.mean += shift * len(x) / total

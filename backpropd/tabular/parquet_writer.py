@@ -12,6 +12,7 @@ from backpropd.tabular.writer_thread import WriterThread
 # The least bytes of a row group, in all and per column: every group keeps a header per column in memory to the end.
 GROUP_BYTES = 1024 * 1024
 COLUMN_BYTES = 4 * 1024
+BATCH_ROWS = 64 * 1024  # more than a group of numbers has: the writer passes over each column once
 
 
 class ParquetWriter:
@@ -22,7 +23,12 @@ class ParquetWriter:
         # decimals hardly shrink, and trying costs as much as parsing them
         compression = {field.name: "lz4" if field.name in strings else "none" for field in schema}
         self._writer = pq.ParquetWriter(
-            path, schema, compression=compression, use_dictionary=strings, write_statistics=False
+            path,
+            schema,
+            compression=compression,
+            use_dictionary=strings,
+            write_statistics=False,
+            write_batch_size=BATCH_ROWS,
         )
         self._group_bytes = max(GROUP_BYTES, COLUMN_BYTES * len(schema))
         self._thread = WriterThread(self._add)

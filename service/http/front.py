@@ -1,12 +1,14 @@
 """The front's side of a costly request: it receives the body, and passes the costly process's answer on."""
 
 import logging
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import astuple
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, cast
 
 import orjson
 from flask import Response, g, request
@@ -32,7 +34,7 @@ def pass_on(costly: CostlyProcess, limit: int) -> Response:
 
     Raises `errors.Unavailable` if that process ends, `errors.TooManyAtOnce`, and what receiving a body raises.
     """
-    with tempfile.TemporaryFile(dir=services().blobs.scratch) as body:
+    with _nameless_file(services().blobs.scratch) as body:
         _receive_body(body, limit + 1)
         body.seek(0)
         with waiting(request.environ):
@@ -40,6 +42,13 @@ def pass_on(costly: CostlyProcess, limit: int) -> Response:
                 return _ask(costly, body)
             except Gone as error:
                 raise errors.Unavailable(ENDED) from error
+
+
+def _nameless_file(folder: Path) -> BinaryIO:
+    """A new file, which the costly process can give a name where the system allows it."""
+    with suppress(AttributeError, OSError):  # `tempfile` forbids that a name is given
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600), "w+b")
+    return cast(BinaryIO, tempfile.TemporaryFile(dir=folder))
 
 
 def _receive_body(file: BinaryIO, most: int) -> None:

@@ -7,6 +7,7 @@ follows the exact rule, or the file is read row by row. Add a test for every fin
 import sys
 import tempfile
 from pathlib import Path
+from unittest.mock import patch
 
 import atheris
 
@@ -37,19 +38,14 @@ def fuzz_one(data: bytes) -> None:
     source = _folder / "source"
     source.write_bytes(data)
     default = _read(source)
-    code_pattern = lossy_numbers.code_pattern
-    lossy_numbers.code_pattern = lambda _: "^"
-    try:
+    with (
+        patch.object(lossy_numbers, "code_pattern", lambda _: "^"),
+        patch.object(lossy_numbers, "may_begin_with_zeros", lambda *_: True),
+    ):
         exact = _read(source)
-    finally:
-        lossy_numbers.code_pattern = code_pattern
     assert default == exact, (default, exact)
-    may_be_clean = reader._may_be_clean
-    reader._may_be_clean = lambda _: False
-    try:
+    with patch.object(reader, "_may_be_clean", lambda _: False):
         row_by_row = _read(source)
-    finally:
-        reader._may_be_clean = may_be_clean
     assert default == row_by_row, (default, row_by_row)
 
 

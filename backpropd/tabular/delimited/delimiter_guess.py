@@ -42,9 +42,9 @@ def guess_syntax(lines: Sequence[str], delimiter: str | None, quote: str | None,
 
 def _quotings(text: str, delimiter: str, quote: str | None, comment: str) -> list[Syntax]:
     quotes = ['"'] if quote is None else [quote]
-    if quote is None and re.search(rf"(^|{re.escape(delimiter)}) ?'", text, re.MULTILINE):
+    if quote is None and "'" in text and re.search(rf"(^|{re.escape(delimiter)}) ?'", text, re.MULTILINE):
         quotes.append("'")
-    escapes = ["\\", ""] if ESCAPED.search(text) else [""]
+    escapes = ["\\", ""] if "\\" in text and ESCAPED.search(text) else [""]
     runs = [True, False] if delimiter == " " else [True]
     return [Syntax(delimiter, each, escape, comment, run) for each in quotes for escape in escapes for run in runs]
 

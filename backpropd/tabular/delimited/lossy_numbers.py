@@ -6,6 +6,7 @@ costs time and never a value, because `lossless_numbers` then decides cell by ce
 quotes.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from backpropd.tabular.columns import MAX_WHOLE
 from backpropd.tabular.delimited.byte_patterns import literal
 
-WINDOW_BYTES = 96 * 1024  # its temporary arrays stay in a core's cache, and are too small to be mapped anew each time
+WINDOW_BYTES = 192 * 1024  # its temporary arrays stay in a core's cache, and are too small to be mapped anew each time
 OVERLAP = 4  # no pattern is longer than five bytes
+LINE_ENDS = b"\n" * 3
+INSIDE_NUMBERS = frozenset("./0123456789eE")
 MANY_ZEROS = b"0" * 64  # without an exponent of three digits, a number underflows only after more than 200 zeros
 
 Bytes = NDArray[np.uint8]
@@ -27,6 +30,13 @@ def code_pattern(delimiter: str) -> str:
     """What finds cells that begin like `007`, perhaps behind spaces and a sign, or with a plus and several digits."""
     edge, prefix = literal(b"\r\n" + delimiter.encode()), literal(b" \t\v\f+-")
     return rf"(?:^|[{edge}])[{prefix}]*0[0-9]|(?:^|[{edge}{prefix}])\+[0-9](?s:.)[0-9]"
+
+
+def may_begin_with_zeros(chunk: memoryview, delimiter: str) -> bool:
+    """False only if no cell begins like `007`: several times as fast as the search for `code_pattern`."""
+    beginning = np.frombuffer(LINE_ENDS + bytes(chunk[: OVERLAP + 1]), np.uint8)
+    windows = itertools.chain([beginning], _windows(chunk))
+    return delimiter in INSIDE_NUMBERS or any(map(_has_leading_zero, windows))
 
 
 def may_be_out_of_range(block: pa.RecordBatch, chunk: memoryview) -> bool:
@@ -45,6 +55,20 @@ def _windows(chunk: memoryview) -> Iterator[Bytes]:
     characters = np.frombuffer(chunk, np.uint8)
     for start in range(0, len(chunk), WINDOW_BYTES):
         yield characters[max(start - OVERLAP, 0) : start + WINDOW_BYTES]
+
+
+def _has_leading_zero(window: Bytes) -> bool:
+    """Whether a 0 stands before a digit, and neither behind a digit or point nor in an exponent as in `1e-05`."""
+    digits = window - np.uint8(ord("0"))
+    found = digits[2:-1] == 0
+    found &= digits[3:] < 10
+    digits += np.uint8(ord("0") - ord("."))
+    found &= digits[1:-2] > 11  # from the point to 9 there are 12 characters
+    if not found.any():
+        return False
+    offsets = np.flatnonzero(found)
+    is_exponent = (window[offsets] | 0x20 == ord("e")) & (window[offsets + 1] == ord("-"))
+    return not is_exponent.all()
 
 
 def _has_small_exponent(window: Bytes) -> bool:

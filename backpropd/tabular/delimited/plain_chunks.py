@@ -46,6 +46,7 @@ class PlainChunks:
         # Arrow compares each cell with all of them, which takes a fifth of its time: at first only with the empty cell
         self._tried_nulls = [""]
         self._spare_buffers: list[bytearray] = []
+        self._signs = _signs(dialect)
         self._unplain = _unplain_pattern(dialect)
         self._codes = lossy_numbers.code_pattern(dialect.syntax.delimiter)
 
@@ -85,7 +86,7 @@ class PlainChunks:
         """Read a chunk, and give its buffer back."""
         data = memoryview(chunk[0])[: chunk[1]]
         rows, may_hold_codes = self._count_rows(data), False
-        if contains(data, f"{self._unplain}|{self._codes}"):
+        if self._may_be_unplain(chunk) and contains(data, f"{self._unplain}|{self._codes}"):
             if contains(data, self._unplain):
                 raise NotPlain
             may_hold_codes = True
@@ -94,6 +95,13 @@ class PlainChunks:
             raise NotPlain
         self._spare_buffers.append(chunk[0])
         return batch
+
+    def _may_be_unplain(self, chunk: Chunk) -> bool:
+        """False only if none of the patterns is found, which takes several times as long to see."""
+        buffer, size = chunk
+        if any(buffer.find(sign, 0, size) >= 0 for sign in self._signs):
+            return True
+        return lossy_numbers.may_begin_with_zeros(memoryview(buffer)[:size], self._dialect.syntax.delimiter)
 
     def _count_rows(self, data: memoryview) -> int:
         """The rows, if the bytes hold as many delimiters as plain rows have. Arrow finds those of another width."""
@@ -136,6 +144,13 @@ def _end_of_rows(buffer: bytearray, filled: int, target: int, *, is_last: bool) 
         return len(buffer[:filled].rstrip(b"\r\n"))
     end = buffer.rfind(b"\n", 0, min(target, filled)) + 1 or buffer.rfind(b"\n", 0, filled) + 1
     return end or (filled if is_last else 0)
+
+
+def _signs(dialect: Dialect) -> list[bytes]:
+    """Bytes of which each match of `_unplain_pattern` holds some, and the plus of a code."""
+    header = dialect.header_bytes.rstrip(b"\r\n")[:HEADER_BYTES]
+    quote = (dialect.syntax.quote or "").encode()
+    return [sign for sign in (b"\r", b"+", codecs.BOM_UTF8[:1], quote, header) if sign]
 
 
 def _unplain_pattern(dialect: Dialect) -> str:

@@ -111,7 +111,7 @@ def _syntax(lines: Sequence[str], delimiter: str | None, declared: str | None, o
     if rulers and syntax.delimiter == "|" and any("\\|" in line for line in lines):
         syntax = replace(syntax, escape="\\")  # Markdown
     is_certain = delimiter or wrapped or syntax.delimiter == "\t"
-    if is_certain or _is_regular(lines, syntax) or not (edges := aligned_columns(lines)):
+    if is_certain or not (edges := aligned_columns(lines)) or _is_regular(lines, syntax):
         return syntax
     return replace(syntax, delimiter="  ", quote="", escape="", edges=edges)
 
