@@ -54,6 +54,12 @@ def problem(
     status: int, code: str, detail: str, problems: Iterable[Problem] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer with a problem document."""
+    body = orjson.dumps(document(status, code, detail, problems))
+    return Response(body, status, headers, content_type=PROBLEM)
+
+
+def document(status: int, code: str, detail: str, problems: Iterable[Problem] = ()) -> dict[str, Any]:
+    """A problem document."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -65,7 +71,7 @@ def problem(
         {"pointer": _cut(each.pointer, MAX_MISTAKE), "detail": _cut(each.detail, MAX_MISTAKE)} for each in problems
     ]:
         body["errors"] = mistakes
-    return Response(orjson.dumps(body), status, headers, content_type=PROBLEM)
+    return body
 
 
 def repeat_detail(response: Response) -> None:
@@ -90,10 +96,10 @@ def register(app: Flask) -> None:
 
 def answer_to(error: errors.BackpropdError) -> Response:
     """The problem document of an error."""
-    return problem(status_of(error), error.code, error.detail, error.problems, _headers(error))
+    return problem(status_of(error), error.code, error.detail, error.problems, headers_of(error))
 
 
-def _headers(error: errors.BackpropdError) -> dict[str, str]:
+def headers_of(error: errors.BackpropdError) -> dict[str, str]:
     """When to retry, which scope is missing (RFC 6750), or that the connection ends (RFC 9110, 15.5.9)."""
     if isinstance(error, errors.RequestTimeout | errors.Ambiguous):
         return {"Connection": "close"}  # what follows could be read as the next request

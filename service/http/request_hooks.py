@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import orjson
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.exceptions import HTTPException
@@ -15,7 +16,7 @@ from werkzeug.routing import RoutingException
 from backpropd import errors, tracing
 from backpropd.store.sql.tenant_rows import ID_PATTERN
 from service.http import sending
-from service.http.errors import answer_to, repeat_detail
+from service.http.errors import PROBLEM, document, headers_of, repeat_detail, status_of
 from service.server.environ import BEGAN
 from service.services import Services, services
 
@@ -53,16 +54,27 @@ def begin() -> None:
     bind_contextvars(request_id=g.request_id, **ids)
 
 
-def rejection(app: Flask, error: errors.BackpropdError, environ: Mapping[str, Any]) -> Response:
-    """The answer to a request that got no thread, made without the app's hooks: there may be hundreds at once."""
+class Rejection(NamedTuple):
+    """The whole answer to a request that the app never sees."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def rejection(app: Flask, error: errors.BackpropdError, environ: Mapping[str, Any]) -> Rejection:
+    """The answer to a request that got no thread. There may be hundreds at once: objects of Flask would cost more."""
     clear_contextvars()
     request_id = _id_of(environ.get("HTTP_X_REQUEST_ID", ""))
     bind_contextvars(request_id=request_id)
-    response = answer_to(error)
+    status, path = status_of(error), environ["PATH_INFO"]
+    found = document(status, error.code, error.detail, error.problems)
+    body = orjson.dumps({**found, "error": found["detail"]} if _is_v2(path) else found)
     seconds = time.perf_counter() - environ[BEGAN]
-    facts = _Facts(*_endpoint(app, environ), environ["PATH_INFO"], environ["REMOTE_ADDR"], request_id, seconds)
-    _complete(response, app.extensions["backpropd"], facts)
-    return response
+    facts = _Facts(*_endpoint(app, environ), path, environ["REMOTE_ADDR"], request_id, seconds)
+    _record(app.extensions["backpropd"], facts, status)
+    own = {"Content-Type": PROBLEM, "Content-Length": str(len(body)), "X-Request-ID": request_id}
+    return Rejection(status, {**HEADERS, **own, **headers_of(error)}, body)
 
 
 def _endpoint(app: Flask, environ: Mapping[str, Any]) -> tuple[str, str]:
@@ -102,15 +114,24 @@ def _finish(response: Response) -> Response:
 
 def _complete(response: Response, services: Services, facts: _Facts) -> None:
     """Count and log a request, and add the headers that all answers have."""
-    method, route, status = facts.method, facts.route, response.status_code
-    services.requests.labels(method, route, status).observe(facts.seconds)
-    if services.settings.log_requests and not (route in PROBES and status < 400):
-        fields = {"method": method, "route": route, "status": status, "address": facts.address}
-        log.info("request", extra={**fields, "milliseconds": round(1000 * facts.seconds, 1)})
-    if f"{facts.path}/".startswith(f"{V2}/"):
+    _record(services, facts, response.status_code)
+    if _is_v2(facts.path):
         repeat_detail(response)
     response.headers["X-Request-ID"] = facts.request_id
     if (location := response.headers.get("Location", "")).startswith("/"):
         response.headers["Location"] = services.settings.path_prefix + location
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+
+
+def _record(services: Services, facts: _Facts, status: int) -> None:
+    """Count and log a request."""
+    method, route = facts.method, facts.route
+    services.requests.labels(method, route, status).observe(facts.seconds)
+    if services.settings.log_requests and not (route in PROBES and status < 400):
+        fields = {"method": method, "route": route, "status": status, "address": facts.address}
+        log.info("request", extra={**fields, "milliseconds": round(1000 * facts.seconds, 1)})
+
+
+def _is_v2(path: str) -> bool:
+    return f"{path}/".startswith(f"{V2}/")

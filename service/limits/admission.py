@@ -65,9 +65,9 @@ class Admission:
                 self._known.popitem(last=False)
 
 
-def digest_of(authorization: str) -> bytes:
+def digest_of(authorization: bytes) -> bytes:
     """By which requests with this header Authorization are recognized."""
-    return hashlib.sha256(authorization.encode()).digest()
+    return hashlib.sha256(authorization).digest()
 
 
 class Ticket:

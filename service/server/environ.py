@@ -47,6 +47,11 @@ def environ_of(scope: Message) -> dict[str, Any]:
     return environ
 
 
+def authorization_of(scope: Message) -> bytes:
+    """The header Authorization, before anything else of the request is looked at."""
+    return b",".join(value for name, value in scope["headers"] if name == b"authorization")
+
+
 def ambiguity(environ: Mapping[str, Any]) -> errors.Ambiguous | None:
     """What a proxy may read differently, of that which granian accepts (RFC 9112, 3.2 and 6.1)."""
     if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":

@@ -1,20 +1,30 @@
-"""Turns in the event loop: a burst of requests is handled one by one, with probes and I/O in between."""
+"""Turns in the event loop: a burst of requests is handled little by little, with probes and I/O in between."""
 
 import asyncio
 from collections import OrderedDict, deque
 
+from backpropd import errors
+
+PER_PASS = 8  # requests
+REJECTION_SECONDS = 0.01  # between two rejections of one tenant
+MAX_DELAYED = 500  # rejections of one tenant, and others are sent at once
+MAX_WAITING = 500  # requests of one tenant, and others are rejected
+MAX_TENANTS = 1000  # whose last rejections are remembered
+
 
 class Turns:
-    """Lets one request go on in each pass of the event loop: tenants take turns, and each one's requests their order.
+    """Lets a few requests begin in each pass of the event loop: tenants take turns, and each one's keep their order.
 
-    Hundreds that came at once would otherwise all go on in the same pass, and a probe behind them would wait for all.
+    Hundreds that came at once would otherwise all begin in the same pass, and a probe behind them would wait for all.
     """
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()  # by tenant, the next one first
 
     async def wait(self, tenant: str) -> None:
-        """Wait for the turn of this tenant's request."""
+        """Wait for the turn of this tenant's request. Raises `errors.TooManyAtOnce` if too many of them wait."""
+        if len(self._waiting.get(tenant, ())) >= MAX_WAITING:
+            raise errors.TooManyAtOnce(f"{MAX_WAITING} requests of yours have not begun yet: send fewer at a time")
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
         if not self._waiting:
@@ -23,11 +33,36 @@ class Turns:
         await turn
 
     def _next(self) -> None:
-        tenant, turns = self._waiting.popitem(last=False)
-        turn = turns.popleft()
-        if turns:
-            self._waiting[tenant] = turns
-        if not turn.done():  # it was cancelled
-            turn.set_result(None)
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._next)
+        for _ in range(PER_PASS):
+            tenant, turns = self._waiting.popitem(last=False)
+            turn = turns.popleft()
+            if turns:
+                self._waiting[tenant] = turns
+            if not turn.done():  # it was cancelled
+                turn.set_result(None)
+            if not self._waiting:
+                return
+        asyncio.get_running_loop().call_soon(self._next)
+
+
+class RejectionPace:
+    """Delays the rejections of a tenant that has many: a client that repeats rejected requests at once is slowed down.
+
+    The first one is sent at once, and each that follows within a short time a little later than the one before.
+    """
+
+    def __init__(self) -> None:
+        self._next: OrderedDict[str, float] = OrderedDict()  # by tenant: when its next rejection may be sent
+
+    async def wait(self, tenant: str) -> None:
+        """Wait until a rejection of this tenant may be sent."""
+        now = asyncio.get_running_loop().time()
+        at = max(self._next.get(tenant, now), now)
+        if at - now > MAX_DELAYED * REJECTION_SECONDS:
+            return
+        self._next[tenant] = at + REJECTION_SECONDS
+        self._next.move_to_end(tenant)
+        if len(self._next) > MAX_TENANTS:
+            self._next.popitem(last=False)
+        if at > now:
+            await asyncio.sleep(at - now)

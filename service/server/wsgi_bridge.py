@@ -6,21 +6,22 @@ In granian's WSGI a read blocks until the bytes have come or the client has gone
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from backpropd import errors
-from service.limits.admission import STRANGER, TICKET, Admission, digest_of
+from service.limits.admission import TICKET, Admission, Ticket, digest_of
 from service.server.answer_sender import AnswerSender, Send, TooSlow
 from service.server.disconnect import DISCONNECT, Disconnect
-from service.server.environ import ambiguity, environ_of
+from service.server.environ import ambiguity, authorization_of, environ_of
 from service.server.request_body import BODY_RECEIVED, Message, MinRate, Receive, RequestBody
 from service.server.tcp_connection import Address
-from service.server.turns import Turns
+from service.server.turns import RejectionPace, Turns
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 256 * 1024  # a longer answer is sent in several messages, by its thread
 BUFFER_BYTES = 64 * 1024  # of a body, at least, that a thread reads at once
 PROBE_THREADS = 4
+CLOSE = {"Connection": "close"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class MinRates:
 class WsgiBridge:
     """Answers requests with a WSGI app: each in a thread, once it is admitted.
 
-    `reject` returns the app that answers a rejected request, in the event loop, because hundreds may come at once. A
+    `reject` returns the answer to a rejected request, sent by the event loop, because hundreds may come at once. A
     GET of an `immediate` path, whose answer needs no I/O, is answered there, too, and `probes` have threads of their
     own: neither waits for other requests.
     """
@@ -52,52 +54,77 @@ class WsgiBridge:
         admission: Admission,
         rates: MinRates,
         threads: int,
-        reject: Callable[[errors.BackpropdError, Mapping[str, Any]], WSGIApplication],
+        reject: Callable[[errors.BackpropdError, Mapping[str, Any]], tuple[int, Mapping[str, str], bytes]],
         *,
         immediate: Collection[str] = (),
         probes: Collection[str] = (),
     ) -> None:
         self._app, self._admission, self._rates, self._reject = app, admission, rates, reject
         self._immediate, self._probes = immediate, probes
-        self._turns = Turns()
+        self._turns, self._pace = Turns(), RejectionPace()
         self._threads = ThreadPoolExecutor(threads, "request")
         self._probe_threads = ThreadPoolExecutor(PROBE_THREADS, "probe")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        loop = asyncio.get_running_loop()
-        environ = environ_of(scope)
+        """Answer one request, when it is its tenant's turn; probes have theirs at once."""
+        digest = digest_of(authorization_of(scope))
+        if scope["path"] not in self._immediate and scope["path"] not in self._probes:
+            try:
+                await self._turns.wait(self._admission.holder(digest).tenant)
+            except errors.TooManyAtOnce as error:
+                await self._answer_rejected(error, environ_of(scope), send, CLOSE)  # its body was not read
+                return
+        await self._begin(scope, digest, receive, send)
+
+    async def _begin(self, scope: Message, digest: bytes, receive: Receive, send: Send) -> None:
+        loop, environ = asyncio.get_running_loop(), environ_of(scope)
         body = RequestBody(receive, loop, self._rates.body, int(environ.get("CONTENT_LENGTH", -1)))
         environ["wsgi.input"] = BufferedReader(body, BUFFER_BYTES)
         environ[DISCONNECT] = disconnect = Disconnect(receive, loop)
         sender = AnswerSender(send, self._rates.answer, _address(scope["server"]), _address(scope["client"]))
         try:
             if ambiguous := ambiguity(environ):
-                await self._turns.wait(STRANGER.tenant)
-                await _answer_at_once(self._reject(ambiguous, environ), environ, sender)
+                await self._answer_rejected(ambiguous, environ, send)
             elif environ["PATH_INFO"] in self._immediate and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                 await _answer_at_once(self._app, environ, sender)
-            else:
-                await self._admit(environ, body, sender)
+            elif ticket := await self._admitted(environ, digest, body, send):
+                await self._answer_with(ticket, environ, body, sender)
         finally:
             disconnect.stop()
             sender.close()
 
-    async def _admit(self, environ: dict[str, Any], body: RequestBody, sender: AnswerSender) -> None:
-        is_probe, digest = environ["PATH_INFO"] in self._probes, digest_of(environ.get("HTTP_AUTHORIZATION", ""))
+    async def _admitted(self, environ: dict[str, Any], digest: bytes, body: RequestBody, send: Send) -> Ticket | None:
+        """The request's ticket; None if it was rejected."""
         try:
             environ[BODY_RECEIVED] = await body.receive_small()
-            if not is_probe:
-                await self._turns.wait(self._admission.holder(digest).tenant)
-            ticket = await self._admission.enter(digest, is_probe=is_probe)
-        except (errors.RequestTimeout, errors.RetryLater) as error:
-            await _answer_at_once(self._reject(error, environ), environ, sender)
-            return
+            return await self._admission.enter(digest, is_probe=environ["PATH_INFO"] in self._probes)
+        except errors.RequestTimeout as error:
+            await self._answer_rejected(error, environ, send)
+        except errors.RetryLater as error:
+            await self._pace.wait(self._admission.holder(digest).tenant)
+            await self._answer_rejected(error, environ, send)
+        return None
+
+    async def _answer_with(
+        self, ticket: Ticket, environ: dict[str, Any], body: RequestBody, sender: AnswerSender
+    ) -> None:
         environ[TICKET], body.waiting = ticket, ticket.waiting
+        threads = self._probe_threads if environ["PATH_INFO"] in self._probes else self._threads
         try:
-            await self._answer_in(self._probe_threads if is_probe else self._threads, environ, sender)
+            await self._answer_in(threads, environ, sender)
         finally:
             ticket.leave()
+
+    async def _answer_rejected(
+        self,
+        error: errors.BackpropdError,
+        environ: Mapping[str, Any],
+        send: Send,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        status, headers, body = self._reject(error, environ)
+        await send(_start(status, {**headers, **more}.items()))
+        await send(_part(body, more=False))
 
     async def _answer_in(self, threads: Executor, environ: dict[str, Any], sender: AnswerSender) -> None:
         loop = asyncio.get_running_loop()
@@ -152,11 +179,11 @@ class _Answer:
 
     def whole(self) -> list[Message]:
         """The messages of a short answer."""
-        return [self._start(), _part(b"".join(self._chunks), more=False)]
+        return [_start(self._status, self._headers), _part(b"".join(self._chunks), more=False)]
 
     def messages(self) -> Iterator[Message]:
         """The messages of any answer, each as soon as its part has come."""
-        yield self._start()
+        yield _start(self._status, self._headers)
         for chunk in self._chunks:
             for begin in range(0, len(chunk), CHUNK_BYTES):
                 yield _part(chunk[begin : begin + CHUNK_BYTES], more=True)
@@ -170,9 +197,10 @@ class _Answer:
     def _start_response(self, status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
         self._status, self._headers = int(status.split(" ", 1)[0]), headers
 
-    def _start(self) -> Message:
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self._headers]
-        return {"type": "http.response.start", "status": self._status, "headers": raw}
+
+def _start(status: int, headers: Iterable[tuple[str, str]]) -> Message:
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return {"type": "http.response.start", "status": status, "headers": raw}
 
 
 def _part(chunk: bytes, *, more: bool) -> Message:

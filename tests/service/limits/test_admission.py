@@ -25,7 +25,7 @@ def admission() -> Admission:
 
 
 def entering(loop: Loop, admission: Admission, authorization: str, *, is_probe: bool = False) -> Future[Ticket]:
-    return asyncio.run_coroutine_threadsafe(admission.enter(digest_of(authorization), is_probe=is_probe), loop)
+    return asyncio.run_coroutine_threadsafe(admission.enter(digest_of(authorization.encode()), is_probe=is_probe), loop)
 
 
 def enter(loop: Loop, admission: Admission, authorization: str, *, is_probe: bool = False) -> Ticket:
@@ -97,7 +97,7 @@ def test_a_request_that_is_cancelled_while_it_waits_for_its_turn_keeps_no_slot(
     loop: Loop, admission: Admission, is_granted: bool
 ) -> None:
     async def cancel_one() -> None:
-        entering = asyncio.create_task(admission.enter(digest_of("a")))
+        entering = asyncio.create_task(admission.enter(digest_of(b"a")))
         await asyncio.sleep(0)  # it has asked for its turn, and the event loop has not told it the answer
         entering.cancel()
         with pytest.raises(asyncio.CancelledError):

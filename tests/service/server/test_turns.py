@@ -1,8 +1,12 @@
-"""Requests that come at once begin one by one, and what the event loop has to do besides comes between them."""
+"""Requests that come at once begin little by little, and what the event loop has to do besides comes between them."""
 
 import asyncio
 
-from service.server.turns import Turns
+import pytest
+
+from backpropd import errors
+from service.server import turns as module
+from service.server.turns import PER_PASS, RejectionPace, Turns
 
 
 async def _begin(name: str, turns: Turns, events: list[str], tenant: str = "one") -> None:
@@ -10,7 +14,7 @@ async def _begin(name: str, turns: Turns, events: list[str], tenant: str = "one"
     events.append(name)
 
 
-def test_requests_begin_in_their_order_and_a_callback_waits_for_one_of_them_at_most() -> None:
+def test_requests_begin_in_their_order_and_a_callback_waits_for_few_of_them() -> None:
     events: list[str] = []
 
     async def run() -> None:
@@ -23,7 +27,7 @@ def test_requests_begin_in_their_order_and_a_callback_waits_for_one_of_them_at_m
 
     asyncio.run(run())
     assert [event for event in events if event != "probe"] == [f"request {n}" for n in range(50)]
-    assert events.index("probe") <= 2
+    assert events.index("probe") <= 2 * PER_PASS
 
 
 def test_a_cancelled_request_lets_the_next_ones_begin() -> None:
@@ -53,3 +57,34 @@ def test_tenants_take_turns() -> None:
     asyncio.run(run())
     assert events[:6] == ["many", "few"] * 3
     assert len(events) == 53
+
+
+def test_a_tenant_may_have_only_so_many_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
+
+    async def run() -> list[object]:
+        turns = Turns()
+        many = [turns.wait("many") for _ in range(4)]
+        return await asyncio.gather(*many, turns.wait("few"), return_exceptions=True)
+
+    *begun, rejected, other = asyncio.run(run())
+    assert (begun, type(rejected), other) == ([None] * 3, errors.TooManyAtOnce, None)
+
+
+def test_the_rejections_of_a_tenant_come_one_after_the_other_and_those_beyond_a_number_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_DELAYED", 3.5)
+    events: list[str] = []
+
+    async def reject(pace: RejectionPace, name: str, tenant: str) -> None:
+        await pace.wait(tenant)
+        events.append(name)
+
+    async def run() -> None:
+        pace = RejectionPace()
+        many = [reject(pace, str(n), "many") for n in range(6)]
+        await asyncio.gather(*many, reject(pace, "other", "few"))
+
+    asyncio.run(run())
+    assert (set(events[:4]), events[4:]) == ({"0", "4", "5", "other"}, ["1", "2", "3"])
