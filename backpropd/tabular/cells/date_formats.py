@@ -113,7 +113,8 @@ _FORMATS = (
     ),
     DateFormat("year-month", f"{_YEAR}[-/M](?P<m>[0-9]{{1,2}})"),
     DateFormat("month/year", rf"(?:(?P<m>[0-9]{{1,2}})[-/]|(?P<m2>[0-9]{{2}})\.){_YEAR}"),
-    DateFormat("day month year", rf"{_WEEKDAY}{_DAY}{_NTH}[-/. ]*(?:de )?{_MONTH}[-/., ]*(?:de )?{_SHORT_YEAR}"),
+    DateFormat("day month year", rf"{_WEEKDAY}{_DAY}{_NTH}[-/. ]*(?:de |of )?{_MONTH}[-/., ]*(?:de )?{_SHORT_YEAR}"),
+    DateFormat("[day/month/year:time]", rf"\[{_DAY}/{_MONTH}/{_YEAR}:{_CLOCK}\]", is_whole=True),
     DateFormat(
         "weekday month day time year", rf"[A-Za-z]{{3}},? {_MONTH} {{1,2}}{_DAY} {_CLOCK} {_YEAR}", is_whole=True
     ),

@@ -14,7 +14,16 @@ from backpropd.tabular.delimited.row_reader import Row, RowReader, are_paired
 from backpropd.tabular.delimited.syntax import Syntax
 
 DELIMITERS = (",", ";", "\t", "|")
-RARE_DELIMITERS = (" ", "  ", ":", "~", "^")
+RARE_DELIMITERS = (
+    " ",
+    "  ",
+    ":",
+    "~",
+    "^",
+    "\x01",
+    "\x1f",
+    "\u00a6",
+)  # the last are Hive's, ASCII's and the broken bar
 RARE_WEIGHT = 0.7
 MIN_RARE_SHARE = 0.7  # of rows with the same number of cells
 UNLIKE_HEADER_WEIGHT = 0.8  # of spaces that split the first line into another number of cells

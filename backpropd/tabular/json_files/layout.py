@@ -13,6 +13,7 @@ from backpropd.tabular.json_files.outline import (
     Outline,
     Path,
     find_columns,
+    find_keyed_rows,
     find_rows,
     members_at,
     paths_beside,
@@ -132,6 +133,10 @@ def _layout_of_object(opener: Opener) -> Layout:
         return Layout(columns=_equally_long(_lists(members)), left_out=paths_beside(outline, (), inside=True))
     if not members:
         raise NotATable(f"this object is empty: {FORMS}")
+    if (path := find_keyed_rows(outline)) is not None:
+        for name in path:
+            members = members[name]
+        return Layout(columns=_columns_of_objects(members), left_out=paths_beside(outline, path))
     if all(isinstance(each, dict) and each for each in members.values()):
         return Layout(columns=_columns_of_objects(members))
     return Layout(lines=True)  # one row

@@ -68,6 +68,19 @@ def find_columns(outline: Outline) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
+def find_keyed_rows(outline: Outline) -> Path | None:
+    """The path of the one inner object whose members are rows with the same names, by what it is called."""
+    found = [path for path, member in _walk(outline) if path[-1].lower() in LISTS_OF_ROWS and _are_keyed_rows(member)]
+    return found[0] if len(found) == 1 else None
+
+
+def _are_keyed_rows(member: Outline | int | str) -> bool:
+    if not isinstance(member, Mapping):
+        return False
+    rows = [each for each in member.values() if isinstance(each, Mapping) and each]
+    return 1 < len(rows) == len(member) and all(each.keys() == rows[0].keys() for each in rows)
+
+
 def paths_beside(outline: Outline, path: Path, *, inside: bool = False) -> list[str]:
     """What stands beside the member at a path, and beside the objects around it.
 

@@ -48,6 +48,8 @@ def codes(info: IngestedTable) -> list[str]:
         (written(delimiter="|"), "|", '"'),
         (written(delimiter=" "), " ", '"'),
         (written(delimiter="~"), "~", '"'),
+        (written(delimiter="\x01"), "\x01", '"'),
+        (written(delimiter="\u00a6"), "\u00a6", '"'),
         (written(quotechar="'"), ",", "'"),
         (written(quotechar="'", quoting=csv.QUOTE_ALL), ",", "'"),
         (written(quoting=csv.QUOTE_ALL), ",", '"'),

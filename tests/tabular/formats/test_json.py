@@ -34,6 +34,25 @@ def test_every_form_of_a_table_is_read(tmp_path: Path, text: str, format: str) -
     assert rows == AB
 
 
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ('{"data": {"p": {"a": 1, "b": "x"}, "q": {"b": null, "a": 2.5}}}', False),
+        ('{"status": "ok", "data": {"p": {"a": 1, "b": "x"}, "q": {"a": 2.5, "b": null}}}', True),
+        ('{"response": {"code": 200, "items": {"p": {"a": 1, "b": "x"}, "q": {"a": 2.5, "b": null}}}}', True),
+    ],
+)
+def test_rows_by_key_within_an_envelope_are_read(tmp_path: Path, text: str, left_out: bool) -> None:
+    table, rows = read(tmp_path, text)
+    assert rows == [{"key": key, **row} for key, row in zip("pq", AB, strict=True)]
+    assert (("members_left_out", None) in codes(table)) == left_out
+
+
+def test_objects_unlike_each_other_are_one_row(tmp_path: Path) -> None:
+    text = '{"name": "n", "data": {"math": {"a": 1}, "biology": {"b": 2}}}'
+    assert read(tmp_path, text)[1] == [{"name": "n", "data.math.a": 1, "data.biology.b": 2}]
+
+
 def test_one_object_of_single_values_is_one_row(tmp_path: Path) -> None:
     assert read(tmp_path, '{"a": 1, "b": "x"}')[1] == [{"a": 1, "b": "x"}]
 
