@@ -2,7 +2,6 @@
 
 import re
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -14,8 +13,8 @@ BEGAN = "backpropd.began"  # key of the environ: when the request came, by `time
 HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.~!$&'()*+;=%-]*)(:\d*)?", re.ASCII)  # RFC 3986, 3.2, without commas
 
 
-def environ_of(scope: Message) -> dict[str, Any]:
-    """The environ of a request (PEP 3333), without its body."""
+def environ_of(scope: Message, began: float) -> dict[str, Any]:
+    """The environ of a request (PEP 3333) that came at `began`, without its body."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
@@ -32,7 +31,7 @@ def environ_of(scope: Message) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
-        BEGAN: time.perf_counter(),
+        BEGAN: began,
     }
     for header, raw in scope["headers"]:
         name, value = header.decode("latin-1"), raw.decode("latin-1")

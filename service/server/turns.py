@@ -6,10 +6,10 @@ from collections import OrderedDict, deque
 from backpropd import errors
 
 PER_PASS = 8  # requests
-REJECTION_SECONDS = 0.01  # between two rejections of one tenant
-MAX_DELAYED = 500  # rejections of one tenant, and others are sent at once
+REJECTION_SECONDS = 0.01  # between two rejections of one client
+MAX_DELAYED = 500  # rejections of one client, and others are sent at once
 MAX_WAITING = 500  # requests of one tenant, and others are rejected
-MAX_TENANTS = 1000  # whose last rejections are remembered
+MAX_CLIENTS = 1000  # whose last rejections are remembered
 
 
 class Turns:
@@ -24,7 +24,9 @@ class Turns:
     async def wait(self, tenant: str) -> None:
         """Wait for the turn of this tenant's request. Raises `errors.TooManyAtOnce` if too many of them wait."""
         if len(self._waiting.get(tenant, ())) >= MAX_WAITING:
-            raise errors.TooManyAtOnce(f"{MAX_WAITING} requests of yours have not begun yet: send fewer at a time")
+            raise errors.TooManyAtOnce(
+                f"{MAX_WAITING} requests of this tenant have not begun yet: send fewer at a time"
+            )
         loop = asyncio.get_running_loop()
         turn = loop.create_future()
         if not self._waiting:
@@ -46,23 +48,25 @@ class Turns:
 
 
 class RejectionPace:
-    """Delays the rejections of a tenant that has many: a client that repeats rejected requests at once is slowed down.
+    """Delays the rejections of a client that has many: one that repeats rejected requests at once is slowed down.
 
-    The first one is sent at once, and each that follows within a short time a little later than the one before.
+    The first one is sent at once, and each that follows within a short time a little later than the one before. A
+    client is a tenant, or the bytes of an unknown key.
     """
 
     def __init__(self) -> None:
-        self._next: OrderedDict[str, float] = OrderedDict()  # by tenant: when its next rejection may be sent
+        self._next: OrderedDict[str | bytes, float] = OrderedDict()  # when the next rejection of each may be sent
 
-    async def wait(self, tenant: str) -> None:
-        """Wait until a rejection of this tenant may be sent."""
+    async def wait(self, client: str | bytes) -> bool:
+        """Wait until a rejection of this client may be sent; False at once if too many of them wait."""
         now = asyncio.get_running_loop().time()
-        at = max(self._next.get(tenant, now), now)
+        at = max(self._next.get(client, now), now)
         if at - now > MAX_DELAYED * REJECTION_SECONDS:
-            return
-        self._next[tenant] = at + REJECTION_SECONDS
-        self._next.move_to_end(tenant)
-        if len(self._next) > MAX_TENANTS:
+            return False
+        self._next[client] = at + REJECTION_SECONDS
+        self._next.move_to_end(client)
+        if len(self._next) > MAX_CLIENTS:
             self._next.popitem(last=False)
         if at > now:
             await asyncio.sleep(at - now)
+        return True

@@ -6,12 +6,13 @@ In granian's WSGI a read blocks until the bytes have come or the client has gone
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from io import BufferedReader
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from backpropd import errors
@@ -30,6 +31,14 @@ CHUNK_BYTES = 256 * 1024  # a longer answer is sent in several messages, by its 
 BUFFER_BYTES = 64 * 1024  # of a body, at least, that a thread reads at once
 PROBE_THREADS = 4
 CLOSE = {"Connection": "close"}
+
+
+class Lane(Enum):
+    """Where a request waits: nowhere, if its answer needs no I/O; with the probes; or with all others."""
+
+    IMMEDIATE = 0
+    PROBE = 1
+    ORDINARY = 2
 
 
 @dataclass(frozen=True)
@@ -67,17 +76,15 @@ class WsgiBridge:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request, when it is its tenant's turn; probes have theirs at once."""
-        digest = digest_of(authorization_of(scope))
-        if scope["path"] not in self._immediate and scope["path"] not in self._probes:
+        began, digest, lane = time.perf_counter(), digest_of(authorization_of(scope)), self._lane(scope)
+        if lane is Lane.ORDINARY:
             try:
                 await self._turns.wait(self._admission.holder(digest).tenant)
             except errors.TooManyAtOnce as error:
-                await self._answer_rejected(error, environ_of(scope), send, CLOSE)  # its body was not read
+                await self._answer_rejected(error, environ_of(scope, began), send, close=True)
                 return
-        await self._begin(scope, digest, receive, send)
-
-    async def _begin(self, scope: Message, digest: bytes, receive: Receive, send: Send) -> None:
-        loop, environ = asyncio.get_running_loop(), environ_of(scope)
+        environ = environ_of(scope, began)
+        loop = asyncio.get_running_loop()
         body = RequestBody(receive, loop, self._rates.body, int(environ.get("CONTENT_LENGTH", -1)))
         environ["wsgi.input"] = BufferedReader(body, BUFFER_BYTES)
         environ[DISCONNECT] = disconnect = Disconnect(receive, loop)
@@ -85,33 +92,41 @@ class WsgiBridge:
         try:
             if ambiguous := ambiguity(environ):
                 await self._answer_rejected(ambiguous, environ, send)
-            elif environ["PATH_INFO"] in self._immediate and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            elif lane is Lane.IMMEDIATE:
                 await _answer_at_once(self._app, environ, sender)
-            elif ticket := await self._admitted(environ, digest, body, send):
-                await self._answer_with(ticket, environ, body, sender)
+            elif ticket := await self._admitted(environ, lane, digest, body, send):
+                await self._answer_with(ticket, lane, environ, body, sender)
         finally:
             disconnect.stop()
             sender.close()
 
-    async def _admitted(self, environ: dict[str, Any], digest: bytes, body: RequestBody, send: Send) -> Ticket | None:
+    def _lane(self, scope: Message) -> Lane:
+        if scope["method"] not in ("GET", "HEAD"):
+            return Lane.ORDINARY
+        if scope["path"] in self._immediate:
+            return Lane.IMMEDIATE
+        return Lane.PROBE if scope["path"] in self._probes else Lane.ORDINARY
+
+    async def _admitted(
+        self, environ: dict[str, Any], lane: Lane, digest: bytes, body: RequestBody, send: Send
+    ) -> Ticket | None:
         """The request's ticket; None if it was rejected."""
         try:
             environ[BODY_RECEIVED] = await body.receive_small()
-            return await self._admission.enter(digest, is_probe=environ["PATH_INFO"] in self._probes)
+            return await self._admission.enter(digest, is_probe=lane is Lane.PROBE)
         except errors.RequestTimeout as error:
             await self._answer_rejected(error, environ, send)
         except errors.RetryLater as error:
-            await self._pace.wait(self._admission.holder(digest).tenant)
-            await self._answer_rejected(error, environ, send)
+            client = self._admission.holder(digest).tenant or digest
+            await self._answer_rejected(error, environ, send, paced_for=None if lane is Lane.PROBE else client)
         return None
 
     async def _answer_with(
-        self, ticket: Ticket, environ: dict[str, Any], body: RequestBody, sender: AnswerSender
+        self, ticket: Ticket, lane: Lane, environ: dict[str, Any], body: RequestBody, sender: AnswerSender
     ) -> None:
         environ[TICKET], body.waiting = ticket, ticket.waiting
-        threads = self._probe_threads if environ["PATH_INFO"] in self._probes else self._threads
         try:
-            await self._answer_in(threads, environ, sender)
+            await self._answer_in(self._probe_threads if lane is Lane.PROBE else self._threads, environ, sender)
         finally:
             ticket.leave()
 
@@ -120,11 +135,15 @@ class WsgiBridge:
         error: errors.BackpropdError,
         environ: Mapping[str, Any],
         send: Send,
-        more: Mapping[str, str] = MappingProxyType({}),
+        *,
+        paced_for: str | bytes | None = None,
+        close: bool = False,
     ) -> None:
-        status, headers, body = self._reject(error, environ)
-        await send(_start(status, {**headers, **more}.items()))
-        await send(_part(body, more=False))
+        """Send the rejection, at the pace for this client; beyond that pace at once, and its connection is closed."""
+        status, headers, body = self._reject(error, environ)  # its time is measured before the pause
+        close = close or not (paced_for is None or await self._pace.wait(paced_for))
+        await send(_start(status, {**headers, **(CLOSE if close else {})}.items()))
+        await send(_part(b"" if environ["REQUEST_METHOD"] == "HEAD" else body, more=False))
 
     async def _answer_in(self, threads: Executor, environ: dict[str, Any], sender: AnswerSender) -> None:
         loop = asyncio.get_running_loop()

@@ -37,7 +37,7 @@ def app(environ, start):
 
 slots = ConcurrencyLimit("requests", 9, 9, 9)
 admission = Admission(slots, FairSlots("requests", 9, 9, 9), slots)
-bridge = WsgiBridge(app, admission, MinRates(MinRate(1024, 10), MinRate(1024, 10)), 2, lambda *_: app)
+bridge = WsgiBridge(app, admission, MinRates(MinRate(1024, 10), MinRate(1024, 10)), 2, lambda *_: (429, {}, b""))
 if __name__ == "__main__":
     Granian("endless:bridge", interface=Interfaces.ASGINL, port=int(os.environ["PORT"]), websockets=False).serve()
 """

@@ -19,7 +19,7 @@ from backpropd.tabular.delimited.byte_patterns import literal
 WINDOW_BYTES = 192 * 1024  # its temporary arrays stay in a core's cache, and are too small to be mapped anew each time
 OVERLAP = 4  # no pattern is longer than five bytes
 LINE_ENDS = b"\n" * 3
-INSIDE_NUMBERS = frozenset("./0123456789eE")
+INSIDE_NUMBERS = frozenset("+-./0123456789eE")
 MANY_ZEROS = b"0" * 64  # without an exponent of three digits, a number underflows only after more than 200 zeros
 
 Bytes = NDArray[np.uint8]
@@ -34,9 +34,10 @@ def code_pattern(delimiter: str) -> str:
 
 def may_begin_with_zeros(chunk: memoryview, delimiter: str) -> bool:
     """False only if no cell begins like `007`: several times as fast as the search for `code_pattern`."""
+    if delimiter in INSIDE_NUMBERS:
+        return True
     beginning = np.frombuffer(LINE_ENDS + bytes(chunk[: OVERLAP + 1]), np.uint8)
-    windows = itertools.chain([beginning], _windows(chunk))
-    return delimiter in INSIDE_NUMBERS or any(map(_has_leading_zero, windows))
+    return any(map(_has_leading_zero, itertools.chain([beginning], _windows(chunk))))
 
 
 def may_be_out_of_range(block: pa.RecordBatch, chunk: memoryview) -> bool:
@@ -58,7 +59,10 @@ def _windows(chunk: memoryview) -> Iterator[Bytes]:
 
 
 def _has_leading_zero(window: Bytes) -> bool:
-    """Whether a 0 stands before a digit, and neither behind a digit or point nor in an exponent as in `1e-05`."""
+    """Whether a 0 stands before a digit, and neither behind a digit or point nor in an exponent as in `1e-05`.
+
+    No delimiter is one of `INSIDE_NUMBERS`.
+    """
     digits = window - np.uint8(ord("0"))
     found = digits[2:-1] == 0
     found &= digits[3:] < 10

@@ -20,6 +20,7 @@ from backpropd.tabular.encodings import codec_of
 from backpropd.tabular.warnings import WarningLog
 
 CHUNK_BYTES = 256 * 1024
+BEYOND_ASCII = bytes(range(128, 256))
 DECODED_BYTES = 64 * 1024  # at once: with their characters they stay in a core's cache
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 BYTE_ORDER_MARKS = {
@@ -100,7 +101,7 @@ def _not_unicode(path: Path, strict: bool, log: WarningLog) -> TextFile:
         if _is_valid(found):
             _warn_of_guess(found, "letters", log, each)
             return found
-    if is_unicode or any(UTF8_LETTER.search(chunk) for chunk in _read_bytes(path, 0)):
+    if is_unicode or any(UTF8_LETTER.search(chunk) for chunk in _read_pieces(path)):
         if strict:
             _raise_if_found(path, UTF8_LETTER, "contains a letter encoded as UTF-8, and other lines are not UTF-8")
         text = TextFile(path, "utf-8", 0, WINDOWS_1252)
@@ -114,7 +115,7 @@ def _not_unicode(path: Path, strict: bool, log: WarningLog) -> TextFile:
 
 def _is_mostly_unicode(path: Path) -> bool:
     high = unicode = 0
-    for chunk in _read_bytes(path, 0):
+    for chunk in _read_pieces(path):
         if not chunk.isascii():
             high += len(HIGH.findall(chunk))
             unicode += sum(map(len, UTF8_CHARACTER.findall(chunk)))
@@ -137,7 +138,7 @@ def _is_valid(text: TextFile) -> bool:
 
 def _raise_if_found(path: Path, pattern: re.Pattern[bytes], what: str) -> None:
     line = 1
-    for chunk in _read_bytes(path, 0):
+    for chunk in _read_pieces(path):
         if not chunk.isascii() and (found := pattern.search(chunk)):
             line += chunk.count(b"\n", 0, found.start())
             raise NotATable(f"line {line} {what}: save the whole file as UTF-8")
@@ -175,16 +176,29 @@ def _encoding_of_escapes(head: bytes) -> str | None:
     return "iso2022_jp_ext" if found == "iso2022_jp" and b"\x1b(I" in head else found
 
 
-def _read_bytes(path: Path, start: int) -> Iterator[bytes]:
+def _read_bytes(path: Path, start: int, size: int = CHUNK_BYTES) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(start)
-        while chunk := file.read(DECODED_BYTES):
+        while chunk := file.read(size):
             yield chunk
+
+
+def _read_pieces(path: Path) -> Iterator[bytes]:
+    """The bytes in pieces that end with ASCII, so that no character is cut, unless none is in very many."""
+    rest = b""
+    for chunk in _read_bytes(path, 0):
+        rest += chunk
+        end = len(rest.rstrip(BEYOND_ASCII))
+        if end or len(rest) > MAX_LINE_CHARACTERS:
+            yield rest[: end or None]
+            rest = rest[end:] if end else b""
+    if rest:
+        yield rest
 
 
 def _decode(text: TextFile) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(text.encoding)(text.errors)
-    yield from map(decoder.decode, _read_bytes(text.path, text.bom_bytes))
+    yield from map(decoder.decode, _read_bytes(text.path, text.bom_bytes, DECODED_BYTES))
     yield decoder.decode(b"", final=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from backpropd.errors import NotATable
 from backpropd.tabular import ReadOptions, preview_rows
-from backpropd.tabular.delimited.text_encoding import open_text
+from backpropd.tabular.delimited.text_encoding import CHUNK_BYTES, DECODED_BYTES, open_text
 from backpropd.tabular.warnings import WarningLog
 from tests.tabular.reading import levels, read
 
@@ -239,3 +239,18 @@ def test_ascii_text_with_signs_of_a_7_bit_encoding_is_read_as_it_is(tmp_path: Pa
 def test_hz_is_read_where_it_is_named(tmp_path: Path) -> None:
     _, path = read(tmp_path, "town,n\n北京,1\n".encode("hz"), ReadOptions(encoding="hz"))
     assert pq.read_table(path)["town"].to_pylist() == ["北京"]
+
+
+@pytest.mark.parametrize("offset", range(-3, 4))
+@pytest.mark.parametrize("size", [DECODED_BYTES, CHUNK_BYTES])
+def test_a_character_is_found_wherever_a_piece_of_the_file_ends(tmp_path: Path, size: int, offset: int) -> None:
+    start = b"name,n\n" + b"abc,1\n" * (size // 6 + 10)
+    cut = start[: size + offset - 1]
+    whole = cut + "é".encode() + b"y,1\n" + b"abc,1\n" * 100 + b"caf\xe9,3\n"
+    (tmp_path / "mixed").write_bytes(whole)
+    with pytest.raises(NotATable, match="contains a letter encoded as UTF-8"):
+        open_text(tmp_path / "mixed", None, True, WarningLog())
+    assert open_text(tmp_path / "mixed", None, False, WarningLog()).encoding == "utf-8"
+    (tmp_path / "half").write_bytes(cut + b"\xed\xa0\xbdy,1\n" + b"abc,1\n")
+    with pytest.raises(NotATable, match="half of a surrogate pair"):
+        open_text(tmp_path / "half", None, False, WarningLog())

@@ -10,7 +10,7 @@ from backpropd.tabular.delimited.lossy_numbers import WINDOW_BYTES, code_pattern
 ROWS = st.lists(st.text(alphabet="0017e-. ,;\nx/", max_size=12), max_size=6).map(",".join)
 
 
-@given(ROWS, st.sampled_from([",", ";", "\t", "|", "/", "e"]))
+@given(ROWS, st.sampled_from([",", ";", "\t", "|", "/", "e", "-", "+"]))
 def test_what_the_pattern_finds_the_quick_search_finds(text: str, delimiter: str) -> None:
     data = memoryview(text.encode())
     if contains(data, code_pattern(delimiter)):
