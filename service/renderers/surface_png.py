@@ -1,22 +1,20 @@
 """A loss surface as a PNG: contours of the loss, and the path of training."""
 
-import io
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from service.renderers.figures import rendered
 
 Array = NDArray[Any]
 
 LEVELS = 30
 TICKS = 7
 COLOURS = "viridis"
-_lock = threading.Lock()  # Matplotlib's fonts are not thread-safe
 
 
 def draw_surface(surface: Mapping[str, Any], title: str) -> bytes:
@@ -24,19 +22,16 @@ def draw_surface(surface: Mapping[str, Any], title: str) -> bytes:
 
     Where the loss is not finite, the PNG is grey.
     """
-    out = io.BytesIO()
-    with _lock:
-        figure = Figure(figsize=(7.4, 6), dpi=144, layout="constrained")
-        FigureCanvasAgg(figure)
+
+    def draw(figure: Figure) -> None:
         axes = figure.add_subplot(facecolor="lightgrey")
         _contours(figure, axes, surface)
         _path(axes, surface)
         along, up = _directions(surface)
         axes.set(xlabel=along, ylabel=up, xlim=_ends(surface["x"]), ylim=_ends(surface["y"]))
-        text = f"The loss around {title[:40]}, over {surface['rows']} rows"
-        axes.set_title(text, fontsize=11, parse_math=False)  # dollar signs in a name are no formula
-        figure.savefig(out, format="png")
-    return out.getvalue()
+        axes.set_title(f"The loss around {title[:40]}, over {surface['rows']} rows", fontsize=11)
+
+    return rendered(draw)
 
 
 def _contours(figure: Figure, axes: Axes, surface: Mapping[str, Any]) -> None:

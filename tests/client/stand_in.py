@@ -118,6 +118,8 @@ class StandIn:
         self._route("/v1/models/<id>/curve", self._curve)
         self._route("/v1/models/<id>/trace", self._trace, "POST")
         self._route("/v1/models/<id>/surface", self._surface)
+        self._route("/v1/models/<id>/plot", self._plot)
+        self._route("/v1/jobs/<id>/plot", self._plot)
 
     def _route(self, rule: str, view: Any, method: str = "GET") -> None:
         self.app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
@@ -211,6 +213,10 @@ class StandIn:
     def _export(self, id: str) -> Any:
         self.bodies.append(dict(request.args))
         return Response(b"a file", content_type=request.headers["Accept"])
+
+    def _plot(self, id: str) -> Any:
+        self.bodies.append(dict(request.args))
+        return Response(b"a picture", content_type=request.headers["Accept"])
 
     def _trace(self, id: str) -> Any:
         self.bodies.append(request.json)

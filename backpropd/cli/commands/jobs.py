@@ -6,6 +6,7 @@ import typer
 
 from backpropd.cli.console import client, show, table
 from backpropd.cli.job_display import watch
+from backpropd.cli.plot_command import Output, format_of, write_plot
 from backpropd.client import Job, JobSummary
 from backpropd.client.resources.jobs import Jobs
 
@@ -32,6 +33,15 @@ def watch_(context: typer.Context, job_id: str) -> None:
     """Watch a job until it ends."""
     with client(context) as service:
         watch(context, service, service.jobs.get(job_id))
+
+
+@commands.command("plot")
+def plot(context: typer.Context, job_id: str, output: Output = "plot.svg") -> None:
+    """Draw the learning curve of a job, as SVG or PNG."""
+    format = format_of(output)
+    with client(context) as service:
+        picture = service.jobs.plot(job_id, format=format)
+    write_plot(context, picture, output)
 
 
 @commands.command("cancel")

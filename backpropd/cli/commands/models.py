@@ -6,12 +6,15 @@ import typer
 
 from backpropd.cli.console import client, show, table
 from backpropd.cli.output_file import write_output
+from backpropd.cli.plot_command import Output, format_of, write_plot
 from backpropd.export.formats import EXPORT_FORMATS
 
 if TYPE_CHECKING:
     Format: TypeAlias = str
 else:
     Format = Literal[*EXPORT_FORMATS]
+
+PlotKind = Literal["confusion", "roc", "calibration", "residuals", "network"]
 
 commands = typer.Typer(help="List, export and import models.", no_args_is_help=True)
 
@@ -50,6 +53,20 @@ def export(
         write_output(chunks, target)
     if target != "-":
         show(context, {"output": target}, f"the model is in {target}")
+
+
+@commands.command("plot")
+def plot(
+    context: typer.Context,
+    model_id: str,
+    kind: Annotated[PlotKind, typer.Option(help="What is drawn.")],
+    output: Output = "plot.svg",
+) -> None:
+    """Draw the report or the network of a model, as SVG or PNG."""
+    format = format_of(output)
+    with client(context) as service:
+        picture = service.models.plot(model_id, kind, format)
+    write_plot(context, picture, output)
 
 
 @commands.command("import")

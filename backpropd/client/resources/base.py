@@ -38,6 +38,11 @@ class Resource:
             query["cursor"] = page["next_cursor"]
 
 
+def accept_header(format: str) -> dict[str, str]:
+    """The header that asks for a picture as `svg` or `png`."""
+    return {"Accept": {"svg": "image/svg+xml", "png": "image/png"}[format]}
+
+
 def query_of(options: Mapping[str, Any]) -> dict[str, str]:
     """Options as a query has them: lists, objects and booleans as JSON, and no None."""
     return {

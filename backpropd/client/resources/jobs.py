@@ -6,7 +6,7 @@ from typing import Any, cast
 from backpropd.client import event_stream
 from backpropd.client.errors import JobDidNotSucceed, ServiceError
 from backpropd.client.event_stream import TERMINAL, Deadline
-from backpropd.client.resources.base import Resource, idempotency_header
+from backpropd.client.resources.base import Resource, accept_header, idempotency_header
 from backpropd.client.types import Epoch, Event, Job, JobSummary
 
 LONG_POLL_SECONDS = 30.0
@@ -67,6 +67,11 @@ class Jobs(Resource):
         """The learning curve thinned to about `points` epochs, with the first, the last and the lowest."""
         page = self._transport.json("GET", self._path(job_id, "/epochs"), params={"points": points})
         return cast(Sequence[Epoch], page["data"])
+
+    def plot(self, job_id: str, kind: str = "loss", format: str = "svg") -> bytes:
+        """A picture of the learning curve, `svg` or `png`."""
+        path, headers = self._path(job_id, "/plot"), accept_header(format)
+        return self._transport.send("GET", path, params={"kind": kind}, headers=headers).content
 
     def events(self, job_id: str, last_event_id: str | None = None) -> Iterator[Event]:
         """Every status and epoch until the job ends; a stream that breaks off is resumed."""

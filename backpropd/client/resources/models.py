@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from backpropd.client.media_types import CSV, media_type_of
-from backpropd.client.resources.base import Resource, Rows, query_of
+from backpropd.client.resources.base import Resource, Rows, accept_header, query_of
 from backpropd.client.resources.datasets import CHUNK_BYTES
 from backpropd.client.types import Curve, Model, ModelSummary, PredictionWarning, Surface, Trace
 
@@ -125,6 +125,11 @@ class Models(Resource):
     def surface_picture(self, model_id: str, **query: Any) -> bytes:
         """The loss surface drawn as a PNG image."""
         return self._transport.send("GET", self._path(model_id, "/surface"), params={**query, "format": "png"}).content
+
+    def plot(self, model_id: str, kind: str, format: str = "svg") -> bytes:
+        """A picture of the report or the network, of a `kind` of the API, `svg` or `png`."""
+        path, headers = self._path(model_id, "/plot"), accept_header(format)
+        return self._transport.send("GET", path, params={"kind": kind}, headers=headers).content
 
 
 def _as_csv(names: Sequence[str]) -> str:

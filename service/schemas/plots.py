@@ -1,0 +1,22 @@
+"""Queries for plots."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from service.schemas.fields import Input
+
+JobPlotKind = Literal["loss"]
+ModelPlotKind = Literal["confusion", "roc", "calibration", "residuals", "network"]
+
+
+class JobPlotQuery(Input):
+    """Which plot of a job: its learning curve."""
+
+    kind: JobPlotKind = "loss"
+
+
+class ModelPlotQuery(Input):
+    """Which plot of a model: of its report, of the importance of its columns, or of its network."""
+
+    kind: ModelPlotKind = Field(description="what is drawn")
