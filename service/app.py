@@ -15,6 +15,7 @@ from service.http import back, errors, openapi, request_hooks, routing
 from service.model_cache import ModelCache
 from service.routes import (
     datasets,
+    explanations,
     exports,
     health,
     inference,
@@ -40,6 +41,7 @@ MODULES = (
     exports,
     inspection,
     plots,
+    explanations,
     inference,
     keys,
     limits_and_usage,

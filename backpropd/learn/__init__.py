@@ -4,6 +4,7 @@ What belongs here: resolving requests, preparing data, runs, models and their in
 (`network_kinds`). What does not: formulas (`nn`), file formats of tables (`tabular`), SQL (`store`), HTTP (`service`).
 """
 
+from backpropd.learn.inspection.explanation import explain
 from backpropd.learn.inspection.loss_surface import loss_surface
 from backpropd.learn.inspection.response_curve import response_curve
 from backpropd.learn.inspection.trace import trace
@@ -30,6 +31,7 @@ __all__ = [
     "TrainingRequest",
     "WarmStart",
     "columns_from_json",
+    "explain",
     "loss_surface",
     "resolve",
     "response_curve",

@@ -114,8 +114,12 @@ class Model:
 
     def outputs(self, x: Array) -> list[Output]:
         """The predictions for encoded rows x (n, width)."""
+        return outputs(self.spec, self.target, self.network_outputs(x))
+
+    def network_outputs(self, x: Array) -> Array:
+        """The network's outputs h (n, outputs) for encoded rows x (n, width)."""
         network, theta = self._predicting
-        return outputs(self.spec, self.target, network.predict(theta, x))
+        return network.predict(theta, x)
 
     def predict(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Predictions for raw rows: objects by column name, or arrays in the order of the features.

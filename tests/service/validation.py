@@ -52,7 +52,7 @@ class Client(FlaskClient):
 def check(schema: type[BaseModel], raw: bytes | str) -> None:
     """Assert that JSON fits the schema and has no other fields."""
     value = schema.model_validate_json(raw, strict=True)
-    declared, sent = value.model_dump(mode="json", exclude_unset=True), orjson.loads(raw)
+    declared, sent = value.model_dump(mode="json", exclude_unset=True, by_alias=True), orjson.loads(raw)
     assert _fields(declared) == _fields(sent), schema
 
 

@@ -1,7 +1,6 @@
 """A model's trace for raw rows and raw targets: every number of its forward and backward pass, for JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,12 @@ import numpy as np
 from backpropd import errors, nn
 from backpropd.errors import Problem, pointer
 from backpropd.learn.data import encode_target
+from backpropd.learn.inspection.in_float64 import in_float64
 from backpropd.learn.inspection.nested_lists import nested_lists
 from backpropd.learn.model import Model
 from backpropd.nn.inspection.trace import LayerTrace, ModelTrace
 from backpropd.nn.layout import Array
-from backpropd.tabular import ColumnInfo, FeatureEncoder, Table, table_from_json_rows
+from backpropd.tabular import ColumnInfo, Table, table_from_json_rows
 from backpropd.tabular.table import CategoricalColumn
 
 DEFAULT_RATE = 0.1  # for a model whose optimizer has no learning rate of its own
@@ -37,7 +37,7 @@ def trace(
     Raises `errors.Invalid` with the pointers of everything that is wrong, and for an answer of more than `max_numbers`
     numbers.
     """
-    model = _in_float64(model)
+    model = in_float64(model)
     network = model.network
     _check_size(network.layout, len(rows), max_numbers)
     x = model.encode(rows)
@@ -45,13 +45,6 @@ def trace(
     rate = learning_rate or model.spec.training.learning_rate or DEFAULT_RATE
     tracing = network.trace(model.flat_theta(network.layout), x, y, rate)
     return _to_json(tracing, x, network.activations, rate)
-
-
-def _in_float64(model: Model) -> Model:
-    """The same model, with encoders and a network of float64."""
-    spec = replace(model.spec, training=replace(model.spec.training, dtype="float64"))
-    encoder = FeatureEncoder(model.encoder.infos, model.encoder.column_encoders, np.dtype(np.float64))
-    return replace(model, spec=spec, encoder=encoder)
 
 
 def _check_size(layout: nn.Layout, rows: int, max_numbers: int) -> None:
