@@ -6,6 +6,8 @@ What belongs here: resolving requests, preparing data, runs, models and their in
 
 from backpropd.learn.inspection.explanation import explain
 from backpropd.learn.inspection.loss_surface import loss_surface
+from backpropd.learn.inspection.partial_dependence import partial_dependence
+from backpropd.learn.inspection.permutation_importance import permutation_importance
 from backpropd.learn.inspection.response_curve import response_curve
 from backpropd.learn.inspection.trace import trace
 from backpropd.learn.model import Model
@@ -33,6 +35,8 @@ __all__ = [
     "columns_from_json",
     "explain",
     "loss_surface",
+    "partial_dependence",
+    "permutation_importance",
     "resolve",
     "response_curve",
     "spec_from_json",

@@ -1,11 +1,25 @@
 """The routes that explain a model: what its columns contribute, what they matter, and how it depends on one."""
 
-from backpropd import learn
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session
+
+from backpropd import errors, learn
+from backpropd.store import datasets, jobs, models
+from backpropd.store.sql.schema import Dataset
 from service.auth.principal import tenant
 from service.http.routing import Answer, Routes
 from service.http.sending import hold_memory
 from service.http.strict_json import MAX_VALUES
-from service.schemas.explanations import ExplanationRequest, Explanations
+from service.schemas.explanations import (
+    ExplanationRequest,
+    Explanations,
+    Importance,
+    ImportanceRequest,
+    PartialDependence,
+    PartialDependenceRequest,
+)
 from service.services import services
 
 routes = Routes("models")
@@ -29,3 +43,68 @@ def explain(model_id: str, body: ExplanationRequest) -> Answer:
     hold_memory(FLOAT64_BYTES * sum(each.size for each in model.theta.values()))
     limits = {"max_operations": settings.max_surface_operations, "max_numbers": settings.max_answer_cells}
     return {"explanations": learn.explain(model, body.rows, body.label, body.baseline, **limits)}
+
+
+@routes(
+    "POST",
+    "/v1/models/{model_id}/importance",
+    answers={200: Importance},
+    body=ImportanceRequest,
+    problems=(404, 409),
+    costly=True,
+)
+def importance(model_id: str, body: ImportanceRequest) -> Answer:
+    """Measure each column's permutation importance: how much worse the model predicts with the column shuffled."""
+    settings = services().settings
+    limits = {"max_operations": settings.max_surface_operations, "max_cells": settings.max_answer_cells}
+    with _model_and_table(model_id, body.dataset_id) as (model, table):
+        return learn.permutation_importance(model, table, repeats=body.repeats, seed=body.seed, **limits)
+
+
+@routes(
+    "POST",
+    "/v1/models/{model_id}/partial-dependence",
+    answers={200: PartialDependence},
+    body=PartialDependenceRequest,
+    problems=(404, 409),
+    costly=True,
+)
+def partial_dependence(model_id: str, body: PartialDependenceRequest) -> Answer:
+    """Compute the output against one feature, for rows of a dataset (ICE curves) and on average."""
+    settings = services().settings
+    limits = {"max_operations": settings.max_surface_operations, "max_cells": settings.max_answer_cells}
+    with _model_and_table(model_id, body.dataset_id) as (model, table):
+        return learn.partial_dependence(
+            model, table, body.feature, body.label, points=body.points, rows=body.rows, **limits
+        )
+
+
+@contextmanager
+def _model_and_table(model_id: str, dataset_id: str | None) -> Iterator[tuple[learn.Model, learn.Source]]:
+    """The model, and the dataset of this id or else that of its job.
+
+    Raises `errors.NotFound`, and `errors.Conflict` if there is no dataset of its job any more.
+    """
+    with services().database.read() as session:
+        job_id = models.get(session, tenant(), model_id).job_id
+        dataset = _trained_on(session, job_id) if dataset_id is None else _named(session, dataset_id)
+    with datasets.local_file(services().database, services().blobs, dataset) as path:
+        model = services().model_cache.get(tenant(), model_id)
+        yield model, learn.Source(learn.columns_from_json(dataset.columns), path)
+
+
+def _trained_on(session: Session, job_id: str | None) -> Dataset:
+    try:
+        return datasets.get(session, tenant(), jobs.get(session, tenant(), job_id or "").dataset_id)
+    except errors.NotFound as error:
+        raise errors.Conflict(
+            "the dataset that the model was trained on or the model's job was deleted, or the model was imported: name "
+            "a dataset with the same columns as dataset_id"
+        ) from error
+
+
+def _named(session: Session, dataset_id: str) -> Dataset:
+    try:
+        return datasets.get(session, tenant(), dataset_id)
+    except errors.NotFound as error:
+        raise errors.NotFound(error.detail, pointer="/dataset_id") from error

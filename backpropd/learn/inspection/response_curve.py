@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from backpropd import errors
 from backpropd.errors import Problem, pointer
+from backpropd.learn.inspection.feature_grid import encoder_fields, feature_grid, feature_info
 from backpropd.learn.model import Model
 from backpropd.learn.tables import is_boolean
 from backpropd.tabular import ColumnInfo
@@ -31,8 +30,8 @@ def response_curve(
     of the second of two classes, or of each of more; a regression's value, which may not be finite far out. Raises
     `errors.Invalid` with the parameter's pointer, also where points times features or outputs exceed `max_cells`.
     """
-    info = _feature(model, feature)
-    x = _grid(model, info, points, start, stop)
+    info = feature_info(model, feature)
+    x = feature_grid(model, info, points, start, stop)
     width = max(len(model.encoder.infos), len(model.classes or model.spec.target))
     if len(x) * width > max_cells:
         detail = f"{len(x)} points have {len(x) * width} values, and the limit is {max_cells}: request fewer points"
@@ -44,62 +43,6 @@ def response_curve(
     except errors.Invalid as error:
         raise _fixed_values_error(error, model) from error
     return {"feature": info.name, "x": x, "outputs": _outputs(predictions, model.spec.target), "held": held}
-
-
-def _feature(model: Model, feature: str | None) -> ColumnInfo:
-    infos = {info.name: info for info in model.encoder.infos}
-    listed = ", ".join(list(infos)[:50])
-    if feature is None:
-        if len(infos) > 1:
-            raise errors.Invalid(f"the model has several features: choose one of {listed}", pointer="/feature")
-        (feature,) = infos
-    if feature not in infos:
-        raise errors.UnknownColumn(f"there is no feature {feature!r}; the features are: {listed}", pointer="/feature")
-    return infos[feature]
-
-
-def _grid(model: Model, info: ColumnInfo, points: int, start: float | None, stop: float | None) -> list[Any]:
-    if info.kind == "number" and not model.spec.network.takes_booleans:
-        return _numbers(model, info, points, start, stop)
-    if info.kind == "date":
-        values = _dates(info, points)
-    else:
-        values = sorted(_encoder(model, info)["levels"]) if info.kind == "category" else [0, 1]
-    for name, end in (("from", start), ("to", stop)):
-        if end is not None:
-            detail = f"{info.name!r} has {len(values)} values, and no range: leave {name} out"
-            raise errors.Invalid(detail, pointer=f"/{name}")
-    return values
-
-
-def _numbers(model: Model, info: ColumnInfo, points: int, start: float | None, stop: float | None) -> list[float]:
-    low, high = _range(model, info)
-    low, high = low if start is None else start, high if stop is None else stop
-    if low >= high:
-        detail = f"the curve would go from {low:g} to {high:g}: from must be less than to"
-        raise errors.Invalid(detail, pointer="/to" if start is None else "/from")
-    grid: list[float] = np.linspace(low, high, points).tolist()
-    return grid
-
-
-def _dates(info: ColumnInfo, points: int) -> list[Any]:
-    """Dates in equal steps from the column's first to its last."""
-    first, last = (datetime.fromisoformat(info.statistics[name]) for name in ("min", "max"))
-    return [(first + (last - first) * n / (points - 1)).isoformat() for n in range(points)]
-
-
-def _range(model: Model, info: ColumnInfo) -> tuple[float, float]:
-    """The column's minimum and maximum, or three deviations around the mean where the model has no statistics."""
-    low, high = info.statistics.get("min"), info.statistics.get("max")
-    if low is None or high is None or low == high:
-        encoder = _encoder(model, info)
-        return encoder["mean"] - 3 * encoder["std"], encoder["mean"] + 3 * encoder["std"]
-    return low, high
-
-
-def _encoder(model: Model, info: ColumnInfo) -> Any:
-    """What the encoder learned of a column: `mean` and `std` of a number or boolean, `levels` of a category."""
-    return vars(model.encoder.of(info.name))
 
 
 def _fixed_values(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,9 +57,9 @@ def _fixed_values(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> 
 def _default(model: Model, info: ColumnInfo) -> Any:
     """The mean of numbers and dates in training; of anything else the most frequent value, 0 and 1 included."""
     if info.kind == "number":
-        return round(info.statistics["mean"]) if is_boolean(info) else _encoder(model, info)["mean"]
+        return round(info.statistics["mean"]) if is_boolean(info) else encoder_fields(model, info)["mean"]
     if info.kind == "date":
-        return (datetime(1970, 1, 1) + timedelta(days=_encoder(model, info)["mean"])).isoformat()
+        return (datetime(1970, 1, 1) + timedelta(days=encoder_fields(model, info)["mean"])).isoformat()
     levels = info.statistics.get("levels")
     if not levels:
         detail = f"the most frequent value of {info.name!r} is not known: give the value to hold it at"

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from tests.service.requests import Work, rejected_pointers, sample, train_model, upload
+from tests.service.requests import Key, Work, rejected_pointers, sample, train_model, trainer, upload, with_key
 from tests.service.validation import Client
 
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
@@ -68,3 +69,124 @@ def test_a_class_that_is_a_number_is_named_by_it(http: Client, work: Work) -> No
     (by_text,), (by_number,) = (explain(http, model, rows=[[3]], **{"class": label}) for label in ("2", 2))
     assert by_text == by_number
     assert by_text["class"] == "2"
+
+
+def post(http: Client, model_id: str, path: str, **body: Any) -> dict[str, Any]:
+    answer = http.post(f"/v1/models/{model_id}/{path}", json=body)
+    assert answer.status_code == 200, answer.json
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def test_importance_has_the_fields_of_the_contract_the_largest_first(http: Client, work: Work, iris: str) -> None:
+    model = train_model(http, work, iris, "species", training={"epochs": 100})
+    found = post(http, model, "importance")
+    assert list(found) == ["metric", "importance"]
+    assert found["metric"] == "accuracy"
+    assert [list(each) for each in found["importance"]] == [["column", "mean", "deviation"]] * 4
+    assert {each["column"] for each in found["importance"]} == set(FLOWER)
+    means = [each["mean"] for each in found["importance"]]
+    assert means == sorted(means, reverse=True)
+    assert means[0] > 0.1
+    assert found == post(http, model, "importance", dataset_id=iris, repeats=5, seed=0)
+    assert found != post(http, model, "importance", seed=1)
+
+
+def test_partial_dependence_has_the_fields_of_the_contract(http: Client, work: Work, iris: str) -> None:
+    model = train_model(http, work, iris, "species", training={"epochs": 100})
+    found = post(http, model, "partial-dependence", feature="petal_length")
+    assert list(found) == ["class", "values", "mean", "curves"]
+    assert found["class"] == "virginica"
+    assert (len(found["values"]), len(found["mean"]), len(found["curves"])) == (50, 50, 50)
+    assert (found["values"][0], found["values"][-1]) == (1.0, 6.9)
+    assert {len(curve) for curve in found["curves"]} == {50}
+    assert found["mean"][0] < found["mean"][-1]
+    setosa = post(
+        http,
+        model,
+        "partial-dependence",
+        feature="petal_length",
+        points=3,
+        rows=2,
+        dataset_id=iris,
+        **{"class": "setosa"},
+    )
+    assert len(setosa["curves"]) == 2
+    assert setosa["mean"][0] > setosa["mean"][-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "detail"),
+    [
+        ("importance", {"repeats": 0}, "/repeats", "greater than or equal to 1"),
+        ("importance", {"repeats": 101}, "/repeats", "less than or equal to 100"),
+        ("importance", {"seed": -1}, "/seed", "greater than or equal to 0"),
+        ("importance", {"rows": 5}, "/rows", "no such field"),
+        ("partial-dependence", {}, "/feature", "required"),
+        ("partial-dependence", {"feature": "colour"}, "/feature", "sepal_length, sepal_width"),
+        ("partial-dependence", {"feature": "petal_width", "points": 1002}, "/points", "less than or equal to 1001"),
+        ("partial-dependence", {"feature": "petal_width", "rows": 1001}, "/rows", "less than or equal to 1000"),
+        ("partial-dependence", {"feature": "petal_width", "class": "rose"}, "/class", "setosa, versicolor"),
+    ],
+)
+def test_an_invalid_request_about_a_table_is_rejected_with_its_pointer(
+    http: Client, model: str, path: str, body: dict[str, Any], pointer: str, detail: str
+) -> None:
+    answer = http.post(f"/v1/models/{model}/{path}", json=body)
+    assert rejected_pointers(answer) == [pointer]
+    assert detail in answer.json["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize(("path", "body"), [("importance", {}), ("partial-dependence", {"feature": "petal_width"})])
+def test_a_dataset_that_is_gone_or_does_not_fit_is_named(
+    http: Client, model: str, iris: str, path: str, body: dict[str, Any]
+) -> None:
+    unknown = http.post(f"/v1/models/{model}/{path}", json={**body, "dataset_id": "ds_none"})
+    assert (unknown.status_code, unknown.json["errors"][0]["pointer"]) == (404, "/dataset_id")
+    other = http.post(f"/v1/models/{model}/{path}", json={**body, "dataset_id": sample(http, "wine")})
+    assert set(rejected_pointers(other)) == {"/dataset_id"}
+    again = sample(http, "iris")
+    assert http.delete(f"/v1/datasets/{iris}").status_code == 204
+    gone = http.post(f"/v1/models/{model}/{path}", json=body)
+    assert (gone.status_code, gone.json["code"]) == (409, "conflict")
+    assert "dataset_id" in gone.json["detail"]
+    assert post(http, model, path, **body, dataset_id=again)
+
+
+def test_the_kinds_of_the_job_apply_to_another_dataset_too(http: Client, work: Work) -> None:
+    table = "code,x,y\n" + "".join(f"{n % 3},{n},{n % 3 * 5 + n / 40}\n" for n in range(60))
+    dataset = upload(http, table)
+    model = train_model(http, work, dataset, "y", kinds={"code": "category"}, training={"epochs": 50})
+    shown = post(http, model, "partial-dependence", feature="code", dataset_id=upload(http, table + "2,99,1\n"))
+    assert shown["values"] == ["0", "1", "2"]
+    assert post(http, model, "importance", dataset_id=dataset)["metric"] == "r2"
+    words = upload(http, table.replace("code", "other"))
+    answer = http.post(f"/v1/models/{model}/importance", json={"dataset_id": words})
+    assert rejected_pointers(answer) == ["/dataset_id"]
+
+
+def test_the_limit_of_operations_applies_to_every_explanation(app: Flask, http: Client, model: str) -> None:
+    services = app.extensions["backpropd"]
+    services.settings = services.settings.model_copy(update={"max_surface_operations": 1000})
+    for path, body in (
+        ("explain", {"rows": [FLOWER]}),
+        ("importance", {}),
+        ("partial-dependence", {"feature": "petal_width"}),
+    ):
+        answer = http.post(f"/v1/models/{model}/{path}", json=body)
+        assert (answer.status_code, answer.json["code"]) == (422, "invalid")
+        assert "operations" in answer.json["detail"]
+
+
+def test_models_of_other_tenants_and_their_datasets_do_not_exist(locked: Flask, key: Key) -> None:
+    ours, theirs = with_key(locked, key("admin")), with_key(locked, key("admin", tenant="them"))
+    foreign = sample(theirs, "iris")
+    model = train_model(ours, trainer(locked), sample(ours, "iris"), "species")
+    for path, body in (
+        ("explain", {"rows": [FLOWER]}),
+        ("importance", {}),
+        ("partial-dependence", {"feature": "petal_width"}),
+    ):
+        assert theirs.post(f"/v1/models/{model}/{path}", json=body).status_code == 404
+        if path != "explain":
+            assert ours.post(f"/v1/models/{model}/{path}", json={**body, "dataset_id": foreign}).status_code == 404

@@ -1,0 +1,91 @@
+"""Partial dependence: a model's output against one of its features, over rows of a table, and on average."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backpropd import errors
+from backpropd.learn.inspection.chosen_output import chosen_output, output_names
+from backpropd.learn.inspection.drawn_rows import cost_of_row, draw_rows
+from backpropd.learn.inspection.feature_grid import feature_grid, feature_info
+from backpropd.learn.inspection.nested_lists import nested_lists
+from backpropd.learn.model import Model
+from backpropd.learn.predictions import probabilities
+from backpropd.learn.tables import Source
+from backpropd.nn.layout import Array
+from backpropd.tabular.inputs.json_rows import JsonRows, parse_columns
+
+
+def partial_dependence(
+    model: Model,
+    source: Source,
+    feature: str,
+    requested: Any = None,
+    *,
+    points: int,
+    rows: int,
+    max_operations: int,
+    max_cells: int,
+) -> dict[str, Any]:
+    """`{"class", "values", "mean", "curves"}`: curves[j][i] is the output for row j with the feature at values[i].
+
+    The curves are the individual conditional expectations (Goldstein, Kapelner, Bleich and Pitkin 2015) of `rows` rows
+    of `source`, or all, drawn with a fixed seed; `mean` is their mean, the partial dependence (Friedman 2001, Greedy
+    Function Approximation, section 8.2). The values are `points` numbers or dates over the column's range in the
+    dataset that the model was trained on, both values of a boolean, and the levels of a category. The output is
+    the probability of the class `requested`, by default the last one, or the value of a regression, of the target
+    `requested` if there are several.
+
+    Raises `errors.Invalid` with pointers: for an unknown feature or class, a table that does not fit, more than
+    `max_cells` inputs or outputs, and more than `max_operations` (products of a weight and a value, an activation being
+    worth fifty).
+    """
+    info, index = feature_info(model, feature), chosen_output(model, requested)
+    index = len(output_names(model)) - 1 if index is None else index
+    values = feature_grid(model, info, points)
+    _check_size(model, rows, len(values), max_operations, max_cells)
+    x, _ = draw_rows(model, source, rows, np.random.default_rng(0), targets=False)
+    start = sum(model.encoder.of(each.name).width for each in model.encoder.infos[: model.encoder.infos.index(info)])
+    inputs = _encoded(model, info.name, values)
+    curves = np.empty((len(x), len(values)))
+    with np.errstate(all="ignore"):
+        for point, encoded in enumerate(inputs):
+            x[:, start : start + len(encoded)] = encoded
+            curves[:, point] = _output(model, x, index)
+        mean = curves.mean(axis=0)
+    has_choice = model.classes is not None or len(model.spec.target) > 1
+    return {
+        "class": output_names(model)[index] if has_choice else None,
+        "values": values,
+        "mean": nested_lists(mean),
+        "curves": nested_lists(curves),
+    }
+
+
+def _check_size(model: Model, rows: int, values: int, max_operations: int, max_cells: int) -> None:
+    if rows * max(model.encoder.width, values) > max_cells:
+        detail = f"{rows} rows have {rows * max(model.encoder.width, values)} inputs or outputs"
+        raise errors.Invalid(f"{detail}, and the limit is {max_cells}: request fewer rows", pointer="/rows")
+    if rows * values * cost_of_row(model) > max_operations:
+        detail = f"{rows} curves of {values} points take more than {max_operations} operations"
+        raise errors.Invalid(f"{detail}: request fewer rows or points", pointer="/rows")
+
+
+def _encoded(model: Model, name: str, values: list[Any]) -> Array:
+    """The feature's inputs (values, inputs)."""
+    table = parse_columns(JsonRows([[value] for value in values], [name]), {name: model.known_columns[name]})
+    encoder = model.encoder.of(name)
+    out = np.empty((len(values), encoder.width), model.encoder.dtype)
+    encoder.write(table.columns[name], out)
+    return out
+
+
+def _output(model: Model, x: Array, index: int) -> Array:
+    h = model.network_outputs(x)
+    if model.classes is None:
+        h = model.target.decode(h)
+    elif not model.spec.is_multi_label:
+        h = probabilities(h)
+    return h[:, index]
