@@ -58,7 +58,7 @@ class Services:
         waits = "requests that wait for a job"
         self.long_polls = LongPolls(_limit(settings, waits, settings.max_waits, settings.max_waits))
         self.bodies = _limit(settings, "requests with a body", settings.max_bodies, settings.max_bodies_per_key)
-        inspections = "inspections of models (surfaces, curves, traces, weights, predictions of tables)"
+        inspections = "inspections of models (surfaces, curves, traces, explanations, weights, predictions of tables)"
         per_tenant = settings.share(settings.max_looks)
         self.inspections = ConcurrencyLimit(
             inspections, settings.max_looks, per_tenant, settings.max_looks_per_key, PATIENCE_SECONDS

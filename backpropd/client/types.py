@@ -231,6 +231,27 @@ class Surface(TypedDict):
     explained: list[float] | None
 
 
+class Explanations(TypedDict):
+    """For each row its `class`, the outputs `baseline` and `output`, the `attributions` by column, and the `error`."""
+
+    explanations: list[dict[str, Any]]
+
+
+class ColumnImportance(TypedDict):
+    """By how much the metric drops when a column is shuffled, and the standard deviation over repeats."""
+
+    column: str
+    mean: float | None
+    deviation: float | None
+
+
+class Importance(TypedDict):
+    """The permutation importance of each column, the largest first."""
+
+    metric: str
+    importance: list[ColumnImportance]
+
+
 class Event(NamedTuple):
     """A Server-Sent Event: `kind` is `status` (data is the job) or `epoch` (data is the epoch)."""
 

@@ -120,6 +120,9 @@ class StandIn:
         self._route("/v1/models/<id>/surface", self._surface)
         self._route("/v1/models/<id>/plot", self._plot)
         self._route("/v1/jobs/<id>/plot", self._plot)
+        self._route("/v1/models/<id>/explain", self._explain, "POST")
+        self._route("/v1/models/<id>/importance", self._importance, "POST")
+        self._route("/v1/models/<id>/partial-dependence", self._partial_dependence, "POST")
 
     def _route(self, rule: str, view: Any, method: str = "GET") -> None:
         self.app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
@@ -227,6 +230,20 @@ class StandIn:
         if request.args.get("format") == "png":
             return Response(b"a picture", content_type="image/png")
         return {"directions": "random", "x": [-1, 0, 1], "y": [-1, 0, 1], "loss": [[0.5] * 3] * 3}
+
+    def _explain(self, id: str) -> Any:
+        self.bodies.append(request.json)
+        attributions = {"height": 0.25, "width": -1.5}
+        explanation = {"class": "fern", "baseline": 0.5, "output": -0.75, "attributions": attributions, "error": 0.0}
+        return {"explanations": [explanation for _ in request.json["rows"]]}
+
+    def _importance(self, id: str) -> Any:
+        self.bodies.append(request.json)
+        return {"metric": "accuracy", "importance": [{"column": "width", "mean": 0.25, "deviation": 0.125}]}
+
+    def _partial_dependence(self, id: str) -> Any:
+        self.bodies.append(request.json)
+        return {"class": "moss", "values": [0, 1], "mean": [0.25, 0.75], "curves": [[0.25, 0.75]]}
 
 
 def _digest(upload: Request) -> tuple[str, int]:

@@ -17,3 +17,20 @@ def test_a_surface_is_returned_as_numbers_or_as_an_image(stand_in: StandIn, serv
     assert service.models.surface("model_1", points=3, seed=1)["x"] == [-1, 0, 1]
     assert service.models.surface_picture("model_1", directions="path") == b"a picture"
     assert stand_in.bodies == [{"points": "3", "seed": "1"}, {"directions": "path", "format": "png"}]
+
+
+def test_explanations_send_their_arguments(stand_in: StandIn, service: Client) -> None:
+    assert service.models.explain("model_1", [(1, 2)])["explanations"][0]["class"] == "fern"
+    service.models.explain("model_1", [{"height": 1}], "moss", {"height": 2})
+    assert service.models.importance("model_1")["importance"][0]["column"] == "width"
+    service.models.importance("model_1", "ds_1", repeats=7, seed=3)
+    assert service.models.partial_dependence("model_1", "height")["mean"] == [0.25, 0.75]
+    service.models.partial_dependence("model_1", "height", "fern", "ds_1", points=3, rows=2)
+    assert stand_in.bodies == [
+        {"rows": [[1, 2]], "class": None, "baseline": "mean"},
+        {"rows": [{"height": 1}], "class": "moss", "baseline": {"height": 2}},
+        {"dataset_id": None, "repeats": 5, "seed": 0},
+        {"dataset_id": "ds_1", "repeats": 7, "seed": 3},
+        {"feature": "height", "class": None, "dataset_id": None, "points": 50, "rows": 50},
+        {"feature": "height", "class": "fern", "dataset_id": "ds_1", "points": 3, "rows": 2},
+    ]

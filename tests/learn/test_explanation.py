@@ -20,6 +20,9 @@ MIXED = "when,word,flag,size,y\n" + "".join(
     for n in range(120)
 )
 
+BEFORE = {"when": "2024-03-04", "word": "v", "flag": "yes", "size": 7}
+AFTER = {"when": "2024-12-24", "word": "w", "flag": "no", "size": None}
+
 
 def learned(learner: Learner, target: Any, **changes: Any) -> Model:
     return load_model(learner.trained(learner.plan(target, **changes)))
@@ -76,6 +79,9 @@ def test_the_inputs_of_a_column_are_summed(tmp_path: Path, changes: dict[str, An
         assert model.encoder.width > 6
         assert found["output"] == pytest.approx(predicted["value"], rel=1e-4)
         assert_complete(found)
+    for name in ("when", "word", "flag", "size"):  # all other columns are as in the baseline
+        (changed,) = explain(model, [{**BEFORE, name: AFTER[name]}], None, BEFORE, **LIMITS)
+        assert [each for each, value in changed["attributions"].items() if value] == [name]
 
 
 def test_the_mean_baseline_is_at_the_mean_of_every_column(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""`backpropd models …`: list trained models and their metrics, export and import them."""
+"""`backpropd models …`: list trained models and their metrics, export, import and explain them."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from backpropd.cli.commands import explanations
 from backpropd.cli.console import client, show, table
 from backpropd.cli.output_file import write_output
 from backpropd.cli.plot_command import Output, format_of, write_plot
@@ -17,6 +18,7 @@ else:
 PlotKind = Literal["confusion", "roc", "calibration", "residuals", "network"]
 
 commands = typer.Typer(help="List, export and import models.", no_args_is_help=True)
+commands = typer.Typer(help="List, export, import and explain models.", no_args_is_help=True)
 
 
 @commands.command("list")
@@ -75,3 +77,8 @@ def import_(context: typer.Context, file: str) -> None:
     with client(context) as service:
         model = service.models.import_file(file)
     show(context, model, f"the model is {model['id']}")
+
+
+commands.command("explain")(explanations.explain)
+commands.command("importance")(explanations.importance)
+commands.command("partial-dependence")(explanations.partial_dependence)

@@ -12,7 +12,16 @@ from typing import Any, BinaryIO, cast
 from backpropd.client.media_types import CSV, media_type_of
 from backpropd.client.resources.base import Resource, Rows, accept_header, query_of
 from backpropd.client.resources.datasets import CHUNK_BYTES
-from backpropd.client.types import Curve, Model, ModelSummary, PredictionWarning, Surface, Trace
+from backpropd.client.types import (
+    Curve,
+    Explanations,
+    Importance,
+    Model,
+    ModelSummary,
+    PredictionWarning,
+    Surface,
+    Trace,
+)
 
 InputRows = Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]]
 SILENCE_SECONDS = 900.0  # while the service reads a table
@@ -130,6 +139,48 @@ class Models(Resource):
         """A picture of the report or the network, of a `kind` of the API, `svg` or `png`."""
         path, headers = self._path(model_id, "/plot"), accept_header(format)
         return self._transport.send("GET", path, params={"kind": kind}, headers=headers).content
+    def explain(
+        self,
+        model_id: str,
+        rows: InputRows,
+        label: str | float | bool | None = None,
+        baseline: str | Mapping[str, Any] | Sequence[Any] = "mean",
+    ) -> Explanations:
+        """How much each column contributes to the output of each row, compared with the mean of each column or a row.
+
+        The output is that of the class or target `label`, by default the predicted class.
+        """
+        body = {"rows": [*rows], "class": label, "baseline": baseline}
+        return cast(
+            Explanations, self._transport.json("POST", self._path(model_id, "/explain"), json=body, repeatable=True)
+        )
+
+    def importance(
+        self, model_id: str, dataset_id: str | None = None, *, repeats: int = 5, seed: int = 0
+    ) -> Importance:
+        """How much worse the model predicts with each column shuffled, on its dataset unless another is named."""
+        body = {"dataset_id": dataset_id, "repeats": repeats, "seed": seed}
+        return cast(
+            Importance, self._transport.json("POST", self._path(model_id, "/importance"), json=body, repeatable=True)
+        )
+
+    def partial_dependence(
+        self,
+        model_id: str,
+        feature: str,
+        label: str | float | bool | None = None,
+        dataset_id: str | None = None,
+        *,
+        points: int = 50,
+        rows: int = 50,
+    ) -> dict[str, Any]:
+        """The output against one feature: `class`, `values`, the `mean`, and one of the `curves` for each row.
+
+        The output is that of the class or target `label`, by default the last class.
+        """
+        body = {"feature": feature, "class": label, "dataset_id": dataset_id, "points": points, "rows": rows}
+        path = self._path(model_id, "/partial-dependence")
+        return cast(dict[str, Any], self._transport.json("POST", path, json=body, repeatable=True))
 
 
 def _as_csv(names: Sequence[str]) -> str:
