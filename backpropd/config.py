@@ -147,7 +147,7 @@ class Settings(BaseSettings):
     max_preview_cells: int = _limit("preview_cells", 200_000, ge=1, description="cells of a look at a dataset's rows")
     model_cache_bytes: int = Field(512 * 1024**2, ge=0, description="memory for the models that were used last")
     max_trace_rows: int = _limit("trace_rows", 100, description="rows of one trace, or to explain")
-    max_trace_numbers: int = Field(2_000_000, description="numbers in the answer to one trace")
+    max_trace_numbers: int = Field(2_000_000, description="numbers in the answer to one trace or explanation")
     max_surface_operations: int = Field(
         10_000_000_000, description="multiplications of one loss surface, explanation or importance"
     )

@@ -24,6 +24,7 @@ from service.services import services
 
 routes = Routes("models")
 FLOAT64_BYTES = 8
+ATTRIBUTION_BYTES = 128  # in memory and as JSON
 
 
 @routes(
@@ -40,8 +41,10 @@ def explain(model_id: str, body: ExplanationRequest) -> Answer:
     settings = services().settings
     body.check_rows(settings.max_trace_rows)
     model = services().model_cache.get(tenant(), model_id)
-    hold_memory(FLOAT64_BYTES * sum(each.size for each in model.theta.values()))
-    limits = {"max_operations": settings.max_surface_operations, "max_numbers": settings.max_answer_cells}
+    parameters = sum(each.size for each in model.theta.values())
+    attributions = min(len(body.rows) * len(model.encoder.infos), settings.max_trace_numbers)
+    hold_memory(FLOAT64_BYTES * parameters + ATTRIBUTION_BYTES * attributions)
+    limits = {"max_operations": settings.max_surface_operations, "max_numbers": settings.max_trace_numbers}
     return {"explanations": learn.explain(model, body.rows, body.label, body.baseline, **limits)}
 
 

@@ -101,10 +101,6 @@ REQUESTS: dict[str, tuple[str, str, bytes | str | None, dict[str, str]]] = {
     "a curve": ("GET", "/v1/models/{model}/curve?feature=a", None, {}),
     "a curve of an unknown feature": ("GET", "/v1/models/{model}/curve?feature=z", None, {}),
     "a surface": ("GET", "/v1/models/{model}/surface?points=3", None, {}),
-    "an explanation": ("POST", "/v1/models/{model}/explain", '{"rows": [[1, 2]]}', JSON),
-    "importance": ("POST", "/v1/models/{model}/importance", "{}", JSON),
-    "partial dependence": ("POST", "/v1/models/{model}/partial-dependence", '{"feature": "a"}', JSON),
-    "partial dependence on no feature": ("POST", "/v1/models/{model}/partial-dependence", '{"feature": "z"}', JSON),
     "weights": ("GET", "/v1/models/{model}/weights?format=npz", None, {}),
     "the head of weights": ("HEAD", "/v1/models/{model}/weights", None, {}),
 }  # fmt: skip

@@ -153,6 +153,18 @@ def test_a_dataset_that_is_gone_or_does_not_fit_is_named(
     assert post(http, model, path, **body, dataset_id=again)
 
 
+def test_an_imported_model_is_explained_and_needs_the_name_of_a_dataset(http: Client, model: str, iris: str) -> None:
+    content = http.get(f"/v1/models/{model}/export?format=safetensors").data
+    headers = {"Content-Type": "application/octet-stream"}
+    imported = str(http.post("/v1/models", data=content, headers=headers).json["id"])
+    assert explain(http, imported, rows=[FLOWER]) == explain(http, model, rows=[FLOWER])
+    for path, body in (("importance", {}), ("partial-dependence", {"feature": "petal_width"})):
+        answer = http.post(f"/v1/models/{imported}/{path}", json=body)
+        assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+        named = {**body, "dataset_id": iris}
+        assert post(http, imported, path, **named) == post(http, model, path, **named)
+
+
 def test_the_kinds_of_the_job_apply_to_another_dataset_too(http: Client, work: Work) -> None:
     table = "code,x,y\n" + "".join(f"{n % 3},{n},{n % 3 * 5 + n / 40}\n" for n in range(60))
     dataset = upload(http, table)
