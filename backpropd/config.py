@@ -148,6 +148,10 @@ class Settings(BaseSettings):
     model_cache_bytes: int = Field(512 * 1024**2, ge=0, description="memory for the models that were used last")
     max_trace_rows: int = _limit("trace_rows", 100, description="rows of one trace, or to explain")
     max_trace_numbers: int = Field(2_000_000, description="numbers in the answer to one trace or explanation")
+    max_gradient_check_parameters: int = _limit(
+        "gradient_check_parameters", 5_000, description="parameters of a model whose gradient is checked"
+    )
+    max_gradient_check_operations: int = Field(2_000_000_000, description="multiplications of one gradient check")
     max_surface_operations: int = Field(
         10_000_000_000, description="multiplications of one loss surface, explanation or importance"
     )

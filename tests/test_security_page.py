@@ -11,6 +11,7 @@ NO_FIELDS = {"BACKPROPD_SECRETS_DIR"}  # where fields are read from
 NO_COSTS = {  # limits of what a request may say, which bound the others
     "columns", "rows", "cells", "category_levels", "epochs", "parameters", "prediction_rows", "trace_rows",
     "json_bytes", "job_bytes", "answer_cells", "preview_cells", "body_bytes_per_second", "answer_bytes_per_second",
+    "gradient_check_parameters",
 }  # fmt: skip
 
 

@@ -211,12 +211,16 @@ class Curve(TypedDict):
 
 
 class Trace(TypedDict):
-    """All numbers of one forward and backward pass; `loss` and `update` are None without targets."""
+    """All numbers of one forward and backward pass; `loss` and `update` are None without targets.
+
+    `formulas`, here and in each layer, are in LaTeX.
+    """
 
     loss: float | None
     input: list[list[float | None]]
     layers: list[dict[str, Any]]
     update: dict[str, Any] | None
+    formulas: dict[str, Any]
 
 
 class Surface(TypedDict):

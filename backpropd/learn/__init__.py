@@ -5,6 +5,7 @@ What belongs here: resolving requests, preparing data, runs, models and their in
 """
 
 from backpropd.learn.inspection.explanation import explain
+from backpropd.learn.inspection.gradient_check import gradient_check
 from backpropd.learn.inspection.loss_surface import loss_surface
 from backpropd.learn.inspection.partial_dependence import partial_dependence
 from backpropd.learn.inspection.permutation_importance import permutation_importance
@@ -34,6 +35,7 @@ __all__ = [
     "WarmStart",
     "columns_from_json",
     "explain",
+    "gradient_check",
     "loss_surface",
     "partial_dependence",
     "permutation_importance",

@@ -42,6 +42,15 @@ class Gradients(Output):
     shift: Vector | None = None
 
 
+class LayerFormulas(Output):
+    """The formula of each value of a layer in LaTeX; layer l of the formulas is `layers.(l - 1)`."""
+
+    z: str | None = None
+    a: str
+    h: str
+    gradients: dict[str, str] | None
+
+
 class TracedLayer(Output):
     """A layer's pre-activation a and activation h, one row per row of data; z is a before normalization."""
 
@@ -51,6 +60,15 @@ class TracedLayer(Output):
     a: Matrix
     h: Matrix
     gradients: Gradients | None
+    formulas: LayerFormulas
+
+
+class TraceFormulas(Output):
+    """The formulas in LaTeX of the values outside the layers."""
+
+    input: str
+    loss: str | None
+    update: dict[str, str] | None
 
 
 class Trace(Output):
@@ -60,6 +78,7 @@ class Trace(Output):
     input: Matrix
     layers: list[TracedLayer]
     update: dict[str, float | Vector | Matrix] | None
+    formulas: TraceFormulas
 
 
 class SurfaceQuery(Input):

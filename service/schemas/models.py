@@ -52,7 +52,7 @@ class Model(ModelSummary, NetworkFields):
 Row = dict[str, Cell]
 
 
-def _filled_list(value: Any) -> list[Any]:
+def filled_list(value: Any) -> list[Any]:
     """A list that has items, which are checked where they are used: there are too many of them for pydantic."""
     if not isinstance(value, list) or not value:
         raise ValueError("send a JSON array with at least 1 item here")
@@ -62,7 +62,7 @@ def _filled_list(value: Any) -> list[Any]:
 class RowsRequest(Input):
     """Rows as objects by column name, or as arrays in the order of the model's features."""
 
-    rows: Annotated[list[Row] | list[list[Cell]], SkipValidation, BeforeValidator(_filled_list)]
+    rows: Annotated[list[Row] | list[list[Cell]], SkipValidation, BeforeValidator(filled_list)]
 
     def check_rows(self, max_rows: int) -> None:
         """Raise `errors.Invalid` for more rows than `max_rows`."""

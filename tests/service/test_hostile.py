@@ -126,7 +126,11 @@ def either_database(request: pytest.FixtureRequest, settings: Settings) -> Itera
 
 
 def test_a_hostile_id_is_not_found(either_database: Client) -> None:
-    bodies = {"/v1/models/{model_id}/predictions": {"rows": [[1]]}, "/v1/models/{model_id}/trace": {"rows": [[1]]}}
+    bodies = {
+        "/v1/models/{model_id}/predictions": {"rows": [[1]]},
+        "/v1/models/{model_id}/trace": {"rows": [[1]]},
+        "/v1/models/{model_id}/gradient-check": {"rows": [[1]], "targets": [1]},
+    }
     queries = {"/v1/models/{model_id}/export": {"format": "json"}}
     for route in ROUTES:
         if "{" not in route.path:

@@ -139,6 +139,7 @@ class Models(Resource):
         """A picture of the report or the network, of a `kind` of the API, `svg` or `png`."""
         path, headers = self._path(model_id, "/plot"), accept_header(format)
         return self._transport.send("GET", path, params={"kind": kind}, headers=headers).content
+
     def explain(
         self,
         model_id: str,

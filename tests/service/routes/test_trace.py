@@ -20,13 +20,13 @@ def trace(http: Client, model_id: str, **body: Any) -> dict[str, Any]:
 
 def test_a_trace_has_the_fields_of_the_contract(http: Client, model: str) -> None:
     found = trace(http, model, rows=[FLOWER, FLOWER], targets=["setosa", "virginica"])
-    assert list(found) == ["loss", "input", "layers", "update"]
+    assert list(found) == ["loss", "input", "layers", "update", "formulas"]
     assert [(layer["name"], layer["activation"]) for layer in found["layers"]] == [
         ("layers.0", "tanh"),
         ("layers.1", "softmax"),
     ]
     hidden, output = found["layers"]
-    assert list(hidden) == ["name", "activation", "a", "h", "gradients"]
+    assert list(hidden) == ["name", "activation", "a", "h", "gradients", "formulas"]
     assert list(hidden["gradients"]) == ["h", "a", "weight", "bias"]
     assert np.shape(found["input"]) == (2, 4)
     assert np.shape(hidden["a"]) == np.shape(hidden["gradients"]["h"]) == (2, 16)
@@ -77,9 +77,31 @@ def test_a_trace_without_targets_is_a_forward_pass(http: Client, model: str) -> 
     found = trace(http, model, rows=[[5.1, 3.5, 1.4, 0.2]])
     assert (found["loss"], found["update"]) == (None, None)
     assert [layer["gradients"] for layer in found["layers"]] == [None, None]
+    assert [layer["formulas"]["gradients"] for layer in found["layers"]] == [None, None]
+    assert found["formulas"] == {"input": "h^{(0)} = x", "loss": None, "update": None}
     assert found["layers"] == [
-        {**layer, "gradients": None} for layer in trace(http, model, rows=[FLOWER], targets=["setosa"])["layers"]
+        {**layer, "gradients": None, "formulas": {**layer["formulas"], "gradients": None}}
+        for layer in trace(http, model, rows=[FLOWER], targets=["setosa"])["layers"]
     ]
+
+
+def test_every_value_has_its_formula_in_latex(http: Client, model: str) -> None:
+    found = trace(http, model, rows=[FLOWER], targets=["setosa"])
+    hidden, output = found["layers"]
+    assert hidden["formulas"]["a"] == "a^{(1)} = h^{(0)} W^{(1)} + b^{(1)}"
+    assert hidden["formulas"]["h"] == r"h^{(1)} = \tanh(a^{(1)})"
+    assert hidden["formulas"]["gradients"] == {
+        "h": r"\frac{\partial L}{\partial h^{(1)}} = \frac{\partial L}{\partial a^{(2)}} (W^{(2)})^\top",
+        "a": r"\frac{\partial L}{\partial a^{(1)}} = \frac{\partial L}{\partial h^{(1)}} \odot (1 - (h^{(1)})^2)",
+        "weight": r"\frac{\partial L}{\partial W^{(1)}} = (h^{(0)})^\top \frac{\partial L}{\partial a^{(1)}}",
+        "bias": r"\frac{\partial L}{\partial b^{(1)}} = \sum_i \frac{\partial L}{\partial a^{(1)}}_{i}",
+    }
+    fused = r"\frac{\partial L}{\partial a^{(2)}} = \frac{1}{n} (h^{(2)} - y)"
+    assert output["formulas"]["gradients"]["a"] == fused
+    assert found["formulas"]["loss"] == r"L = -\frac{1}{n} \sum_{i,k} y_{ik} \ln h^{(2)}_{ik}"
+    assert found["formulas"]["update"].keys() == found["update"].keys() - {"learning_rate"}
+    update = r"\Delta b^{(2)} = -\eta\, \frac{\partial L}{\partial b^{(2)}}"
+    assert found["formulas"]["update"]["layers.1.bias"] == update
 
 
 NUMBERS = "x,late,u,v\n" + "".join(f"{n},{'yes' if n % 3 else 'no'},{n * 2},{50 - n}\n" for n in range(40))
@@ -122,7 +144,7 @@ def test_a_normalized_layer_has_z_too_and_dropout_is_off(http: Client, work: Wor
     model = train_model(http, work, iris, "species", network=network)
     found = trace(http, model, rows=[FLOWER], targets=["setosa"])
     hidden = found["layers"][0]
-    assert list(hidden) == ["name", "activation", "z", "a", "h", "gradients"]
+    assert list(hidden) == ["name", "activation", "z", "a", "h", "gradients", "formulas"]
     assert list(hidden["gradients"]) == ["h", "a", "weight", "bias", "z", "scale", "shift"]
     np.testing.assert_allclose(hidden["h"], np.tanh(hidden["a"]))
     predicted = http.post(f"/v1/models/{model}/predictions", json={"rows": [FLOWER]}).json
