@@ -6,6 +6,7 @@ What belongs here: resolving requests, preparing data, runs, models and their in
 
 from backpropd.learn.inspection.explanation import explain
 from backpropd.learn.inspection.gradient_check import gradient_check
+from backpropd.learn.inspection.homework import homework
 from backpropd.learn.inspection.loss_surface import loss_surface
 from backpropd.learn.inspection.partial_dependence import partial_dependence
 from backpropd.learn.inspection.permutation_importance import permutation_importance
@@ -36,6 +37,7 @@ __all__ = [
     "columns_from_json",
     "explain",
     "gradient_check",
+    "homework",
     "loss_surface",
     "partial_dependence",
     "permutation_importance",

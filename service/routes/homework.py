@@ -1,10 +1,10 @@
-"""The routes that check gradients: by finite differences."""
+"""The routes that check gradients: by finite differences, and a student's own numbers."""
 
 from backpropd import learn
 from service.auth.principal import tenant
 from service.http.routing import Answer, Routes
 from service.http.strict_json import MAX_VALUES
-from service.schemas.homework import GradientCheck, GradientCheckRequest
+from service.schemas.homework import GradientCheck, GradientCheckRequest, Homework, HomeworkRequest
 from service.services import services
 
 routes = Routes("models")
@@ -30,4 +30,27 @@ def gradient_check(model_id: str, body: GradientCheckRequest) -> Answer:
         body.epsilon,
         max_parameters=settings.max_gradient_check_parameters,
         max_operations=settings.max_gradient_check_operations,
+    )
+
+
+@routes(
+    "POST",
+    "/v1/models/{model_id}/homework",
+    answers={200: Homework},
+    body=HomeworkRequest,
+    problems=(404,),
+    costly=True,
+    max_values=MAX_VALUES,
+)
+def homework(model_id: str, body: HomeworkRequest) -> Answer:
+    """Check a student's numbers of a forward and backward pass: the first wrong step, and the rule for it."""
+    return learn.homework(
+        services().model_cache.get(tenant(), model_id),
+        body.row,
+        body.target,
+        body.answers,
+        tolerance=body.tolerance,
+        reveal=body.reveal,
+        learning_rate=body.learning_rate,
+        max_numbers=services().settings.max_trace_numbers,
     )

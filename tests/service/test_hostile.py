@@ -130,6 +130,7 @@ def test_a_hostile_id_is_not_found(either_database: Client) -> None:
         "/v1/models/{model_id}/predictions": {"rows": [[1]]},
         "/v1/models/{model_id}/trace": {"rows": [[1]]},
         "/v1/models/{model_id}/gradient-check": {"rows": [[1]], "targets": [1]},
+        "/v1/models/{model_id}/homework": {"row": [1], "target": 1, "answers": {"loss": 0}},
     }
     queries = {"/v1/models/{model_id}/export": {"format": "json"}}
     for route in ROUTES:
