@@ -41,6 +41,12 @@ def table(session: Session | Connection, tenant: str, dataset_id: str) -> Row[An
     return tenant_rows.find_columns(session, Dataset, tenant, dataset_id, Dataset.columns, Dataset.rows)
 
 
+def summary(session: Session, tenant: str, dataset_id: str) -> Row[Any]:
+    """`name, rows, width, sha256` of the tenant's dataset. Raises `errors.NotFound`."""
+    columns = Dataset.name, Dataset.rows, Dataset.width, Dataset.sha256
+    return tenant_rows.find_columns(session, Dataset, tenant, dataset_id, *columns)
+
+
 def list_page(session: Session, tenant: str, limit: int, cursor: str | None) -> Page[Dataset]:
     """A page of the tenant's datasets, newest first, without what describes their columns."""
     return page(session, Dataset, tenant, limit, cursor, unread=(Dataset.columns, Dataset.dialect, Dataset.warnings))

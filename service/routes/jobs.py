@@ -9,9 +9,11 @@ from backpropd.store.status import TERMINAL
 from service import job_requests
 from service.auth.principal import current_principal, record, tenant
 from service.http.routing import Answer, Routes
+from service.job_comparison import compare
 from service.job_rendering import render_job, render_jobs
 from service.limits.admission import waiting
 from service.renderers.epochs_csv import render_epochs
+from service.schemas.job_comparison import CompareQuery, Comparison
 from service.schemas.jobs import (
     DryRunQuery,
     Epoch,
@@ -54,6 +56,13 @@ def list_jobs(query: JobsQuery) -> Answer:
     with services().database.read() as session:
         page = jobs.list_page(session, tenant(), query.limit, query.cursor, query.status, query.dataset_id)
         return JobPage.of(page, render_jobs(session, page.rows))
+
+
+@routes("GET", "/v1/jobs/compare", answers={200: Comparison}, query=CompareQuery, problems=(404,), costly=True)
+def compare_jobs(query: CompareQuery) -> Answer:
+    """Compare up to 100 jobs: differences of spec and data, final and best metrics, losses at common epochs."""
+    with services().database.read() as session:
+        return compare(session, query.job_ids(), query.points, services().settings.max_answer_cells)
 
 
 @routes("GET", "/v1/jobs/{job_id}", answers={200: Job}, query=JobQuery, problems=(404,))

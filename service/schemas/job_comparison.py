@@ -1,0 +1,55 @@
+"""Several jobs beside each other: the request and the answer."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from backpropd import errors
+from service.schemas.fields import Input, Output
+from service.schemas.jobs import Epoch, JobSummary
+
+MAX_JOBS = 100
+
+
+class CompareQuery(Input):
+    ids: Annotated[str, Field(max_length=MAX_JOBS * 50, description="2 to 100 ids of jobs, with commas between them")]
+    points: Annotated[int, Field(ge=2, le=1000)] = 200
+
+    def job_ids(self) -> list[str]:
+        """The ids. Raises `errors.Invalid` for too few or too many, and for one that is repeated."""
+        ids = self.ids.split(",")
+        if not 2 <= len(ids) <= MAX_JOBS:
+            detail = f"got {len(ids)} ids: name 2 to {MAX_JOBS} jobs, with commas between them"
+            raise errors.Invalid(detail, pointer="/ids")
+        if len(set(ids)) < len(ids):
+            raise errors.Invalid("a job is named twice: name each once", pointer="/ids")
+        return ids
+
+
+class ComparedJob(JobSummary):
+    """A job with its last epoch, and the epoch with the lowest validation loss, without validation the lowest loss."""
+
+    computed = (*JobSummary.computed, "final", "best")
+
+    final: Epoch | None
+    best: Epoch | None
+
+
+class Curves(Output):
+    """The losses of each job that has any, by its id: one number for each of `epochs`, which all these jobs have."""
+
+    epochs: list[int]
+    loss: dict[str, list[float]]
+    validation_loss: dict[str, list[float | None]]
+
+
+class Comparison(Output):
+    """The jobs in the order of the request.
+
+    `differences` has by JSON pointer what is not the same in all of them: in the fields of a job that decide its
+    result, and in `dataset`, its table; each has a value for each job, null where it has none.
+    """
+
+    jobs: list[ComparedJob]
+    differences: dict[str, list[Any]]
+    curves: Curves
