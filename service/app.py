@@ -43,11 +43,11 @@ MODULES = (
     inspection,
     plots,
     explanations,
+    homework,
     inference,
     keys,
     limits_and_usage,
 )
-MODULES = (health, metrics, datasets, jobs, models, exports, inspection, homework, inference, keys, limits_and_usage)
 FRONT_SHARE = 8  # the part of the models' cache that small models have in the front, beside that of the costly process
 SWITCH_SECONDS = 0.0002  # between two threads that compute: the event loop, one of them, must not wait long
 ROUTES = [route for module in MODULES for route in module.routes.routes]

@@ -8,7 +8,9 @@ with Client() as client:
 """
 
 from backpropd.client.client import Client
+from backpropd.client.comparison_types import Comparison
 from backpropd.client.errors import ClientError, JobDidNotSucceed, ServiceError, ServiceUnreachable, WaitTimeout
+from backpropd.client.homework_types import GradientCheck, Homework
 from backpropd.client.types import (
     Curve,
     Dataset,
@@ -28,12 +30,15 @@ from backpropd.client.types import (
 __all__ = [
     "Client",
     "ClientError",
+    "Comparison",
     "Curve",
     "Dataset",
     "DatasetPreview",
     "DatasetSummary",
     "Epoch",
     "Event",
+    "GradientCheck",
+    "Homework",
     "Job",
     "JobDidNotSucceed",
     "JobSummary",

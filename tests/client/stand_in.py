@@ -107,6 +107,7 @@ class StandIn:
         self._route("/v1/datasets/<id>", lambda id: a_dataset(id=id))
         self._route("/v1/jobs", self._create, "POST")
         self._route("/v1/jobs", lambda: {"data": [a_job()], "has_more": False, "next_cursor": None})
+        self._route("/v1/jobs/compare", self._compare)
         self._route("/v1/jobs/<id>", lambda id: a_job("running" if self.silent else self.final_status, EPOCHS))
         self._route("/v1/jobs/<id>/epochs", self._epochs)
         self._route("/v1/jobs/<id>/events", self._events)
@@ -123,6 +124,8 @@ class StandIn:
         self._route("/v1/models/<id>/explain", self._explain, "POST")
         self._route("/v1/models/<id>/importance", self._importance, "POST")
         self._route("/v1/models/<id>/partial-dependence", self._partial_dependence, "POST")
+        self._route("/v1/models/<id>/gradient-check", self._gradient_check, "POST")
+        self._route("/v1/models/<id>/homework", self._homework, "POST")
 
     def _route(self, rule: str, view: Any, method: str = "GET") -> None:
         self.app.add_url_rule(rule, f"{method} {rule}", view, methods=[method])
@@ -224,6 +227,30 @@ class StandIn:
     def _trace(self, id: str) -> Any:
         self.bodies.append(request.json)
         return {"loss": 0.5, "input": request.json["rows"], "layers": [], "update": {"learning_rate": 0.1}}
+
+    def _gradient_check(self, id: str) -> Any:
+        self.bodies.append(request.json)
+        checked = {"analytic": [0.5, 0.25], "numeric": [0.5, 0.2], "relative_error": [0.0, 0.2]}
+        errors = {"relative_error": 0.1, "largest_relative_error": 0.2}
+        return {"loss": 0.5, "epsilon": 1e-5, **errors, "parameters": {"layers.0.bias": checked}}
+
+    def _homework(self, id: str) -> Any:
+        self.bodies.append(request.json)
+        if request.json["answers"].get("loss") == 1:
+            return {"correct": True, "checked": 1, "first_wrong": None}
+        wrong = {"step": "loss", "pointer": "/answers/loss", "rule": "the loss is the [mean]", "formula": "L = 1"}
+        return {
+            "correct": False,
+            "checked": 1,
+            "first_wrong": {**wrong, "expected": 1.0} if request.json.get("reveal") else wrong,
+        }
+
+    def _compare(self) -> Any:
+        self.bodies.append(request.args.to_dict())
+        ids = request.args["ids"].split(",")
+        jobs = [a_job("succeeded", id=id, final=an_epoch(6), best=an_epoch(5) if id == ids[0] else None) for id in ids]
+        curves = {"epochs": [1], "loss": {id: [1.0] for id in ids}, "validation_loss": {id: [None] for id in ids}}
+        return {"jobs": jobs, "differences": {"/training/seed": [1, None]}, "curves": curves}
 
     def _surface(self, id: str) -> Any:
         self.bodies.append(dict(request.args))

@@ -34,3 +34,26 @@ def test_explanations_send_their_arguments(stand_in: StandIn, service: Client) -
         {"feature": "height", "class": None, "dataset_id": None, "points": 50, "rows": 50},
         {"feature": "height", "class": "fern", "dataset_id": "ds_1", "points": 3, "rows": 2},
     ]
+
+
+def test_a_gradient_check_and_homework_send_what_is_given(stand_in: StandIn, service: Client) -> None:
+    assert service.models.gradient_check("model_1", [(1, 2)], ["fern"])["loss"] == 0.5
+    service.models.gradient_check("model_1", [(1, 2)], ["fern"], epsilon=0.001)
+    assert service.models.homework("model_1", [1, 2], "fern", {"loss": 1})["correct"]
+    wrong = service.models.homework("model_1", {"height": 1}, "fern", {"loss": 2}, reveal=True)["first_wrong"]
+    assert wrong is not None
+    assert wrong["expected"] == 1
+    rows: dict[str, object] = {"rows": [[1, 2]], "targets": ["fern"]}
+    assert stand_in.bodies == [
+        rows,
+        {**rows, "epsilon": 0.001},
+        {"row": [1, 2], "target": "fern", "answers": {"loss": 1}},
+        {"row": {"height": 1}, "target": "fern", "answers": {"loss": 2}, "reveal": True},
+    ]
+
+
+def test_jobs_are_compared_by_their_ids(stand_in: StandIn, service: Client) -> None:
+    found = service.jobs.compare(["job_1", "job_2"], points=5)
+    assert found["differences"] == {"/training/seed": [1, None]}
+    service.jobs.compare(["job_1", "job_2"])
+    assert stand_in.bodies == [{"ids": "job_1,job_2", "points": "5"}, {"ids": "job_1,job_2"}]

@@ -1,6 +1,8 @@
 """`backpropd jobs …`: list, follow and control jobs."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import typer
 
@@ -9,6 +11,8 @@ from backpropd.cli.job_display import watch
 from backpropd.cli.plot_command import Output, format_of, write_plot
 from backpropd.client import Job, JobSummary
 from backpropd.client.resources.jobs import Jobs
+
+COMPARED = "epoch", "loss", "validation_loss"  # of an epoch, beside its metrics
 
 commands = typer.Typer(help="List, follow and control jobs.", no_args_is_help=True)
 
@@ -26,6 +30,25 @@ def list_(context: typer.Context, status: str | None = None) -> None:
 def show_(context: typer.Context, job_id: str) -> None:
     """Show a job."""
     _show(context, lambda jobs: jobs.get(job_id))
+
+
+@commands.command("compare")
+def compare(context: typer.Context, job_ids: list[str]) -> None:
+    """Show what differs between jobs, and how they ended."""
+    with client(context) as service:
+        found = service.jobs.compare(job_ids)
+    jobs = found["jobs"]
+    rows = [["status", *(job["status"] for job in jobs)]]
+    for name in ("final", "best"):
+        epochs = [job["final"] if name == "final" else job["best"] for job in jobs]
+        rows += [[f"{name} {field}", *(_number(epoch, field) for epoch in epochs)] for field in COMPARED]
+        metrics = dict.fromkeys(metric for epoch in epochs if epoch for metric in epoch["metrics"])
+        rows += [
+            [f"{name} {metric}", *(_number(epoch and epoch["metrics"], metric) for epoch in epochs)]
+            for metric in metrics
+        ]
+    rows += [[pointer, *map(json.dumps, values)] for pointer, values in found["differences"].items()]
+    show(context, found, table(["", *(job["id"] for job in jobs)], rows))
 
 
 @commands.command("watch")
@@ -60,6 +83,11 @@ def pause(context: typer.Context, job_id: str) -> None:
 def resume(context: typer.Context, job_id: str) -> None:
     """Queue a paused job again."""
     _show(context, lambda jobs: jobs.resume(job_id))
+
+
+def _number(values: Mapping[str, Any] | None, name: str) -> str:
+    value = values and values.get(name)
+    return "" if value is None else f"{value:.6g}"
 
 
 def _progress(job: JobSummary) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from backpropd.cli.commands import explanations
+from backpropd.cli.commands import explanations, gradients
 from backpropd.cli.console import client, show, table
 from backpropd.cli.output_file import write_output
 from backpropd.cli.plot_command import Output, format_of, write_plot
@@ -19,6 +19,8 @@ PlotKind = Literal["confusion", "roc", "calibration", "residuals", "network"]
 
 commands = typer.Typer(help="List, export and import models.", no_args_is_help=True)
 commands = typer.Typer(help="List, export, import and explain models.", no_args_is_help=True)
+commands.command()(gradients.gradient_check)
+commands.command()(gradients.homework)
 
 
 @commands.command("list")

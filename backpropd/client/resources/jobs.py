@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from backpropd.client import event_stream
+from backpropd.client.comparison_types import Comparison
 from backpropd.client.errors import JobDidNotSucceed, ServiceError
 from backpropd.client.event_stream import TERMINAL, Deadline
 from backpropd.client.resources.base import Resource, accept_header, idempotency_header
@@ -72,6 +73,11 @@ class Jobs(Resource):
         """A picture of the learning curve, `svg` or `png`."""
         path, headers = self._path(job_id, "/plot"), accept_header(format)
         return self._transport.send("GET", path, params={"kind": kind}, headers=headers).content
+
+    def compare(self, job_ids: Sequence[str], points: int | None = None) -> Comparison:
+        """What differs between 2 to 100 jobs, their last and best epochs, and their losses at common epochs."""
+        query: dict[str, Any] = {"ids": ",".join(job_ids), **({} if points is None else {"points": points})}
+        return cast(Comparison, self._transport.json("GET", f"{self.PATH}/compare", params=query))
 
     def events(self, job_id: str, last_event_id: str | None = None) -> Iterator[Event]:
         """Every status and epoch until the job ends; a stream that breaks off is resumed."""

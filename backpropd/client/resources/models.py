@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from backpropd.client.homework_types import GradientCheck, Homework
 from backpropd.client.media_types import CSV, media_type_of
 from backpropd.client.resources.base import Resource, Rows, accept_header, query_of
 from backpropd.client.resources.datasets import CHUNK_BYTES
@@ -126,6 +127,32 @@ class Models(Resource):
         if learning_rate is not None:
             body["learning_rate"] = learning_rate
         return cast(Trace, self._transport.json("POST", self._path(model_id, "/trace"), json=body, repeatable=True))
+
+    def gradient_check(
+        self, model_id: str, rows: InputRows, targets: Sequence[Any], epsilon: float | None = None
+    ) -> GradientCheck:
+        """The gradient by backpropagation and by central differences of ±`epsilon`, for each parameter."""
+        body: dict[str, Any] = {"rows": [*rows], "targets": [*targets]}
+        if epsilon is not None:
+            body["epsilon"] = epsilon
+        path = self._path(model_id, "/gradient-check")
+        return cast(GradientCheck, self._transport.json("POST", path, json=body, repeatable=True))
+
+    def homework(
+        self,
+        model_id: str,
+        row: Mapping[str, Any] | Sequence[Any],
+        target: Any,
+        answers: Mapping[str, Any],
+        **more: Any,
+    ) -> Homework:
+        """Compare answers, named and shaped as in a trace of one row, with it: the first wrong step, and its rule.
+
+        `more` are `tolerance, reveal, learning_rate` as in the API.
+        """
+        body = {"row": row, "target": target, "answers": answers, **more}
+        path = self._path(model_id, "/homework")
+        return cast(Homework, self._transport.json("POST", path, json=body, repeatable=True))
 
     def surface(self, model_id: str, **query: Any) -> Surface:
         """The loss on a plane through the parameters: `points, span, directions, seed` as in the API."""
