@@ -9,7 +9,8 @@ import pytest
 from backpropd.cli import progress
 from backpropd.client.resources.jobs import Jobs
 from tests.cli.conftest import Run
-from tests.client.stand_in import EPOCHS, StandIn
+from tests.client.stand_in import StandIn
+from tests.client.stand_in_answers import EPOCHS
 
 
 def test_a_file_is_uploaded_and_trained_on(stand_in: StandIn, run: Run, tmp_path: Path) -> None:

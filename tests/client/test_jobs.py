@@ -14,7 +14,8 @@ from backpropd.client import (
     event_stream,
 )
 from backpropd.store.status import TERMINAL
-from tests.client.stand_in import EPOCHS, NAME, StandIn, problem
+from tests.client.stand_in import StandIn, problem
+from tests.client.stand_in_answers import EPOCHS, NAME
 
 ALL = list(range(1, EPOCHS + 1))
 
