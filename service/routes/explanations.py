@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -58,10 +59,15 @@ def explain(model_id: str, body: ExplanationRequest) -> Answer:
 )
 def importance(model_id: str, body: ImportanceRequest) -> Answer:
     """Measure each column's permutation importance: how much worse the model predicts with the column shuffled."""
+    return importance_of(model_id, body)
+
+
+def importance_of(model_id: str, options: ImportanceRequest) -> dict[str, Any]:
+    """The permutation importance of a model's columns. Raises `errors.NotFound` and `errors.Conflict`."""
     settings = services().settings
     limits = {"max_operations": settings.max_surface_operations, "max_cells": settings.max_answer_cells}
-    with _model_and_table(model_id, body.dataset_id) as (model, table):
-        return learn.permutation_importance(model, table, repeats=body.repeats, seed=body.seed, **limits)
+    with _model_and_table(model_id, options.dataset_id) as (model, table):
+        return learn.permutation_importance(model, table, repeats=options.repeats, seed=options.seed, **limits)
 
 
 @routes(

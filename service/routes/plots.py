@@ -14,6 +14,8 @@ from backpropd.store.sql import schema
 from service.auth.principal import tenant
 from service.http.negotiation import accepted
 from service.http.routing import Answer, Routes
+from service.routes.explanations import importance_of
+from service.schemas.explanations import ImportanceRequest
 from service.schemas.jobs import Epoch
 from service.schemas.plots import JobPlotQuery, ModelPlotQuery
 from service.services import services
@@ -62,6 +64,10 @@ def plot_model(model_id: str, query: ModelPlotQuery) -> Answer:
         report, name = row.report, (row.name or row.id)[:40]
     if query.kind == "network":
         return _network(model_id, name, media_type)
+    if query.kind == "importance":
+        found = importance_of(model_id, ImportanceRequest())
+        title = f"Importance of the columns of {name}"
+        return _drawn(lambda plots: plots.importance_plot(found["importance"], found["metric"], title), media_type)
     if not report or REPORT_MEMBERS[query.kind] not in report:
         reason = "classes" if query.kind != "residuals" else "numbers"
         raise errors.Conflict(

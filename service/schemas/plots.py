@@ -7,7 +7,7 @@ from pydantic import Field
 from service.schemas.fields import Input
 
 JobPlotKind = Literal["loss"]
-ModelPlotKind = Literal["confusion", "roc", "calibration", "residuals", "network"]
+ModelPlotKind = Literal["confusion", "roc", "calibration", "residuals", "importance", "network"]
 
 
 class JobPlotQuery(Input):
@@ -19,4 +19,4 @@ class JobPlotQuery(Input):
 class ModelPlotQuery(Input):
     """Which plot of a model: of its report, of the importance of its columns, or of its network."""
 
-    kind: ModelPlotKind = Field(description="what is drawn")
+    kind: ModelPlotKind = Field(description="importance needs the dataset of the model's job; the others outlive it")

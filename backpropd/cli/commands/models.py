@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
     Format = Literal[*EXPORT_FORMATS]
 
-PlotKind = Literal["confusion", "roc", "calibration", "residuals", "network"]
+PlotKind = Literal["confusion", "roc", "calibration", "residuals", "importance", "network"]
 
 commands = typer.Typer(help="List, export and import models.", no_args_is_help=True)
 commands = typer.Typer(help="List, export, import and explain models.", no_args_is_help=True)

@@ -50,6 +50,15 @@ def test_a_report_is_drawn_after_its_dataset_is_gone(http: Client, classifier: s
     assert len(np.unique(picture.reshape(-1, picture.shape[2]), axis=0)) > 10
 
 
+def test_the_importance_of_columns_is_drawn_from_the_dataset(http: Client, work: Work) -> None:
+    model = train_model(http, work, dataset := upload(http, PLANTS), "kind", training={"epochs": 3})
+    answer = http.get(f"/v1/models/{model}/plot?kind=importance")
+    assert {"height", "potted", "postcode"} <= words(answer.data)
+    http.delete(f"/v1/datasets/{dataset}")
+    refused = http.get(f"/v1/models/{model}/plot?kind=importance")
+    assert (refused.status_code, refused.json["code"]) == (409, "conflict")
+
+
 def test_residuals_are_named_by_their_targets(http: Client, work: Work) -> None:
     model = train_model(http, work, upload(http, PLANTS), ["price", "height"], training={"epochs": 3})
     answer = http.get(f"/v1/models/{model}/plot?kind=residuals")
