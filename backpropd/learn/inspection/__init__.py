@@ -1,4 +1,4 @@
-"""Inspections of a trained model in the columns of its table: response curves, loss surfaces, traces.
+"""Inspections of a trained model in the columns of its table: curves, loss surfaces, traces, explanations.
 
 What needs arrays alone belongs to `backpropd.nn.inspection`; routes and pictures belong to the service.
 """

@@ -10,6 +10,7 @@ import numpy as np
 
 from backpropd import errors
 from backpropd.errors import Problem
+from backpropd.learn.inspection.loss_surface import ACTIVATION_COST
 from backpropd.learn.model import Model
 from backpropd.learn.resolve.columns import check_columns_fit
 from backpropd.learn.tables import Source, is_boolean
@@ -17,7 +18,6 @@ from backpropd.nn.layout import Array
 from backpropd.tabular import Table
 
 POINTER = "/dataset_id"
-ACTIVATION_COST = 50  # products by BLAS in the time of one activation, at least
 
 
 class DrawnRows(NamedTuple):

@@ -10,6 +10,7 @@ import numpy as np
 from backpropd import errors, nn
 from backpropd.errors import Problem
 from backpropd.learn.inspection.chosen_output import chosen_output, output_names
+from backpropd.learn.inspection.drawn_rows import cost_of_row
 from backpropd.learn.inspection.in_float64 import in_float64
 from backpropd.learn.inspection.mean_inputs import mean_inputs
 from backpropd.learn.inspection.nested_lists import nested_lists
@@ -23,7 +24,6 @@ from backpropd.nn.inspection.integrated_gradients import (
 )
 from backpropd.nn.layout import Array
 
-ACTIVATION_COST = 50  # products by BLAS in the time of one activation, at least
 MAX_EVALUATIONS = 4096  # of a row
 MEAN = "mean"
 
@@ -56,7 +56,7 @@ def explain(
             "the output of a threshold neuron is a step function: it has no gradient, and integrated gradients need "
             "one. Request its permutation importance or partial dependence instead"
         )
-    evaluations = _evaluations(network, len(rows), len(model.encoder.infos), max_operations, max_numbers)
+    evaluations = _evaluations(model, len(rows), max_operations, max_numbers)
     index = chosen_output(model, requested)
     precise = in_float64(model)
     x, start, theta = precise.encode(rows), _baseline(precise, baseline), model.flat_theta(network.layout)
@@ -68,12 +68,13 @@ def explain(
     return [_to_json(model, each, attributions) for each, attributions in zip(chosen, found, strict=True)]
 
 
-def _evaluations(network: nn.Network, rows: int, columns: int, max_operations: int, max_numbers: int) -> int:
+def _evaluations(model: Model, rows: int, max_operations: int, max_numbers: int) -> int:
+    """How often the output of a row may be evaluated."""
+    columns = len(model.encoder.infos)
     if rows * columns > max_numbers:
         detail = f"{rows} rows have {rows * columns} attributions, and the limit is {max_numbers}: send fewer rows"
         raise errors.Invalid(detail, pointer="/rows")
-    units = sum(layer.units for layer in network.spec.layers)
-    of_one = 2 * (network.parameters + ACTIVATION_COST * units)  # forward, and back to the inputs
+    of_one = 2 * cost_of_row(model)  # forward, and back to the inputs
     evaluations = max_operations // (of_one * rows)
     if evaluations < MIN_EVALUATIONS:
         fits = of_one * MIN_EVALUATIONS <= max_operations

@@ -15,7 +15,8 @@ INTERVALS = 8  # of the path from the baseline to the row, at first
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(4)  # in [-1, 1]; exact for polynomials up to degree 7
 NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2  # in [0, 1]
 MIN_EVALUATIONS = INTERVALS * (len(NODES) + 1) + 1
-SPLIT_EVALUATIONS = 2 * len(NODES) + 1  # two halves, and the value between them
+SPLIT_EVALUATIONS = 2 * len(NODES) + 1  # two parts, and the value between them
+MIN_SHARE = 0.1  # of the length of an interval, for a part that is not half of it
 TOLERANCE = 1e-8  # of an interval, relative to the values of the function
 BLOCK_NUMBERS = 2**20  # in buffers: 8 MiB
 
@@ -87,7 +88,7 @@ def integrated_gradients(
     That of input i is (row_i - baseline_i) ∫ ∂f/∂x_i (baseline + t (row - baseline)) dt for t from 0 to 1
     (Sundararajan, Taly and Yan 2017, Axiomatic Attribution for Deep Networks, equation 1). They add up to f(row) -
     f(baseline). The integral is a sum over intervals by Gauss-Legendre quadrature with four nodes. An interval whose
-    contributions do not add up to the change of f over it, such as one with a kink of a ReLU, is halved, until they do
+    contributions do not add up to the change of f over it, such as one with a kink of a ReLU, is split, until they do
     or f and its gradient were evaluated about `max_evaluations` times, which are at least `MIN_EVALUATIONS`.
     """
     change, total = row - baseline, np.zeros(len(row))
@@ -101,30 +102,41 @@ def integrated_gradients(
     while len(pending):
         count = max(function.block_rows // len(NODES), 1)
         block, pending = pending[:count], pending[count:]
-        integrals = _integrals(function, baseline, change, block)
+        integrals, slopes = _integrals(function, baseline, change, block)
         defects = np.abs(block[:, 3] - block[:, 2] - integrals.sum(axis=1))
         order = np.argsort(-defects)[: max(budget // SPLIT_EVALUATIONS, 0)]
         split = order[defects[order] > tolerance]
         total += np.delete(integrals, split, axis=0).sum(axis=0)
         if len(split):
             budget -= SPLIT_EVALUATIONS * len(split)
-            pending = np.concatenate([pending, _halves(function, baseline, change, block[split])])
+            pending = np.concatenate([pending, _parts(function, baseline, change, block[split], slopes[split])])
     return Attributions(last, first, total, abs(float(total.sum()) - (last - first)))
 
 
-def _integrals(function: ScalarOutput, baseline: Array, change: Array, intervals: Array) -> Array:
-    """The contribution (m, inputs) of each input on each interval."""
+def _integrals(
+    function: ScalarOutput, baseline: Array, change: Array, intervals: Array
+) -> tuple[Array, NDArray[np.float64]]:
+    """The contribution (m, inputs) of each input on each interval, and the slopes (m, 2) of f near both its ends."""
     start, length = intervals[:, :1], intervals[:, 1:2] - intervals[:, :1]
     t = (start + length * NODES).reshape(-1, 1)
     gradients = function.gradients(baseline + t * change).reshape(len(intervals), len(NODES), -1)
     integrals: Array = np.einsum("n,mni->mi", WEIGHTS, gradients) * length * change
-    return integrals
+    return integrals, gradients[:, [0, -1]] @ change
 
 
-def _halves(function: ScalarOutput, baseline: Array, change: Array, intervals: Array) -> NDArray[np.float64]:
-    """Two intervals for each."""
+def _parts(
+    function: ScalarOutput, baseline: Array, change: Array, intervals: Array, slopes: Array
+) -> NDArray[np.float64]:
+    """Two intervals for each: they meet where its tangents do, which is the kink if f is linear on both sides of one.
+
+    They meet in the middle if the tangents have no such point, or if one part would be far shorter than the other.
+    """
     start, end, at_start, at_end = intervals.T
-    middle = (start + end) / 2
-    at_middle = function.values(baseline + middle[:, None] * change)
-    left, right = (start, middle, at_start, at_middle), (middle, end, at_middle, at_end)
+    first, last = slopes.T
+    length = end - start
+    share = ((at_end - at_start) / length - last) / (first - last)
+    share = np.where((share > MIN_SHARE) & (share < 1 - MIN_SHARE), share, 0.5)
+    between = start + share * length
+    at_between = function.values(baseline + between[:, None] * change)
+    left, right = (start, between, at_start, at_between), (between, end, at_between, at_end)
     return np.concatenate([np.column_stack(left), np.column_stack(right)])

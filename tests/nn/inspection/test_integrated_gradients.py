@@ -91,6 +91,15 @@ def test_a_small_budget_leaves_an_error_and_more_reduces_it() -> None:
     assert errors[2] < 1e-6
 
 
+def test_kinks_are_found_with_few_evaluations() -> None:
+    """A network of ReLUs is linear between its kinks, of which this path has at most 12."""
+    network = network_of(LayerSpec(12, "relu"), LayerSpec(1, "linear"))
+    function = ScalarOutput(network, random_theta(network), np.ones(1), activated=True)
+    row, baseline = 3 * np.random.default_rng(2).normal(size=(2, 3))
+    assert integrated_gradients(function, row, baseline, MIN_EVALUATIONS).error > 1e-3
+    assert integrated_gradients(function, row, baseline, 600).error < 1e-6
+
+
 def test_a_row_that_is_the_baseline_has_no_attributions() -> None:
     network = DEEP["relu"]
     row = np.ones(3)
