@@ -26,7 +26,7 @@ def positions(x: Array, cycle: str) -> Array:
         return (np.floor(x) + THURSDAY) % WEEK / WEEK
     days, present = _whole_days(x)
     year = days.astype("datetime64[Y]")
-    start, end = (each.astype("datetime64[D]").astype(np.int64) for each in (year, year + 1))
+    start, end = (each.astype("datetime64[D]").astype(np.int64) for each in (year, year + np.timedelta64(1, "Y")))
     return np.where(present, (days.astype(np.int64) - start) / (end - start), np.nan)
 
 
