@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from backpropd.store import epochs
-from backpropd.store.sql.schema import Job
+from backpropd.store.sql.schema import Epoch, Job
 from service import job_comparison
 from tests.service.requests import Work, read_job, rejected_pointers, sample, submit
 from tests.service.validation import Client
@@ -70,6 +70,16 @@ def test_jobs_without_epochs_and_without_validation_are_compared(http: Client, w
     assert found["curves"]["validation_loss"][plain["id"]] == [None] * 4
     other = submit(http, iris)
     assert compare(http, queued, other)["curves"] == {"epochs": [], "loss": {}, "validation_loss": {}}
+
+
+def test_the_best_epoch_is_that_of_the_lowest_validation_loss(app: Flask, http: Client, work: Work, iris: str) -> None:
+    job, other = trained(http, work, iris), trained(http, work, iris)
+    with app.extensions["backpropd"].database.write() as session:
+        number = session.query(Job).filter_by(id=job["id"]).one().number
+        session.query(Epoch).filter_by(job_number=number, epoch=2).update({"validation_loss": 0.001})
+    found = compare(http, job, other)["jobs"]
+    assert [each["best"]["epoch"] for each in found] == [2, 4]
+    assert [each["final"]["epoch"] for each in found] == [4, 4]
 
 
 def test_a_long_curve_has_the_requested_number_of_points(http: Client, work: Work) -> None:
