@@ -35,6 +35,9 @@ def receive() -> tuple[Model, ModelDescription]:
     hold_inspection()
     raw = read_body(request, limit)
     described, weights = _from_json(raw) if is_json else _from_safetensors(raw)
+    if len(described.features) > settings.max_columns:
+        detail = f"there are {len(described.features)} features, and the limit of columns is {settings.max_columns}"
+        raise errors.Invalid(detail, pointer="/features")
     return read_model(described.model_dump(exclude_unset=True), weights, settings.max_parameters), described
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from backpropd.nn.neurons.perceptron_network import MAX_INPUTS
 from backpropd.tabular import FeatureEncoder, TargetEncoder
 from backpropd.tabular.column_names import first_repeated
 from backpropd.tabular.inputs.conversion import Cells, convert_column
+from backpropd.tabular.table import Column
 
 VERSION = 1
 MAX_DIMENSIONS = 2  # of a parameter
@@ -230,9 +232,13 @@ def _are_numbers(value: Any, dimensions: int) -> bool:
 
 def _check_usable(model: Model) -> None:
     """Raise `errors.Invalid` for a description of a column that cells cannot be read by."""
+    converted: dict[str, Column] = {}  # by the description: most columns have the same
     for index, (name, column) in enumerate(model.known_columns.items()):
         try:
-            values = convert_column(Cells(PROBES), column).values
+            description = repr(replace(column.info, name=""))
+            if description not in converted:
+                converted[description] = convert_column(Cells(PROBES), column).values
+            values = converted[description]
             model.encoder.of(name).findings(values)
             x = np.empty((len(PROBES), model.encoder.of(name).width))
             model.encoder.of(name).write(values, x)

@@ -41,6 +41,11 @@ class MemoryLimit:
         self._trimmed = 0.0
         self._lock = threading.Lock()
 
+    @property
+    def most(self) -> int:
+        """The bytes that all requests may take: one that needs more would never have room."""
+        return self._total
+
     def share_with(self, process: int) -> None:
         """The limit is that of this process and of another one together."""
         self._processes.append(str(process))

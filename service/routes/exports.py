@@ -51,6 +51,7 @@ def export(model_id: str, query: ExportQuery) -> Answer:
     with services().database.read() as session:
         row = models.get(session, tenant(), model_id)
         _check_size(query.format, row.parameters)
+        _check_memory(query.format, file.copies * row.size)
         hold_memory(file.copies * row.size)
         row = models.get(session, tenant(), model_id, schema.Model.weights, schema.Model.report)
         about = {**Model.of(row), **_training_of(session, row)}
@@ -67,6 +68,13 @@ def _check_size(format: str, parameters: int) -> None:
     if format in WRITTEN_AS_TEXT and parameters > most:
         detail = f"the model has {parameters} parameters, and in {format} the limit is {most}"
         raise errors.Invalid(f"{detail}: request safetensors, npz or onnx", pointer="/format")
+
+
+def _check_memory(format: str, size: int) -> None:
+    most = services().memory.most
+    if size > most:
+        detail = f"to write this model as {format} takes {size} bytes of memory, and the limit is {most}"
+        raise errors.Invalid(f"{detail}: request safetensors, or GET the weights", pointer="/format")
 
 
 def _check_words(format: str, model: TrainedModel) -> None:

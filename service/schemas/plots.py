@@ -19,4 +19,6 @@ class JobPlotQuery(Input):
 class ModelPlotQuery(Input):
     """Which plot of a model: of its report, of the importance of its columns, or of its network."""
 
-    kind: ModelPlotKind = Field(description="importance needs the dataset of the model's job; the others outlive it")
+    kind: ModelPlotKind = Field(
+        "network", description="importance needs the dataset of the model's job; the others outlive it"
+    )
