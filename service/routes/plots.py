@@ -65,20 +65,31 @@ def plot_model(model_id: str, query: ModelPlotQuery) -> Answer:
     if query.kind == "network":
         return _network(model_id, name, media_type)
     if query.kind == "importance":
-        found = importance_of(model_id, ImportanceRequest())
+        found = _importance_of(model_id)
         title = f"Importance of the columns of {name}"
         return _drawn(lambda plots: plots.importance_plot(found["importance"], found["metric"], title), media_type)
-    if not report or REPORT_MEMBERS[query.kind] not in report:
-        reason = "classes" if query.kind != "residuals" else "numbers"
+    if not report or not report.get(REPORT_MEMBERS[query.kind]):
+        task = "regression" if query.kind == "residuals" else "classification"
         raise errors.Conflict(
-            f"this model's report has nothing to draw for kind={query.kind}: it is for models of {reason} that were "
-            "trained here"
+            f"this model's report has nothing to draw: kind={query.kind} needs a {task} model that was trained on this "
+            f"service{'' if task == 'regression' else ', measured on rows of two classes or more'}"
         )
     if query.kind == "residuals":
         targets = services().model_cache.get(tenant(), model_id).spec.target
         return _drawn(lambda plots: plots.residuals_plot(report, targets, f"Residuals of {name}"), media_type)
     title = {"confusion": "Confusion matrix", "roc": "ROC curves", "calibration": "Calibration"}[query.kind]
     return _drawn(lambda plots: getattr(plots, f"{query.kind}_plot")(report, f"{title} of {name}"), media_type)
+
+
+def _importance_of(model_id: str) -> dict[str, Any]:
+    try:
+        return importance_of(model_id, ImportanceRequest())
+    except errors.Invalid as error:
+        detail = f"{error.detail}; this plot has 5 repeats on the job's dataset: for others POST .../importance"
+        raise errors.Conflict(detail) from error
+    except errors.Conflict as error:
+        detail = "the importance needs the dataset of the model's job, which there is not: POST .../importance"
+        raise errors.Conflict(f"{detail} takes another dataset_id") from error
 
 
 def _network(model_id: str, name: str, media_type: str) -> Answer:

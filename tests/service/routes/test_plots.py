@@ -65,7 +65,7 @@ def test_residuals_are_named_by_their_targets(http: Client, work: Work) -> None:
     assert {"price", "height", "share of the rows"} <= words(answer.data)
     refused = http.get(f"/v1/models/{model}/plot?kind=roc")
     assert (refused.status_code, refused.json["code"]) == (409, "conflict")
-    assert "models of classes" in refused.json["detail"]
+    assert "needs a classification model" in refused.json["detail"]
 
 
 def test_the_loss_of_a_job_is_drawn_from_its_epochs(http: Client, work: Work) -> None:
