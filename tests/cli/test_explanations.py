@@ -28,6 +28,8 @@ def test_rows_and_a_baseline_are_json(stand_in: StandIn, run: Run, monkeypatch: 
     done = run("models", "explain", "model_1", "-", "--baseline", "[0, 0]", "--json")
     assert len(json.loads(done.out)["explanations"]) == 2
     assert stand_in.bodies == [{"rows": [[1, 2], [3, 4]], "class": None, "baseline": [0, 0]}]
+    run("models", "explain", "model_1", "[6.0, 2.7]")
+    assert stand_in.bodies[1:] == [{"rows": [[6.0, 2.7]], "class": None, "baseline": "mean"}]
     wrong = run("models", "explain", "model_1", "{height: 1}")
     assert wrong.code == 2
     assert "the rows must be JSON" in wrong.err

@@ -24,7 +24,7 @@ def explain(
     found = _json(sys.stdin.read() if rows == "-" else rows, "rows")
     compared = baseline if baseline == "mean" else _json(baseline, "baseline")
     with client(context) as service:
-        answer = service.models.explain(model_id, found if isinstance(found, list) else [found], label, compared)
+        answer = service.models.explain(model_id, found if _are_rows(found) else [found], label, compared)
     shown: list[list[Any]] = []
     for number, each in enumerate(answer["explanations"]):
         name = each["class"] or "value"
@@ -69,6 +69,11 @@ def _json(text: str, what: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise errors.Malformed(f'the {what} must be JSON, as [{{"height": 1.5}}]: {error}') from error
+
+
+def _are_rows(value: Any) -> bool:
+    """Whether this is a list of rows, not one row as an object or an array."""
+    return isinstance(value, list) and (not value or isinstance(value[0], list | dict))
 
 
 def _largest_first(attributions: dict[str, float | None]) -> list[tuple[str, float | None]]:
