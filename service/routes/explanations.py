@@ -25,6 +25,7 @@ from service.services import services
 
 routes = Routes("models")
 FLOAT64_BYTES = 8
+PATH_POINTS = 40  # whose inputs are in memory at a time
 ATTRIBUTION_BYTES = 128  # in memory and as JSON
 
 
@@ -44,7 +45,8 @@ def explain(model_id: str, body: ExplanationRequest) -> Answer:
     model = services().model_cache.get(tenant(), model_id)
     parameters = sum(each.size for each in model.theta.values())
     attributions = min(len(body.rows) * len(model.encoder.infos), settings.max_trace_numbers)
-    hold_memory(FLOAT64_BYTES * parameters + ATTRIBUTION_BYTES * attributions)
+    numbers = parameters + (len(body.rows) + PATH_POINTS) * model.encoder.width
+    hold_memory(FLOAT64_BYTES * numbers + ATTRIBUTION_BYTES * attributions)
     limits = {"max_operations": settings.max_surface_operations, "max_numbers": settings.max_trace_numbers}
     return {"explanations": learn.explain(model, body.rows, body.label, body.baseline, **limits)}
 

@@ -8,6 +8,7 @@ import pytest
 
 from backpropd import errors
 from backpropd.learn import Model, explain
+from backpropd.learn.inspection import explanation
 from backpropd.learn.inspection.mean_inputs import mean_inputs
 from tests.learn.learner import Learner, load_model
 
@@ -117,6 +118,16 @@ def test_a_class_is_explained_by_its_logit(iris: Learner) -> None:
             assert_complete(each[index])
     with pytest.raises(errors.Invalid, match="setosa, versicolor, virginica"):
         explain(model, rows, "rose", **LIMITS)
+
+
+def test_the_parameters_are_copied_once_for_all_classes(iris: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
+    built, of_class = [], explanation.ScalarOutput
+    monkeypatch.setattr(
+        explanation, "ScalarOutput", lambda *args, **options: (built.append(1), of_class(*args, **options))[1]
+    )
+    model, rows = learned(iris, "species"), [[5.1, 3.5, 1.4, 0.2], [6.5, 3.0, 5.5, 2.0]]
+    assert len({each["class"] for each in explain(model, rows, **LIMITS)}) == 2
+    assert built == [1]
 
 
 def test_the_logits_of_two_classes_of_one_output_are_opposites(tmp_path: Path) -> None:

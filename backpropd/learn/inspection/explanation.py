@@ -59,11 +59,14 @@ def explain(
     evaluations = _evaluations(model, len(rows), max_operations, max_numbers)
     index = chosen_output(model, requested)
     precise = in_float64(model)
-    x, start, theta = precise.encode(rows), _baseline(precise, baseline), model.flat_theta(network.layout)
+    x, start = precise.encode(rows), _baseline(precise, baseline)
     chosen = _predicted(model, x) if index is None else [index] * len(x)
-    functions = {each: _output(model, network, theta, each) for each in sorted(set(chosen))}
+    function = ScalarOutput(
+        network, model.flat_theta(network.layout), np.zeros(network.outputs), activated=model.classes is None
+    )
     found = (
-        integrated_gradients(functions[each], row, start, evaluations) for each, row in zip(chosen, x, strict=True)
+        integrated_gradients(function.with_weights(_output_weights(model, network, each)), row, start, evaluations)
+        for each, row in zip(chosen, x, strict=True)
     )
     return [_to_json(model, each, attributions) for each, attributions in zip(chosen, found, strict=True)]
 
@@ -102,14 +105,14 @@ def _predicted(model: Model, x: Array) -> list[int]:
     return likely
 
 
-def _output(model: Model, network: nn.Network, theta: Array, index: int) -> ScalarOutput:
-    """The logit of a class, or a target's scaled value."""
+def _output_weights(model: Model, network: nn.Network, index: int) -> Array:
+    """The weights (outputs,) of the network's outputs in the logit of a class, or in a target's scaled value."""
     weights = np.zeros(network.outputs)
     if network.outputs == 1:
         weights[0] = 1 if index or model.classes is None or model.spec.is_multi_label else -1
     else:
         weights[index] = 1
-    return ScalarOutput(network, theta, weights, activated=model.classes is None)
+    return weights
 
 
 def _to_json(model: Model, index: int, found: Attributions) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Integrated gradients: how much each input contributes to an output, compared with that of a baseline."""
 
+from __future__ import annotations
+
+from copy import copy
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -40,9 +43,15 @@ class ScalarOutput:
     def __init__(self, network: Network, theta: Array, weights: Array, *, activated: bool) -> None:
         layers = tuple(replace(layer, dropout=0.0) for layer in network.spec.layers)
         self._network = Network(replace(network.spec, layers=layers, dtype="float64"))  # theta's layout is the same
-        self._theta, self._weights, self._activated = theta.astype(np.float64), weights, activated
+        self._theta, self._weights, self._activated = np.asarray(theta, np.float64), weights, activated
         units = sum(layer.units for layer in layers)
         self.block_rows = max(BLOCK_NUMBERS // (2 * network.spec.inputs + 6 * units), len(NODES))
+
+    def with_weights(self, weights: Array) -> ScalarOutput:
+        """The sum with other weights (outputs,) of the same network and parameters, which are not copied."""
+        other = copy(self)
+        other._weights = weights
+        return other
 
     def values(self, x: Array) -> Array:
         """f (n,) of rows x (n, inputs)."""

@@ -29,7 +29,7 @@ def test_an_explanation_has_the_fields_of_the_contract_and_is_complete(http: Cli
         assert 0 <= each["error"] < 1e-6
     chosen = explain(http, model, rows=[FLOWER], **{"class": "virginica", "baseline": FLOWER})
     assert chosen[0]["class"] == "virginica"
-    assert chosen[0]["baseline"] == chosen[0]["output"]
+    assert chosen[0]["baseline"] == pytest.approx(chosen[0]["output"], rel=1e-12)
     assert set(chosen[0]["attributions"].values()) == {0}
 
 
@@ -69,6 +69,14 @@ def test_a_class_that_is_a_number_is_named_by_it(http: Client, work: Work) -> No
     (by_text,), (by_number,) = (explain(http, model, rows=[[3]], **{"class": label}) for label in ("2", 2))
     assert by_text == by_number
     assert by_text["class"] == "2"
+
+
+def test_the_inputs_along_the_path_are_reserved(http: Client, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserved = list[int]()
+    monkeypatch.setattr("service.routes.explanations.hold_memory", reserved.append)
+    explain(http, model, rows=[FLOWER] * 3)
+    parameters = http.get(f"/v1/models/{model}").json["parameters"]
+    assert reserved == [8 * (parameters + (3 + 40) * 4) + 128 * 3 * 4]
 
 
 def post(http: Client, model_id: str, path: str, **body: Any) -> dict[str, Any]:
