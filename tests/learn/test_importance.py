@@ -186,10 +186,12 @@ def test_the_limits_are_kept(iris: Learner, monkeypatch: pytest.MonkeyPatch) -> 
         importance(model, iris, max_operations=4 * 5 * 49 * cost)
     with pytest.raises(errors.Invalid, match="fewer features or hidden units"):
         importance(model, iris, max_operations=4 * 49 * cost)
-    with pytest.raises(errors.Invalid, match="fewer features or hidden units"):
+    with pytest.raises(errors.Invalid, match="50 rows have 200 inputs, and the limit is 199: train a model with"):
         importance(model, iris, max_cells=199)
     with pytest.raises(errors.Invalid, match="request fewer rows or points"):
         dependence(model, iris, "petal_width", max_operations=7 * 5 * cost - 1)
+    with pytest.raises(errors.Invalid, match="operations: request fewer points"):
+        dependence(model, iris, "petal_width", max_operations=5 * cost)
     with pytest.raises(errors.Invalid, match="the limit is 34: request fewer rows"):
         dependence(model, iris, "petal_width", max_cells=34)
     sizes = []

@@ -1,5 +1,7 @@
 """The inputs of a typical row: every column at its mean."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from backpropd.learn.model import Model
@@ -34,16 +36,24 @@ def _of_column(info: ColumnInfo, encoder: ColumnEncoder) -> Array:
 
 
 def _of_category(encoder: OneHot) -> Array:
-    levels = encoder.levels
-    out = np.empty((len(levels), encoder.width))
-    encoder.write(CategoricalColumn(np.arange(len(levels), dtype=np.int32), levels), out)
-    shares = encoder.frequencies or [1 / len(levels)] * len(levels)  # older models do not know them
-    return np.asarray(np.asarray(shares) @ out) if levels else np.zeros(encoder.width)
+    """The inputs (width,) of an unseen level, which are this mean."""
+    if encoder.frequencies is None:  # an older model does not know them
+        encoder = replace(encoder, frequencies=[1 / len(encoder.levels) for _ in encoder.levels])
+    unseen = max(encoder.levels, default="") + "?"
+    out = np.empty((1, encoder.width))
+    encoder.write(CategoricalColumn(np.zeros(1, np.int32), [unseen]), out)
+    inputs: Array = out[0]
+    return inputs
 
 
 def _mean(info: ColumnInfo, center: float) -> float:
     if info.kind == "boolean" and (levels := info.statistics.get("levels")):
-        counts: list[tuple[bool, int]] = [(BOOLEAN_CELLS[level["value"].lower()], level["count"]) for level in levels]
-        return sum(count for is_true, count in counts if is_true) / sum(count for _, count in counts)
+        counts: list[tuple[bool, int]] = [
+            (BOOLEAN_CELLS[word], level["count"])
+            for level in levels
+            if (word := level["value"].lower()) in BOOLEAN_CELLS  # an imported description may have others
+        ]
+        total = sum(count for _, count in counts)
+        return sum(count for is_true, count in counts if is_true) / total if total else center
     mean = info.statistics.get("mean") if info.kind == "number" else None
     return center if mean is None else float(mean)

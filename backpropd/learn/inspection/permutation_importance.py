@@ -53,10 +53,13 @@ def permutation_importance(
 
 def _max_rows(model: Model, repeats: int, max_operations: int, max_cells: int) -> int:
     columns = len(model.encoder.infos)
-    of_repeat = columns * cost_of_row(model)
-    rows = min(max_operations // (of_repeat * repeats + 1), max_cells // max(model.encoder.width, 1))
+    of_repeat, width = columns * cost_of_row(model), model.encoder.width
+    if MIN_ROWS * width > max_cells:
+        detail = f"{MIN_ROWS} rows have {MIN_ROWS * width} inputs, and the limit is {max_cells}"
+        raise errors.Invalid(f"{detail}: train a model with fewer features or levels")
+    rows = min(max_operations // (of_repeat * repeats + 1), max_cells // max(width, 1))
     if rows < MIN_ROWS:
-        fits = MIN_ROWS * (of_repeat + 1) <= max_operations and MIN_ROWS * model.encoder.width <= max_cells
+        fits = MIN_ROWS * (of_repeat + 1) <= max_operations
         smaller = "request fewer repeats" if fits else "train a model with fewer features or hidden units"
         detail = f"shuffling {columns} columns of {MIN_ROWS} rows {repeats} times takes more than the limit"
         raise errors.Invalid(f"{detail} of {max_operations} operations: {smaller}", pointer="/repeats")

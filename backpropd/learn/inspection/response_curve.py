@@ -1,15 +1,15 @@
 """A model's output against one of its features, the others held constant: a step, a sigmoid, or another curve."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from backpropd import errors
 from backpropd.errors import Problem, pointer
-from backpropd.learn.inspection.feature_grid import encoder_fields, feature_grid, feature_info
+from backpropd.learn.inspection.feature_grid import date_of, encoder_fields, feature_grid, feature_info
 from backpropd.learn.model import Model
 from backpropd.learn.tables import is_boolean
 from backpropd.tabular import ColumnInfo
+from backpropd.tabular.columns import BOOLEAN_CELLS
 
 
 def response_curve(
@@ -28,14 +28,16 @@ def response_curve(
     categories their levels, and dates `points` dates from the first to the last. Other features are held at the values
     of `hold`, else at their mean in training, or their most frequent value. h has a number for each x: the probability
     of the second of two classes, or of each of more; a regression's value, which may not be finite far out. Raises
-    `errors.Invalid` with the parameter's pointer, also where points times features or outputs exceed `max_cells`.
+    `errors.Invalid` with the parameter's pointer, also where points times inputs or outputs exceed `max_cells`.
     """
     info = feature_info(model, feature)
     x = feature_grid(model, info, points, start, stop)
-    width = max(len(model.encoder.infos), len(model.classes or model.spec.target))
+    width = max(model.encoder.width, len(model.classes or model.spec.target))
     if len(x) * width > max_cells:
-        detail = f"{len(x)} points have {len(x) * width} values, and the limit is {max_cells}: request fewer points"
-        raise errors.Invalid(detail, pointer="/points")
+        detail = f"{len(x)} points have {len(x) * width} inputs or outputs, and the limit is {max_cells}"
+        if info.kind == "category":
+            raise errors.Invalid(f"{detail}: choose a feature with fewer levels", pointer="/feature")
+        raise errors.Invalid(f"{detail}: request fewer points", pointer="/points")
     held = _fixed_values(model, info, hold)
     rows = [[value if each is info else held[each.name] for each in model.encoder.infos] for value in x]
     try:
@@ -57,10 +59,14 @@ def _fixed_values(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> 
 def _default(model: Model, info: ColumnInfo) -> Any:
     """The mean of numbers and dates in training; of anything else the most frequent value, 0 and 1 included."""
     if info.kind == "number":
-        return round(info.statistics["mean"]) if is_boolean(info) else encoder_fields(model, info)["mean"]
+        mean = encoder_fields(model, info)["mean"]
+        known = info.statistics.get("mean")
+        return round(mean if known is None else known) if is_boolean(info) else mean
     if info.kind == "date":
-        return (datetime(1970, 1, 1) + timedelta(days=encoder_fields(model, info)["mean"])).isoformat()
-    levels = info.statistics.get("levels")
+        return date_of(encoder_fields(model, info)["mean"]).isoformat()
+    levels = info.statistics.get("levels") or ()
+    if info.kind == "boolean":  # an imported description may have other words
+        levels = [level for level in levels if level["value"].lower() in BOOLEAN_CELLS]
     if not levels:
         detail = f"the most frequent value of {info.name!r} is not known: give the value to hold it at"
         raise errors.Invalid(detail, pointer=pointer("hold", info.name))
