@@ -1,4 +1,4 @@
-"""The routes that explain a model: what its columns contribute, what they matter, and how it depends on one."""
+"""The routes that explain a model: what its columns contribute, how much each matters, and how it depends on one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,8 +109,8 @@ def _trained_on(session: Session, job_id: str | None) -> Dataset:
         return datasets.get(session, tenant(), jobs.get(session, tenant(), job_id or "").dataset_id)
     except errors.NotFound as error:
         raise errors.Conflict(
-            "the dataset that the model was trained on or the model's job was deleted, or the model was imported: name "
-            "a dataset with the same columns as dataset_id"
+            "the model was imported, or its job or the job's dataset was deleted: set dataset_id to a dataset with the "
+            "same columns"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Explanations of a model: what its columns contribute to an output, what they matter, and how it depends on one."""
+"""Explanations of a model: its columns' contributions to an output, their importance, and partial dependence."""
 
 from typing import Annotated, Any, Literal
 
@@ -34,8 +34,8 @@ class ExplanationRequest(RowsRequest):
 class Explanation(Output):
     """What each column contributes to a row's output: the attributions add up to output - baseline, up to `error`.
 
-    The output is the logit of the class, or the value of a regression; `class` is null if it has one target. Numbers
-    that are not finite are null.
+    `error` bounds their sum, not each of them. The output is the logit of the class, or the value of a regression;
+    `class` is null if it has one target. Numbers that are not finite are null.
     """
 
     label: Annotated[str | None, Field(alias="class")]
@@ -77,8 +77,9 @@ class Importance(Output):
 class PartialDependenceRequest(Input):
     """The feature to vary, the class or target to show, the dataset, and the numbers of values and of curves.
 
-    Without `class` it is the last one: of two classes the second. A regression with several targets needs the name of
-    one. Without `dataset_id` it is the dataset of the model's job.
+    Without `class` it is the last one: with two classes, the second; of several targets that are true or false, the
+    last target. A regression with several targets needs the name of one. Without `dataset_id` it is the dataset of the
+    model's job.
     """
 
     feature: ColumnName
