@@ -141,7 +141,7 @@ def test_the_range_of_an_imported_feature_is_that_of_the_dataset(tmp_path: Path)
 
 @pytest.mark.parametrize(("low", "high"), [(1e17, 1e17), (-1.7e308, 1.7e308), (1.7e308, 1.7e308), (5.0, 1.0)])
 def test_a_grid_of_extreme_numbers_is_finite_and_increases(low: float, high: float) -> None:
-    model = imported(feature("x", "number", min=low, max=high))
+    model = imported(feature("x", "number", {"mean": low, "std": 1.0}, min=low, max=high))
     x = response_curve(model, None, 1001, None, None, {})["x"]
     assert np.isfinite(x).all()
     assert (np.array(x[1:]) > x[:-1]).all()
