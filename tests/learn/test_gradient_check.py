@@ -8,7 +8,7 @@ import pytest
 from backpropd import errors
 from backpropd.learn import Model, gradient_check, trace
 from backpropd.learn.inspection import gradient_check as module
-from backpropd.nn import ACTIVATIONS
+from backpropd.nn import ACTIVATIONS, Network
 from backpropd.nn.feedforward.activations import Activation
 from tests.learn.learner import Learner, load_model
 
@@ -77,10 +77,31 @@ def test_parameters_and_operations_are_limited(iris: Learner) -> None:
     model = learned(iris)
     with pytest.raises(errors.Invalid, match="67 parameters, and the limit of a gradient check is 66: train a model"):
         checked(model, max_parameters=66)
-    passes, of_row = 2 * 67, 67 + 50 * 11
+    passes, of_row = 2 * 67, 67 + module.ACTIVATION_COST * 11
     one_row = passes * (of_row + 2 * module.LAYER_COST)
     with pytest.raises(errors.Invalid, match=rf"limit is {one_row}: send fewer rows"):
         checked(model, max_operations=one_row)
     assert checked(model, ROWS[:1], TARGETS[:1], max_operations=one_row)
     with pytest.raises(errors.Invalid, match="train a model to check"):
         checked(model, max_operations=one_row - 1)
+
+
+@pytest.mark.parametrize("normalization", ["batch", "layer"])
+def test_a_normalized_layer_counts_as_several(iris: Learner, normalization: str) -> None:
+    model = learned(iris, hidden=[{"units": 8, "activation": "tanh", "normalization": normalization}])
+    operations = 2 * 83 * (83 + module.ACTIVATION_COST * 11 + module.LAYER_COST + module.NORMALIZED_LAYER_COST)
+    assert checked(model, ROWS[:1], TARGETS[:1], max_operations=operations)
+    with pytest.raises(errors.Invalid, match=f"takes {operations} operations"):
+        checked(model, ROWS[:1], TARGETS[:1], max_operations=operations - 1)
+
+
+def test_the_buffers_of_a_deep_network_are_made_once(iris: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, made, right = learned(iris, hidden=[{"units": 2}] * 5), [], Network.layers
+
+    def layers(network: Network, theta: np.ndarray, rows: int) -> Any:
+        made.append(rows)
+        return right(network, theta, rows)
+
+    monkeypatch.setattr(Network, "layers", layers)
+    assert checked(model)["relative_error"] < 1e-7
+    assert made == [2, 2]  # for the trace, and for all differences

@@ -6,12 +6,15 @@ from typing import Any
 from backpropd import errors, nn
 from backpropd.learn.inspection.encoded_targets import encode_targets
 from backpropd.learn.inspection.in_float64 import in_float64
-from backpropd.learn.inspection.loss_surface import ACTIVATION_COST
 from backpropd.learn.inspection.nested_lists import nested_lists
 from backpropd.learn.model import Model
 from backpropd.nn.inspection.gradient_check import compare_gradients
 
-LAYER_COST = 5000  # products in the time that NumPy takes to call the functions of a layer
+# In products of BLAS, of which 2e9 take about 3 s: one value of the slowest activation (gelu), and the time in which
+# NumPy calls the functions of a layer.
+ACTIVATION_COST = 100
+LAYER_COST = 10_000
+NORMALIZED_LAYER_COST = 40_000
 
 
 def gradient_check(
@@ -54,13 +57,14 @@ def gradient_check(
 
 
 def _check_size(network: nn.Network, rows: int, max_parameters: int, max_operations: int) -> None:
-    smaller = "train a model to check with fewer features or hidden units, or ensemble_size 1"
+    smaller = "train a model to check with fewer features, layers or hidden units, or ensemble_size 1"
     if network.parameters > max_parameters:
         detail = f"the model has {network.parameters} parameters, and the limit of a gradient check is {max_parameters}"
         raise errors.Invalid(f"{detail}: {smaller}", pointer="/rows")
     layers = network.spec.layers
     of_row = network.parameters + ACTIVATION_COST * sum(layer.units for layer in layers)
-    passes, fixed = 2 * network.parameters, LAYER_COST * len(layers)
+    fixed = sum(NORMALIZED_LAYER_COST if layer.normalization else LAYER_COST for layer in layers)
+    passes = 2 * network.parameters
     operations = passes * (rows * of_row + fixed)
     if operations > max_operations:
         detail = f"a gradient check of {rows} rows takes {operations} operations, and the limit is {max_operations}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backpropd.errors import Invalid
-from backpropd.nn.feedforward.network import Batch, Network
+from backpropd.nn.feedforward.network import Batch, Network, forward
 from backpropd.nn.inspection.trace import trace
 from backpropd.nn.layout import Array
 
@@ -101,12 +101,19 @@ def compare_gradients(network: Network, theta: Array, x: Array, y: Array, epsilo
 
 def _central_differences(network: Network, theta: Array, batch: Batch, epsilon: float) -> Array:
     slopes, point = np.empty(network.parameters), theta.copy()
+    layers = network.layers(point, len(batch.x))  # once: their parameters are views of `point`
+    output, scratch = layers[-1], np.empty_like(layers[-1].a)
+
+    def loss() -> float:
+        forward(layers, batch.x)
+        return network.loss_function.value(output.a, output.h, batch.y, batch.weight, scratch)
+
     for index in range(network.parameters):
         above, below = theta[index] + epsilon, theta[index] - epsilon
         point[index] = above
-        difference = network.evaluate(point, batch)[0]
+        difference = loss()
         point[index] = below
-        difference -= network.evaluate(point, batch)[0]
+        difference -= loss()
         slopes[index] = difference / (above - below)  # the step that the sums really have
         point[index] = theta[index]
     return slopes
