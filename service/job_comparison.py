@@ -17,7 +17,7 @@ MAX_BYTES = 8 * 1024**2  # of the descriptions of all jobs: as JSON values they 
 
 
 def compare(session: Session, ids: Sequence[str], points: int, max_values: int) -> dict[str, Any]:
-    """The tenant's jobs, their differences, and their losses at up to `points` common epochs.
+    """The tenant's jobs, their differences, and their losses at up to `points` epochs.
 
     Raises `errors.NotFound`, and `errors.Invalid` for descriptions or differences that are too large.
     """
@@ -49,17 +49,21 @@ def _table(session: Session, dataset_id: str) -> dict[str, Any] | None:
 
 def _epochs(session: Session, number: int, last: int | None) -> dict[str, Any]:
     best = None if last is None else job_comparison.best_epoch(session, number)
-    return {
-        name: None if epoch is None else Epoch.of(job_comparison.epoch_row(session, number, epoch))
-        for name, epoch in (("final", last), ("best", best))
-    }
+    return {"final": _epoch(session, number, last), "best": _epoch(session, number, best)}
+
+
+def _epoch(session: Session, number: int, epoch: int | None) -> Any:
+    row = None if epoch is None else job_comparison.epoch_row(session, number, epoch)
+    return None if row is None else Epoch.of(row)
 
 
 def _curves(session: Session, rows: Sequence[Job], last: dict[int, int], points: int) -> dict[str, Any]:
-    epochs = job_comparison.common_epochs(session, last, points)
-    found = job_comparison.losses(session, list(last), epochs)
-    names = "loss", "validation_loss"
-    values = {
-        name: {row.id: [getattr(found[row.number, epoch], name) for epoch in epochs] for row in rows} for name in names
-    }
+    """The losses at `points` epochs of the longest job, None where a job has ended before."""
+    epochs = job_comparison.spread_epochs(max(last.values(), default=0), points)
+    values: dict[str, dict[str, Any]] = {"loss": {}, "validation_loss": {}}
+    for row in rows:
+        end = last[row.number]
+        found = job_comparison.losses(session, row.number, [epoch for epoch in epochs if epoch <= end])
+        for name, of_jobs in values.items():
+            of_jobs[row.id] = [getattr(found.get(epoch), name, None) for epoch in epochs]
     return {"epochs": epochs, **values}

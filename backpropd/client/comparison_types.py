@@ -13,10 +13,10 @@ class ComparedJob(JobSummary):
 
 
 class Curves(TypedDict):
-    """The losses of each job by its id, one number for each of `epochs`, which all of them have."""
+    """The losses of each job by its id, one for each of `epochs`, None after the job's last epoch."""
 
     epochs: list[int]
-    loss: dict[str, list[float]]
+    loss: dict[str, list[float | None]]
     validation_loss: dict[str, list[float | None]]
 
 

@@ -1,6 +1,6 @@
-"""Several jobs at a time: their rows within a limit of bytes, their best epochs, and their curves on common epochs."""
+"""Several jobs at a time: their rows within a limit of bytes, their best epochs, and their curves at the same epochs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,9 +8,19 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.store import epochs, jobs
-from backpropd.store.curve_buckets import bucket_size
-from backpropd.store.sql import tenant_rows
+from backpropd.store.sql import statements, tenant_rows
+from backpropd.store.sql.column_types import json_text
 from backpropd.store.sql.schema import Epoch, Job
+
+_AT = """
+SELECT CAST(wanted.value AS integer) AS wanted, epochs.loss, epochs.validation_loss FROM {each} CROSS JOIN epochs
+WHERE epochs.job_number = :job AND epochs.epoch =
+    (SELECT max(epoch) FROM epochs WHERE job_number = :job AND epoch <= CAST(wanted.value AS integer))
+"""
+_LOSSES = {
+    "sqlite": sa.text(_AT.format(each="json_each(:epochs) AS wanted")),
+    "postgresql": sa.text(_AT.format(each="json_array_elements_text(CAST(:epochs AS json)) AS wanted (value)")),
+}
 
 
 def get_several(session: Session, tenant: str, ids: Sequence[str], max_bytes: int) -> list[Job]:
@@ -45,32 +55,22 @@ def best_epoch(session: Session, number: int) -> int | None:
     return None
 
 
-def epoch_row(session: Session, number: int, epoch: int) -> Any:
-    """One epoch of a job, as a row of `epochs.FIELDS`."""
-    return epochs.after(session, number, epoch - 1, 1)[0]
+def epoch_row(session: Session, number: int, epoch: int) -> Any | None:
+    """This epoch of a job, as a row of `epochs.FIELDS`; None if it is not stored, or no longer."""
+    return next((row for row in epochs.after(session, number, epoch - 1, 1) if row.epoch == epoch), None)
 
 
-def common_epochs(session: Session, last: Mapping[int, int], points: int) -> list[int]:
-    """At most `points` epochs, at least 2, evenly spaced, that all jobs with these last epochs have stored.
+def spread_epochs(end: int, points: int) -> list[int]:
+    """The epochs from 1 to `end`, or `points` of them, at least 2, evenly spaced, with the first and the last."""
+    if end <= points:
+        return [*range(1, end + 1)]
+    return [1 + (end - 1) * step // (points - 1) for step in range(points)]
 
-    The first and the last of all common epochs are among them. Of a long curve not every epoch is stored.
+
+def losses(session: Session, number: int, at: Sequence[int]) -> dict[int, Any]:
+    """Rows of `loss, validation_loss` by each of the epochs `at`: of the last epoch until then that a job has stored.
+
+    Of a long curve not every epoch is stored. At most `len(at)` rows are read.
     """
-    end = min(last.values(), default=0)
-    stored = list(range(1, end + 1))
-    for number in (number for number, epoch in last.items() if bucket_size(epoch) > 1):
-        query = sa.select(Epoch.epoch).where(Epoch.job_number == number, Epoch.epoch <= end)
-        own = set(session.scalars(query))
-        stored = [epoch for epoch in stored if epoch in own]
-    if len(stored) <= points:
-        return stored
-    return [stored[(len(stored) - 1) * step // (points - 1)] for step in range(points)]
-
-
-def losses(session: Session, numbers: Sequence[int], at: Sequence[int]) -> dict[tuple[int, int], Any]:
-    """`loss, validation_loss` by the job's number and the epoch, of these jobs at these epochs."""
-    columns = Epoch.job_number, Epoch.epoch, Epoch.loss, Epoch.validation_loss
-    found: dict[tuple[int, int], Any] = {}
-    for number in numbers:
-        query = sa.select(*columns).where(Epoch.job_number == number, Epoch.epoch.in_(at))
-        found |= {(row.job_number, row.epoch): row for row in session.execute(query)}
-    return found
+    rows = statements.run(session, _LOSSES, {"job": number, "epochs": json_text(at)})
+    return {row.wanted: row for row in rows}

@@ -60,7 +60,7 @@ def list_jobs(query: JobsQuery) -> Answer:
 
 @routes("GET", "/v1/jobs/compare", answers={200: Comparison}, query=CompareQuery, problems=(404,), costly=True)
 def compare_jobs(query: CompareQuery) -> Answer:
-    """Compare up to 100 jobs: differences of spec and data, final and best metrics, losses at common epochs."""
+    """Compare up to 100 jobs: differences of spec and data, final and best metrics, losses at the same epochs."""
     with services().database.read() as session:
         return compare(session, query.job_ids(), query.points, services().settings.max_answer_cells)
 

@@ -36,10 +36,10 @@ class ComparedJob(JobSummary):
 
 
 class Curves(Output):
-    """The losses of each job that has any, by its id: one number for each of `epochs`, which all these jobs have."""
+    """The losses of each job that has any, by its id: one for each of `epochs`, null after the job's last epoch."""
 
     epochs: list[int]
-    loss: dict[str, list[float]]
+    loss: dict[str, list[float | None]]
     validation_loss: dict[str, list[float | None]]
 
 

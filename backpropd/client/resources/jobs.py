@@ -75,7 +75,7 @@ class Jobs(Resource):
         return self._transport.send("GET", path, params={"kind": kind}, headers=headers).content
 
     def compare(self, job_ids: Sequence[str], points: int | None = None) -> Comparison:
-        """What differs between 2 to 100 jobs, their last and best epochs, and their losses at common epochs."""
+        """What differs between 2 to 100 jobs, their last and best epochs, and their losses at the same epochs."""
         query: dict[str, Any] = {"ids": ",".join(job_ids), **({} if points is None else {"points": points})}
         return cast(Comparison, self._transport.json("GET", f"{self.PATH}/compare", params=query))
 

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from backpropd.store import epochs
+from backpropd.store import job_comparison as store
 from backpropd.store.sql.schema import Epoch, Job
 from service import job_comparison
 from tests.service.requests import Work, read_job, rejected_pointers, sample, submit
@@ -25,7 +26,7 @@ def trained(http: Client, work: Work, dataset_id: str, epochs: int = 4, units: i
     return job
 
 
-def test_two_jobs_differ_by_pointer_and_have_curves_at_common_epochs(http: Client, work: Work, iris: str) -> None:
+def test_two_jobs_differ_by_pointer_and_have_curves_at_the_same_epochs(http: Client, work: Work, iris: str) -> None:
     rates = ({"name": "adam", "learning_rate": rate} for rate in (0.01, 0.1))
     first, second = (trained(http, work, iris, 4 + 2 * n, optimizer=rate) for n, rate in enumerate(rates))
     found = compare(http, first, second)
@@ -35,14 +36,14 @@ def test_two_jobs_differ_by_pointer_and_have_curves_at_common_epochs(http: Clien
         "/training/epochs": [4, 6],
         "/training/metrics_every": [4, 6],
     }
-    assert found["curves"]["epochs"] == [1, 2, 3, 4]
+    assert found["curves"]["epochs"] == [1, 2, 3, 4, 5, 6]
     for job, shown in zip((first, second), found["jobs"], strict=True):
         rows = http.get(f"/v1/jobs/{job['id']}/epochs").json["data"]
         assert shown["final"] == rows[-1]
         assert shown["best"] == min(rows, key=lambda row: (row["validation_loss"], row["epoch"]))
         assert {**read_job(http, job), **shown} == {**read_job(http, job), **{x: shown[x] for x in ("final", "best")}}
         for name in ("loss", "validation_loss"):
-            assert found["curves"][name][job["id"]] == [row[name] for row in rows[:4]]
+            assert found["curves"][name][job["id"]] == [row[name] for row in rows] + [None] * (6 - len(rows))
 
 
 def test_differences_are_those_of_network_and_data_too(http: Client, work: Work, iris: str) -> None:
@@ -89,14 +90,50 @@ def test_a_long_curve_has_the_requested_number_of_points(http: Client, work: Wor
     assert len(compare(http, *neurons)["curves"]["epochs"]) == 100
 
 
-def test_of_thinned_curves_the_epochs_are_those_that_all_have(
+def test_of_an_epoch_that_is_not_kept_the_one_before_is_shown(app: Flask, http: Client, work: Work, iris: str) -> None:
+    long, short = trained(http, work, iris, 8), trained(http, work, iris, 6)
+    kept = {job["id"]: http.get(f"/v1/jobs/{job['id']}/epochs").json["data"] for job in (long, short)}
+    with app.extensions["backpropd"].database.write() as session:
+        epochs.drop(session, session.query(Job).filter_by(id=long["id"]).one().number, [2, 5, 6])
+    for points, wanted, shown in ((8, [1, 2, 3, 4, 5, 6, 7, 8], [1, 1, 3, 4, 4, 4, 7, 8]), (3, [1, 4, 8], [1, 4, 8])):
+        found = compare(http, long, short, query=f"&points={points}")["curves"]
+        assert found["epochs"] == wanted
+        for name in ("loss", "validation_loss"):
+            losses = [row[name] for row in kept[long["id"]]]
+            assert found[name][long["id"]] == [losses[epoch - 1] for epoch in shown]
+            losses = [row[name] for row in kept[short["id"]]] + [None, None]
+            assert found[name][short["id"]] == [losses[epoch - 1] for epoch in wanted]
+
+
+def test_of_a_long_job_no_more_epochs_are_read_than_asked_for(
+    http: Client, work: Work, iris: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long, short, read = trained(http, work, iris, 60), trained(http, work, iris, 1), []
+    right = store.losses
+
+    def losses(*arguments: Any) -> dict[int, Any]:
+        read.append(right(*arguments))
+        return read[-1]
+
+    monkeypatch.setattr(store, "losses", losses)
+    compare(http, long, short, query="&points=3")
+    assert [list(rows) for rows in read] == [[1, 30, 60], [1]]
+
+
+def test_epochs_that_disappear_meanwhile_are_null(
     app: Flask, http: Client, work: Work, iris: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backpropd.store.job_comparison.bucket_size", lambda epoch: 2 if epoch > 7 else 1)
-    long, short = trained(http, work, iris, 8), trained(http, work, iris, 6)
+    """PostgreSQL may show deletions between two statements: a claim deletes the epochs after a checkpoint."""
+    jobs = [trained(http, work, iris, 4) for _ in range(2)]
+    rows = http.get(f"/v1/jobs/{jobs[0]['id']}/epochs").json["data"]
     with app.extensions["backpropd"].database.write() as session:
-        epochs.drop(session, session.query(Job).filter_by(id=long["id"]).one().number, [2, 5])
-    assert compare(http, long, short)["curves"]["epochs"] == [1, 3, 4, 6]
+        for job in session.query(Job):
+            epochs.drop(session, job.number, [1, 3, 4])
+    monkeypatch.setattr(store, "last_epochs", lambda session, numbers: dict.fromkeys(numbers, 4))
+    monkeypatch.setattr(store, "best_epoch", lambda session, number: 3)
+    found = compare(http, *jobs)
+    assert [(job["final"], job["best"]) for job in found["jobs"]] == [(None, None)] * 2
+    assert found["curves"]["loss"][jobs[0]["id"]] == [None, *[rows[1]["loss"]] * 3]
 
 
 def test_a_hundred_jobs_are_compared_and_no_more(http: Client, iris: str) -> None:
