@@ -1,4 +1,4 @@
-"""Several jobs at a time: their rows within a limit of bytes, their best epochs, and their curves at the same epochs."""
+"""Several jobs at a time: their rows within a limit of bytes, their best epochs, and their losses at given epochs."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
 from backpropd import errors
-from backpropd.store import datasets, epochs, job_versions, jobs, sizes
+from backpropd.store import datasets, epochs, job_comparison, job_versions, jobs, sizes
 from backpropd.store.scheduling import claims, job_endings, leases
 from backpropd.store.sql.database import Database
 from tests.migrated import sqlite
@@ -165,6 +165,17 @@ def test_nan_and_infinity_are_rejected_and_not_stored_as_null(database: Database
     job = a_job(database)
     with pytest.raises((ValueError, StatementError), match="JSON compliant"):
         write(database, epochs.add, job.number, TENANT, [{**an_epoch(1), "metrics": {"accuracy": number}}])
+
+
+def test_losses_are_those_of_the_last_stored_epoch_until_then(database: Database) -> None:
+    job, other = a_job(database), a_job(database)
+    for owner, numbers in ((job, (2, 3, 7)), (other, range(1, 9))):
+        rows = [{**an_epoch(n, loss=n / 3), "validation_loss": n / 7} for n in numbers]
+        write(database, epochs.add, owner.number, TENANT, rows)
+    found = read(database, job_comparison.losses, job.number, [1, 2, 5, 7, 8])
+    assert {epoch: row.loss for epoch, row in found.items()} == {2: 2 / 3, 5: 1.0, 7: 7 / 3, 8: 7 / 3}
+    assert found[5].validation_loss == 3 / 7
+    assert read(database, job_comparison.losses, job.number, []) == {}
 
 
 def test_a_thinned_curve_contains_the_first_the_last_and_the_smallest_loss(database: Database) -> None:
