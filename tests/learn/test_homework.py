@@ -144,6 +144,24 @@ def test_answers_that_do_not_fit_the_trace_are_rejected_with_their_pointer(
     assert detail in problem.detail
 
 
+def test_an_answer_whose_right_value_is_not_finite_cannot_be_judged(iris: Learner) -> None:
+    plan = iris.plan("petal_width", features=["petal_length"], hidden=[{"units": 2, "activation": "relu"}], epochs=1)
+    model = load_model(iris.trained(plan))
+    theta = {name: np.full(value.shape, 1e300) for name, value in model.theta.items()}
+    overflowing = Model(model.spec, model.encoder, model.target, model.columns, theta)
+    options: Any = {"tolerance": 0.1, "reveal": False, "learning_rate": 1e300, "max_numbers": 10_000}
+    given: Any = {"layers": [{"h": [[0.0, 0.0]]}], "loss": 1.0, "update": {"layers.1.bias": [0.0]}}
+    with np.errstate(all="ignore"):
+        traced = trace(overflowing, [[1e300]], [1.0], 1e300, max_numbers=10_000)
+        assert (traced["loss"], traced["layers"][0]["h"]) == (None, [[None, None]])
+        with pytest.raises(errors.Invalid) as raised:
+            homework(overflowing, [1e300], 1.0, given, **options)
+        assert homework(overflowing, [1e300], 1.0, {"input": traced["input"]}, **options)["correct"]
+    problems = {each.pointer: each.detail for each in raised.value.problems}
+    assert list(problems) == ["/answers/layers/0/h", "/answers/loss", "/answers/update/layers.1.bias"]
+    assert problems["/answers/loss"] == "the right value of loss is not finite for this row: leave it out"
+
+
 def test_of_many_mistakes_the_first_are_listed(model: Model) -> None:
     for answers in ({"layers": [1] * 100_000}, {str(n): 1 for n in range(100_000)}, {"update": {"x": 1, "y": 2}}):
         with pytest.raises(errors.Invalid) as raised:

@@ -15,6 +15,7 @@ from backpropd.learn.inspection.trace_step import SYMBOLS, Step, Symbols
 from backpropd.learn.model import Model
 from backpropd.nn.layout import Array
 
+LOSS: Path = ("loss",)  # the only step that is one number: with a target every trace has it
 OF_ONE_ROW = {"/rows/0": "/row", "/rows": "/row", "/targets/0": "/target", "/targets": "/target"}
 
 
@@ -37,12 +38,14 @@ def homework(
     has the `step`, the `pointer` of its first wrong number in the request, the `rule` in words and the `formula` in
     LaTeX; with `reveal` also `expected`, the right value of the whole step.
 
-    Raises `errors.Invalid` with the pointers of everything that is wrong with the request, such as a shape.
+    Raises `errors.Invalid` with the pointers of everything that is wrong with the request, such as a shape, and of
+    answers whose right value is not finite.
     """
     traced = _trace(model, row, target, learning_rate, max_numbers)
     right = {step: found for step in steps(model) if (found := _at(traced, step.path)) is not None}
     right |= _updated(model, traced)
     given = read_answers(answers, {step.path: found.shape for step, found in right.items()})
+    _check_finite(given, right)
     for step, value in right.items():
         if step.path in given and (wrong := _first_wrong(given[step.path], value, tolerance)):
             told = {"step": step.name, "pointer": wrong, "rule": step.rule, "formula": step.formula}
@@ -70,8 +73,8 @@ def _at(traced: Any, path: Path) -> Array | None:
     """The value of a step, with NaN for what is not finite; None if the trace does not have it."""
     for name in path:
         traced = traced.get(name) if isinstance(traced, dict) else traced[name]
-        if traced is None:
-            return None
+        if traced is None:  # a number that is not finite, or a part that the trace does not have
+            return np.array(np.nan) if path == LOSS else None
     return np.array(traced, np.float64)
 
 
@@ -89,8 +92,17 @@ def _updated(model: Model, traced: Mapping[str, Any]) -> dict[Step, Array]:
     return found
 
 
+def _check_finite(given: Mapping[Path, Answer], right: Mapping[Step, Array]) -> None:
+    """Raise `errors.Invalid` for answers that cannot be judged: their step overflows for this row, or divides by 0."""
+    unknown = [step for step, value in right.items() if step.path in given and not np.isfinite(value).all()]
+    if unknown:
+        detail = "the right value of {} is not finite for this row: leave it out"
+        problems = (Problem(given[step.path].pointer, detail.format(step.name)) for step in unknown)
+        raise errors.Invalid.from_problems(problems)
+
+
 def _first_wrong(answer: Answer, right: Array, tolerance: float) -> str | None:
-    """The pointer of the first number that is too far from the right one; what is not finite is not compared."""
+    """The pointer of the first number that is too far from the right one, or missing."""
     allowed = tolerance * np.maximum(1.0, abs(right))
-    wrong = np.argwhere(np.isfinite(right) & ~(abs(answer.numbers - right) <= allowed))
+    wrong = np.argwhere(~(abs(answer.numbers - right) <= allowed))
     return answer.pointer + pointer(*wrong[0].tolist()) if len(wrong) else None
