@@ -1,6 +1,7 @@
 """`backpropd models gradient-check` and `backpropd models homework`: gradients checked from a JSON file."""
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +20,11 @@ def gradient_check(
 ) -> None:
     """Compare the gradient of backpropagation with finite differences."""
     body = _read(file, "rows", "targets")
+    if wrong := [name for name in ("rows", "targets") if not isinstance(body[name], list)]:
+        raise typer.BadParameter(f"{' and '.join(wrong)} of {file} must be a JSON array", param_hint="FILE")
+    more = {} if epsilon is None else {"epsilon": epsilon}
     with client(context) as service:
-        found = service.models.gradient_check(model_id, body["rows"], body["targets"], epsilon)
+        found = service.models.gradient_check(model_id, **{**body, **more})
     rows = [[name, f"{_largest(each['relative_error']):.2e}"] for name, each in found["parameters"].items()]
     show(context, found, table(["parameter", "largest relative error"], rows))
 
@@ -34,7 +38,7 @@ def homework(
 ) -> None:
     """Check numbers of a forward and backward pass that were computed by hand."""
     body = _read(file, "row", "target", "answers")
-    more = {"reveal": reveal, **({} if tolerance is None else {"tolerance": tolerance})}
+    more = {**({"reveal": True} if reveal else {}), **({} if tolerance is None else {"tolerance": tolerance})}
     with client(context) as service:
         found = service.models.homework(model_id, **{**body, **more})
     wrong = found["first_wrong"]
@@ -42,7 +46,7 @@ def homework(
         show(context, found, f"all {found['checked']} values are right")
         return
     lines = [f"{wrong['step']} is wrong, at {wrong['pointer']}", f"the rule: {wrong['rule']}", wrong["formula"]]
-    if reveal:
+    if wrong.get("expected") is not None:
         lines.append(f"the right value: {json.dumps(wrong['expected'])}")
     show(context, found, "\n".join(lines))
 
@@ -60,7 +64,8 @@ def _read(file: str, *names: str) -> dict[str, Any]:
 
 
 def _largest(values: Any) -> float:
-    """The largest number in nested lists, NaN if one is not finite."""
-    if isinstance(values, list):
-        return max(map(_largest, values), default=0.0)
-    return float("nan") if values is None else float(values)
+    """The largest number in nested lists, NaN if one is null: it is not finite."""
+    if not isinstance(values, list):
+        return math.nan if values is None else float(values)
+    numbers = [*map(_largest, values)]
+    return math.nan if any(map(math.isnan, numbers)) else max(numbers, default=0.0)

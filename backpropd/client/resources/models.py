@@ -128,19 +128,19 @@ class Models(Resource):
             body["learning_rate"] = learning_rate
         return cast(Trace, self._transport.json("POST", self._path(model_id, "/trace"), json=body, repeatable=True))
 
-    def gradient_check(
-        self, model_id: str, rows: InputRows, targets: Sequence[Any], epsilon: float | None = None
-    ) -> GradientCheck:
-        """The gradient by backpropagation and by central differences of ±`epsilon`, for each parameter."""
-        body: dict[str, Any] = {"rows": [*rows], "targets": [*targets]}
-        if epsilon is not None:
-            body["epsilon"] = epsilon
+    def gradient_check(self, model_id: str, /, rows: InputRows, targets: Sequence[Any], **more: Any) -> GradientCheck:
+        """The gradient by backpropagation and by central differences, for each parameter.
+
+        `more` is `epsilon`, by how much each is moved up and down, as in the API.
+        """
+        body: dict[str, Any] = {"rows": [*rows], "targets": [*targets], **more}
         path = self._path(model_id, "/gradient-check")
         return cast(GradientCheck, self._transport.json("POST", path, json=body, repeatable=True))
 
     def homework(
         self,
         model_id: str,
+        /,
         row: Mapping[str, Any] | Sequence[Any],
         target: Any,
         answers: Mapping[str, Any],
