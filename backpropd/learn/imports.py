@@ -170,6 +170,12 @@ def _target_encoder(data: Mapping[str, Any], spec: ResolvedSpec) -> TargetEncode
     bounds = scaling.get("bounds")
     if any(len(each) != count for each in (offset, scale, *(bounds or ()))):
         raise errors.Invalid(f"there are {count} targets: give a number for each", pointer="/scaling")
+    if any(each <= 0 for each in scale):
+        detail = "targets are divided by their scale: give numbers above 0, 1 for a target that is not scaled"
+        raise errors.Invalid(detail, pointer="/scaling/scale")
+    if bounds and any(low > high for low, high in zip(*bounds, strict=True)):
+        detail = "a lowest value is above the highest: give the lowest values first, then the highest"
+        raise errors.Invalid(detail, pointer="/scaling/bounds")
     return TargetEncoder(spec.target, None, offset, scale, bounds)
 
 
