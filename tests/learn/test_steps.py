@@ -71,6 +71,51 @@ def test_every_value_of_a_trace_is_a_step_whose_formula_is_valid(learner: Learne
     assert_complete(model, [2], [1, 2] if several else "1" if head["task"] == "classification" else 1)
 
 
+def rules_of(model: Model) -> dict[str, str]:
+    return {step.name: step.rule for step in steps(model)}
+
+
+def test_rules_say_how_y_follows_from_a_scaled_target(learner: Learner) -> None:
+    model = learned(learner, "c", task="regression", loss="squared_error", hidden=[])
+    offset, scale = model.target.offset[0], model.target.scale[0]
+    assert scale != 1
+    said = f"; y is the scaled target, y = (target - offset) / scale, with the offset {offset} and the scale {scale}"
+    rules = rules_of(model)
+    assert rules["loss"] == "the loss is the squared_error, averaged over the rows and outputs" + said
+    assert rules["layers.0.gradients.h"].endswith("is the derivative of the squared_error at it" + said)
+    traced, x = trace(model, [[2]], [1.5], max_numbers=1000), (1.5 - offset) / scale
+    assert traced["loss"] == pytest.approx((traced["layers"][0]["h"][0][0] - x) ** 2)
+    several = learned(learner, ["c", "u"], task="regression", network={"output_activation": "linear"})
+    assert rules_of(several)["loss"].endswith("y = (target - offset) / scale of each column")
+    poisson = learned(learner, "c", task="regression", loss="poisson")
+    assert poisson.target.scale == [1.0]
+    assert "scale" not in rules_of(poisson)["loss"]
+
+
+def test_rules_have_the_smoothed_targets_and_what_is_averaged_over(learner: Learner) -> None:
+    smoothed = rules_of(learned(learner, task="classification", label_smoothing=0.1, hidden=[]))
+    words = ", with the smoothed targets t instead of y"
+    assert smoothed["loss"] == f"the loss is the cross_entropy, averaged over the rows{words}"
+    at_a = "loss and softmax together have the gradient ∂L/∂a = (h - t) / n, for n rows" + words
+    assert smoothed["layers.0.gradients.a"] == at_a
+    plain = rules_of(learned(learner, task="classification", label_smoothing=0, hidden=[]))
+    assert plain["layers.0.gradients.a"].endswith("∂L/∂a = (h - y) / n, for n rows")
+    poisson = rules_of(learned(learner, "c", task="regression", loss="poisson", hidden=[]))
+    assert poisson["layers.0.gradients.a"].endswith("(h - y) / (n m), for n rows and m outputs")
+
+
+def test_rules_of_the_first_layer_have_the_input_scale_if_there_is_one(learner: Learner) -> None:
+    hidden = [{"units": 2, "activation": "tanh"}]
+    scaled = rules_of(learned(learner, hidden=hidden, network={"input_scaling": True}))
+    total = (
+        "the pre-activation a = (h_below s) W + b: multiply the activations below by the input scale s and the weights"
+    )
+    assert scaled["layers.0.a"] == f"{total}, and add the bias"
+    assert scaled["layers.0.gradients.weight"] == "the gradient at the weights is ∂L/∂W = (h_below s)ᵀ ∂L/∂a"
+    assert "s)" not in scaled["layers.1.a"]
+    assert "(h_below s)" not in rules_of(learned(learner, hidden=hidden))["layers.0.a"]
+
+
 @pytest.mark.parametrize("activation", [name for name, each in ACTIVATIONS.items() if each.hidden])
 def test_every_hidden_activation_has_a_valid_formula(learner: Learner, activation: str) -> None:
     assert_complete(learned(learner, hidden=[{"units": 2, "activation": activation}]), [2], "1")

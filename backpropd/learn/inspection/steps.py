@@ -21,26 +21,59 @@ def steps(model: Model) -> list[Step]:
     if network is None:
         return neuron_steps(model.spec.network.kind, len(model.network.activations), model.spec.network.outputs)
     layers = [_Layer(network, index) for index in range(len(network.spec.layers))]
-    loss = _Loss(network)
+    loss = _Loss(network, _scaling(model))
     forward = [step for layer in layers for step in layer.forward()]
     backward = [step for layer in reversed(layers) for step in layer.backward(loss)]
     return [INPUT, *forward, loss.value(), *backward, *_update(network)]
 
 
+def _scaling(model: Model) -> str:
+    """How y follows from the target in words; empty where it is the target itself, or a class."""
+    offset, scale = model.target.offset, model.target.scale
+    if model.target.labels is not None or (not any(offset) and all(each == 1 for each in scale)):
+        return ""
+    numbers = f", with the offset {offset[0]!r} and the scale {scale[0]!r}" if len(scale) == 1 else " of each column"
+    return f"; y is the scaled target, y = (target - offset) / scale{numbers}"
+
+
 class _Loss(NamedTuple):
     network: nn.Network
+    scaling: str
 
     def value(self) -> Step:
         spec = self.network.spec
         formula = where(f"L = {LOSS_LATEX[spec.loss].value}", self._symbols())
-        return Step(("loss",), self._of_output(formula), f"the loss is the {spec.loss}, averaged over the rows")
+        over = "the rows and outputs" if self.is_over_outputs else "the rows"
+        rule = f"the loss is the {spec.loss}, averaged over {over}{self._targets_in_words()}"
+        return Step(("loss",), self._of_output(formula), rule)
 
     def gradient(self) -> Step:
         """∂L/∂h of the output layer."""
         last = len(self.network.spec.layers)
         formula = f"{partial(Symbols(last).h)} = {LOSS_LATEX[self.network.spec.loss].gradient}"
         rule = f"the gradient at the output is the derivative of the {self.network.spec.loss} at it"
+        rule += self._targets_in_words()
         return Step(("layers", last - 1, "gradients", "h"), self._of_output(where(formula, self._symbols())), rule)
+
+    @property
+    def is_over_outputs(self) -> bool:
+        """Whether the loss is averaged over the outputs, too."""
+        return "{nm}" in LOSS_LATEX[self.network.spec.loss].value
+
+    @property
+    def targets(self) -> str:
+        """The symbol of the targets: t if they are smoothed."""
+        return "t" if self.network.spec.loss_parameters.get("label_smoothing") else "y"
+
+    def _targets_in_words(self) -> str:
+        smoothed = ", with the smoothed targets t instead of y" if self.targets == "t" else ""
+        return smoothed + self.scaling
+
+    def fused_rule(self, activation: str) -> str:
+        """∂L/∂a of the output layer in words."""
+        count, words = ("(n m)", "for n rows and m outputs") if self.is_over_outputs else ("n", "for n rows")
+        rule = f"loss and {activation} together have the gradient ∂L/∂a = (h - {self.targets}) / {count}, {words}"
+        return rule + self._targets_in_words()
 
     def fused(self) -> str:
         """∂L/∂a of the output layer; empty unless the loss takes logits."""
@@ -56,8 +89,7 @@ class _Loss(NamedTuple):
 
     def _of_output(self, formula: str) -> str:
         symbols, delta = Symbols(len(self.network.spec.layers)), getattr(self.network.loss_function, "delta", 1.0)
-        targets = "t" if self.network.spec.loss_parameters.get("label_smoothing") else "y"
-        formula = formula.replace("@delta", f"{delta:g}").replace("@y", targets)
+        formula = formula.replace("@delta", f"{delta:g}").replace("@y", self.targets)
         return formula.replace("@a", symbols.a).replace("@h", symbols.h)
 
 
@@ -67,6 +99,7 @@ class _Layer:
         self.is_last = index == len(network.spec.layers) - 1
         self.above = None if self.is_last else network.spec.layers[index + 1]
         self.scales_inputs = network.spec.input_scaling and index == 0
+        self.below = "(h_below s)" if self.scales_inputs else "h_below"  # in rules
         self.latex = ACTIVATION_LATEX[self.spec.activation]
 
     def forward(self) -> Iterator[Step]:
@@ -74,10 +107,11 @@ class _Layer:
         below = rf"({own.below} \odot s)" if self.scales_inputs else own.below
         bias = f" + {own.of('bias')}" if self.spec.use_bias else ""
         total = "z" if self.spec.normalization else "a"
-        words = "multiply the activations below by the weights" + (", and add the bias" if bias else "")
+        scaled = "the input scale s and " if self.scales_inputs else ""
+        words = f"multiply the activations below by {scaled}the weights" + (", and add the bias" if bias else "")
         what = "weighted sum before normalization" if self.spec.normalization else "pre-activation"
         formula = f"{own.value(total)} = {below} {own.of('weight')}{bias}"
-        yield Step((*path, total), formula, f"the {what} {total} = h_below W{' + b' if bias else ''}: {words}")
+        yield Step((*path, total), formula, f"the {what} {total} = {self.below} W{' + b' if bias else ''}: {words}")
         if self.spec.normalization:
             formula = rf"{own.a} = {own.of('scale')} \odot {self._normalized()} + {own.of('shift')}"
             rule = f"the pre-activation a is z normalized ({self.spec.normalization}), times the scale, plus the shift"
@@ -94,7 +128,7 @@ class _Layer:
             yield from self._through_normalization()
         inputs = rf"({own.below} \odot s)" if self.scales_inputs else own.below
         formula = rf"{partial(own.of('weight'))} = ({inputs})^\top {partial(own.value(below))}"
-        yield Step((*path, "weight"), formula, f"the gradient at the weights is ∂L/∂W = h_belowᵀ ∂L/∂{below}")
+        yield Step((*path, "weight"), formula, f"the gradient at the weights is ∂L/∂W = {self.below}ᵀ ∂L/∂{below}")
         if self.spec.use_bias:
             formula = rf"{partial(own.of('bias'))} = \sum_i {partial(own.value(below))}_{{i}}"
             yield Step((*path, "bias"), formula, f"the gradient at the bias is ∂L/∂{below}, summed over the rows")
@@ -110,8 +144,7 @@ class _Layer:
         own, path = self.symbols, ("layers", self.index, "gradients", "a")
         at_a, at_h = partial(own.a), partial(own.h)
         if self.is_last and (fused := loss.fused()):
-            rule = f"loss and {self.spec.activation} together have the gradient ∂L/∂a = (h - y) / the number averaged"
-            return Step(path, f"{at_a} = {fused}", f"{rule} over")
+            return Step(path, f"{at_a} = {fused}", loss.fused_rule(self.spec.activation))
         if self.spec.activation == "softmax":
             formula = rf"{at_a} = {own.h} \odot ({at_h} - \sum_k {at_h}_{{k}}\, {own.h}_k)"
             return Step(path, formula, "the gradient at a is ∂L/∂a = h (∂L/∂h - Σ_k ∂L/∂h_k h_k), for softmax")
