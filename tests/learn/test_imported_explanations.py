@@ -71,7 +71,7 @@ def test_curves_over_many_levels_take_no_matrix_of_them(tmp_path: Path) -> None:
     assert len(found["values"]) == LEVELS
     assert found["mean"] == list(range(1, LEVELS + 1))
     with pytest.raises(errors.Invalid, match="choose a feature with fewer levels") as raised:
-        partial_dependence(model, learner.source, "word", points=2, rows=2, max_operations=10**6, max_cells=10**6)
+        partial_dependence(model, learner.source, "word", points=2, rows=1, max_operations=10**9, max_cells=10**6)
     assert [each.pointer for each in raised.value.problems] == ["/feature"]
     with at_most(10_000_000), pytest.raises(errors.Invalid, match="fewer levels") as raised:
         response_curve(model, None, 2, None, None, {})

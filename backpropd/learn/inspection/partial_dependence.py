@@ -20,6 +20,8 @@ from backpropd.nn.layout import Array
 from backpropd.tabular import ColumnInfo
 from backpropd.tabular.inputs.json_rows import JsonRows, parse_columns
 
+ENCODING_COST = 10  # operations that writing an input is worth; to find a level among many takes most of them
+
 
 def partial_dependence(
     model: Model,
@@ -77,7 +79,7 @@ def _with_range(info: ColumnInfo, source: Source) -> ColumnInfo:
 
 
 def _check_size(model: Model, info: ColumnInfo, rows: int, values: int, max_operations: int, max_cells: int) -> None:
-    of_value = model.encoder.of(info.name).width  # operations to encode it
+    of_value = ENCODING_COST * model.encoder.of(info.name).width
     if values * (cost_of_row(model) + of_value) > max_operations:
         detail = f"a curve of {values} points takes more than {max_operations} operations"
         if info.kind == "category":
