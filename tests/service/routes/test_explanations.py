@@ -173,6 +173,29 @@ def test_an_imported_model_is_explained_and_needs_the_name_of_a_dataset(http: Cl
         assert post(http, imported, path, **named) == post(http, model, path, **named)
 
 
+def test_an_imported_description_may_have_other_words_and_no_range(http: Client) -> None:
+    levels = [{"value": "maybe", "count": 1}, {"value": "yes", "count": 0}]
+    features = [
+        {"column": {"name": "flag", "kind": "boolean", "levels": levels}},
+        {"column": {"name": "when", "kind": "date"}, "encoder": {"mean": 19000.0, "std": 10.0, "cycles": []}},
+        "x",
+    ]
+    network = {"kind": "feedforward", "hidden": [], "output_activation": "linear"}
+    weights = {"layers.0.weight": [[1.0], [2.0], [3.0]], "layers.0.bias": [0.0]}
+    body = {"features": features, "target": "y", "network": network, "weights": weights}
+    model = str(http.post("/v1/models", json=body).json["id"])
+    dataset = upload(http, "flag,when,x,y\n" + "".join(f"yes,2024-01-{n},{n},{n}\nno,,,1\n" for n in range(10, 30)))
+    (found,) = explain(http, model, rows=[[True, "2024-01-01", 2.0]])
+    assert (found["attributions"]["flag"], found["attributions"]["x"]) == (1, 6)
+    shown = {
+        name: post(http, model, "partial-dependence", feature=name, points=2, dataset_id=dataset)["values"]
+        for name in ("flag", "when", "x")
+    }
+    assert shown == {"flag": [0, 1], "when": ["2024-01-10T00:00:00", "2024-01-29T00:00:00"], "x": [10, 29]}
+    curve = http.get(f"/v1/models/{model}/curve?feature=when&points=2")
+    assert curve.json["x"] == ["2021-12-09T00:00:00", "2022-02-07T00:00:00"]
+
+
 def test_the_kinds_of_the_job_apply_to_another_dataset_too(http: Client, work: Work) -> None:
     table = "code,x,y\n" + "".join(f"{n % 3},{n},{n % 3 * 5 + n / 40}\n" for n in range(60))
     dataset = upload(http, table)
