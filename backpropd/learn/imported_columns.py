@@ -57,13 +57,13 @@ def _mistakes(info: ColumnInfo, encoder: ColumnEncoder) -> Iterator[str]:
     if isinstance(encoder, Cyclic) and not {*encoder.cycles} <= CYCLES.get(info.kind, set()):
         yield f"the cycles of a {info.kind} are {', '.join(sorted(CYCLES.get(info.kind, {'none'})))}"
     if isinstance(encoder, Cyclic) and len({*encoder.cycles}) < len(encoder.cycles):
-        yield "a cycle is there twice: name each once"
+        yield "a cycle appears twice: name each once"
 
 
 def _mistakes_of_category(encoder: OneHot) -> Iterator[str]:
     inputs = len(encoder.levels) + encoder.missing
     if len(set(encoder.levels)) < len(encoder.levels):
-        yield "a level is there twice: name each once"
+        yield "a level appears twice: name each once"
     if encoder.frequencies is not None and len(encoder.frequencies) != len(encoder.levels):
         yield f"there are {len(encoder.levels)} levels: give a frequency for each"
     if encoder.frequencies is None and not encoder.missing:

@@ -97,7 +97,7 @@ def record_of(model: Model, metrics: Mapping[str, float]) -> dict[str, Any]:
 def _check_names(features: Sequence[str], target: Sequence[str]) -> None:
     for where, names in (("/features", features), ("/target", target)):
         if (repeated := first_repeated(names)) is not None:
-            raise errors.Invalid(f"{repeated!r} is there twice: name each column once", pointer=where)
+            raise errors.Invalid(f"{repeated!r} appears twice: name each column once", pointer=where)
     if both := set(features) & set(target):
         raise errors.Invalid(f"{min(both)!r} is a feature, too: a target is no feature", pointer="/target")
 

@@ -16,13 +16,22 @@ class CompareQuery(Input):
     points: Annotated[int, Field(ge=2, le=1000)] = 200
 
     def job_ids(self) -> list[str]:
-        """The ids. Raises `errors.Invalid` for too few or too many, and for one that is repeated."""
-        ids = self.ids.split(",")
+        """The ids, without spaces around them.
+
+        Raises `errors.Invalid` for too few or too many, and for one that is empty or repeated.
+        """
+        ids = [id.strip() for id in self.ids.split(",")]
         if not 2 <= len(ids) <= MAX_JOBS:
             detail = f"got {len(ids)} ids: name 2 to {MAX_JOBS} jobs, with commas between them"
             raise errors.Invalid(detail, pointer="/ids")
-        if len(set(ids)) < len(ids):
-            raise errors.Invalid("a job is named twice: name each once", pointer="/ids")
+        if "" in ids:
+            detail = (
+                f"id {ids.index('') + 1} of {len(ids)} is empty: put one comma between two ids, and none at the end"
+            )
+            raise errors.Invalid(detail, pointer="/ids")
+        repeated = next((id for number, id in enumerate(ids) if id in ids[:number]), None)
+        if repeated is not None:
+            raise errors.Invalid(f"{repeated[:64]!r} appears twice: name each job once", pointer="/ids")
         return ids
 
 

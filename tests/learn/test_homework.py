@@ -128,7 +128,7 @@ def test_the_update_is_that_of_the_given_learning_rate(model: Model) -> None:
         ({"layers": [{"g": 1}]}, "/answers/layers/0/g", "no value 'layers.0.g': here it has: a, gradients, h"),
         ({"layers": [{"gradients": {"w": 1}}]}, "/answers/layers/0/gradients/w", "a, bias, h, weight"),
         ({"layers": [{}, {}, {}, {"a": [[1]]}]}, "/answers/layers/3/a", "no value 'layers.3.a'"),
-        ({"layers": [{"name": "layers.1"}, {}]}, "/answers/layers/1", "second time"),
+        ({"layers": [{"name": "layers.1"}, {}]}, "/answers/layers/1", "appears twice"),
         ({"update": [1]}, "/answers/update", "JSON object"),
         ({"update": {"w": 1}}, "/answers/update/w", "layers.0.bias"),
         ({"updated": {"layers.0.bias": [1]}}, "/answers/updated/layers.0.bias", "a list of 3 numbers"),

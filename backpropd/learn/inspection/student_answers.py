@@ -66,7 +66,7 @@ def _of_layers(layers: Any, problems: list[Problem]) -> Iterator[tuple[Path, Pat
             return
         here, number = ("answers", "layers", index), _number(layer, index)
         if number in seen:
-            problems.append(Problem(pointer(*here), f"layers.{number} is here for a second time: send each layer once"))
+            problems.append(Problem(pointer(*here), f"layers.{number} appears twice: send each layer once"))
             continue
         seen.add(number)
         for name, value in _members(layer, here, problems):

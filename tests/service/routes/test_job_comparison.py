@@ -148,7 +148,17 @@ def test_invalid_comparisons_are_rejected(http: Client, iris: str, monkeypatch: 
     for query in ("", "?ids=", f"?ids={first}", f"?ids={first},{first}", "?ids=" + "a" * 5001):
         assert rejected_pointers(http.get(f"/v1/jobs/compare{query}")) == ["/ids"]
     assert rejected_pointers(http.get(f"/v1/jobs/compare?ids={first},{second}&points=1")) == ["/points"]
-    for other in ("job_none", "", "' OR 1=1", "%00"):
+    for query, detail in (
+        (f"{first},{second},{first}", f"'{first}' appears twice"),
+        (f"{first},{second}, {first}", f"'{first}' appears twice"),
+        (f"{first},,{second}", "id 2 of 3 is empty"),
+        (f"{first},{second},", "id 3 of 3 is empty"),
+    ):
+        answer = http.get(f"/v1/jobs/compare?ids={query}")
+        assert rejected_pointers(answer) == ["/ids"]
+        assert detail in answer.json["detail"]
+    assert http.get(f"/v1/jobs/compare?ids= {first} , {second}").status_code == 200
+    for other in ("job_none", "' OR 1=1", "%00"):
         assert http.get(f"/v1/jobs/compare?ids={first},{other}").status_code == 404
     monkeypatch.setattr(job_comparison, "MAX_BYTES", 100)
     answer = http.get(f"/v1/jobs/compare?ids={first},{second}")
