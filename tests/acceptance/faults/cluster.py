@@ -246,7 +246,7 @@ class Cluster:
 
     def _start(self, name: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         given = self.settings.model_dump(mode="json", exclude_unset=False)
-        settings = {f"BACKPROPD_{key.upper()}": str(value) for key, value in given.items()}
+        settings = {f"BACKPROPD_{key.upper()}": str(value) for key, value in given.items() if value is not None}
         with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, *COMMANDS[name.partition("-")[0]]],
