@@ -43,7 +43,7 @@ class MemoryLimit:
 
     @property
     def most(self) -> int:
-        """The bytes that all requests may take: one that needs more would never have room."""
+        """The bytes that all requests together may reserve, and so the most that one may need."""
         return self._total
 
     def share_with(self, process: int) -> None:

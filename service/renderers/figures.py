@@ -9,7 +9,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-SVG, PNG = "image/svg+xml", "image/png"
+from service.schemas.plots import PNG, SVG
+
 FORMATS = {SVG: "svg", PNG: "png"}
 _lock = threading.Lock()  # Matplotlib's fonts are not thread-safe
 # The same numbers give the same file, and text stays text, which a reader can search.

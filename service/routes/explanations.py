@@ -66,10 +66,8 @@ def importance(model_id: str, body: ImportanceRequest) -> Answer:
 
 def importance_of(model_id: str, options: ImportanceRequest) -> dict[str, Any]:
     """The permutation importance of a model's columns. Raises `errors.NotFound` and `errors.Conflict`."""
-    settings = services().settings
-    limits = {"max_operations": settings.max_surface_operations, "max_cells": settings.max_answer_cells}
     with _model_and_table(model_id, options.dataset_id) as (model, table):
-        return learn.permutation_importance(model, table, repeats=options.repeats, seed=options.seed, **limits)
+        return learn.permutation_importance(model, table, repeats=options.repeats, seed=options.seed, **_limits())
 
 
 @routes(
@@ -82,12 +80,16 @@ def importance_of(model_id: str, options: ImportanceRequest) -> dict[str, Any]:
 )
 def partial_dependence(model_id: str, body: PartialDependenceRequest) -> Answer:
     """Compute the output against one feature, for rows of a dataset (ICE curves) and on average."""
-    settings = services().settings
-    limits = {"max_operations": settings.max_surface_operations, "max_cells": settings.max_answer_cells}
     with _model_and_table(model_id, body.dataset_id) as (model, table):
         return learn.partial_dependence(
-            model, table, body.feature, body.label, points=body.points, rows=body.rows, **limits
+            model, table, body.feature, body.label, points=body.points, rows=body.rows, **_limits()
         )
+
+
+def _limits() -> dict[str, int]:
+    """Those of a computation on rows of a dataset."""
+    settings = services().settings
+    return {"max_operations": settings.max_surface_operations, "max_cells": settings.max_answer_cells}
 
 
 @contextmanager

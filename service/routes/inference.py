@@ -94,7 +94,7 @@ def version_metadata(model_id: str, version: str) -> Answer:
 
 @routes("GET", MODEL + "/ready", answers={200: ModelReady}, problems=(404,))
 def model_ready(model_id: str) -> Answer:
-    """Whether a model can predict: each one that exists can."""
+    """Whether a model can predict: every model that exists can."""
     services().model_cache.check(tenant(), model_id)
     return {"name": model_id, "ready": True}
 

@@ -17,11 +17,10 @@ from service.http.routing import Answer, Routes
 from service.routes.explanations import importance_of
 from service.schemas.explanations import ImportanceRequest
 from service.schemas.jobs import Epoch
-from service.schemas.plots import JobPlotQuery, ModelPlotQuery
+from service.schemas.plots import PNG, SVG, JobPlotQuery, ModelPlotQuery
 from service.services import services
 
 routes = Routes("plots")
-SVG, PNG = "image/svg+xml", "image/png"
 CURVE_POINTS = 1000
 REPORT_MEMBERS = {"confusion": "confusion_matrix", "roc": "roc", "calibration": "calibration", "residuals": "outputs"}
 

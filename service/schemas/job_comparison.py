@@ -18,7 +18,7 @@ class CompareQuery(Input):
     def job_ids(self) -> list[str]:
         """The ids, without spaces around them.
 
-        Raises `errors.Invalid` for too few or too many, and for one that is empty or repeated.
+        Raises `errors.Invalid` for too few or too many ids, and for an empty or repeated id.
         """
         ids = [id.strip() for id in self.ids.split(",")]
         if not 2 <= len(ids) <= MAX_JOBS:

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from service.schemas.fields import Input
 
+SVG, PNG = "image/svg+xml", "image/png"
+
 JobPlotKind = Literal["loss"]
 ModelPlotKind = Literal["confusion", "roc", "calibration", "residuals", "importance", "network"]
 

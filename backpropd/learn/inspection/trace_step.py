@@ -17,7 +17,7 @@ class Step(NamedTuple):
 
 
 class Noun(NamedTuple):
-    """The letter of a kind of parameter, and what it is called."""
+    """The symbol and the name of a kind of parameter."""
 
     letter: str
     words: str

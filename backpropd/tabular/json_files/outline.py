@@ -69,7 +69,7 @@ def find_columns(outline: Outline) -> Path | None:
 
 
 def find_keyed_rows(outline: Outline) -> Path | None:
-    """The path of the one inner object whose members are rows with the same names, by what it is called."""
+    """The path of the one inner object with a name in `LISTS_OF_ROWS` whose members are rows with the same names."""
     found = [path for path, member in _walk(outline) if path[-1].lower() in LISTS_OF_ROWS and _are_keyed_rows(member)]
     return found[0] if len(found) == 1 else None
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from service.renderers import plots
-from service.renderers.figures import SVG, rendered
+from service.renderers.figures import rendered
+from service.schemas.plots import SVG
 
 ROC = {"roc": [{"label": "_a", "auc": 1.0, "points": {"fpr": [0.0, 0.0, 1.0], "tpr": [0.0, 1.0, 1.0]}}]}
 
