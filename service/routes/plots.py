@@ -22,7 +22,13 @@ from service.services import services
 
 routes = Routes("plots")
 CURVE_POINTS = 1000
-REPORT_MEMBERS = {"confusion": "confusion_matrix", "roc": "roc", "calibration": "calibration", "residuals": "outputs"}
+# What is drawn of a report: its member, and the title.
+REPORT_PLOTS = {
+    "confusion": ("confusion_matrix", "Confusion matrix"),
+    "roc": ("roc", "ROC curves"),
+    "calibration": ("calibration", "Calibration"),
+    "residuals": ("outputs", "Residuals"),
+}
 
 
 @routes(
@@ -60,24 +66,22 @@ def plot_model(model_id: str, query: ModelPlotQuery) -> Answer:
     media_type = accepted([SVG, PNG])
     with services().database.read() as session:
         row = models.get(session, tenant(), model_id, schema.Model.report)
-        report, name = row.report, (row.name or row.id)[:40]
+        report, targets, name = row.report, row.target, (row.name or row.id)[:40]
     if query.kind == "network":
         return _network(model_id, name, media_type)
     if query.kind == "importance":
         found = _importance_of(model_id)
         title = f"Importance of the columns of {name}"
         return _drawn(lambda plots: plots.importance_plot(found["importance"], found["metric"], title), media_type)
-    if not report or not report.get(REPORT_MEMBERS[query.kind]):
+    member, title = REPORT_PLOTS[query.kind]
+    if not report or not report.get(member):
         task = "regression" if query.kind == "residuals" else "classification"
         raise errors.Conflict(
             f"this model's report has nothing to draw: kind={query.kind} needs a {task} model that was trained on this "
             f"service{'' if task == 'regression' else ', measured on rows of two classes or more'}"
         )
-    if query.kind == "residuals":
-        targets = services().model_cache.get(tenant(), model_id).spec.target
-        return _drawn(lambda plots: plots.residuals_plot(report, targets, f"Residuals of {name}"), media_type)
-    title = {"confusion": "Confusion matrix", "roc": "ROC curves", "calibration": "Calibration"}[query.kind]
-    return _drawn(lambda plots: getattr(plots, f"{query.kind}_plot")(report, f"{title} of {name}"), media_type)
+    arguments = (report, targets) if query.kind == "residuals" else (report,)
+    return _drawn(lambda plots: getattr(plots, f"{query.kind}_plot")(*arguments, f"{title} of {name}"), media_type)
 
 
 def _importance_of(model_id: str) -> dict[str, Any]:
