@@ -159,6 +159,11 @@ class Settings(BaseSettings):
     max_job_bytes: int = _limit("job_bytes", 2 * 1024**2, description="the description of one job: its spec and notes")
 
     # jobs
+    preload_kernels: bool = Field(
+        True,
+        description="load the compiled kernels when a worker starts, so that its processes share them; false: each "
+        "process at its first job, as in the one-command stack, which is smaller while it is idle",
+    )
     training_niceness: int = Field(
         5, ge=0, le=19, description="how far the system prefers other programs, such as the API, to training processes"
     )

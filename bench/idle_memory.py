@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from embedded.demo import stack
+from tests.processes import command
 
 SETTLE_SECONDS = 15.0
 MIB = 2**20
@@ -23,7 +24,7 @@ def main() -> None:
         for process in psutil.Process().children(recursive=True):
             used = process.memory_full_info().pss / MIB
             total += used
-            print(f"{used:6.0f} MiB  {' '.join(process.cmdline())[-70:]}")
+            print(f"{used:6.0f} MiB  {' '.join(command(process))[-70:]}")
         print(f"{total:6.0f} MiB  the whole stack")
 
 

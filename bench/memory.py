@@ -29,6 +29,7 @@ from bench.runner import ONE_THREAD
 from bench.workloads import Workload, named
 from embedded.demo import stack
 from service.schemas.jobs import JobRequest
+from tests.processes import command
 
 LARGE = Workload("large", 1_000_000, 30, (8,), 2, 8192)
 ENCODED = 4 * LARGE.rows * LARGE.inputs  # bytes
@@ -84,7 +85,7 @@ def _peak_of_job(folder: Path) -> float:
     with stack(folder, {"BACKPROPD_WORKERS": "1"}) as url, Client(url) as client:
         _run_job(client, client.datasets.sample("iris")["id"], "species", 32)  # import everything
         dataset = client.datasets.upload(folder / "large.csv")
-        trainers = [each for each in psutil.Process().children(recursive=True) if "worker" in each.cmdline()]
+        trainers = [each for each in psutil.Process().children(recursive=True) if "worker" in command(each)]
         before = {each.pid: memory("VmRSS", each.pid) for each in trainers}
         _run_job(client, dataset["id"], "label", LARGE.batch_size)
         return max(memory("VmHWM", pid) - each for pid, each in before.items()) / ENCODED

@@ -1,5 +1,6 @@
 """The load of many open event streams on the API: `python -m bench.streams`, also part of `bench.throughput`."""
 
+import json
 import statistics
 import tempfile
 import time
@@ -15,6 +16,7 @@ from backpropd.client import Client
 from bench.measurement import seconds
 from bench.stream_clients import stream_clients
 from embedded.demo import stack
+from tests.processes import command
 
 STREAMS = 200
 LONG = 10_000  # epochs that one client catches up with
@@ -88,12 +90,10 @@ class Api:
 
 def _process(folder: Path) -> psutil.Process:
     """The process that handles requests: granian's child."""
-    data = str(folder / "data")
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        environ = process.info["environ"] or {}
-        if environ.get("BACKPROPD_DATA_DIR") == data and (process.info["cmdline"] or [])[-2:] == ["-m", "service"]:
-            children = process.children(recursive=True)
-            return max(children or [process], key=lambda each: each.memory_info().rss)
+    stack = psutil.Process(json.loads((folder / "data" / "stack.json").read_text())["pid"])
+    for process in stack.children():
+        if command(process)[-2:] == ["-m", "service"]:
+            return max(process.children(recursive=True) or [process], key=lambda each: each.memory_info().rss)
     raise RuntimeError("the API's process was not found")
 
 

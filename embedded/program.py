@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections import deque
@@ -10,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from embedded.fork_server import Launch, Process
 from embedded.orphan_guard import OrphanGuard
 from embedded.output import Output
 
@@ -39,13 +39,16 @@ class Program:
 class ProgramProcess:
     """The process of a program, in a session of its own, so that Ctrl-C in the terminal signals only the supervisor."""
 
-    def __init__(self, program: Program, environment: Mapping[str, str], output: Output, guard: OrphanGuard) -> None:
+    def __init__(
+        self, program: Program, environment: Mapping[str, str], output: Output, guard: OrphanGuard, launch: Launch
+    ) -> None:
         self.program = program
         self.last_lines: deque[str] = deque(maxlen=12)
         self._environment = environment
         self._output = output
         self._guard = guard
-        self._process: subprocess.Popen[bytes] | None = None
+        self._launch = launch
+        self._process: Process | None = None
         self._reader = threading.Thread()
 
     @property
@@ -65,14 +68,7 @@ class ProgramProcess:
 
     def start(self) -> None:
         """Start the process, and a thread that reads its lines."""
-        self._process = subprocess.Popen(
-            self.program.command,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        self._process = self._launch(self.program.command, self._environment)
         self._guard.watch(self._process.pid, self.program.grace)
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()
@@ -98,7 +94,7 @@ class ProgramProcess:
         self._guard.forget(self._process.pid)
         self._reader.join(timeout=1)
 
-    def _read(self, process: subprocess.Popen[bytes]) -> None:
+    def _read(self, process: Process) -> None:
         assert process.stdout is not None  # noqa: S101
         with process.stdout as lines:
             for line in iter(lambda: lines.readline(_MAX_LINE_BYTES), b""):

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from backpropd.config import Settings
 from embedded import address, data_folder, redis_server
 from embedded.address import Address
+from embedded.fork_server import Launch, execute
 from embedded.output import Output
 from embedded.program import Program
 from embedded.supervisor import Supervisor
@@ -20,7 +21,7 @@ _WORKER_GRACE = 15.0
 _WORKER_READY_TIMEOUT = 300.0  # it may have to compile its kernels first
 
 
-def run(settings: Settings, stream: BinaryIO) -> None:
+def run(settings: Settings, stream: BinaryIO, launch: Launch = execute) -> None:
     """Run the stack in the foreground until a signal stops it, with its output on `stream`.
 
     Raises `Conflict` for a port or data folder in use and `Misconfigured` for exposure without keys, before anything
@@ -41,7 +42,7 @@ def run(settings: Settings, stream: BinaryIO) -> None:
                     f"backpropd is ready at {api.url}{everywhere} (data in {settings.data_dir}; Ctrl-C stops it)"
                 )
 
-            Supervisor(programs, environment, output).run(on_ready, [lock])
+            Supervisor(programs, environment, output, launch=launch).run(on_ready, [lock])
 
 
 def _programs(api: Address) -> list[Program]:
@@ -84,6 +85,7 @@ def _python(*arguments: str) -> list[str]:
 
 def _environment(settings: Settings, api: Address, broker_url: str) -> dict[str, str]:
     """This process's environment, with what was decided here for all programs."""
+    defaults = {"BACKPROPD_PRELOAD_KERNELS": "false"}  # a laptop's stack is idle most of the time
     decided = {
         "BACKPROPD_DATA_DIR": str(settings.data_dir),
         "BACKPROPD_PORT": str(api.port),
@@ -91,4 +93,4 @@ def _environment(settings: Settings, api: Address, broker_url: str) -> dict[str,
         "BACKPROPD_BROKER_PASSWORD": "",  # it is in the URL
         "PYTHONUNBUFFERED": "1",
     }
-    return {**os.environ, **decided}
+    return {**defaults, **os.environ, **decided}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backpropd.errors import Unavailable
+from embedded.fork_server import Launch, execute
 from embedded.orphan_guard import OrphanGuard
 from embedded.output import Output
 from embedded.program import POLL_SECONDS, Program, ProgramProcess, describe
@@ -53,11 +54,13 @@ class Supervisor:
         environment: Mapping[str, str],
         output: Output,
         policy: RestartPolicy | None = None,
+        launch: Launch = execute,
     ) -> None:
         self._programs = programs
         self._environment = environment
         self._output = output
         self._policy = policy or RestartPolicy()
+        self._launch = launch
         self._signals = StopSignals()
         self._supervised: list[_Supervised] = []
         self._starting: list[ProgramProcess] = []
@@ -73,7 +76,7 @@ class Supervisor:
                 for program in self._programs:
                     if not program.parallel:
                         self._wait_until_ready()
-                    self._start(ProgramProcess(program, self._environment, self._output, guard))
+                    self._start(ProgramProcess(program, self._environment, self._output, guard, self._launch))
                 self._wait_until_ready()
                 on_ready()
                 while True:

@@ -4,6 +4,7 @@ import argparse
 import multiprocessing
 import resource
 import sys
+from importlib.util import find_spec
 
 from backpropd import blas, logs
 from backpropd.config import Settings, from_environment
@@ -13,6 +14,7 @@ STOP_SECONDS = 3  # for running requests to end; open event streams are cut, and
 HEADER_MILLISECONDS = 10_000  # for the headers of a request, and of the next one on the same connection
 BUFFER_BYTES = 160 * 1024  # of a connection: the headers of a request, a part of its body, what is not yet sent
 MAX_CONNECTIONS = 4_096  # open at a time; further ones wait
+PROCESS_NAME = "python -m service"
 MAX_OPEN_FILES = 10_240  # the most that macOS allows
 LOG_CONFIG = {"formatters": {}, "handlers": {}, "loggers": {"_granian": {"handlers": [], "propagate": True}}}
 
@@ -61,6 +63,7 @@ def _serve(settings: Settings) -> None:
         backpressure=MAX_CONNECTIONS,
         workers=1,
         workers_kill_timeout=STOP_SECONDS,
+        process_name=PROCESS_NAME if find_spec("setproctitle") else None,
         respawn_failed_workers=True,
         log_access=False,
         log_dictconfig=LOG_CONFIG,

@@ -6,7 +6,7 @@ from functools import partial
 
 from flask import Flask
 
-from backpropd import logs, tabular, tracing
+from backpropd import logs, tracing
 from backpropd.config import Settings, from_environment
 from service import operator_metrics
 from service.auth.access_control import PUBLIC, AccessControl
@@ -81,7 +81,6 @@ def from_env() -> WsgiBridge:
     _collect_garbage_rarely()
     services.costly = processes.start(partial(back.answer, app), services.memory.share_with)
     services.model_cache = ModelCache(services.database, settings.model_cache_bytes // FRONT_SHARE)
-    tabular.start_sandbox()
     operator_metrics.serve(services)
     tracing.set_up(settings, "api")  # not before the processes above are forked
     rates = MinRates(

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 
 from backpropd import blas, logs
@@ -22,6 +23,7 @@ def main() -> None:
     reap.add_argument("--once", action="store_true", help="do it once, and end")
     arguments = parser.parse_args()
     blas.use_one_thread()  # before NumPy is imported
+    os.environ["NOSETPS"] = "1"  # before Celery is, which would give its processes names of its own
     try:
         settings = from_environment()
         logs.set_up(settings)

@@ -1,6 +1,7 @@
-"""Compiled kernels: the worker's parent loads or compiles all of them before it forks.
+"""Compiled kernels: a child only reads them from the cache, because it could be killed while it writes.
 
-A child only runs them: it could be killed while it writes to the cache.
+Either the worker's parent loads all of them before it forks, and the children share that memory; or each child loads
+those that its jobs need.
 """
 
 import logging
@@ -24,7 +25,7 @@ PREBUILT = Path(sys.prefix) / "kernels"
 def prepare(data_dir: Path) -> None:
     """Load every kernel: from the data folder, else from the environment, else by compiling it now."""
     private_folder.make(data_dir)
-    folder = data_dir / "kernels"
+    folder = _folder(data_dir)
     if (PREBUILT / fingerprint()).is_dir() and not (folder / fingerprint()).is_dir():
         _copy(PREBUILT / fingerprint(), folder / fingerprint())
     enable_disk_cache(folder)
@@ -32,6 +33,15 @@ def prepare(data_dir: Path) -> None:
     compile_all()
     disable_compilation()
     log.info("the kernels are ready after %.1f s", time.monotonic() - began)
+
+
+def use(data_dir: Path) -> None:
+    """Have this process load each kernel from the data folder when it is first used."""
+    enable_disk_cache(_folder(data_dir), read_only=True)
+
+
+def _folder(data_dir: Path) -> Path:
+    return data_dir / "kernels"
 
 
 def prebuild() -> None:

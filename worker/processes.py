@@ -3,12 +3,15 @@
 import gc
 import logging
 import math
+import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache, partial
 from typing import Any
 
 from billiard.process import current_process
@@ -20,7 +23,7 @@ from backpropd.config import Settings
 from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import rescue, workers
 from backpropd.store.sql.database import Database
-from worker import health_file, kernel_cache, tasks
+from worker import health_file, tasks
 from worker.heartbeat_board import HeartbeatBoard
 from worker.process_identity import identity, may_run
 from worker.runner import Runner
@@ -40,18 +43,43 @@ OPTIONS = (
 def run(settings: Settings) -> None:
     """Train until SIGTERM; running jobs are then checkpointed and handed back."""
     session_priority.lower(settings.training_niceness)
-    kernel_cache.prepare(settings.data_dir)
+    use_kernels = _prepare_kernels(settings)
     app = queue.make_app(settings)
     database = Database(settings.database_url)
     blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
     name = identity(os.getpid())
-    runner = Runner(name, settings, database, blobs, HeartbeatBoard(settings.workers))
+    runner = Runner(name, settings, database, blobs, HeartbeatBoard(settings.workers), use_kernels)
     tasks.register(app, runner)
     _connect_signals(app, runner)
     options = [*OPTIONS, f"--concurrency={settings.workers}", f"--hostname={name.replace('/', '-')}@%h"]
     _silence_celery()
     gc.freeze()  # a collection in a child would write to, and so copy, the pages that it shares with this process
     app.worker_main(["worker", *options])
+
+
+def _prepare_kernels(settings: Settings) -> Callable[[], None]:
+    """Load all kernels, to share them with the children, or only compile them; returns what a child calls first."""
+    if settings.preload_kernels:
+        _load_kernels(settings)
+        return lambda: None
+    child = multiprocessing.get_context("fork").Process(target=_load_kernels, args=(settings,))  # gives its memory back
+    child.start()
+    child.join()
+    if child.exitcode:
+        sys.exit("the kernels could not be compiled")
+    return cache(partial(_use_kernels, settings))
+
+
+def _load_kernels(settings: Settings) -> None:
+    from worker import kernel_cache  # and with it Numba
+
+    kernel_cache.prepare(settings.data_dir)
+
+
+def _use_kernels(settings: Settings) -> None:
+    from worker import kernel_cache
+
+    kernel_cache.use(settings.data_dir)
 
 
 def _silence_celery() -> None:

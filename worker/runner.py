@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ class Runner:
     database: Database
     blobs: Blobs
     board: HeartbeatBoard = field(default_factory=lambda: HeartbeatBoard(1))
+    use_kernels: Callable[[], None] = lambda: None  # called before each training
     thread: LeaseThread = field(default_factory=LeaseThread)
     _next: Lease | None = field(default=None, init=False)
     _unread_tables: int = field(default=0, init=False)  # in a row
@@ -130,6 +131,7 @@ class Runner:
         if self.board.is_stopping():  # the job was claimed in the transaction that ended the one before
             lease.request_stop("hand_back")
             return lease.write(lease.apply_request)
+        self.use_kernels()
         run = self._prepare(claim, lease)
         self._unread_tables = 0
         lease.begin_training(run.max_seconds)

@@ -14,7 +14,7 @@ from backpropd.tabular.kinds import example_of, with_kind, with_kinds
 from backpropd.tabular.limits import SandboxLimits, TableLimits
 from backpropd.tabular.read_options import ReadOptions
 from backpropd.tabular.samples import list_samples, write_sample
-from backpropd.tabular.sandbox.client import SandboxedReader, connect_to_sandbox, start_sandbox
+from backpropd.tabular.sandbox.client import SandboxedReader, connect_to_sandbox
 from backpropd.tabular.split import is_validation_value, split_by_column, train_validation_split
 from backpropd.tabular.table import Table, preview_rows
 from backpropd.tabular.target_encoder import TargetEncoder, boolean_labels
@@ -41,7 +41,6 @@ __all__ = [
     "max_width",
     "preview_rows",
     "split_by_column",
-    "start_sandbox",
     "table_from_json_rows",
     "train_validation_split",
     "with_kind",

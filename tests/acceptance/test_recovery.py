@@ -12,6 +12,7 @@ import pytest
 
 from backpropd.client import Client, Job
 from embedded.demo import stack
+from tests.processes import command
 
 pytestmark = pytest.mark.acceptance
 
@@ -37,7 +38,7 @@ def kill_children_of_the_worker(data: Path) -> int:
     children = [
         process
         for process in root.children(recursive=True)
-        if process.cmdline()[-2:] == ["worker", "run"] and process.parent().cmdline()[-2:] == ["worker", "run"]
+        if command(process)[-2:] == ["worker", "run"] == command(process.parent())[-2:]
     ]
     for process in children:
         os.kill(process.pid, signal.SIGKILL)

@@ -20,6 +20,7 @@ COMPILED = ("kernels", "feedforward", "optimization", "layout.py", "interrupts.p
 
 _entry_points: list[Any] = []
 _has_disk_cache = False
+_is_read_only = False
 
 
 def kernel_function(function: Function, **options: Any) -> Function:
@@ -32,7 +33,7 @@ def compiled_entry_point(function: Function, **options: Any) -> Function:
     compiled = _compile(function, **options or OPTIONS)
     _entry_points.append(compiled)
     if _has_disk_cache:
-        _entry_points[-1].enable_caching()
+        _use_disk_cache(compiled)
     return compiled
 
 
@@ -46,19 +47,26 @@ def _compile(function: Function, **options: Any) -> Function:
     return compiled
 
 
-def enable_disk_cache(folder: Path) -> Path:
+def enable_disk_cache(folder: Path, *, read_only: bool = False) -> Path:
     """Read and write machine code below `folder` from now on, that of kernels which are imported later, too.
 
-    Returns the subfolder of these sources. Numba invalidates its cache only by the file of the entry point, so the
-    subfolder is named by the `fingerprint`.
+    A process that may be killed at any time should be `read_only`: what is not there it compiles for itself. Returns
+    the subfolder of these sources. Numba invalidates its cache only by the file of the entry point, so the subfolder
+    is named by the `fingerprint`.
     """
-    global _has_disk_cache
-    _has_disk_cache = True
+    global _has_disk_cache, _is_read_only
+    _has_disk_cache, _is_read_only = True, read_only
     subfolder = folder / fingerprint()
     numba.config.CACHE_DIR = str(subfolder)  # type: ignore[attr-defined]
     for each in _entry_points:
-        each.enable_caching()
+        _use_disk_cache(each)
     return subfolder
+
+
+def _use_disk_cache(compiled: Any) -> None:
+    compiled.enable_caching()
+    if _is_read_only:
+        compiled._cache.save_overload = lambda signature, code: None
 
 
 def fingerprint() -> str:

@@ -120,11 +120,6 @@ def connect_to_sandbox() -> socket.socket:
     return _server.connect()
 
 
-def start_sandbox() -> None:
-    """Start the server process, so that the first file does not wait for it."""
-    connect_to_sandbox().close()
-
-
 def _exchange(connection: socket.socket, request: bytes, timeout: float) -> bytes:
     """The answer, JSON, or which limit was exceeded. Raises `errors.Unavailable` if no supervisor ran."""
     connection.settimeout(timeout)

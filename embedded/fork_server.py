@@ -1,0 +1,224 @@
+"""The fork server: a process without threads that has imported the libraries that several programs share.
+
+Programs in Python are forked from it instead of executed, so that these libraries are in memory once, not once for each
+program. Linux only: on macOS, whose own libraries do not allow it, programs are executed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from types import TracebackType
+from typing import IO, NamedTuple, Protocol
+
+import setproctitle
+
+from backpropd import blas
+
+SHARED = (
+    "pyarrow",
+    "backpropd.learn",
+    "backpropd.logs",
+    "backpropd.queue",
+    "backpropd.tracing",
+    "backpropd.store.blobs",
+    "backpropd.store.datasets",
+    "backpropd.store.quota",
+    "backpropd.store.scheduling.claims",
+    "backpropd.store.scheduling.job_endings",
+    "backpropd.store.scheduling.rescue",
+    "backpropd.store.scheduling.workers",
+    "backpropd.store.sql.revision",
+)
+"""What is imported before programs are forked, each with all that it imports: what at least two programs need."""
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Process(Protocol):
+    """A running program, in a session of its own; a part of what `subprocess.Popen` has."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def terminate(self) -> None: ...
+
+
+Launch = Callable[[Sequence[str], Mapping[str, str]], Process]
+"""Starts a command with an environment."""
+
+
+class ForkedProgram(NamedTuple):
+    """What a process is that was just forked from the fork server: `python -m` this module, with these arguments."""
+
+    module: str
+    arguments: list[str]
+
+
+def execute(command: Sequence[str], environment: Mapping[str, str]) -> Process:
+    """Execute a program in a session of its own, so that Ctrl-C in the terminal signals only the supervisor."""
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def start() -> ForkServer | ForkedProgram:
+    """Fork the fork server from this process, which must have one thread.
+
+    Returns twice and more often, as `fork` does: here with the fork server, and in each program with what to run.
+    """
+    ours, theirs = socket.socketpair()
+    if pid := os.fork():
+        theirs.close()
+        return ForkServer(pid, ours)
+    ours.close()
+    return _serve(theirs)
+
+
+class ForkServer:
+    """The supervisor's end of the socket to the fork server, which ends with the context."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self._pid, self._control = pid, control
+
+    def __enter__(self) -> ForkServer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._control.close()
+        os.waitpid(self._pid, 0)
+
+    def launch(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
+        """Fork a `python -m MODULE …`; execute any other command, and all of them if the fork server has died."""
+        if list(command[:2]) == [sys.executable, "-m"]:
+            with suppress(OSError):
+                return self._fork(command[2:], environment)
+        return execute(command, environment)
+
+    def _fork(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedProcess:
+        reading, writing = os.pipe()
+        output = os.fdopen(reading, "rb")
+        try:
+            with _adopting_orphans():
+                socket.send_fds(self._control, [b"."], [writing])
+                self._control.sendall(json.dumps([*arguments, dict(environment)]).encode() + b"\n")
+                pid = int(_read_line(self._control))
+        except BaseException:
+            output.close()
+            raise
+        finally:
+            os.close(writing)
+        return ForkedProcess(pid, output)
+
+
+class ForkedProcess:
+    """A program that was forked from the fork server and then adopted as a child of this process."""
+
+    def __init__(self, pid: int, stdout: IO[bytes]) -> None:
+        self.pid = pid
+        self.stdout = stdout
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit status, negative for a signal; None while the program runs."""
+        return self._wait(os.WNOHANG)
+
+    def wait(self) -> int:
+        """Wait for the exit status."""
+        status = self._wait(0)
+        assert status is not None  # noqa: S101
+        return status
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGTERM)
+
+    def _wait(self, options: int) -> int | None:
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, options)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+
+@contextmanager
+def _adopting_orphans() -> Iterator[None]:
+    """Make this process the parent of every descendant whose own parent ends meanwhile."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def _serve(control: socket.socket) -> ForkedProgram:
+    """Fork a program for each request, until the supervisor ends; only programs return."""
+    os.setsid()
+    setproctitle.setproctitle("python -m embedded (fork server)")
+    os.environ["NOSETPS"] = "1"  # or Celery would give its processes names of its own
+    blas.use_one_thread()
+    for module in SHARED:
+        with suppress(ImportError):  # the program that needs it says so
+            import_module(module)
+    gc.collect()
+    gc.freeze()  # a collection in a program would write to, and so copy, all shared pages
+    while descriptors := socket.recv_fds(control, 1, 1)[1]:
+        *arguments, environment = json.loads(_read_line(control))
+        if not (parent := os.fork()):
+            between = os.getpid()
+            if not (program := os.fork()):
+                while os.getppid() == between:
+                    time.sleep(0.001)
+                return _become(arguments, environment, descriptors[0])
+            control.sendall(str(program).encode())
+            os._exit(0)  # the supervisor adopts the program
+        os.close(descriptors[0])
+        os.waitpid(parent, 0)
+        control.sendall(b"\n")
+    os._exit(0)
+
+
+def _become(arguments: list[str], environment: dict[str, str], output: int) -> ForkedProgram:
+    """Give this process what an executed program has: a session, files, an environment, arguments, and a title."""
+    os.setsid()
+    with open(os.devnull) as nothing:
+        os.dup2(nothing.fileno(), 0)
+    for each in (1, 2):
+        os.dup2(output, each)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    os.environ.clear()
+    os.environ.update(environment)
+    setproctitle.setproctitle(" ".join(["python", "-m", *arguments]))
+    return ForkedProgram(arguments[0], arguments[1:])
+
+
+def _read_line(control: socket.socket) -> bytes:
+    """Read to the end of a line. Raises `ConnectionError` if the other process has ended."""
+    line = b""
+    while not line.endswith(b"\n"):
+        if not (received := control.recv(65536)):
+            raise ConnectionError("the other process has ended")
+        line += received
+    return line
