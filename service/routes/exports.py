@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors
 from backpropd.export.exported_model import ExportedModel, write
-from backpropd.export.formats import EXPORT_FORMATS
+from backpropd.export.formats import EXPORT_FORMATS, ExportFile
 from backpropd.export.word_inputs import count_inputs
 from backpropd.learn import Model as TrainedModel
 from backpropd.learn.imports import record_of
@@ -50,9 +50,9 @@ def export(model_id: str, query: ExportQuery) -> Answer:
     file = files[accepted(list(files))] if len(files) > 1 else next(iter(files.values()))
     with services().database.read() as session:
         row = models.get(session, tenant(), model_id)
-        _check_size(query.format, row.parameters)
-        _check_memory(query.format, file.copies * row.size)
-        hold_memory(file.copies * row.size)
+        _check_size(query.format, file, row.parameters)
+        _check_memory(query.format, file.memory(row.size))
+        hold_memory(file.memory(row.size))
         row = models.get(session, tenant(), model_id, schema.Model.weights, schema.Model.report)
         about = {**Model.of(row), **_training_of(session, row)}
     model = services().model_cache.get(tenant(), model_id)
@@ -63,9 +63,9 @@ def export(model_id: str, query: ExportQuery) -> Answer:
     return response
 
 
-def _check_size(format: str, parameters: int) -> None:
-    most = services().settings.max_answer_cells
-    if format in WRITTEN_AS_TEXT and parameters > most:
+def _check_size(format: str, file: ExportFile, parameters: int) -> None:
+    most = services().settings.max_answer_cells if format in WRITTEN_AS_TEXT else file.most_parameters
+    if most is not None and parameters > most:
         detail = f"the model has {parameters} parameters, and in {format} the limit is {most}"
         raise errors.Invalid(f"{detail}: request safetensors, npz or onnx", pointer="/format")
 

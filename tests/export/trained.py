@@ -25,6 +25,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "float64": {"target": "price", "dtype": "float64"},
     "clipped": {"target": "price", "clip_predictions": True},
     "counts": {"target": "price", "loss": "poisson"},
+    "ensemble": {"target": "kind", "early_stopping": {"patience": 2}, "refit": True, "ensemble_size": 3},
     "scaled": {"target": "price", "network": {"input_scaling": True, "parametrization": "ntk"}},
     **{
         f"{name} {kind}": {"target": "price", "hidden": [{"units": 5, "activation": name, "normalization": kind}]}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from backpropd.export.formats import EXPORT_FORMATS
 from backpropd.learn import imports
 from service.limits.memory_limit import MemoryLimit
 from tests.service.requests import rejected_pointers
@@ -33,6 +34,22 @@ def test_a_format_that_takes_more_memory_than_there_is_is_refused(
     refused = http.get(f"/v1/models/{model}/export?format=onnx")
     assert (rejected_pointers(refused), "safetensors" in refused.json["detail"]) == (["/format"], True)
     assert http.get(f"/v1/models/{model}/export?format=safetensors").status_code == 200
+
+
+def test_a_spreadsheet_has_a_limit_of_parameters_and_needs_some_memory_for_any_model(
+    monkeypatch: pytest.MonkeyPatch, http: Client, model: str
+) -> None:
+    (file,) = EXPORT_FORMATS["xlsx"]
+    parameters = http.get(f"/v1/models/{model}").json["parameters"]
+    path = f"/v1/models/{model}/export?format=xlsx"
+    monkeypatch.setitem(EXPORT_FORMATS, "xlsx", (file._replace(most_parameters=parameters - 1),))
+    refused = http.get(path)
+    assert rejected_pointers(refused) == ["/format"]
+    assert f"{parameters} parameters, and in xlsx the limit is {parameters - 1}" in refused.json["detail"]
+    monkeypatch.setitem(EXPORT_FORMATS, "xlsx", (file._replace(most_parameters=parameters),))
+    assert http.get(path).status_code == 200
+    monkeypatch.setattr(MemoryLimit, "most", property(lambda _: file.least - 1))
+    assert rejected_pointers(http.get(path)) == ["/format"]
 
 
 def test_columns_of_the_same_description_are_tried_once(monkeypatch: pytest.MonkeyPatch, http: Client) -> None:
