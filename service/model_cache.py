@@ -45,8 +45,7 @@ class ModelCache:
 
     def check(self, tenant: str, model_id: str) -> int:
         """The bytes that the tenant's model takes. Raises `errors.NotFound`."""
-        with self._database.read_connection() as connection:
-            return models.stored_bytes(connection, tenant, model_id)
+        return models.read_stored_bytes(self._database, tenant, model_id)
 
     def _read(self, tenant: str, model_id: str) -> _Loaded:
         with self._loading:

@@ -114,7 +114,11 @@ class Model:
 
     def outputs(self, x: Array) -> list[Output]:
         """The predictions for encoded rows x (n, width)."""
-        return outputs(self.spec, self.target, self.network_outputs(x))
+        return self.outputs_of(self.network_outputs(x))
+
+    def outputs_of(self, h: Array) -> list[Output]:
+        """The predictions of the network's outputs h (n, outputs)."""
+        return outputs(self.spec, self.target, h)
 
     def network_outputs(self, x: Array) -> Array:
         """The network's outputs h (n, outputs) for encoded rows x (n, width)."""

@@ -63,6 +63,15 @@ def _named(member: str, names: Sequence[str], columns: Array) -> list[Output]:
     return [Output(member, name, pa.array(columns[:, index])) for index, name in enumerate(names)]
 
 
+def objects(spec: ResolvedSpec, target: TargetEncoder, h: Array) -> list[dict[str, Any]]:
+    """What `to_json` makes of `outputs`, without arrays: faster for a few rows."""
+    if spec.is_multi_label or target.labels is None:
+        return to_json(outputs(spec, target, h))
+    by_class, labels = probabilities(h), target.labels
+    rows = zip(by_class.argmax(axis=1).tolist(), by_class.tolist(), strict=True)
+    return [{"label": labels[best], "probabilities": dict(zip(labels, row, strict=True))} for best, row in rows]
+
+
 def probabilities(h: Array) -> Array:
     """Outputs (n, outputs) as probabilities (n, classes) that sum to 1, in float64."""
     h = h.astype(np.float64)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
 from backpropd import errors
+from backpropd.learn import predictions
 from backpropd.learn.model import Model
 from backpropd.learn.predictions import Output
 from backpropd.nn.layout import Array
@@ -19,6 +22,7 @@ from backpropd.tabular.inputs.input_rows import InputRows, listed
 
 BLOCK_CELLS = 2**18  # cells, inputs and outputs of a block: 2 MiB of numbers
 MIN_BLOCK_ROWS = 64
+FEW_ROWS = 200  # objects of Python take longer for more
 ALL = "*"
 
 
@@ -27,7 +31,20 @@ class Block:
     """Predictions for consecutive rows, and the columns of the input that were to be kept, by name."""
 
     kept: Mapping[str, pa.Array]
-    outputs: Sequence[Output]
+    model: Model
+    h: Array
+
+    @cached_property
+    def outputs(self) -> list[Output]:
+        """The predictions as arrays."""
+        return self.model.outputs_of(self.h)
+
+    @property
+    def objects(self) -> list[dict[str, Any]] | None:
+        """The predictions as objects for JSON; None if there are more rows than are faster so, or kept columns."""
+        if self.kept or len(self.h) > FEW_ROWS:
+            return None
+        return predictions.objects(self.model.spec, self.model.target, self.h)
 
 
 class Predictor:
@@ -114,13 +131,18 @@ class Predictor:
 
     def _blocks(self) -> Generator[Block, None, None]:
         if self._x is not None:
-            yield Block({}, self._model.outputs(self._x))
+            yield Block({}, self._model, self._model.network_outputs(self._x))
             return
         names = list(dict.fromkeys([*self._columns, *self._keep]))
         for cells in self._rows.blocks(names, self._block_rows):
             converted = self._convert(cells, self._columns) if self.is_long else self._converted
             x = self._model.encoder.transform(_table(converted))
-            yield Block({name: cells[name].values for name in self._keep}, self._model.outputs(x))
+            block = Block(
+                {name: cells[name].values for name in self._keep}, self._model, self._model.network_outputs(x)
+            )
+            if self.is_long:
+                _ = block.outputs  # while the block before is used
+            yield block
 
     def _convert(self, cells: Mapping[str, Cells], names: Iterable[str]) -> dict[str, Converted]:
         return {name: convert_column(cells[name], self._columns[name]) for name in names}

@@ -5,7 +5,7 @@ from flask import request
 from service.costly.processes import CostlyProcess
 from service.services import services
 
-SHORT_BYTES = 16 * 1024  # of a body that is no reason to hand a request over
+SHORT_BYTES = 32 * 1024  # of a body that is no reason to hand a request over
 
 
 class HandOver(Exception):

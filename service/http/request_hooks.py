@@ -120,8 +120,8 @@ def _complete(response: Response, services: Services, facts: _Facts) -> None:
     response.headers["X-Request-ID"] = facts.request_id
     if (location := response.headers.get("Location", "")).startswith("/"):
         response.headers["Location"] = services.settings.path_prefix + location
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    given = {name.lower() for name, _ in response.headers}
+    response.headers.extend({name: value for name, value in HEADERS.items() if name.lower() not in given})
 
 
 def _record(services: Services, facts: _Facts, status: int) -> None:

@@ -1,7 +1,7 @@
 """A JSON reader that rejects what parsers read differently (duplicate names), NUL characters, and excessive values."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -39,18 +39,27 @@ def read_json(raw: bytes, max_values: int = MAX_VALUES) -> Any:
 
 def _members(value: Any) -> int:
     """The number of members of all objects in `value`. Raises `errors.Malformed` for deep nesting."""
-    count, level = 0, [value]
-    for _ in range(MAX_DEPTH + 1):
+    count, level = 0, _containers([value])
+    for _ in range(MAX_DEPTH):
+        if not level:
+            return count
         inner: list[Any] = []
         for each in level:
             if isinstance(each, dict):
                 count += len(each)
-                inner.extend(each.values())
-            elif isinstance(each, list):
-                inner.extend(each)
-        if not (level := inner):
-            return count
+                inner += _containers(each.values())
+            else:
+                inner += _containers(each)
+        level = inner
+    if not level:
+        return count
     raise errors.Malformed(f"the body has objects or arrays nested more than {MAX_DEPTH} deep")
+
+
+def _containers(values: Collection[Any]) -> list[Any]:
+    """Those of the values that are objects or arrays, mostly none: the types of all are looked at without a loop."""
+    kinds = set(map(type, values))
+    return [each for each in values if isinstance(each, dict | list)] if dict in kinds or list in kinds else []
 
 
 def _reject_duplicates(members: Sequence[tuple[str, Any]]) -> None:

@@ -91,7 +91,8 @@ class Ticket:
         tenant = self._holder.tenant
         slot = self._admission.working.request(tenant)
         try:
-            await asyncio.wrap_future(slot)
+            if not slot.done():
+                await asyncio.wrap_future(slot)
         except asyncio.CancelledError:
             if not slot.cancel():  # it was granted, and the event loop had no time to say so
                 self._admission.working.release(tenant)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
-SMALL_BYTES = 16 * 1024  # a body of this size usually arrives in one message
+SMALL_BYTES = 32 * 1024  # a body of this size usually arrives in one message
 GATHERED_BYTES = 512 * 1024  # handed to a thread at once
 BODY_RECEIVED = "backpropd.body_received"  # key of the environ: True if no thread has to wait for the body
 

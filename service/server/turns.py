@@ -20,31 +20,37 @@ class Turns:
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()  # by tenant, the next one first
+        self._left = PER_PASS  # requests that may still begin in this pass: none while others wait
 
     async def wait(self, tenant: str) -> None:
         """Wait for the turn of this tenant's request. Raises `errors.TooManyAtOnce` if too many of them wait."""
+        loop = asyncio.get_running_loop()
+        if self._left:
+            self._begin_one(loop)
+            return
         if len(self._waiting.get(tenant, ())) >= MAX_WAITING:
             raise errors.TooManyAtOnce(
                 f"{MAX_WAITING} requests of this tenant have not begun yet: send fewer at a time"
             )
-        loop = asyncio.get_running_loop()
         turn = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._next)
         self._waiting.setdefault(tenant, deque()).append(turn)
         await turn
 
-    def _next(self) -> None:
-        for _ in range(PER_PASS):
+    def _begin_one(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._left == PER_PASS:
+            loop.call_soon(self._next_pass)
+        self._left -= 1
+
+    def _next_pass(self) -> None:
+        loop, self._left = asyncio.get_running_loop(), PER_PASS
+        while self._waiting and self._left:
             tenant, turns = self._waiting.popitem(last=False)
             turn = turns.popleft()
             if turns:
                 self._waiting[tenant] = turns
             if not turn.done():  # it was cancelled
                 turn.set_result(None)
-            if not self._waiting:
-                return
-        asyncio.get_running_loop().call_soon(self._next)
+            self._begin_one(loop)
 
 
 class RejectionPace:

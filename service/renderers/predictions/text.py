@@ -21,8 +21,9 @@ def render_json(blocks: Iterable[Block], warnings: Sequence[dict[str, Any]]) -> 
     """`{"predictions": [...], "warnings": [...]}`."""
     yield b'{"predictions":['
     for number, block in enumerate(blocks):
-        rows = join_rows([*_members(block), "},"], JsonText())
-        yield (b"," if number else b"") + rows[:-1]
+        objects = block.objects
+        rows = join_rows([*_members(block), "},"], JsonText())[:-1] if objects is None else orjson.dumps(objects)[1:-1]
+        yield (b"," if number else b"") + rows
     yield b'],"warnings":' + orjson.dumps(warnings) + b"}"
 
 

@@ -96,17 +96,20 @@ def test_a_request_that_waits_lets_others_work_and_takes_its_turn_again(loop: Lo
 def test_a_request_that_is_cancelled_while_it_waits_for_its_turn_keeps_no_slot(
     loop: Loop, admission: Admission, is_granted: bool
 ) -> None:
+    met(loop, admission)
+    working = enter(loop, admission, "a")
+
     async def cancel_one() -> None:
         entering = asyncio.create_task(admission.enter(digest_of(b"a")))
-        await asyncio.sleep(0)  # it has asked for its turn, and the event loop has not told it the answer
+        await asyncio.sleep(0)  # it has asked for its turn
+        if is_granted:
+            working.leave()  # and the event loop has not told it yet
         entering.cancel()
         with pytest.raises(asyncio.CancelledError):
             await entering
 
-    met(loop, admission)
-    working = None if is_granted else enter(loop, admission, "a")
     asyncio.run_coroutine_threadsafe(cancel_one(), loop).result(SECONDS)
-    if working:
+    if not is_granted:
         working.leave()
     enter(loop, admission, "a").leave()
 

@@ -9,6 +9,11 @@ from service.server import turns as module
 from service.server.turns import PER_PASS, RejectionPace, Turns
 
 
+def _filling(turns: Turns) -> list[asyncio.Task[None]]:
+    """As many requests as may begin in one pass of the event loop: those that come with them wait."""
+    return [asyncio.create_task(turns.wait("first")) for _ in range(PER_PASS)]
+
+
 async def _begin(name: str, turns: Turns, events: list[str], tenant: str = "one") -> None:
     await turns.wait(tenant)
     events.append(name)
@@ -35,10 +40,11 @@ def test_a_cancelled_request_lets_the_next_ones_begin() -> None:
 
     async def run() -> None:
         turns = Turns()
+        filling = _filling(turns)
         requests = [asyncio.create_task(_begin(f"request {n}", turns, events)) for n in range(3)]
         await asyncio.sleep(0)
         requests[0].cancel()
-        await asyncio.gather(*requests, return_exceptions=True)
+        await asyncio.gather(*filling, *requests, return_exceptions=True)
         await _begin("later", turns, events)
 
     asyncio.run(run())
@@ -50,9 +56,10 @@ def test_tenants_take_turns() -> None:
 
     async def run() -> None:
         turns = Turns()
+        filling = _filling(turns)
         many = [asyncio.create_task(_begin("many", turns, events, "many")) for _ in range(50)]
         few = [asyncio.create_task(_begin("few", turns, events, "few")) for _ in range(3)]
-        await asyncio.gather(*many, *few)
+        await asyncio.gather(*filling, *many, *few)
 
     asyncio.run(run())
     assert events[:6] == ["many", "few"] * 3
@@ -64,8 +71,11 @@ def test_a_tenant_may_have_only_so_many_waiting(monkeypatch: pytest.MonkeyPatch)
 
     async def run() -> list[object]:
         turns = Turns()
+        filling = _filling(turns)
         many = [turns.wait("many") for _ in range(4)]
-        return await asyncio.gather(*many, turns.wait("few"), return_exceptions=True)
+        found = await asyncio.gather(*many, turns.wait("few"), return_exceptions=True)
+        await asyncio.gather(*filling)
+        return found
 
     *begun, rejected, other = asyncio.run(run())
     assert (begun, type(rejected), other) == ([None] * 3, errors.TooManyAtOnce, None)
