@@ -107,7 +107,8 @@ class Runner:
     def _run(self, claim: Claim, lease: Lease) -> str:
         """Train, and end the job `failed` after an error. Returns its status."""
         try:
-            return self._train(claim, lease)
+            with ExitStack() as files:
+                return self._train(claim, lease, files)
         except errors.BlobsUnavailable:
             self._unread_tables += 1
             self._claims_again_at = time.monotonic() + min(2.0 ** (self._unread_tables - 1), MAX_WAIT_SECONDS)
@@ -127,13 +128,15 @@ class Runner:
             detail = "the worker failed with an unexpected error; the service's log has the details"
         return lease.write(lambda session: job_endings.fail(session, claim, code, detail))
 
-    def _train(self, claim: Claim, lease: Lease) -> str:
+    def _train(self, claim: Claim, lease: Lease, files: ExitStack) -> str:
         if self.board.is_stopping():  # the job was claimed in the transaction that ended the one before
             lease.request_stop("hand_back")
             return lease.write(lease.apply_request)
         self.use_kernels()
-        run = self._prepare(claim, lease)
+        run = self._prepare(claim, lease, files)
         self._unread_tables = 0
+        if not run.spec.training.refit:  # a refit and the further members of an ensemble read the table again
+            files.close()
         lease.begin_training(run.max_seconds)
         writer = EpochWriter(lease, run, self.settings, self.quota)
         try:
@@ -164,27 +167,26 @@ class Runner:
         with self.blobs.local_path(sha256, f"the dataset {dataset_id}") as path:
             yield path
 
-    def _prepare(self, claim: Claim, lease: Lease) -> learn.Run:
-        """The job's run, with its tables in memory."""
+    def _prepare(self, claim: Claim, lease: Lease, files: ExitStack) -> learn.Run:
+        """The job's run, with its tables in memory; `files` keeps their files."""
         start = claims.ResumePoint()
         if claim.checkpointed or claim.warm_start_model_id:
             start = lease.read(lambda session: claims.resume_point(session, claim))
-        with ExitStack() as files:
-            path = files.enter_context(self._table(claim.dataset_id, claim.dataset_sha256))
-            validation = None
-            if table := claim.validation:
-                validation_path = files.enter_context(self._table(table.dataset_id, table.sha256))
-                validation = learn.Source(learn.columns_from_json(table.columns), validation_path)
-            return learn.Run(
-                learn.spec_from_json(claim.spec),
-                learn.Source(learn.columns_from_json(claim.columns), path),
-                start.checkpoint,
-                lease.interrupt,
-                validation=validation,
-                warm_start=learn.WarmStart(**asdict(start.warm_start)) if start.warm_start else None,
-                clock=lambda: lease.seconds,
-                max_seconds=self.settings.max_job_seconds,
-            )
+        path = files.enter_context(self._table(claim.dataset_id, claim.dataset_sha256))
+        validation = None
+        if table := claim.validation:
+            validation_path = files.enter_context(self._table(table.dataset_id, table.sha256))
+            validation = learn.Source(learn.columns_from_json(table.columns), validation_path)
+        return learn.Run(
+            learn.spec_from_json(claim.spec),
+            learn.Source(learn.columns_from_json(claim.columns), path),
+            start.checkpoint,
+            lease.interrupt,
+            validation=validation,
+            warm_start=learn.WarmStart(**asdict(start.warm_start)) if start.warm_start else None,
+            clock=lambda: lease.seconds,
+            max_seconds=self.settings.max_job_seconds,
+        )
 
 
 def _describe_chunk(epochs: Sequence[nn.Epoch]) -> dict[str, int]:

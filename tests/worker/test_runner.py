@@ -1,11 +1,13 @@
 """One job on one worker: trained to its end, with the next one claimed."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from backpropd.store import jobs
+from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import fair_queue
 from tests.worker.conftest import ENDLESS, TENANT, Stores, wait_until
 from tests.worker.faulty_stores import BlobsWithCallback
@@ -29,6 +31,21 @@ def test_the_same_seed_gives_the_same_curve_and_the_same_bytes(stores: Stores) -
     train_until_queue_is_empty(stores.runner())
     assert stores.curve(one) == stores.curve(other) != stores.curve(third)
     assert stores.model_sha256(one) == stores.model_sha256(other) != stores.model_sha256(third)
+
+
+def test_a_refit_and_an_ensemble_of_a_remote_table_equal_those_of_a_local_one(stores: Stores, tmp_path: Path) -> None:
+    remote = Blobs("memory://refits", tmp_path / "remote" / "scratch")
+    with stores.blobs.local_path(stores.sha256, "the table") as path:
+        remote.put(path)
+    for ensemble_size in (1, 3):
+        results = []
+        for blobs in (stores.blobs, remote):
+            job_id = stores.post(early_stopping={"patience": 100}, refit=True, ensemble_size=ensemble_size)
+            assert stores.runner(blobs=blobs).run_one()
+            assert stores.job(job_id).status == "succeeded"
+            results.append((stores.curve(job_id), stores.model_sha256(job_id)))
+        assert results[0] == results[1]
+    assert list(remote.scratch.iterdir()) == []  # no copy of the table is left
 
 
 def test_the_end_of_a_job_claims_the_next_one(stores: Stores) -> None:
