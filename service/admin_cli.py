@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from backpropd import errors
 from backpropd.config import Settings
@@ -62,9 +62,10 @@ def _create(database: Database, arguments: argparse.Namespace) -> None:
         raise errors.Invalid(f"there is no scope {min(unknown)!r}: choose from {', '.join(keys.SCOPES)}")
     if arguments.days is not None and not 0 < arguments.days <= MAX_DAYS:
         raise errors.Invalid(f"--days must be above 0 and at most {MAX_DAYS}; without it the key never expires")
-    expires_at = datetime.now(UTC) + timedelta(days=arguments.days) if arguments.days else None
     with database.write() as session:
-        key, token = keys.create(session, arguments.tenant, arguments.name, scopes, expires_at)
+        key, token = keys.create(session, arguments.tenant, arguments.name, scopes, None)
+        if arguments.days:
+            key.expires_at = key.created_at + timedelta(days=arguments.days)  # on the database's clock
         audit.record(session, arguments.tenant, OPERATOR, "keys.create", key.id)
     _print_secret(token, f"{key.id} of tenant {key.tenant}, with {', '.join(key.scopes)}")
 

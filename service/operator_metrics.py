@@ -1,7 +1,6 @@
 """Metrics of the whole service for its operator: Prometheus text at a port of its own, which needs no key."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from backpropd import errors, logs
 from backpropd.store.scheduling import workers
+from backpropd.store.sql.column_types import now
 from backpropd.store.sql.schema import Job
 from backpropd.store.status import Status
 from service.services import Services
@@ -54,12 +54,12 @@ class ServiceCollector(Collector):
 
     def _database_metrics(self, session: Session) -> Iterator[Metric]:
         timeout = self._services.settings.worker_timeout_seconds
-        queued, oldest = session.execute(
-            select(func.count(), func.min(Job.queued_at)).where(Job.status == Status.QUEUED)
+        queued, oldest, current = session.execute(
+            select(func.count(), func.min(Job.queued_at), now()).where(Job.status == Status.QUEUED)
         ).one()
         running = session.scalar(select(func.count()).where(Job.status == Status.RUNNING)) or 0
         count, slots = workers.alive(session, timeout)
-        seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+        seconds = (current - oldest).total_seconds() if oldest else 0.0
         yield GaugeMetricFamily("backpropd_queued_jobs", "Jobs of all tenants that wait for a worker", queued)
         yield GaugeMetricFamily("backpropd_oldest_queued_seconds", "How long the oldest of them has waited", seconds)
         yield GaugeMetricFamily("backpropd_running_jobs", "Jobs of all tenants that are trained now", running)

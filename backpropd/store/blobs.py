@@ -1,5 +1,6 @@
 """Blobs: immutable files named by the sha256 of their content, in a folder or at a URL, verified when read."""
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -8,7 +9,6 @@ import secrets
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 COPY_BYTES = 1024 * 1024
 REMOTE = re.compile(r"(?!file://)[A-Za-z][A-Za-z0-9+.:-]*://")  # how a URL begins, and an absolute path does not
 NAME = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]+\.part)?")  # of a blob, or of one that is being written
+
+LOCK_FILE = ".in-use"  # of a workspace
 
 
 def sha256_of(source: Path) -> str:
@@ -56,19 +58,22 @@ class Blobs:
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
-        """A temporary folder for an upload, removed at the end of the block."""
-        with tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder:
+        """A temporary folder, removed at the end of the block; locked until then, so that no reaper removes it."""
+        with (
+            tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder,
+            _locked(Path(folder)),
+        ):
             yield Path(folder)
 
     def tidy_scratch(self, seconds: float) -> None:
         """Remove what killed processes left, and whatever else is there: without a change for `seconds`.
 
-        What cannot be removed is logged and stays.
+        Workspaces in use stay, and so does what cannot be removed, which is logged.
         """
-        limit = time.time() - seconds
+        limit = _clock_of(self.scratch) - seconds
         for path in self.scratch.iterdir():
             try:
-                if _last_change(path) < limit:
+                if _last_change(path) < limit and not _is_locked(path):
                     _remove(path)
             except FileNotFoundError:  # another process removed it first
                 continue
@@ -136,11 +141,21 @@ class Blobs:
             (self.folder / _path(sha256)).unlink(missing_ok=True)
 
     def older_than(self, seconds: float) -> Iterator[str]:
-        """The names of the blobs that were written more than `seconds` ago. Files of other names are ignored."""
-        limit = time.time() - seconds
+        """The names of the blobs that were written more than `seconds` ago. Files of other names are ignored.
+
+        The clock is that of the store, which also has the times of the blobs: this machine's may differ by hours.
+        """
+        limit = (self._remote_clock(self.remote) if self.remote else _clock_of(self.folder)) - seconds
         for name, written in self.remote.modified() if self.remote else self._modified():
             if NAME.fullmatch(name) and written < limit:
                 yield name
+
+    def _remote_clock(self, remote: RemoteFiles) -> float:
+        """The time of a file that is written now, under a name that is cleaned up if this process is killed."""
+        name = f"{secrets.token_hex(32)}.{secrets.token_hex(8)}.part"
+        with self.workspace() as folder:
+            (folder / name).touch()
+            return remote.time_of_writing(folder / name, _path(name))
 
     def _modified(self) -> Iterator[tuple[str, float]]:
         for path in self.folder.rglob("*"):
@@ -171,6 +186,33 @@ def folder_of(location: str) -> Path:
     """The folder of a location. Only a URL is parsed: a path may have any characters."""
     path = url2pathname(urlsplit(location).path) if location.startswith("file://") else location
     return Path(os.path.abspath(path))
+
+
+def _clock_of(folder: Path) -> float:
+    """The time of a file that is written in this folder now: it may be on another machine's disk."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a file in this folder; it ends with this process. A file system without locks has none."""
+    with (folder / LOCK_FILE).open("wb") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of this workspace."""
+    try:
+        with (path / LOCK_FILE).open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # it is no workspace, or cannot be locked
+        return False
+    return False
 
 
 def _last_change(path: Path) -> float:

@@ -84,6 +84,16 @@ class RemoteFiles:
                 continue
             yield path.rpartition("/")[2], written
 
+    def time_of_writing(self, source: Path, name: str) -> float:
+        """What the store's clock shows now, in seconds since 1970: a file is written and deleted for it."""
+        self.put(source, name)
+        try:
+            with self._answering() as (filesystem, root):
+                filesystem.invalidate_cache()
+                return float(filesystem.modified(f"{root}/{name}").timestamp())
+        finally:
+            self.delete(name)
+
     def check(self) -> None:
         """Raise `errors.BlobsUnavailable` unless the server answers and lets us read the folder or bucket."""
         with self._answering() as (filesystem, root):

@@ -1,7 +1,5 @@
 """The routes of a tenant's API keys and audit trail, for admins."""
 
-from datetime import UTC, datetime
-
 from backpropd import errors
 from backpropd.store import audit, keys
 from service.auth.principal import record, tenant
@@ -16,10 +14,11 @@ routes = Routes("keys")
 @routes("POST", "/v1/keys", answers={201: NewKey}, body=KeyRequest, scope="admin")
 def create(body: KeyRequest) -> Answer:
     """Create a key. Its secret is in this answer only."""
-    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
-        raise errors.Invalid("this time is in the past: send one in the future, or leave it out", pointer="/expires_at")
     with services().database.write() as session:
         key, secret = keys.create(session, tenant(), body.name, body.scopes, body.expires_at)
+        if key.expires_at is not None and key.expires_at <= key.created_at:  # both on the database's clock
+            past = "this time is in the past: send one in the future, or leave it out"
+            raise errors.Invalid(past, pointer="/expires_at")
         record(session, "keys.create", key.id)
     return NewKey.render(key, {"secret": secret}), 201, {"Location": f"/v1/keys/{key.id}"}
 

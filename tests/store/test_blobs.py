@@ -142,6 +142,37 @@ def test_whatever_lies_in_the_scratch_folder_is_removed_when_it_is_old(blobs: Bl
     assert (kept / "file").exists()
 
 
+def test_a_workspace_in_use_stays_however_old_it_seems(blobs: Blobs) -> None:
+    """As after the machine's clock was set an hour ahead, or while an ensemble is trained for an hour."""
+    with blobs.workspace() as folder:
+        blobs.tidy_scratch(-3600)
+        assert folder.exists()
+        child = os.fork()
+        if not child:  # a worker that is killed leaves its workspace, without a lock
+            abandoned = blobs.workspace()
+            abandoned.__enter__()
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert len(list(blobs.scratch.iterdir())) == 2
+        blobs.tidy_scratch(-3600)
+        assert list(blobs.scratch.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("location", ["memory://clock", "folder"])
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_the_age_of_a_blob_does_not_depend_on_this_machines_clock(
+    location: str, hours: int, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(location if "://" in location else str(tmp_path / location), tmp_path / "scratch")
+    sha256, _ = blobs.put(source)
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + hours * 3600)
+    assert list(blobs.older_than(60)) == []
+    assert list(blobs.older_than(-60)) == [sha256]
+    blobs.delete(sha256)
+    assert list(blobs.older_than(-60)) == []  # also nothing that showed the time
+
+
 def test_what_cannot_be_removed_does_not_keep_the_rest(
     blobs: Blobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

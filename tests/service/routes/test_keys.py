@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from backpropd import errors
 from backpropd.config import Settings
+from backpropd.store.sql.column_types import CLOCKS
 from backpropd.store.sql.schema import ApiKey
 from tests.service.requests import Key, operate, rejected_pointers
 from tests.service.validation import Client
@@ -142,6 +143,33 @@ def test_an_invalid_key_request_is_rejected_with_its_pointer(
     locked_http: Client, key: Key, body: dict[str, Any], pointer: str
 ) -> None:
     assert rejected_pointers(locked_http.post("/v1/keys", json=body, headers=key("admin")))[0] == pointer
+
+
+@pytest.fixture(params=[-1, 1])
+def hours(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """By how many hours the database's clock is ahead of this machine's: its database must be opened later."""
+    clock = CLOCKS["sqlite"]["now"].replace("'now'", f"'now', '{request.param:+d} hours'")
+    monkeypatch.setitem(CLOCKS["sqlite"], "now", clock)
+    return int(request.param)
+
+
+def test_the_databases_clock_decides_whether_a_time_is_in_the_past(hours: int, locked_http: Client, key: Key) -> None:
+    admin, there = key("admin"), datetime.now(UTC) + timedelta(hours=hours)
+    soon, before = (f"{there + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}" for minutes in (30, -30))
+    made = make(locked_http, admin, expires_at=soon)
+    assert locked_http.get("/v1/jobs", headers=bearer(made["secret"])).status_code == 200
+    refused = locked_http.post("/v1/keys", json={"scopes": ["read"], "expires_at": before}, headers=admin)
+    assert rejected_pointers(refused) == ["/expires_at"]
+    assert [each["id"] for each in locked_http.get("/v1/keys", headers=admin).json["data"]][:1] == [made["id"]]
+    assert [each["action"] for each in locked_http.get("/v1/audit", headers=admin).json["data"]] == ["keys.create"]
+
+
+def test_the_days_of_an_operators_key_begin_on_the_databases_clock(hours: int, locked: Flask, key: Key) -> None:
+    operate(locked.extensions["backpropd"].settings, "keys", "create", "--days", "0.5")
+    with locked.extensions["backpropd"].database.read() as session:
+        made = session.scalars(select(ApiKey)).one()
+    assert made.expires_at - made.created_at == timedelta(hours=12)
+    assert abs(made.created_at - datetime.now(UTC) - timedelta(hours=hours)) < timedelta(minutes=5)
 
 
 def test_the_operator_creates_the_first_key(
