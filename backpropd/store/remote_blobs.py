@@ -10,6 +10,7 @@ from typing import Any
 import fsspec
 
 from backpropd import errors
+from backpropd.store import s3_clock
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +123,8 @@ class RemoteFiles:
     def _open(self) -> tuple[Any, str]:
         if self._opened is None or self._opened[0] != os.getpid():
             options = OPTIONS.get(self._scheme, {})
+            if self._scheme == "s3":
+                options = {**options, "session": s3_clock.session()}
             filesystem, root = fsspec.core.url_to_fs(self.location, **options)
             filesystem.retries = ATTEMPTS
             self._opened = os.getpid(), filesystem, root

@@ -4,9 +4,11 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore import auth
 
 from backpropd import errors
 from backpropd.store import remote_blobs
@@ -111,6 +113,26 @@ def test_missing_credentials_and_a_missing_bucket_are_named(
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(errors.BlobsUnavailable, match="Unable to locate credentials"):
+        Blobs(s3.url, tmp_path / "scratch").check()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_machine_whose_clock_is_an_hour_off_uses_the_servers_time(
+    s3: S3, blobs: Blobs, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    true_time, shift = auth.get_current_datetime, [timedelta(hours=hours)]
+    monkeypatch.setattr(auth, "get_current_datetime", lambda: true_time() + shift[0])
+    assert not blobs.exists("0" * 64)  # a HEAD request, whose refusal has no reason in it
+    sha256, _ = blobs.put(source)
+    assert read(blobs, sha256) == source.read_bytes()
+    assert (list(blobs.older_than(60)), list(blobs.older_than(-60))) == ([], [sha256])
+    shift[0] = timedelta()  # the clock is set
+    assert read(blobs, sha256) == source.read_bytes()
+    blobs.check()
+    blobs.delete(sha256)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    shift[0] = timedelta(hours=hours)
+    with pytest.raises(errors.BlobsUnavailable, match="refuses this service"):
         Blobs(s3.url, tmp_path / "scratch").check()
 
 
