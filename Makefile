@@ -58,6 +58,9 @@ check: $(READY) ## formatter, linter, strict types, import layers, module length
 compose-test: $(READY) ## run the compose file on a Docker or Podman engine, and write docs/containers.md
 	$(BIN)/python -m tests.deploy.on_engine
 
+cluster-test: $(READY) ## run the programs on several hosts, which are network namespaces: lost hosts, wrong clocks, S3; needs root on Linux
+	$(BIN)/python -m tests.cluster
+
 fuzz-api: $(READY) ## send thousands of valid and invalid requests to a running stack, for some minutes
 	$(BIN)/python -m tests.service.fuzzing
 
@@ -140,4 +143,4 @@ lock: $(READY) ## resolve and lock the dependencies
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 
-.PHONY: help setup run demo test test-fast check compose-test fuzz-api audit key format bench compare chaos fuzz picture lock
+.PHONY: help setup run demo test test-fast check compose-test cluster-test fuzz-api audit key format bench compare chaos fuzz picture lock

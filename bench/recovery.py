@@ -11,7 +11,8 @@ from sqlalchemy import update
 from backpropd.config import Settings
 from backpropd.store.sql.schema import Job
 from bench import results
-from tests.acceptance.faults.cluster import SHORT_LEASES, Cluster, eventually, running_cluster
+from tests.acceptance.faults.cluster import SHORT_LEASES, Cluster, running_cluster
+from tests.acceptance.faults.waiting import eventually
 
 TIMES = 7
 AS_DEPLOYED = {name: Settings.model_fields[name].default for name in SHORT_LEASES if name != "workers"}

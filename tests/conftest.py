@@ -32,6 +32,11 @@ class ByServers(LoadFileScheduling):
         return next((servers for beginning, servers in SHARED.items() if file.startswith(beginning)), file)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `python -m tests.cluster` run what needs root."""
+    parser.addoption("--cluster", action="store_true", help="run the tests that make network namespaces")
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers:
     """Start few servers, however many processes run the tests."""

@@ -28,7 +28,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     }
 }
 SILENT = "the blob store does not answer: try again later"
-REFUSED = "the blob store refuses this service ({}): an operator has to mend its credentials, its bucket or its clock"
+REFUSED = "the blob store refuses this service ({}): an operator has to mend its credentials or its bucket"
 REFUSALS = ("NoCredentialsError", "PartialCredentialsError", "PermissionError")
 
 

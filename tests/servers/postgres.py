@@ -1,6 +1,7 @@
 """A real PostgreSQL for tests: of the package, or an installed one that has JIT."""
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -16,18 +17,19 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
-from tests.servers.server import TIMEOUT, Server, free_port, start, wait_until
+from tests.servers.server import LOOPBACK, TIMEOUT, Server, free_port, start, wait_until
 
 SUPERUSER = "backpropd"
 
 
 class Postgres(Server):
-    """A PostgreSQL on a unix socket or, with `tcp`, on a free port of the loopback; its log is in `folder`.
+    """A PostgreSQL on a unix socket or, with `tcp`, on a free port of `host`; its log is in `folder`.
 
-    `url` is SQLAlchemy's, of the first database. Without `durable` it skips what only a power cut would show. Its data
-    is in the home folder and not in `folder`: PostgreSQL does not run as root, so that root runs it as `nobody`, who
-    cannot read pytest's folders; and a socket's path is limited to about a hundred bytes. The executables are those of
-    the package, unless `programs` is the folder of others.
+    `inside` begins the server's command, for example to run it in a network namespace. `url` is SQLAlchemy's, of the
+    first database. Without `durable` it skips what only a power cut would show. Its data is in the home folder and not
+    in `folder`: PostgreSQL does not run as root, so that root runs it as `nobody`, who cannot read pytest's folders;
+    and a socket's path is limited to about a hundred bytes. The executables are those of the package, unless
+    `programs` is the folder of others.
     """
 
     def __init__(
@@ -38,6 +40,8 @@ class Postgres(Server):
         password: str = "",
         durable: bool = False,
         programs: Path | None = None,
+        host: str = LOOPBACK,
+        inside: tuple[str, ...] = (),
     ) -> None:
         super().__init__(folder / "postgres.log", "bp-pg-")
         self._user = "nobody" if os.geteuid() == 0 else None
@@ -46,8 +50,14 @@ class Postgres(Server):
         port = free_port() if tcp else 5432
         programs = programs or _programs(self._home, self._user)
         _init(programs, self._home, self._user, password, self._log)
-        self._command = _serve(programs, self._home, port, tcp=tcp, durable=durable)
-        self._url = _url(self._home, port, tcp=tcp, password=password)
+        if host != LOOPBACK:
+            with (self._home / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all all scram-sha-256\n")
+        self._command = _serve(programs, self._home, port, host if tcp else "", durable=durable)
+        if inside:  # root enters the namespace, and the server's user runs there
+            self._command = [*inside, *_as(self._user), *self._command]
+            self._user = None
+        self._url = _url(self._home, port, host if tcp else "", password)
 
     @property
     def url(self) -> str:
@@ -136,9 +146,17 @@ def _init(programs: Path, home: Path, user: str | None, password: str, log: Path
     assert process.wait(timeout=TIMEOUT) == 0, f"initdb failed:\n{log.read_text()}"
 
 
-def _serve(programs: Path, home: Path, port: int, *, tcp: bool, durable: bool) -> list[str]:
+def _as(user: str | None) -> list[str]:
+    """What begins a command that root runs as this user."""
+    if user is None:
+        return []
+    found = pwd.getpwnam(user)
+    return ["setpriv", f"--reuid={found.pw_uid}", f"--regid={found.pw_gid}", "--clear-groups"]
+
+
+def _serve(programs: Path, home: Path, port: int, host: str, *, durable: bool) -> list[str]:
     settings = {
-        "listen_addresses": "127.0.0.1" if tcp else "",
+        "listen_addresses": host,
         **({} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
         "shared_buffers": "32MB",
         "max_connections": "100",
@@ -147,10 +165,10 @@ def _serve(programs: Path, home: Path, port: int, *, tcp: bool, durable: bool) -
     return [str(programs / "postgres"), "-D", str(home / "data"), "-k", str(home), "-p", str(port), *options]
 
 
-def _url(home: Path, port: int, *, tcp: bool, password: str) -> URL:
+def _url(home: Path, port: int, host: str, password: str) -> URL:
     url = URL.create("postgresql+psycopg", SUPERUSER, password or None, database="postgres")
-    if tcp:
-        return url.set(host="127.0.0.1", port=port)
+    if host:
+        return url.set(host=host, port=port)
     return url.set(query={"host": str(home), "port": str(port)})
 
 

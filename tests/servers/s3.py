@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.servers.server import Server, free_port, start, wait_until
+from tests.servers.server import LOOPBACK, Server, free_port, start, wait_until
 
 BUCKET = "datasets"
 
@@ -15,15 +15,15 @@ BUCKET = "datasets"
 class S3(Server):
     """An S3 server at an address, by default a free port of the loopback, with an empty bucket and one pair of keys."""
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1", prefix: tuple[str, ...] = ()) -> None:
-        """`prefix` begins the command, for example to run it in a network namespace."""
+    def __init__(self, folder: Path, host: str = LOOPBACK, inside: tuple[str, ...] = ()) -> None:
+        """`inside` begins the command, for example to run it in a network namespace."""
         super().__init__(folder / "s3.log", "bp-s3-")
         self._address = f"{host}:{free_port()}"
         self.bucket = self._home / BUCKET
         self.bucket.mkdir()
         program = Path(sysconfig.get_path("scripts")) / "rclone"
         options = ["--addr", self._address, "--auth-key", "key,secret", "--config", "/dev/null"]
-        self._command = [*prefix, str(program), "serve", "s3", *options, str(self._home)]
+        self._command = [*inside, str(program), "serve", "s3", *options, str(self._home)]
 
     @property
     def url(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 TIMEOUT = 30.0  # seconds
+LOOPBACK = "127.0.0.1"
 
 
 class Server:
@@ -42,6 +43,11 @@ class Server:
         """Stop it gracefully."""
         self._signal(signal.SIGTERM)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process was started and has not been stopped."""
+        return self._process is not None
+
     def freeze(self) -> None:
         """SIGSTOP: connections stay open, without answers."""
         assert self._process
@@ -70,7 +76,7 @@ class Server:
 
 def free_port() -> int:
     """A free port of the loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((LOOPBACK, 0)) as listener:
         return int(listener.getsockname()[1])
 
 

@@ -18,7 +18,8 @@ from backpropd.queue import QUEUE
 from backpropd.store.sql.schema import Dataset, Job
 from backpropd.store.status import TERMINAL, Status
 from tests.acceptance.faults import invariants, job_kinds
-from tests.acceptance.faults.cluster import PROGRAMS, Cluster, eventually, running_cluster
+from tests.acceptance.faults.cluster import PROGRAMS, Cluster, running_cluster
+from tests.acceptance.faults.waiting import eventually
 from tests.servers import Postgres
 from worker.kernel_cache import PREBUILT
 

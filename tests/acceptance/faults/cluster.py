@@ -6,9 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,20 @@ import psutil
 from sqlalchemy import select
 
 from backpropd.config import Settings
-from backpropd.store import job_versions, jobs
 from backpropd.store.sql.database import Database
-from backpropd.store.sql.schema import Job, Worker
-from backpropd.store.status import TERMINAL
-from tests.acceptance.faults import job_kinds
+from backpropd.store.sql.schema import Worker
+from tests.acceptance.faults.cluster_jobs import ClusterJobs
 from tests.acceptance.faults.standing_still import can_write, is_stopped
+from tests.acceptance.faults.waiting import TIMEOUT, eventually
 from tests.servers import Postgres, Redis, free_port
 from worker.migrate import run as migrate
 
 ROOT = Path(__file__).parent.parent.parent.parent
-TIMEOUT = 90.0  # seconds
 COMMANDS = {
     "api": ["-m", "service"],
     "worker": ["-m", "worker", "run"],
     "reaper": ["-m", "worker", "reap"],
 }
-TABLES = {kind["table"] for kind in job_kinds.KINDS.values()}
 PROGRAMS = ("api", "worker-1", "worker-2", "reaper")
 
 # Leases short enough to watch them expire, and a limit that no job reaches whose workers are killed on purpose.
@@ -48,7 +44,7 @@ SHORT_LEASES: dict[str, Any] = {
 }
 
 
-class Cluster:
+class Cluster(ClusterJobs):
     """An API, two workers of one process each, and a reaper: programs that are controlled by their names."""
 
     def __init__(self, folder: Path, database_url: str = "", **settings: Any) -> None:
@@ -70,53 +66,6 @@ class Cluster:
         self.database = Database(self.settings.database_url)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         migrate(self.settings)
-
-    # ── jobs ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def post(self, *kinds: str, times: int = 1, **changes: Any) -> list[str]:
-        """Post a job of each of these kinds, with `times` the kind's epochs; returns their ids."""
-        return [self.create("/v1/jobs", {**job_kinds.request(kind, self.datasets, times), **changes}) for kind in kinds]
-
-    @cached_property
-    def datasets(self) -> dict[str, str]:
-        """The id of a dataset for each table that the kinds of jobs use."""
-        return {table: self.create("/v1/datasets", {"sample": table}) for table in sorted(TABLES)}
-
-    def create(self, path: str, body: dict[str, Any]) -> str:
-        """Post a body; returns the id of the new resource."""
-        answer = self.request(path, "POST", json=body)
-        assert answer.status_code in (201, 202), answer.text
-        return str(answer.json()["id"])
-
-    def job(self, job_id: str) -> Job:
-        """The job's row."""
-        with self.database.read() as session:
-            return session.scalars(select(Job).where(Job.id == job_id)).one()
-
-    def reasons(self, job_id: str) -> list[str]:
-        """The reason of each of the job's transitions."""
-        job = self.job(job_id)
-        with self.database.read() as session:
-            return [each.reason for each in jobs.transitions(session, [job])[job.number]]
-
-    def statuses(self, job_ids: Sequence[str]) -> list[str]:
-        with self.database.read_connection() as connection:
-            found = {job_id: version.status for job_id, version in job_versions.read(connection, job_ids).items()}
-        return [found[job_id] for job_id in job_ids]
-
-    def cancel_all(self) -> None:
-        """Cancel all unfinished jobs, for the next test."""
-        with self.database.write() as session:
-            for job in session.scalars(select(Job).where(Job.status.not_in(TERMINAL))):
-                jobs.cancel(session, job.tenant, job.id)
-
-    def wait_until_ended(self, job_ids: Sequence[str]) -> None:
-        """Wait until these jobs have ended."""
-        eventually(lambda: all(status in TERMINAL for status in self.statuses(job_ids)), self.logs)
-
-    def wait_until_running(self, job_id: str, epochs: int = 1) -> None:
-        """Wait until this job has `epochs`, or has ended."""
-        eventually(lambda: self.job(job_id).epoch >= epochs or self.job(job_id).status in TERMINAL, self.logs)
 
     # ── programs ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -276,12 +225,3 @@ def running_cluster(
         raise
     finally:
         cluster.close()
-
-
-def eventually(condition: Callable[[], bool], logs: Callable[[], str] = str, timeout: float = TIMEOUT) -> None:
-    """Wait until the condition holds; fail with the logs after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"the condition did not become true within {timeout:.0f} s\n{logs()}")
-        time.sleep(0.02)

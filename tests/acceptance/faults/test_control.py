@@ -8,7 +8,8 @@ import pytest
 
 from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
 from tests.acceptance.faults import invariants
-from tests.acceptance.faults.cluster import Cluster, eventually
+from tests.acceptance.faults.cluster import Cluster
+from tests.acceptance.faults.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
 

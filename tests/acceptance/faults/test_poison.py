@@ -7,7 +7,8 @@ import pytest
 
 from backpropd.store.status import Status
 from tests.acceptance.faults import invariants, job_kinds
-from tests.acceptance.faults.cluster import Cluster, eventually, running_cluster
+from tests.acceptance.faults.cluster import Cluster, running_cluster
+from tests.acceptance.faults.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
 

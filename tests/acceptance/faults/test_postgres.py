@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.acceptance.faults import invariants
-from tests.acceptance.faults.cluster import Cluster, eventually
+from tests.acceptance.faults.cluster import Cluster
+from tests.acceptance.faults.waiting import eventually
 from tests.servers import Postgres
 
 pytestmark = pytest.mark.acceptance

@@ -8,7 +8,8 @@ import pytest
 
 from backpropd.queue import QUEUE, TASK
 from tests.acceptance.faults import invariants
-from tests.acceptance.faults.cluster import Cluster, eventually
+from tests.acceptance.faults.cluster import Cluster
+from tests.acceptance.faults.waiting import eventually
 from tests.servers import Redis
 
 pytestmark = pytest.mark.acceptance

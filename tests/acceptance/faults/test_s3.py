@@ -6,7 +6,8 @@ import pytest
 
 from backpropd.store.blobs import Blobs
 from tests.acceptance.faults import invariants
-from tests.acceptance.faults.cluster import Cluster, eventually, running_cluster
+from tests.acceptance.faults.cluster import Cluster, running_cluster
+from tests.acceptance.faults.waiting import eventually
 from tests.servers import S3
 from worker import reaper
 

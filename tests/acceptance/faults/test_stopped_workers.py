@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from tests.acceptance.faults import invariants
-from tests.acceptance.faults.cluster import Cluster, eventually
+from tests.acceptance.faults.cluster import Cluster
+from tests.acceptance.faults.waiting import eventually
 
 pytestmark = pytest.mark.acceptance
 
