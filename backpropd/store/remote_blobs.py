@@ -10,7 +10,7 @@ from typing import Any
 import fsspec
 
 from backpropd import errors
-from backpropd.store import s3_clock
+from backpropd.store import s3_session
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
             "retries": {"max_attempts": 0},  # the driver repeats by itself
+            "connector_args": {"socket_factory": s3_session.socket_with_timeout(READ_SECONDS)},
         },
     }
 }
@@ -124,7 +125,7 @@ class RemoteFiles:
         if self._opened is None or self._opened[0] != os.getpid():
             options = OPTIONS.get(self._scheme, {})
             if self._scheme == "s3":
-                options = {**options, "session": s3_clock.session()}
+                options = {**options, "session": s3_session.session()}
             filesystem, root = fsspec.core.url_to_fs(self.location, **options)
             filesystem.retries = ATTEMPTS
             self._opened = os.getpid(), filesystem, root

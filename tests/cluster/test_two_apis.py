@@ -74,7 +74,7 @@ def test_the_storage_of_a_tenant_is_counted_together(cluster: HostCluster) -> No
 
         first = store(one, "a")
         assert first.status_code == 201, first.text
-        size = one.get("/v1/usage").json()["stored_bytes"]
+        size = one.get("/v1/usage").json()["bytes"]
         with cluster.database.write() as session:
             tenants.set_limits(session, "small", {"stored_bytes": int(1.5 * size)})
         for client in (other, one):

@@ -162,8 +162,9 @@ def test_a_server_that_hangs_or_disappears_is_unavailable_until_it_returns(
     monkeypatch.setitem(remote_blobs.OPTIONS["s3"]["config_kwargs"], "read_timeout", 0.5)
     sha256, _ = blobs.put(source)
     s3.freeze()
-    with pytest.raises(errors.BlobsUnavailable, match="does not answer"):
-        read(blobs, sha256)
+    for action in (lambda: read(blobs, sha256), lambda: blobs.put(source)):
+        with pytest.raises(errors.BlobsUnavailable, match="does not answer"):
+            action()
     s3.thaw()
     s3.kill()
     for action in (blobs.check, lambda: read(blobs, sha256), lambda: blobs.exists(sha256), lambda: blobs.put(source)):

@@ -1,9 +1,11 @@
-"""Requests to S3 with the server's time in their signature: it refuses those that are more than 15 minutes off.
+"""Sessions with S3: requests have the server's time in their signature, and none waits for an unreachable server.
 
-So a machine whose clock is wrong reads and writes blobs as the others do. The difference is taken from the answer that
-refuses a request, which is sent again.
+S3 refuses requests that are more than 15 minutes off. So that a machine whose clock is wrong reads and writes blobs as
+the others do, the difference is taken from the answer that refuses a request, which is sent again.
 """
 
+import socket
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -15,7 +17,7 @@ SHIFT = "backpropd_shift"  # in the context of a request
 
 
 def session() -> Any:
-    """A session of aiobotocore whose clients sign with the time of their server."""
+    """A session of aiobotocore whose clients sign with the time of their server, and do not wait to send a body."""
     from aiobotocore.session import get_session
     from botocore.auth import AUTH_TYPE_MAPS, S3SigV4Auth
 
@@ -30,9 +32,31 @@ def session() -> Any:
 
     AUTH_TYPE_MAPS["s3v4"] = ShiftedAuth
     clock, made = _ServerClock(), get_session()
+    made.register("before-sign.s3", _send_body_at_once)
     made.register("before-sign.s3", clock.shift)
     made.register("needs-retry.s3", clock.learn)
     return made
+
+
+def _send_body_at_once(request: Any, **_: Any) -> None:
+    """Without `Expect: 100-continue`: the driver would wait for that answer without a timeout."""
+    del request.headers["Expect"]
+
+
+def socket_with_timeout(seconds: float) -> Callable[[Any], socket.socket]:
+    """A factory of sockets that fail when the other side has acknowledged nothing for so long.
+
+    The driver's own timeouts begin when a request has been sent, and the system's is a quarter of an hour.
+    """
+
+    def make(address: Any) -> socket.socket:
+        family, kind, protocol = address[:3]
+        made = socket.socket(family, kind, protocol)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+        return made
+
+    return make
 
 
 class _ServerClock:
