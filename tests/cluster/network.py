@@ -77,8 +77,8 @@ def network() -> Iterator[Network]:
 
 def obstacle() -> str | None:
     """Why there can be no hosts here, in one sentence; None if there can."""
-    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "unshare", "setpriv"))):
-        return "make cluster-test needs root on Linux, with ip (iproute2), unshare and setpriv (util-linux)"
+    if os.geteuid() != 0 or not all(map(shutil.which, ("ip", "unshare", "setpriv", "cc"))):
+        return "make cluster-test needs root on Linux, with ip (iproute2), unshare and setpriv (util-linux), and cc"
     probe = f"{PREFIX}-probe"
     made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
     if made.returncode:
