@@ -23,6 +23,7 @@ class S3(Server):
         self.bucket.mkdir()
         program = Path(sysconfig.get_path("scripts")) / "rclone"
         options = ["--addr", self._address, "--auth-key", "key,secret", "--config", "/dev/null"]
+        options += ["--dir-cache-time", "1s"]  # so that it sees files that a test changes
         self._command = [*inside, str(program), "serve", "s3", *options, str(self._home)]
 
     @property
