@@ -10,7 +10,7 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 
 from backpropd.config import Settings
-from backpropd.store.sql.database import ENGINE_OPTIONS
+from backpropd.store.sql.engines import ENGINE_OPTIONS
 from bench import load, results
 from bench.measurement import p50_p95
 from bench.report import table

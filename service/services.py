@@ -1,6 +1,6 @@
 """The objects that views share: database, blobs, queue, limits and streams, made once for an app."""
 
-from flask import current_app
+from flask import current_app, has_request_context, request
 from prometheus_client import CollectorRegistry, Histogram
 
 from backpropd import queue, tabular
@@ -11,7 +11,7 @@ from backpropd.store.sql.database import Database
 from service.auth.authenticator import Authenticator
 from service.costly.processes import CostlyProcess
 from service.dataset_cache import DatasetCache
-from service.limits.admission import Admission
+from service.limits.admission import Admission, stop_working
 from service.limits.concurrency_limit import ConcurrencyLimit
 from service.limits.fair_slots import FairSlots
 from service.limits.long_polls import LongPolls
@@ -35,6 +35,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings.database_url)
+        self.database.before_wait = _let_others_work
         self.blobs = Blobs(settings.blobs_url, settings.data_dir / "scratch")
         self.celery = queue.make_app(settings, fail_fast=True)
         self.worker_notifier = WorkerNotifier(self.celery)
@@ -86,6 +87,12 @@ def _reader(settings: Settings) -> tabular.SandboxedReader:
     limits = settings.limits(tabular.TableLimits)
     sandbox_limits = tabular.SandboxLimits(settings.read_memory_bytes, settings.read_cpu_seconds, settings.read_seconds)
     return tabular.SandboxedReader(limits, sandbox_limits)
+
+
+def _let_others_work() -> None:
+    """Called when this request waits for SQLite's write lock. It takes no place again: one at a time has the lock."""
+    if has_request_context():
+        stop_working(request.environ)
 
 
 def services() -> Services:

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from backpropd.config import Settings
-from backpropd.store.sql.database import sqlite_path
+from backpropd.store.sql.engines import sqlite_path
 from tests.servers import fresh_database
 from worker.migrate import run
 

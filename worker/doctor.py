@@ -20,7 +20,8 @@ from backpropd.store.blobs import Blobs, folder_of, is_remote
 from backpropd.store.scheduling import workers
 from backpropd.store.sql import revision
 from backpropd.store.sql.column_types import now
-from backpropd.store.sql.database import Database, sqlite_path
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.engines import sqlite_path
 from backpropd.store.sql.schema import Dataset
 
 MAX_SKEW_SECONDS = 2.0

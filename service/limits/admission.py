@@ -125,3 +125,9 @@ def waiting(environ: Mapping[str, Any]) -> AbstractContextManager[None]:
     """`Ticket.waiting` of the request with this environ, which has no ticket in tests without a server."""
     ticket: Ticket | None = environ.get(TICKET)
     return nullcontext() if ticket is None else ticket.waiting()
+
+
+def stop_working(environ: Mapping[str, Any]) -> None:
+    """`Ticket.stop_working` of the request with this environ."""
+    if ticket := environ.get(TICKET):
+        ticket.stop_working()

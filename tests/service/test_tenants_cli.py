@@ -13,7 +13,8 @@ from sqlalchemy import text
 from backpropd import errors
 from backpropd.config import Settings
 from backpropd.store import tenant_export
-from backpropd.store.sql.database import Database, sqlite_path
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.engines import sqlite_path
 from tests.service.requests import Key, Work, operate, train_model, trainer, upload, with_key
 from tests.service.validation import Client
 

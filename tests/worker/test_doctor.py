@@ -10,7 +10,8 @@ import pytest
 from backpropd.config import Settings
 from backpropd.store import datasets
 from backpropd.store.scheduling import workers
-from backpropd.store.sql.database import Database, sqlite_path
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.engines import sqlite_path
 from tests import migrated
 from tests.deploy.compose import ROOT
 from tests.servers import fresh_database

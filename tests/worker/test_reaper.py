@@ -17,7 +17,7 @@ from backpropd.store.idempotency import KeyedRequest
 from backpropd.store.scheduling import claims, workers
 from backpropd.store.scheduling.claims import ClaimOptions
 from backpropd.store.sql.column_types import now, steady
-from backpropd.store.sql.database import sqlite_path
+from backpropd.store.sql.engines import sqlite_path
 from backpropd.store.sql.schema import IdempotencyKey, Job, Worker
 from tests.worker.conftest import TENANT, Stores
 from worker.process_identity import machine

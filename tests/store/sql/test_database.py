@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from backpropd import errors
-from backpropd.store.sql.database import Database, wal_is_safe
+from backpropd.store.sql.database import Database
+from backpropd.store.sql.engines import wal_is_safe
 from tests.servers import fresh_database
 
 
