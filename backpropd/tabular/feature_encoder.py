@@ -64,7 +64,7 @@ class FeatureEncoder:
         ]
         return FeatureEncoder(self.infos, encoders, self.dtype)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """The number of inputs."""
         return sum(each.width for each in self.column_encoders)

@@ -135,10 +135,11 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
     if route.query is None:
         return []
-    properties = route.query.model_json_schema()["properties"]
+    described = route.query.model_json_schema()
+    required = described.get("required", ())
     return [
-        {"name": name, "in": "query", "required": False, **_query_value(_without_null(schema))}
-        for name, schema in properties.items()
+        {"name": name, "in": "query", "required": name in required, **_query_value(_without_null(schema))}
+        for name, schema in described["properties"].items()
     ]
 
 

@@ -17,7 +17,6 @@ else:
 
 PlotKind = Literal["confusion", "roc", "calibration", "residuals", "importance", "network"]
 
-commands = typer.Typer(help="List, export and import models.", no_args_is_help=True)
 commands = typer.Typer(help="List, export, import and explain models.", no_args_is_help=True)
 commands.command()(gradients.gradient_check)
 commands.command()(gradients.homework)

@@ -71,3 +71,8 @@ def test_schemathesis_finds_no_fault_in_any_phase(tmp_path: Path, broker_url: st
 def test_bounds_are_written_in_the_words_of_json_schema(http: Client) -> None:
     names = re.findall(r'"(ge|gt|le|lt)":', http.get("/openapi.json").text)
     assert not names
+
+
+def test_a_query_parameter_without_a_default_is_required(http: Client) -> None:
+    parameters = http.get("/openapi.json").json["paths"]["/v1/models/{model_id}/export"]["get"]["parameters"]
+    assert [each["required"] for each in parameters if each["name"] == "format"] == [True]
