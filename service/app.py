@@ -27,6 +27,7 @@ from service.routes import (
     metrics,
     models,
     plots,
+    snapshots,
 )
 from service.server.request_body import MinRate
 from service.server.wsgi_bridge import MinRates, WsgiBridge
@@ -38,6 +39,7 @@ MODULES = (
     metrics,
     datasets,
     jobs,
+    snapshots,
     models,
     exports,
     inspection,

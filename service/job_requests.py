@@ -26,11 +26,16 @@ def plan(request: JobRequest, *, is_dry_run: bool) -> learn.Plan:
 
     A job may be planned on a cached dataset, since `submit` checks that it still exists; a dry run may not.
     """
-    settings = services().settings
-    dataset = _described(request.dataset_id, is_current=is_dry_run)
-    limits = settings.limits(learn.Limits)
+    return learn.resolve(request.to_learn(), context_of(request.dataset_id, request.training, is_current=is_dry_run))
+
+
+def context_of(
+    dataset_id: str, training: Training | learn.ResolvedTraining, *, is_current: bool = False
+) -> learn.Context:
+    """The described dataset, and what the training refers to. Raises `errors.NotFound`."""
+    dataset = _described(dataset_id, is_current=is_current)
     table = learn.TableDescription(learn.columns_from_json(dataset.columns), dataset.rows)
-    return learn.resolve(request.to_learn(), learn.Context(table, limits, **_referenced(request.training)))
+    return learn.Context(table, services().settings.limits(learn.Limits), **_referenced(training))
 
 
 def _described(dataset_id: str, *, is_current: bool = True) -> Row[Any]:
@@ -39,7 +44,7 @@ def _described(dataset_id: str, *, is_current: bool = True) -> Row[Any]:
     return (cache.read if is_current else cache.get)(tenant(), dataset_id, before_wide=hand_over)
 
 
-def _referenced(training: Training) -> dict[str, Any]:
+def _referenced(training: Training | learn.ResolvedTraining) -> dict[str, Any]:
     """The validation dataset and the model of a warm start, described. Raises `errors.NotFound` with its pointer."""
     found: dict[str, Any] = {}
     if dataset_id := training.validation_dataset_id:
@@ -62,23 +67,30 @@ def _pointer(pointer: str) -> Iterator[None]:
 
 
 def submit(request: JobRequest, plan: learn.Plan) -> dict[str, Any]:
+    """Queue the job, as `queue` does."""
+    # Defaults that are left out and defaults that are written out are different requests: see `learn.JobRequest.given`.
+    return queue(request.model_dump_json(exclude_unset=True), plan, {**request.to_row(), **notes(plan)})
+
+
+def queue(content: str, plan: learn.Plan, row: dict[str, Any], fork: submission.Fork | None = None) -> dict[str, Any]:
     """Queue the job, or find the one that an earlier request with this Idempotency-Key queued; gives it rendered.
 
-    Raises `errors.NotFound`, `errors.QueueFull`, `errors.TooLarge` and `errors.StorageFull`.
+    Requests with equal `content` are the same request. Raises `errors.NotFound`, `errors.QueueFull`, `errors.TooLarge`
+    and `errors.StorageFull`.
     """
-    # Defaults that are left out and defaults that are written out are different requests: see `learn.JobRequest.given`.
-    keyed, job_id = keyed_request(idempotency_key(), request.model_dump_json(exclude_unset=True)), new_id("job")
+    keyed, job_id = keyed_request(idempotency_key(), content), new_id("job")
     settings = services().settings
-    described = {"spec": plan.spec.to_json(), **request.to_row(), **notes(plan)}
+    described = {"spec": plan.spec.to_json(), **row}
     if (size := sizes.of_job(described)) > settings.max_job_bytes:
         raise errors.TooLarge(
             f"the job's description would have {size} bytes, most of them names of columns, and the limit is "
             f"{settings.max_job_bytes}: name fewer `features`, or shorten the names"
         )
+    new_bytes = size + (sizes.IDEMPOTENCY_KEY if keyed else 0) + (fork.size if fork else 0)
     with services().database.write() as session:
         if existing_id := idempotency.find_or_reserve(session, tenant(), keyed, job_id):
             return render_job(session, jobs.get(session, tenant(), existing_id))
-        services().storage_quota.check_recent(session, tenant(), size + (sizes.IDEMPOTENCY_KEY if keyed else 0))
+        services().storage_quota.check_recent(session, tenant(), new_bytes)
         queued = submission.submit(
             session,
             tenant(),
@@ -87,6 +99,7 @@ def submit(request: JobRequest, plan: learn.Plan) -> dict[str, Any]:
             limits=submission.QueueLimits(settings.max_queued_jobs_per_tenant, settings.max_queued_jobs),
             worker_timeout_seconds=settings.worker_timeout_seconds,
             traceparent=tracing.traceparent_of(g.get("span")),
+            fork=fork,
             **described,
         )
         bind_contextvars(job_id=job_id)

@@ -1,4 +1,4 @@
-"""Writes the epochs of a job to SQL in batches, with a checkpoint from time to time."""
+"""Writes the epochs of a job to SQL in batches, with its snapshots, and with a checkpoint from time to time."""
 
 import logging
 import time
@@ -16,6 +16,7 @@ from backpropd.store.curve_buckets import MAX_EPOCHS
 from backpropd.store.curve_thinning import Points
 from backpropd.store.quota import StorageQuota
 from backpropd.store.scheduling import claims, job_endings, leases
+from backpropd.store.snapshots import StoredSnapshot
 from worker.learning_curve import CurveChange, plan_change, points_of
 from worker.lease import Lease
 
@@ -26,6 +27,7 @@ Write = Callable[[Callable[[Session], str | None]], str | None]
 FIELDS = Epoch._fields[: Epoch._fields.index("stop_reason")]
 MAX_CHECKPOINT_SHARE = 0.02  # of a job's time
 MAX_PENDING = 200_000  # epochs in memory while the database is unavailable; then training waits
+MAX_SNAPSHOT_BYTES = 4 * 1024**2  # that wait to be written
 MAX_ROWS = 1_000  # of the curve in one transaction: SQLite has one at a time, and all other programs wait for its end
 PAUSE_SECONDS = 0.003  # between two of them, in which another program begins its own
 
@@ -53,10 +55,11 @@ class EpochWriter:
         seconds = (now - self.chunk_began) / max(len(chunk), 1)
         self.pending += [dict(zip(FIELDS, epoch, strict=False), seconds=seconds) for epoch in chunk]
         self.chunk_began = now
-        repeat = len(self.pending) >= MAX_PENDING
+        many_snapshots = self._snapshot_bytes() >= MAX_SNAPSHOT_BYTES
+        repeat = len(self.pending) >= MAX_PENDING or many_snapshots
         if now - self.checkpointed_at >= self.checkpoint_every:
             self._checkpoint(repeat)
-        elif self.pending and now - self.flushed_at >= self.settings.flush_seconds:
+        elif self.pending and (many_snapshots or now - self.flushed_at >= self.settings.flush_seconds):
             self._write(None, repeat)
 
     def flush(self) -> None:
@@ -73,8 +76,8 @@ class EpochWriter:
         """
         claim, checkpointed = self.lease.claim, self.may_have_checkpoint
         self._check_quota(sizes.of_model(model))
-        if self.run.epoch > MAX_EPOCHS or len(self.pending) > MAX_ROWS:
-            self.flush()  # thinned and in parts, which the last transaction does not do
+        if self.run.epoch > MAX_EPOCHS or len(self.pending) > MAX_ROWS or self.run.snapshots:
+            self.flush()  # thinned, in parts and with snapshots, which the last transaction does not do
         warnings = [note._asdict() for note in self.run.notes]
 
         def end(session: Session, claim_next: claims.ClaimOptions | None = None) -> tuple[str, claims.Claim | None]:
@@ -96,9 +99,10 @@ class EpochWriter:
         new = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._has_progress() else None
         *parts, last = plan_change(self.curve, self.pending).parts(MAX_ROWS)
         self._write_parts(self.lease.write, parts)
+        snapshots = self._snapshots()
 
         def change(session: Session) -> str:
-            self._put(session, last, new)
+            self._put(session, last, new, snapshots)
             return end(session)
 
         return self.lease.write(change)
@@ -124,7 +128,8 @@ class EpochWriter:
         *parts, last = change.parts(MAX_ROWS)
         try:
             self._write_parts(write, parts)
-            self.lease.request_stop(write(lambda session: self._put(session, last, checkpoint)))
+            snapshots = self._snapshots()
+            self.lease.request_stop(write(lambda session: self._put(session, last, checkpoint, snapshots)))
         except errors.DatabaseDamaged:
             raise
         except errors.Unavailable as error:
@@ -133,11 +138,13 @@ class EpochWriter:
             return False
         self.curve = change.points
         self.pending.clear()
+        self.run.snapshots.clear()
         return True
 
     def _write_parts(self, write: Write, parts: Sequence[CurveChange]) -> None:
         for part in parts:
-            self.lease.request_stop(write(partial(self._put, part=part)))
+            snapshots = self._snapshots(part.added[-1]["epoch"] if part.added else -1)
+            self.lease.request_stop(write(partial(self._put, part=part, snapshots=snapshots)))
             self.lease.progressed()
             time.sleep(PAUSE_SECONDS)
 
@@ -153,8 +160,23 @@ class EpochWriter:
         tenant = self.lease.claim.tenant
         self.lease.read(lambda session: self.quota.check_recent(session, tenant, new_bytes))
 
-    def _put(self, session: Session, part: CurveChange, checkpoint: tuple[int, bytes] | None = None) -> str | None:
-        if not (part.added or part.dropped or checkpoint):
+    def _snapshot_bytes(self) -> int:
+        """The bytes of those that wait to be written: each has about as many as the last one."""
+        waiting = self.run.snapshots
+        return len(waiting) * (len(waiting[-1].parameters) + len(waiting[-1].state)) if waiting else 0
+
+    def _snapshots(self, last: int | None = None) -> list[StoredSnapshot]:
+        """Those that wait to be written, up to the epoch `last`: they are in the transaction of their epochs."""
+        return [StoredSnapshot(*each) for each in self.run.snapshots if last is None or each.epoch <= last]
+
+    def _put(
+        self,
+        session: Session,
+        part: CurveChange,
+        checkpoint: tuple[int, bytes] | None = None,
+        snapshots: Sequence[StoredSnapshot] = (),
+    ) -> str | None:
+        if not (part.added or part.dropped or checkpoint or snapshots):
             return None
         arguments = self.lease.claim, part.added, self.settings.lease_seconds, self.lease.seconds
-        return leases.write_epochs(session, *arguments, checkpoint, part.dropped)
+        return leases.write_epochs(session, *arguments, checkpoint, part.dropped, snapshots)

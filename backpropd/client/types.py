@@ -95,6 +95,13 @@ class QueuePosition(TypedDict):
     estimated_start_at: str | None
 
 
+class JobParent(TypedDict):
+    """The job, and its epoch, that a fork continues from."""
+
+    job_id: str
+    epoch: int
+
+
 class LeftOut(TypedDict):
     """A column that is neither target nor feature and that the request did not leave out, and why."""
 
@@ -127,6 +134,7 @@ class JobSummary(TypedDict):
     stop_reason: str | None
     transitions: list[Transition]
     queue: QueuePosition | None
+    parent: JobParent | None
     attempts: int
     priority: int
     created_at: str
@@ -164,6 +172,13 @@ class Epoch(TypedDict):
     gradient_norm: float
     learning_rate: float
     seconds: float
+
+
+class Snapshot(TypedDict):
+    """The parameters of a job after an epoch, by name, as nested lists."""
+
+    epoch: int
+    parameters: dict[str, list[Any]]
 
 
 class ModelSummary(TypedDict):

@@ -52,6 +52,8 @@ class TrainingRequest(TrainingOptions, JsonFields):
     refit: bool | None = None
     ensemble_size: int | None = None
     feature_scaling: str = "auto"
+    target_scaling: str = "auto"
+    snapshots: str | Mapping[str, int] | None = None
     clip_predictions: bool | None = None
     metrics_every: int | str = "auto"
     seed: int | None = None

@@ -5,34 +5,28 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backpropd import errors, nn
-from backpropd.learn import data
+from backpropd.learn import data, initial_parameters, snapshot
 from backpropd.learn.checkpoint import pack, unpack
 from backpropd.learn.data import Encoders
-from backpropd.learn.json_fields import from_named, to_named
+from backpropd.learn.json_fields import to_named
 from backpropd.learn.model import Model
 from backpropd.learn.network_kinds.base import FitInputs, ResolvedSpec
 from backpropd.learn.refit import Members, Refit
 from backpropd.learn.resolve.plan import JobWarning
+from backpropd.learn.snapshot import Snapshot
 from backpropd.learn.tables import Source
+from backpropd.learn.warm_start import WarmStart, start_from
 from backpropd.nn.interrupts import TIME_IS_UP
 from backpropd.nn.layout import Array
 from backpropd.nn.training.sample import sample
-
-
-class WarmStart(NamedTuple):
-    """A stored model that a run starts from; `training_state` is the state of its optimizer, if it was stored."""
-
-    encoders: Mapping[str, Any]
-    weights: bytes
-    training_state: bytes | None
 
 
 class Run:
@@ -78,8 +72,13 @@ class Run:
             self.state = self.network.restore(arrays, meta)
         else:
             self.state = self.network.start(np.random.default_rng(self._training_seed))
+            initial_parameters.start_from(self.network, self.state.theta, spec.network.initial_parameters)
             if before and warm_start:
-                self._start_from(before, warm_start.training_state)
+                optimizer, stored = spec.training.optimizer, warm_start.training_state
+                start_from(self.state, self.network.layout, optimizer, before, stored)
+        self.snapshots: list[Snapshot] = []
+        if checkpoint is None:
+            self._take_snapshot()
         self._metrics = spec.metrics(encoders.target)
         if clock:
             self.state.seconds = clock()
@@ -92,18 +91,6 @@ class Run:
         self._began = self._inputs.clock(), self.state.seconds
         self._pace = 0.0  # seconds for each row in an epoch of the training
         self.notes: list[JobWarning] = []
-
-    def _start_from(self, model: Model, training_state: bytes | None) -> None:
-        """Copy the model's parameters, and the state of its optimizer if the optimizers are the same."""
-        self.state.theta[:] = model.flat_theta(self.network.layout)
-        if training_state is None:
-            return
-        arrays, meta = unpack(training_state)
-        optimizers = from_named(nn.OPTIMIZERS, meta["optimizer"]), self.spec.training.optimizer
-        before, now = ({**to_named(each), "learning_rate": None} for each in optimizers)
-        if before == now and arrays["slots"].shape == self.state.slots.shape:  # older models of lbfgs have no slots
-            self.state.slots[:] = arrays["slots"]
-            self.state.steps = meta["steps"]
 
     @property
     def epoch(self) -> int:
@@ -155,6 +142,7 @@ class Run:
         since, before = self._inputs.clock(), self.epoch
         for chunk in self.network.epoch_chunks(self._inputs, max_epochs):
             self._last = chunk[-1]
+            self._take_snapshot()
             yield chunk
         if not self._refit or self.state.stop_reason is None or self.has_ended:
             return
@@ -166,6 +154,12 @@ class Run:
         yield from self._refit.epoch_chunks(self._best)
         if self.is_refitted:
             yield from self._members.epoch_chunks(max_epochs, lambda: self._fits(self.spec.training.epochs, self._best))
+
+    def _take_snapshot(self) -> None:
+        """Add a snapshot to `snapshots` if one is due; the caller stores it with the epochs, and empties the list."""
+        every = self.spec.training.snapshot_every
+        if every and self.state.epoch % every == 0:
+            self.snapshots.append(snapshot.take(self.state, self.network.layout))
 
     @property
     def _time_limit(self) -> str | None:
@@ -229,10 +223,10 @@ class Run:
         last = self._refit.run if self._refit else self
         members = [last.network.layout.views(theta) for theta in (self.theta, *self._members.thetas)]
         if len(members) > 1:
-            spec = self.spec.side_by_side(len(members))
+            spec = self.spec.of_model().side_by_side(len(members))
             return replace(last.untrained, spec=spec, theta=nn.side_by_side(members))
         theta = {name: np.ascontiguousarray(view) for name, view in members[0].items()}
-        return replace(last.untrained, spec=self.spec, theta=theta)
+        return replace(last.untrained, spec=self.spec.of_model(), theta=theta)
 
     @property
     def _time_is_up(self) -> bool:

@@ -93,7 +93,10 @@ def resume(session: Session, tenant: str, job_id: str) -> Job:
 
 
 def delete(session: Session, tenant: str, job_id: str) -> None:
-    """Delete a finished job with its epochs; its model stays. Raises `errors.Conflict` for an unfinished job."""
+    """Delete a finished job with its epochs and snapshots; its model and its forks stay.
+
+    Raises `errors.Conflict` for an unfinished job.
+    """
     job = get(session, tenant, job_id, lock=True)
     if job.status not in TERMINAL:
         raise errors.Conflict(f"the job is {job.status}: cancel it, or wait until it has finished, then delete it")
@@ -116,7 +119,8 @@ def move(session: Session, job: Job, status: Status, reason: str) -> Status:
     job.lease_expires_at = job.worker = job.stop_request = None
     if status in TERMINAL:
         job.finished_at = now()
-        job.stored_bytes = job.own_bytes + sizes.of_curve(job.epoch)
+        own_epochs = job.epoch - (job.parent_epoch or 0)
+        job.stored_bytes = job.own_bytes + job.snapshot_bytes + sizes.of_curve(own_epochs)
         delete_checkpoint(session, job.number)
     session.flush()
     return status

@@ -9,7 +9,7 @@ from backpropd.store.curve_buckets import MAX_EPOCHS
 
 DATASET, JOB, MODEL = 1000, 1000, 1000
 TRANSITION, AUDIT, API_KEY, IDEMPOTENCY_KEY = 250, 250, 500, 700
-EPOCH = 220
+EPOCH, SNAPSHOT = 220, 100
 
 
 def of_json(*values: Any) -> int:

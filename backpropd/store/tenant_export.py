@@ -71,9 +71,11 @@ def _write_rows(archive: zipfile.ZipFile, database: Database, table: Table, tena
     files = [column.name for column in table.columns if isinstance(column.type, LargeBinary)]
     for name in files:
         with database.read() as session:
-            ids = session.scalars(select(table.c.id).where(table.c.tenant == tenant, table.c[name].is_not(None))).all()
-            for id in ids:
-                content = session.scalar(select(table.c[name]).where(table.c.id == id))
+            keys = [table.c.id] if "id" in table.c else [*table.primary_key.columns]
+            found = session.execute(select(*keys).where(_owned(table, tenant), table.c[name].is_not(None))).all()
+            for key in found:
+                content = session.scalar(select(table.c[name]).where(tuple_(*keys) == tuple_(*key)))
+                id = "-".join(map(str, key))
                 archive.writestr(f"{table.name}/{id}.{name}.safetensors", content or b"")
 
 

@@ -34,7 +34,8 @@ def of(session: Session, tenant: str) -> Usage:
 
 def progress(session: Session, tenant: str) -> tuple[dict[str, int], int]:
     """The number of this tenant's jobs by status, and of the epochs that they have trained in total."""
-    query = select(Job.status, func.count(), _sum(Job.epoch)).where(Job.tenant == tenant).group_by(Job.status)
+    trained = func.coalesce(func.sum(Job.epoch - func.coalesce(Job.parent_epoch, 0)), 0)
+    query = select(Job.status, func.count(), trained).where(Job.tenant == tenant).group_by(Job.status)
     rows = session.execute(query).all()
     return {status: count for status, count, _ in rows}, sum(int(epochs) for _, _, epochs in rows)
 

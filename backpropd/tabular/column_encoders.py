@@ -22,7 +22,7 @@ Mask = NDArray[np.bool_]
 
 MAX_DEVIATIONS = 1e12  # from the mean; beyond, float32 would overflow within a network that is itself finite
 SMOOTH_LIMIT = 3.0  # what smooth clipping never exceeds
-SCALINGS = ("standard", "robust")
+SCALINGS = ("standard", "robust", "none")
 
 
 class UnlikeTraining(NamedTuple):
@@ -49,10 +49,10 @@ class Scaled:
     """A number or boolean (false 0, true 1), as (x - mean) / std; a missing value becomes 0.
 
     `standard` scaling: mean and deviation; `robust`: median and interquartile range, half the range where that is 0.
-    Values are clipped at 1e12 deviations, so that every output is finite, or with `smooth` by z / sqrt(1 + (z / 3)^2),
-    which stays within 3 (Holzmüller, Grinsztajn and Steinwart 2024). With `indicator`, a second input is 1 where the
-    value is missing; it is set if a training row has a missing value. `low` and `high` are the range of the training
-    rows, None in older models.
+    `none`: 0 and 1, which leave it as it is. Values are clipped at 1e12 deviations, so that every output is finite, or
+    with `smooth` by z / sqrt(1 + (z / 3)^2), which stays within 3 (Holzmüller, Grinsztajn and Steinwart 2024). With
+    `indicator`, a second input is 1 where the value is missing; it is set if a training row has a missing value. `low`
+    and `high` are the range of the training rows, None in older models.
     """
 
     mean: float
@@ -249,7 +249,8 @@ def _fitted(x: Array, scaling: str) -> dict[str, Any]:
     fields = {"indicator": bool(missing.any()), "smooth": scaling == "robust"}
     if not present.size:
         return {"mean": 0.0, "std": 1.0, **fields}
-    center, spread = _median_and_quartiles(present) if scaling == "robust" else _mean_and_std(present)
+    measure = {"standard": _mean_and_std, "robust": _median_and_quartiles, "none": _zero_and_one}[scaling]
+    center, spread = measure(present)
     # the values are compared too: the rounded deviation of equal numbers is not always 0
     usable = spread > 0 and bool((present != present[0]).any())
     low, high = float(present.min()), float(present.max())
@@ -264,6 +265,11 @@ def _mean_and_std(x: Array) -> tuple[float, float]:
         return mean, std
     largest = np.abs(x).max()
     return float((x / largest).mean() * largest), float((x / largest).std() * largest)
+
+
+def _zero_and_one(x: Array) -> tuple[float, float]:
+    """What leaves numbers (n,) as they are."""
+    return 0.0, 1.0
 
 
 def _median_and_quartiles(x: Array) -> tuple[float, float]:

@@ -47,8 +47,8 @@ class FeatureEncoder:
     ) -> FeatureEncoder:
         """Fit means, deviations and levels on these rows, which are the training rows.
 
-        `scaling` of numbers and dates is `standard` (mean and deviation) or `robust` (median and quartiles, with smooth
-        clipping): see `column_encoders.Scaled`.
+        `scaling` of numbers and dates is `standard` (mean and deviation), `robust` (median and quartiles, with smooth
+        clipping) or `none`: see `column_encoders.Scaled`.
         """
         encoders = [encoder_class(info).fit(table.columns[info.name][rows], info, scaling) for info in infos]
         return cls(infos, encoders, dtype)

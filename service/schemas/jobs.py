@@ -74,6 +74,13 @@ class QueuePosition(Output):
     estimated_start_at: datetime | None = Field(validation_alias="starts_at")
 
 
+class JobParent(Output):
+    """The snapshot that a fork continues from; the parent may have been deleted."""
+
+    job_id: str = Field(validation_alias="parent_job_id")
+    epoch: int = Field(validation_alias="parent_epoch")
+
+
 class LeftOut(Output):
     """A column that is neither target nor feature and that the request did not leave out, and why."""
 
@@ -113,7 +120,7 @@ def spec_fields(spec: dict[str, Any]) -> dict[str, Any]:
 class JobSummary(TaskFields):
     """A job in a list."""
 
-    computed: ClassVar[tuple[str, ...]] = ("target", "warnings", "error", "transitions", "queue")
+    computed: ClassVar[tuple[str, ...]] = ("target", "warnings", "error", "transitions", "queue", "parent")
 
     id: str
     name: str | None
@@ -126,6 +133,7 @@ class JobSummary(TaskFields):
     stop_reason: str | None
     transitions: list[Transition]
     queue: QueuePosition | None = Field(description="of a queued job that is read alone; null in a list")
+    parent: JobParent | None = Field(description="what a fork continues from; null for other jobs")
     attempts: int
     priority: int
     created_at: datetime
@@ -142,6 +150,7 @@ class JobSummary(TaskFields):
             "error": None if row.error_code is None else JobError.render(row),
             "transitions": Transition.render_all(transitions),
             "queue": None if queue is None else QueuePosition.render(queue),
+            "parent": None if row.parent_job_id is None else JobParent.render(row),
         }
         return cls.render(row, computed | cls.details(row))
 

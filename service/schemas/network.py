@@ -2,13 +2,32 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from backpropd import nn
+from backpropd.learn.initial_parameters import MAX_NUMBERS
 from backpropd.nn.hyperparameter_bounds import Fraction
 from service.schemas.algorithms import HiddenActivation, Initializer, OutputActivation
 from service.schemas.fields import MAX_NAMES, ColumnName, Input, StopAtFirst, Whole
 
+MAX_INITIAL_PARAMETERS = 1000  # names: a network has at most 100 hidden layers with five parameters each
+
+
+def _count_numbers(value: dict[str, Any]) -> dict[str, Any]:
+    count = sum(len(row) if isinstance(row, list) else 1 for values in value.values() for row in values)
+    if count > MAX_NUMBERS:
+        raise ValueError(f"these are {count} numbers, and at most {MAX_NUMBERS:,} are taken: train a smaller network")
+    return value
+
+
+Vector = Annotated[list[float], StopAtFirst(), Field(max_length=MAX_NUMBERS)]
+Matrix = Annotated[list[Vector], StopAtFirst(), Field(max_length=MAX_NUMBERS)]
+InitialParameters = Annotated[
+    dict[str, Vector | Matrix],
+    StopAtFirst(),
+    Field(max_length=MAX_INITIAL_PARAMETERS, description="by name, as GET weights gives them; the others are drawn"),
+    AfterValidator(_count_numbers),
+]
 InputNames = Annotated[list[ColumnName], StopAtFirst(), Field(max_length=MAX_NAMES)]
 
 
@@ -32,6 +51,7 @@ class Network(Input):
     initializer: Initializer = "auto"
     input_scaling: Literal["auto"] | bool = "auto"
     parametrization: Literal["auto"] | nn.ParametrizationKind = "auto"
+    initial_parameters: InitialParameters | None = None
 
 
 class McCullochPitts(Input):
@@ -46,12 +66,14 @@ class Perceptron(Input):
     """A weighted sum and a step, trained row by row on its mistakes; one for each class if there are more than two."""
 
     kind: Literal["perceptron"]
+    initial_parameters: InitialParameters | None = None
 
 
 class PerceptronNetwork(Input):
     """A hidden perceptron for every row of a truth table, and an output perceptron: any boolean function."""
 
     kind: Literal["perceptron_network"]
+    initial_parameters: InitialParameters | None = None
 
 
 def _feedforward_by_default(value: Any) -> Any:

@@ -25,6 +25,12 @@ class EarlyStopping(Input):
     ties: Literal["first", "last"] = "first"
 
 
+class SnapshotInterval(Input):
+    """Store the whole state of training at the start and after every `every` epochs."""
+
+    every: Count
+
+
 class Training(Input):
     """How to train. Fields without a value are decided at submission, and the job shows them."""
 
@@ -54,11 +60,13 @@ class Training(Input):
     early_stopping: EarlyStopping | None = None
     refit: bool | None = None
     ensemble_size: Annotated[int, Field(ge=1, le=16), Whole] | None = None
-    feature_scaling: Literal["auto", "standard", "robust"] = "auto"
+    feature_scaling: Literal["auto", "standard", "robust", "none"] = "auto"
+    target_scaling: Literal["auto", "standard", "unit", "symmetric", "none"] = "auto"
     clip_predictions: bool | None = None
     max_seconds: Annotated[float, Field(gt=0, le=1e8)] | None = None
     target_loss: Annotated[float, Field(ge=-1e30, le=1e30)] | None = None
     metrics_every: Literal["auto"] | Count = "auto"
+    snapshots: Literal["auto"] | SnapshotInterval | None = None
     keep_path: bool = False
     keep_optimizer_state: bool = False
     warm_start_model_id: Identifier | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -22,14 +23,25 @@ from backpropd.tabular import TargetEncoder
 
 
 class ResolvedNetwork(JsonFields):
-    """The architecture, a dataclass. `kind` is its name in requests, `outputs` the number of its outputs."""
+    """The architecture, a dataclass. `kind` is its name in requests, `outputs` the number of its outputs.
+
+    `initial_parameters` are numbers by name that training starts from instead of drawn ones, None if none are given.
+    """
 
     kind: str
     outputs: int
+    initial_parameters: Mapping[str, Any] | None
     takes_booleans: ClassVar[bool] = False
     """Whether inputs and target must be booleans, or 0 and 1."""
     scales_booleans: ClassVar[bool] = True
     """Whether columns of 0 and 1 are standardized, as other numbers are."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field; the initial parameters if they are given."""
+        data = super().to_json()
+        if self.initial_parameters is None:
+            data.pop("initial_parameters", None)
+        return data
 
     def describe(self, theta: Array, features: Sequence[str]) -> dict[str, Any]:
         """The trained network, for the model record."""
@@ -46,9 +58,16 @@ class ResolvedTraining(TrainingOptions, JsonFields):
     validation_fraction: float | None
     optimizer: Optimizer | LBFGS | None = None
     feature_scaling: str = "standard"
+    target_scaling: str = "auto"
+    snapshots: Mapping[str, int] | None = None
     clip_predictions: bool = False
     refit: bool = False
     ensemble_size: int = 1
+
+    @property
+    def snapshot_every(self) -> int | None:
+        """Every how many epochs the state of training is stored; None if it is not."""
+        return self.snapshots["every"] if self.snapshots else None
 
     @property
     def learning_rate(self) -> float | None:
@@ -72,10 +91,12 @@ class TrainableNetwork(ABC):
     """A network of one kind over encoded rows. It has no parameters of its own: theta is passed in.
 
     `parameters` is the number of those that are learned, `activations` has the name of each layer's. `differentiable`
-    is the network whose loss has a gradient; None for threshold neurons.
+    is the network whose loss has a gradient; None for threshold neurons. `fixed` says why a parameter keeps its value.
     """
 
     layout: nn.Layout
+    dtype: str
+    fixed: Mapping[str, str] = MappingProxyType({})
     parameters: int
     activations: list[str]
     differentiable: nn.Network | None = None
@@ -137,6 +158,13 @@ class ResolvedSpec(JsonFields, ABC):
     @abstractmethod
     def target_scaling(self) -> str:
         """How numeric targets are scaled, as `TargetEncoder.fit_scaling` names it."""
+
+    def of_model(self) -> ResolvedSpec:
+        """That of the trained model, which needs no parameters to start from."""
+        if self.network.initial_parameters is None:
+            return self
+        network: Any = self.network  # every network is a dataclass
+        return replace(self, network=replace(network, initial_parameters=None))
 
     def for_refit(self) -> ResolvedSpec:
         """The same network and training on all rows, without validation, and without rules that end it early.

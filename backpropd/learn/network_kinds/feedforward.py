@@ -28,7 +28,7 @@ from backpropd.nn.optimization.schedules import Constant, Schedule
 from backpropd.nn.training.epochs import Metrics
 from backpropd.tabular import TargetEncoder
 
-MAX_SNAPSHOTS = 200
+MAX_THETAS = 200  # of a path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,7 @@ class FeedforwardNetwork(ResolvedNetwork):
     output_initializer: str | Mapping[str, Any]
     input_scaling: bool = False
     parametrization: str = "standard"
+    initial_parameters: Mapping[str, Any] | None = None
 
     @property
     def layers(self) -> tuple[nn.LayerSpec, ...]:
@@ -82,7 +83,7 @@ class FeedforwardTraining(ResolvedTraining):
     @property
     def path_every(self) -> int | None:
         """Every how many epochs theta is stored, so that there are at most 200 of them; None if it is not."""
-        return -(-self.epochs // MAX_SNAPSHOTS) if self.keep_path else None
+        return -(-self.epochs // MAX_THETAS) if self.keep_path else None
 
     def config(self, rows: int) -> nn.Training:
         """How to train on this many rows, which are at least one."""
@@ -103,6 +104,7 @@ class FeedforwardTraining(ResolvedTraining):
             target_loss=self.target_loss,
             metrics_every=self.metrics_every,
             path_every=self.path_every,
+            snapshot_every=self.snapshot_every,
             engine="numba" if self.engine == "numba" else "numpy",
         )
 
@@ -115,7 +117,7 @@ class TrainableFeedforward(TrainableNetwork):
     def __init__(self, spec: FeedforwardSpec, width: int) -> None:
         self.spec, self.differentiable = spec, nn.Network(spec.network_spec(width))
         self.layout, self.parameters = self.differentiable.layout, self.differentiable.parameters
-        self.activations = [layer.activation for layer in spec.network.layers]
+        self.dtype, self.activations = spec.training.dtype, [layer.activation for layer in spec.network.layers]
 
     def start(self, rng: np.random.Generator) -> nn.State:
         return nn.State.start(self.differentiable, self.spec.training.optimizer, rng)
@@ -159,8 +161,10 @@ class FeedforwardSpec(ResolvedSpec):
 
     @property
     def target_scaling(self) -> str:
-        if self.is_multi_label or self.training.loss.takes_counts:
+        if self.task == "classification" or self.training.loss.takes_counts:
             return "none"
+        if self.training.target_scaling != "auto":  # rows from before it was stored have "auto"
+            return self.training.target_scaling
         return nn.ACTIVATIONS[self.network.output_activation].target_scaling
 
     def network_spec(self, width: int) -> nn.Spec:

@@ -37,6 +37,8 @@ class ThresholdNetwork(ResolvedNetwork):
     scales_booleans: ClassVar[bool] = False
     iterative: ClassVar[bool] = True
     """Whether it is trained over several epochs."""
+    fixed: ClassVar[Mapping[str, str]] = {}
+    """By name, why a parameter keeps its value."""
 
     @classmethod
     @abstractmethod
@@ -57,6 +59,7 @@ class McCullochPittsNetwork(ThresholdNetwork):
     inhibitory: Sequence[str] | str
     threshold: int | str
     outputs = 1
+    initial_parameters = None
 
     @classmethod
     def resolve(cls, requested: Mapping[str, Any], features: Sequence[str], target: ColumnInfo) -> ThresholdNetwork:
@@ -96,10 +99,12 @@ class PerceptronLayer(ThresholdNetwork):
     kind: str = "perceptron"
     takes_booleans: ClassVar[bool] = False
     outputs: int
+    initial_parameters: Mapping[str, Any] | None = None
 
     @classmethod
     def resolve(cls, requested: Mapping[str, Any], features: Sequence[str], target: ColumnInfo) -> ThresholdNetwork:
-        return cls(outputs=1 if target.distinct == 2 else target.level_count)
+        outputs = 1 if target.distinct == 2 else target.level_count
+        return cls(outputs=outputs, initial_parameters=requested.get("initial_parameters"))
 
     def neuron(self, width: int, features: Sequence[str], learning_rate: float) -> nn.Neuron:
         return nn.Perceptron(width, max(self.outputs, 2), learning_rate, DTYPE)
@@ -110,15 +115,19 @@ class PerceptronNetwork(ThresholdNetwork):
     """A hidden perceptron for each row of the truth table, and an output perceptron."""
 
     kind: str = "perceptron_network"
+    fixed: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("layers.0.weight", "layers.0.bias"), "the hidden perceptrons are fixed, one for each row of the truth table"
+    )
     hidden_units: int
     outputs: int = 1
+    initial_parameters: Mapping[str, Any] | None = None
 
     @classmethod
     def resolve(cls, requested: Mapping[str, Any], features: Sequence[str], target: ColumnInfo) -> ThresholdNetwork:
         if len(features) > MAX_INPUTS:
             detail = f"a {cls.kind} has 2^inputs hidden perceptrons, and at most {MAX_INPUTS} inputs: name fewer"
             raise errors.Invalid(detail, pointer="/features")
-        return cls(hidden_units=2 ** len(features))
+        return cls(hidden_units=2 ** len(features), initial_parameters=requested.get("initial_parameters"))
 
     def neuron(self, width: int, features: Sequence[str], learning_rate: float) -> nn.Neuron:
         return nn.PerceptronNetwork(width, learning_rate, DTYPE)
@@ -140,6 +149,8 @@ class ThresholdTraining(ResolvedTraining):
         stored = {name: getattr(self, name) for name in ("epochs", "validation_fraction", "seed", "dtype")}
         if self.max_seconds is not None:
             stored["max_seconds"] = self.max_seconds
+        if self.snapshots is not None:
+            stored["snapshots"] = self.snapshots
         rate = self.learning_rate
         return stored if rate is None else {"optimizer": {"name": "sgd", "learning_rate": rate}, **stored}
 
@@ -150,7 +161,7 @@ class TrainableThreshold(TrainableNetwork):
     def __init__(self, spec: ThresholdSpec, width: int) -> None:
         self.spec = spec
         self.neuron = spec.network.neuron(width, spec.features, spec.training.learning_rate or DEFAULT_RATE)
-        self.layout = self.neuron.layout
+        self.layout, self.dtype, self.fixed = self.neuron.layout, DTYPE, spec.network.fixed
         self.parameters = self.layout.size
         self.activations = ["step"] * (len(self.layout.shapes) // 2)
 

@@ -79,6 +79,12 @@ def why_no_feature(info: ColumnInfo, rows: int) -> WhyNot | None:
     return None
 
 
+def why_no_unscaled_feature(info: ColumnInfo, rows: int) -> WhyNot | None:
+    """The same where numbers are not scaled: a constant is then an input like any other."""
+    why = why_no_feature(info, rows)
+    return None if why and why.reason == "constant" else why
+
+
 class Features(NamedTuple):
     """The names of the features, the columns that were left out though the request did not say so, and warnings."""
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from backpropd import errors, nn
+from backpropd.learn.network_kinds.base import TrainableNetwork
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec, FeedforwardTraining
 from backpropd.learn.resolve.plan import Context, Limits
 from backpropd.learn.resolve.split import Split
@@ -51,6 +52,7 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
     """Parameters, memory and steps. Raises `errors.TooLargeForMemory` with the numbers."""
     training, network, limits = spec.training, nn.Network(spec.network_spec(width)), context.limits
     encoded, path = _encoded_bytes(spec, width, split), _path_bytes(training, network)
+    stored: dict[str, int] = {}
     model = nn.Network(spec.side_by_side(training.ensemble_size).network_spec(width))
     parameters = model.parameters
     used = max(_reading_bytes(spec, context.table.rows), _training_bytes(training, network, split))
@@ -58,6 +60,11 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
     memory = sets * encoded + max(used, _refit_bytes(spec, network, split)) + 3 * path
     if training.ensemble_size > 1:  # a member has as much besides the first; of the others theta is kept, and copied
         memory += sets * encoded + _refit_bytes(spec, network, split) + 3 * _itemsize(training) * model.layout.size
+    if every := training.snapshot_every:
+        each = snapshot_bytes(spec, spec.build(width))
+        memory += 3 * each  # one that is made, and those that wait to be written
+        stored = {"snapshots": training.epochs // every + 1}
+        stored["snapshot_bytes"] = stored["snapshots"] * each
     if path > MAX_PATH_BYTES:
         detail = f"the path would take {path} bytes, and the limit is {MAX_PATH_BYTES}: drop it, or use fewer units"
         raise errors.TooLargeForMemory(detail, pointer="/training/keep_path")
@@ -71,7 +78,23 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
         "training_rows": split.training,
         "validation_rows": split.validation,
         "steps_per_epoch": split.steps(training.batch_size),
+        **stored,
     }
+
+
+def snapshot_bytes(spec: FeedforwardSpec, network: TrainableNetwork) -> int:
+    """The bytes of one snapshot: theta, that of the best epoch, the optimizer's vectors, and the path until then."""
+    training, size = spec.training, network.layout.size
+    optimizer, itemsize = training.optimizer, _itemsize(training)
+    slots = optimizer.slots * network.parameters * np.dtype(optimizer.slots_dtype or training.dtype).itemsize
+    best = size * itemsize if training.early_stopping and training.early_stopping.restore_best else 0
+    path = _path_thetas(training) * size * itemsize
+    return size * itemsize + slots + best + path + overhead(network)
+
+
+def overhead(network: TrainableNetwork) -> int:
+    """The bytes of a snapshot besides its arrays, estimated: names, shapes, the state of the generator, a row."""
+    return 2_000 + 150 * len(network.layout.shapes)
 
 
 def check_size(parameters: int, memory: int, table: str, limits: Limits, pointer: str) -> None:
@@ -122,8 +145,11 @@ def _refit_bytes(spec: FeedforwardSpec, network: nn.Network, split: Split) -> in
 
 
 def _path_bytes(training: FeedforwardTraining, network: nn.Network) -> int:
-    snapshots = training.epochs // training.path_every + 2 if training.path_every else 0
-    return snapshots * network.layout.size * _itemsize(training)
+    return _path_thetas(training) * network.layout.size * _itemsize(training)
+
+
+def _path_thetas(training: FeedforwardTraining) -> int:
+    return training.epochs // training.path_every + 2 if training.path_every else 0
 
 
 def _itemsize(training: FeedforwardTraining) -> int:

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+from backpropd.learn import initial_parameters
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec
-from backpropd.learn.request import JobRequest
-from backpropd.learn.resolve import columns, cost, network, presets, training, warm_start
+from backpropd.learn.request import JobRequest, TrainingRequest
+from backpropd.learn.resolve import columns, cost, presets, snapshots, training, warm_start
+from backpropd.learn.resolve import network as networks
 from backpropd.learn.resolve.plan import Context, Plan
 from backpropd.learn.resolve.rules import check_combinations
 from backpropd.learn.resolve.split import Split, resolve_split
@@ -22,14 +24,29 @@ def resolve_feedforward(request: JobRequest, context: Context) -> Plan:
     spec, split, notes = _resolve(request, context, before)
     if before is not None and features is None:
         notes = notes._replace(left_out=warm_start.left_out(spec, context.table.columns))
+    plan = complete(spec, request.training, split, context, before)
+    return plan._replace(left_out=notes.left_out, warnings=notes.warnings)
+
+
+def complete(
+    spec: FeedforwardSpec, requested: TrainingRequest, split: Split, context: Context, before: PreviousModel | None
+) -> Plan:
+    """The plan of a spec but for what follows from sizes: the metrics, the snapshots, the cost.
+
+    Raises `errors.Invalid` and its subclasses for choices that do not go together, or with the tables.
+    """
     _check(spec, context, before)
+    spec = replace(spec, training=replace(spec.training, target_scaling=spec.target_scaling))
     width = before.encoder.width if before else max_width([context.table.columns[name] for name in spec.features])
-    spec.build(width)  # raises for an invalid architecture
+    network = spec.build(width)  # raises for an invalid architecture
     training.check_optimizer(spec, width, split)
-    if request.training.metrics_every == "auto":
+    initial_parameters.check(network, spec.network.initial_parameters)
+    if requested.metrics_every == "auto":
         every = cost.metrics_every(spec, width, split)
         spec = replace(spec, training=replace(spec.training, metrics_every=every))
-    return Plan(spec, cost.estimate(spec, width, split, context), notes.left_out, notes.warnings)
+    chosen = snapshots.resolve(requested.snapshots, spec.training.epochs, cost.snapshot_bytes(spec, network))
+    spec = replace(spec, training=replace(spec.training, snapshots=chosen))
+    return Plan(spec, cost.estimate(spec, width, split, context))
 
 
 def _resolve(
@@ -40,24 +57,27 @@ def _resolve(
     target = columns.resolve_target(request.target, table)
     targets = [table.columns[name] for name in target]
     columns.check_sample_weight(options.sample_weight, table.columns, target)
-    features = columns.resolve_features(request.features, columns.other_roles(target, options), table)
-    task, warnings = resolve_task(request.task, targets, table.rows)
+    keeps_constants = options.feature_scaling == "none" and (bool(request.features) or table.rows == 1)
+    why_not = columns.why_no_unscaled_feature if keeps_constants else columns.why_no_feature
+    features = columns.resolve_features(request.features, columns.other_roles(target, options), table, why_not)
+    task, warnings = resolve_task(request.task, targets, table.rows, scales=options.target_scaling != "none")
     outputs = targets[0].level_count if task == "classification" and len(target) == 1 else len(target)
     if before is not None:
         outputs = before.outputs
     split = resolve_split(options, table, target, context.validation_table)
     request = presets.fill_in(request, task, split, len(features.names))
-    layers, loss = network.resolve_network(request.network, options.loss, task, target, outputs)
+    layers, loss = networks.resolve_network(request.network, options.loss, task, target, outputs)
     resolved = training.resolve_training(request.training, loss, task, split, context.limits)
     warnings = [*warnings, *columns.missing_targets(target, table), *features.warnings]
-    return FeedforwardSpec(target, features.names, task, layers, resolved), split, features._replace(warnings=warnings)
+    spec = FeedforwardSpec(target, features.names, task, layers, resolved)
+    return spec, split, features._replace(warnings=warnings)
 
 
 def _check(spec: FeedforwardSpec, context: Context, before: PreviousModel | None) -> None:
     """Raises `errors.Invalid` and its subclasses for choices that do not go together, or with the tables."""
     known = context.table.columns
     targets = [known[name] for name in spec.target]
-    network.check_counts(spec, targets)
+    networks.check_counts(spec, targets)
     check_combinations(spec)
     training.check_class_weight(spec, targets, before.classes if before else None)
     if context.validation_table is not None:

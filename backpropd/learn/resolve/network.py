@@ -40,6 +40,7 @@ def resolve_network(
         output_initializer="zeros" if ntk and default == "auto" else _initializer(None, default, activation),
         input_scaling=requested["input_scaling"],
         parametrization=requested["parametrization"],
+        initial_parameters=requested.get("initial_parameters"),
     )
     return network, _loss(loss, nn_task, activation)
 

@@ -96,12 +96,12 @@ def fill_in(request: JobRequest, task: str, split: Split, features: int) -> JobR
     preset = PRESETS[training.preset or DEFAULT_PRESET](task, split.training)
     if features > MAX_ENSEMBLE_FEATURES:
         preset = replace(preset, ensemble_size=1)
-    chosen = network["hidden"] == "auto"
+    chosen, starts = network["hidden"] == "auto", bool(network.get("initial_parameters"))
     whole = training.preset is not None or chosen
     return replace(
         request,
         network=_network(request, preset if whole else None, preset),
-        training=_training(training, request.given, preset, split, whole=whole, chosen=chosen),
+        training=_training(training, request.given, preset, split, whole=whole, chosen=chosen and not starts),
     )
 
 
@@ -155,6 +155,7 @@ def why_no_refit(training: Any) -> str | None:
     """Why a network trained like this is not to be trained again on all rows; None if it may be."""
     reasons = {
         "keep_path": "its path would not lead to the model",
+        "snapshots": "its snapshots would not lead to the model",
         "keep_optimizer_state": "the optimizer's state would not be the model's",
         "warm_start_model_id": "it continues a model",
         "validation_dataset_id": "the validation rows are another dataset",

@@ -19,7 +19,8 @@ def check_combinations(spec: FeedforwardSpec) -> None:
         *_classes(spec),
         *_optimizer(training),
         *_schedule(training),
-        *_epochs(training, spec.task),
+        *_epochs(spec),
+        *_scaling(spec),
         *_layers(spec),
     ]
     if broken:
@@ -73,13 +74,25 @@ def _schedule(training: FeedforwardTraining) -> Iterator[tuple[str, str]]:
         yield f"{pointer}/minimum_rate", detail
 
 
-def _epochs(training: FeedforwardTraining, task: str) -> Iterator[tuple[str, str]]:
+def _scaling(spec: FeedforwardSpec) -> Iterator[tuple[str, str]]:
+    requested, pointer = spec.training.target_scaling, "/training/target_scaling"
+    if requested in ("auto", "none") or requested == spec.target_scaling:
+        return
+    why = "has classes" if spec.task == "classification" else f"learns counts by {spec.training.loss.name}"
+    yield pointer, f"a network that {why} takes its targets as they are: leave target_scaling out"
+
+
+def _epochs(spec: FeedforwardSpec) -> Iterator[tuple[str, str]]:
+    training, task = spec.training, spec.task
     if training.refit and not training.early_stopping:
         yield "/training/refit", "without early_stopping the best number of epochs is unknown: request it too"
     if training.refit and (why := why_no_refit(training)):
         yield "/training/refit", f"the network is not trained again on all rows: {why}"
     if training.ensemble_size > 1 and not training.refit:
         yield "/training/ensemble_size", "the networks of an ensemble are trained again on all rows: request refit too"
+    if training.ensemble_size > 1 and spec.network.initial_parameters:
+        detail = "all networks of an ensemble would start from the same initial_parameters: let it be 1"
+        yield "/training/ensemble_size", detail
     if training.warmup_epochs >= training.epochs:
         yield "/training/warmup_epochs", "the warmup must leave an epoch: lower it, or train for more epochs"
     if training.early_stopping and training.early_stopping.monitor == "validation_accuracy" and task == "regression":
@@ -91,6 +104,8 @@ def _epochs(training: FeedforwardTraining, task: str) -> Iterator[tuple[str, str
 
 def _layers(spec: FeedforwardSpec) -> Iterator[tuple[str, str]]:
     hidden, layers, optimizer = spec.network.hidden, spec.network.layers, spec.training.optimizer
+    if spec.network.initial_parameters and spec.training.warm_start_model_id:
+        yield "/network/initial_parameters", "a warm start has the parameters of its model: give one of the two"
     if spec.network.parametrization == "ntk" and not optimizer.scale_free:
         yield "/network/parametrization", f"steps of {optimizer.name} depend on the gradient's scale: {NTK_NEEDS}"
     if spec.training.batch_size == 1 and any(layer.normalization == "batch" for layer in hidden):

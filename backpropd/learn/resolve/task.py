@@ -17,17 +17,20 @@ MAX_CLASSES = 1000
 MAX_LISTED = 5  # classes named in a message
 
 
-def resolve_task(requested: str, targets: Sequence[ColumnInfo], rows: int) -> tuple[str, list[JobWarning]]:
+def resolve_task(
+    requested: str, targets: Sequence[ColumnInfo], rows: int, *, scales: bool = True
+) -> tuple[str, list[JobWarning]]:
     """Classification or regression for targets of a table of `rows` rows, and what there is to say about the choice.
 
-    Raises `errors.Invalid` and its subclasses for targets that do not fit.
+    Without `scales` targets are used as they are, and the target of a regression may be a constant. Raises
+    `errors.Invalid` and its subclasses for targets that do not fit.
     """
     chosen, warnings = requested, []
     if requested == "auto":
         chosen = "classification" if looks_like_classes(targets, rows) else "regression"
         warnings = [warning] if (warning := _borderline(targets, rows, chosen)) else []
     if chosen == "regression":
-        _check_numbers(targets)
+        _check_numbers(targets, scales=scales)
         return chosen, warnings
     _check_classes(targets)
     return chosen, warnings + _single_rows(targets, rows)
@@ -97,13 +100,14 @@ def _single_rows(targets: Sequence[ColumnInfo], rows: int) -> list[JobWarning]:
     return [JobWarning("rare_classes", "/target", detail + "they cannot be learned from it; group them, or add rows")]
 
 
-def _check_numbers(targets: Sequence[ColumnInfo]) -> None:
+def _check_numbers(targets: Sequence[ColumnInfo], *, scales: bool) -> None:
     for info in targets:
         if info.kind != "number":
             detail = f"{info.name!r} is of kind {info.kind}, and regression needs numbers: request a classification"
             raise errors.UnusableColumn(detail, pointer="/target")
-        if info.distinct == 1:
-            raise errors.ConstantColumn(f"{info.name!r} has the same value in every row", pointer="/target")
+        if info.distinct == 1 and scales:
+            detail = f'{info.name!r} has the same value in every row: choose another, or set target_scaling to "none"'
+            raise errors.ConstantColumn(detail, pointer="/target")
 
 
 def _check_classes(targets: Sequence[ColumnInfo]) -> None:

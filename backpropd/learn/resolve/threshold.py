@@ -1,9 +1,11 @@
 """Resolve a request for a threshold neuron: a McCulloch-Pitts neuron, a perceptron, or a network of perceptrons."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from backpropd import errors, nn
+from backpropd.learn import initial_parameters
 from backpropd.learn.network_kinds.threshold import (
     DEFAULT_RATE,
     DTYPE,
@@ -13,9 +15,9 @@ from backpropd.learn.network_kinds.threshold import (
     ThresholdTraining,
 )
 from backpropd.learn.request import JobRequest
-from backpropd.learn.resolve import columns
+from backpropd.learn.resolve import columns, snapshots
 from backpropd.learn.resolve.columns import Features, WhyNot
-from backpropd.learn.resolve.cost import check_size
+from backpropd.learn.resolve.cost import check_size, overhead
 from backpropd.learn.resolve.plan import Context, Limits, Plan
 from backpropd.learn.resolve.split import resolve_fraction
 from backpropd.learn.resolve.task import holds_few_numbers, resolve_task
@@ -24,7 +26,7 @@ from backpropd.learn.tables import TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo, max_width
 
 DEFAULT_EPOCHS = 100
-SUPPORTED = ("optimizer", "epochs", "max_seconds", "seed", "validation_fraction", "dtype")
+SUPPORTED = ("optimizer", "epochs", "max_seconds", "seed", "validation_fraction", "dtype", "snapshots")
 WHY_NOT = {
     "loss": "its loss is the share of rows answered wrongly",
     "batch_size": "it learns row by row",
@@ -46,10 +48,33 @@ def resolve_threshold(request: JobRequest, context: Context) -> Plan:
     info = table.columns[target[0]]
     features = (_boolean_columns if network.takes_booleans else _perceptron_columns)(request, info, table)
     rows = table.rows - info.missing
-    resolved, training = network.resolve(request.network, features.names, info), request.given
-    spec = ThresholdSpec(target, features.names, "classification", resolved, _training(training, network, rows, limits))
-    cost = _cost(spec, max_width([table.columns[name] for name in spec.features]), rows, limits)
-    return Plan(spec, cost, features.left_out, [*columns.missing_targets(target, table), *features.warnings])
+    resolved = network.resolve(request.network, features.names, info)
+    training = _training(request.given, network, rows, limits)
+    spec = ThresholdSpec(target, features.names, "classification", resolved, training)
+    plan = _complete(spec, request.given, table, rows, limits)
+    warnings = [*columns.missing_targets(target, table), *features.warnings]
+    return plan._replace(left_out=features.left_out, warnings=warnings)
+
+
+def complete_threshold(spec: ThresholdSpec, given: Mapping[str, Any], context: Context) -> Plan:
+    """The plan of a spec with another training. Raises `errors.Invalid` and its subclasses."""
+    table = context.table
+    rows = table.rows - table.columns[spec.target[0]].missing
+    training = _training(given, type(spec.network), rows, context.limits)
+    return _complete(replace(spec, training=training), given, table, rows, context.limits)
+
+
+def _complete(
+    spec: ThresholdSpec, given: Mapping[str, Any], table: TableDescription, rows: int, limits: Limits
+) -> Plan:
+    """The plan of a spec but for what follows from sizes: the snapshots and the cost."""
+    width = max_width([table.columns[name] for name in spec.features])
+    neuron = spec.build(width)
+    initial_parameters.check(neuron, spec.network.initial_parameters)
+    size = 2 * 8 * neuron.layout.size + overhead(neuron)  # theta and that of the best epoch
+    chosen = snapshots.resolve(given.get("snapshots"), spec.training.epochs, size)
+    spec = replace(spec, training=replace(spec.training, snapshots=chosen))
+    return Plan(spec, _cost(spec, width, rows, limits))
 
 
 def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescription) -> Features:
@@ -124,9 +149,13 @@ def _check_supported(given: Mapping[str, Any], network: type[ThresholdNetwork]) 
         if name in SUPPORTED or value in (None, "auto"):
             continue
         why = WHY_NOT.get(
-            name, "of training, it takes the learning rate, epochs, max_seconds, seed and validation_fraction alone"
+            name,
+            "of training, it takes the learning rate, epochs, max_seconds, snapshots, seed, validation_fraction alone",
         )
         raise errors.Invalid(f"a {kind} has no {name}: {why}. Leave it out", pointer=f"/training/{name}")
+    if not network.iterative and given.get("snapshots"):
+        detail = f"a {kind} neuron is set by hand or searched for, in one step: it has no snapshots. Leave them out"
+        raise errors.Invalid(detail, pointer="/training/snapshots")
     if not network.iterative and "optimizer" in given:
         detail = f"a {kind} neuron has no optimizer: it is set by hand or searched for. Leave it out"
         raise errors.Invalid(detail, pointer="/training/optimizer")

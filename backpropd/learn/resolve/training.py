@@ -45,12 +45,18 @@ def resolve_training(
         refit=bool(request.refit),
         ensemble_size=request.ensemble_size or 1,
         feature_scaling=request.feature_scaling,
-        clip_predictions=task == "regression" if request.clip_predictions is None else request.clip_predictions,
+        target_scaling=request.target_scaling,
+        clip_predictions=_clips(request, task) if request.clip_predictions is None else request.clip_predictions,
         metrics_every=1 if isinstance(request.metrics_every, str) else request.metrics_every,
         seed=resolve_seed(request.seed),
         dtype=request.dtype,
         engine=("numpy" if full_batch else "numba") if request.engine == "auto" else request.engine,
     )
+
+
+def _clips(request: TrainingRequest, task: str) -> bool:
+    """Whether predictions stay within the range of the training rows; unscaled outputs are shown as they are."""
+    return task == "regression" and request.target_scaling != "none"
 
 
 def check_epochs(epochs: int, limits: Limits) -> int:

@@ -71,6 +71,5 @@ def _epochs_until_inspection(run: FitRun) -> int:
     until = [training.epochs - epoch - 1]
     if run.metrics:
         until.append(0 if epoch == 0 else training.metrics_every - epoch % training.metrics_every - 1)
-    if training.path_every:
-        until.append(training.path_every - epoch % training.path_every - 1)
+    until += [every - epoch % every - 1 for every in (training.path_every, training.snapshot_every) if every]
     return max(min(until), 1)

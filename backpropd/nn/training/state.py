@@ -17,7 +17,7 @@ from backpropd.nn.optimization.optimizers import Optimizer
 StopReason = Literal["epochs", "early_stopping", "converged", "target_loss", "max_seconds"]
 
 IN_PLACE = ("theta", "slots")  # engines hold views of these arrays
-ARRAYS = (*IN_PLACE, "best_theta", "path")
+ARRAYS = (*IN_PLACE, "best_theta", "last_theta", "path")
 
 
 @dataclass
@@ -27,8 +27,9 @@ class State:
     `theta` (size,) are the parameters and running statistics of the layers, `slots` (k, P) the optimizer's vectors
     after `steps` steps. `loss` and `gradient_norm` are those of the last epoch. `best_loss`, `best_epoch`, `best_theta`
     and `wait`, the epochs since the last improvement, belong to early stopping, `memory` to the schedule; `seconds`
-    is the time of training, by the clock given to `fit`. `path` (m, size) are the thetas after `path_epochs`, if they
-    are recorded. `rng` uses the bit generator PCG64, as `numpy.random.default_rng` makes it.
+    is the time of training, by the clock given to `fit`. `last_theta` is that after the last epoch, if the run has
+    ended with the best one instead. `path` (m, size) are the thetas after `path_epochs`, if they are recorded. `rng`
+    uses the bit generator PCG64, as `numpy.random.default_rng` makes it.
     """
 
     theta: Array
@@ -41,6 +42,7 @@ class State:
     best_loss: float | None = None
     best_epoch: int | None = None
     best_theta: Array | None = None
+    last_theta: Array | None = None
     wait: int = 0
     memory: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -67,7 +69,7 @@ class State:
     def of(cls, layout: Layout, dtype: str, slots: Array, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> Self:
         """The state from stored arrays; `slots` only gives the expected shape and dtype of the optimizer's."""
         size = (layout.size,)
-        shapes = {"theta": size, "best_theta": size, "path": (len(meta["path_epochs"]), *size)}
+        shapes = {"theta": size, "best_theta": size, "last_theta": size, "path": (len(meta["path_epochs"]), *size)}
         expected = {name: (shape, np.dtype(dtype)) for name, shape in shapes.items()}
         expected["slots"] = slots.shape, slots.dtype
         for name, array in arrays.items():
@@ -101,6 +103,7 @@ class State:
     def end(self, reason: StopReason) -> None:
         """End the run between two epochs: theta becomes the best one, if that is kept."""
         if self.best_theta is not None:
+            self.last_theta = self.theta.copy()
             self.theta[:] = self.best_theta
         self.stop_reason = reason
 

@@ -38,6 +38,7 @@ class Training:
     `target_loss` ends the run at the first epoch whose loss is at most that: the validation loss if there is a
     validation set. `max_seconds` ends it at the first chunk that ends later, by `State.seconds`. Metrics are
     measured in the first epoch, in multiples of `metrics_every`, and in the last; `path_every` records theta likewise.
+    A chunk ends at every multiple of `snapshot_every`, so that the caller can store the state of that epoch.
     `LBFGS` runs one iteration an epoch, on full batches, and ends the run when it has converged.
     """
 
@@ -51,6 +52,7 @@ class Training:
     max_seconds: float | None = None
     metrics_every: int = 1
     path_every: int | None = None
+    snapshot_every: int | None = None
     engine: Literal["numpy", "numba"] = "numpy"
 
 
@@ -58,8 +60,10 @@ def check_training(spec: Spec, training: Training, rows: int, validation_set: Ba
     """Raise `Invalid` for settings that cannot train a network of `spec` on `rows` training rows."""
     stopping = training.early_stopping
     counts = [training.epochs, training.batch_size, training.metrics_every]
-    if min([*counts, stopping.patience if stopping else 1, training.path_every or 1]) < 1:
-        raise Invalid("epochs, batch_size, patience, metrics_every and path_every must be whole numbers of at least 1")
+    intervals = [training.path_every or 1, training.snapshot_every or 1]
+    if min([*counts, stopping.patience if stopping else 1, *intervals]) < 1:
+        names = "epochs, batch_size, patience, metrics_every, path_every and snapshot_every"
+        raise Invalid(f"{names} must be whole numbers of at least 1")
     if stopping and stopping.monitor != "loss" and validation_set is None:
         raise Invalid(f"early stopping on the {stopping.monitor} needs a validation set: give one, or monitor the loss")
     if spec.parametrization == "ntk" and not training.optimizer.scale_free:

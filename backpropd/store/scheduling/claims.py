@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session
 
-from backpropd.store import jobs, models
+from backpropd.store import jobs, models, snapshots
 from backpropd.store.scheduling import fair_queue, queries
 from backpropd.store.sql import statements
 from backpropd.store.sql.column_types import microseconds
@@ -80,8 +80,8 @@ _SOURCE = select(Dataset.sha256, Dataset.columns).where(Dataset.id == bindparam(
 def claim_next(session: Session, options: ClaimOptions) -> Claim | None:
     """Claim the next job of the fair queue; returns None if no job can be claimed.
 
-    Sets the lease and the fencing token and deletes the epochs after the last checkpoint, all in this transaction: a
-    job's epochs are contiguous whatever happened to the worker before.
+    Sets the lease and the fencing token and deletes the epochs and snapshots after the last checkpoint, all in this
+    transaction: a job's epochs are contiguous whatever happened to the worker before.
     """
     claim = fetch_next(session, options)
     if claim:
@@ -99,7 +99,8 @@ def fetch_next(session: Session, options: ClaimOptions) -> Claim | None:
     if job.validation_dataset_id:
         found = statements.run(session, _SOURCE, {"dataset_id": job.validation_dataset_id}).one_or_none()
         validation = DatasetSource(job.validation_dataset_id, *(found or ()))
-    checkpointed = job.attempt > 1 and _return_to_checkpoint(session, job.number)
+    may_have_checkpoint = job.attempt > 1 or job.parent_job_id is not None  # a fork begins with one
+    checkpointed = may_have_checkpoint and _return_to_checkpoint(session, job.number)
     columns = {name: value for name, value in job._mapping.items() if name in Claim.__annotations__}
     return Claim(**columns, validation=validation, checkpointed=checkpointed)
 
@@ -139,4 +140,6 @@ def _return_to_checkpoint(session: Session, number: int) -> bool:
     """Set the progress back to the last checkpoint. Returns whether there is one."""
     job = {"number": number}
     statements.run(session, queries.DELETE_LATER_EPOCHS, job)
-    return bool(statements.run(session, queries.RETURN_TO_CHECKPOINT, job).scalar_one())
+    returned = statements.run(session, queries.RETURN_TO_CHECKPOINT, job).one()
+    snapshots.return_to(session, number, returned.epoch if returned.checkpointed else -1)
+    return bool(returned.checkpointed)

@@ -10,6 +10,8 @@ from backpropd import errors
 from backpropd.store import epochs as curves
 from backpropd.store.scheduling import queries
 from backpropd.store.scheduling.claims import Claim
+from backpropd.store.snapshots import StoredSnapshot
+from backpropd.store.snapshots import add as add_snapshots
 from backpropd.store.sql import statements
 from backpropd.store.sql.column_types import microseconds, now
 from backpropd.store.sql.schema import RUNNING, Checkpoint, Job
@@ -59,8 +61,9 @@ def write_epochs(
     training_seconds: float,
     checkpoint: tuple[int, bytes] | None = None,
     dropped: Sequence[int] = (),
+    snapshots: Sequence[StoredSnapshot] = (),
 ) -> str | None:
-    """Write epochs, dicts of `store.epochs.FIELDS`, and a checkpoint with its epoch, and `renew` the lease.
+    """Write epochs, dicts of `store.epochs.FIELDS`, snapshots, a checkpoint with its epoch, and `renew` the lease.
 
     Epochs that exist already stay: a transaction whose commit was not acknowledged can be repeated. `dropped` are the
     numbers of epochs that are thinned out.
@@ -72,6 +75,8 @@ def write_epochs(
         curves.drop(session, claim.number, dropped)
     if epochs:
         curves.add(session, claim.number, claim.tenant, epochs)
+    if snapshots:
+        add_snapshots(session, claim.number, claim.tenant, snapshots)
     if checkpoint:
         epoch, data = checkpoint
         session.merge(Checkpoint(job_number=claim.number, tenant=claim.tenant, epoch=epoch, data=data, at=now()))

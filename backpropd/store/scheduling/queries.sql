@@ -49,7 +49,7 @@ stored_bytes = stored_bytes + {transition_bytes}
 -- name: claimed_job
 -- What the worker needs of the job and its dataset, and what decides whether the tenant's turn is recorded.
 number, id AS job_id, tenant, name, dataset_id, token AS fencing_token, attempts AS attempt, -rank AS priority,
-seconds AS training_seconds, spec, validation_dataset_id, warm_start_model_id, traceparent,
+seconds AS training_seconds, spec, validation_dataset_id, warm_start_model_id, traceparent, parent_job_id,
 (SELECT datasets.sha256 FROM datasets WHERE datasets.id = jobs.dataset_id) AS dataset_sha256,
 (SELECT datasets.columns FROM datasets WHERE datasets.id = jobs.dataset_id) AS columns,
 (SELECT {due} FROM turns WHERE turns.tenant = jobs.tenant) AS due,
@@ -60,7 +60,7 @@ seconds AS training_seconds, spec, validation_dataset_id, warm_start_model_id, t
 -- Sets a job's progress back to its last checkpoint, or to the beginning if it has none.
 UPDATE jobs SET epoch = coalesce((SELECT checkpoints.epoch FROM checkpoints WHERE job_number = :number), 0)
 WHERE number = :number
-RETURNING EXISTS (SELECT 1 FROM checkpoints WHERE job_number = :number) AS checkpointed
+RETURNING epoch, EXISTS (SELECT 1 FROM checkpoints WHERE job_number = :number) AS checkpointed
 
 -- name: delete_later_epochs
 -- Deletes the epochs after the last checkpoint, which the job will train again.
@@ -76,8 +76,11 @@ WHERE job_number = :number
 number = :number AND token = :fencing_token AND status = 'running'
 
 -- name: curve_bytes
--- What the job's epochs count, which are thinned when there are many.
-{epoch_bytes} * CASE WHEN coalesce(:epoch, epoch) < {max_epochs} THEN coalesce(:epoch, epoch) ELSE {max_epochs} END
+-- What the job's epochs count, which are thinned when there are many. Those of a fork follow its parent's.
+{epoch_bytes} * CASE WHEN {own_epochs} < {max_epochs} THEN {own_epochs} ELSE {max_epochs} END
+
+-- name: own_epochs
+(coalesce(:epoch, epoch) - coalesce(parent_epoch, 0))
 
 -- name: renew
 UPDATE jobs SET
@@ -85,7 +88,7 @@ UPDATE jobs SET
     seconds = :training_seconds,
     epoch = coalesce(:epoch, epoch),
     losses = CASE WHEN CAST(:checkpoint_bytes AS BIGINT) IS NULL THEN losses ELSE 0 END,
-    stored_bytes = coalesce(own_bytes + {curve_bytes} + CAST(:checkpoint_bytes AS BIGINT), stored_bytes)
+    stored_bytes = coalesce(own_bytes + snapshot_bytes + {curve_bytes} + CAST(:checkpoint_bytes AS BIGINT), stored_bytes)
 WHERE {leased}
 RETURNING request
 
@@ -104,7 +107,7 @@ UPDATE jobs SET
     lease_expires_at = NULL,
     worker = NULL,
     own_bytes = own_bytes + {transition_bytes},
-    stored_bytes = own_bytes + {transition_bytes} + {curve_bytes}
+    stored_bytes = own_bytes + snapshot_bytes + {transition_bytes} + {curve_bytes}
 WHERE {leased} AND request IS NULL
 RETURNING number
 

@@ -6,7 +6,7 @@ from backpropd import errors
 from backpropd.config import Settings
 from backpropd.store.sql.database import Database
 
-NEWEST = "0015"  # in `migrations/versions`, which only the program that migrates reads
+NEWEST = "0016"  # in `migrations/versions`, which only the program that migrates reads
 
 
 def check(database: Database) -> None:

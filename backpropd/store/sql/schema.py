@@ -1,28 +1,15 @@
 """The tables, as classes of SQLAlchemy's ORM. An attribute may have a more telling name than its column."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, literal_column, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, literal_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from backpropd.store.sql.column_types import BigInt, Instant, Json
+from backpropd.store.sql.base import Base as Base
+from backpropd.store.sql.base import Resource, index_of_status
+from backpropd.store.sql.column_types import BigInt
 from backpropd.store.status import Status
-
-
-class Base(DeclarativeBase):
-    __mapper_args__ = {"eager_defaults": True}  # times of the database's clock come back from the INSERT
-    type_annotation_map = {str: Text, datetime: Instant, dict[str, Any]: Json, list[Any]: Json, bytes: LargeBinary}
-
-
-class Resource(Base):
-    """A row that a tenant owns and a client reads by its id, at `/v1/{noun}s/{id}`."""
-
-    __abstract__ = True
-    noun: ClassVar[str]
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
 
 
 class Dataset(Resource):
@@ -52,12 +39,6 @@ class Dataset(Resource):
     created_at: Mapped[datetime]
 
 
-def _index_of_status(status: Status, name: str, *columns: str) -> Index:
-    """A partial index: it stays small however many jobs there are, which the planner knows without statistics."""
-    where = text(f"status = '{status.value}'")
-    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
-
-
 class Job(Resource):
     """A training job. `number` is its internal key and orders jobs by age; clients know it by `id`.
 
@@ -66,8 +47,9 @@ class Job(Resource):
     `stop_request` is "cancel" or "pause" while the worker of a running job has still to carry it out.
     `crashes` counts the workers that the job lost since its last checkpoint.
     `training_seconds` is the time that workers have leased it, over all attempts.
-    `own_bytes` are those of its description and its transitions; `stored_bytes` also those of its epochs and its
-    checkpoint, as of the last checkpoint or the end.
+    `own_bytes` are those of its description and its transitions, `snapshot_bytes` those of its snapshots;
+    `stored_bytes` are both, and those of its epochs and its checkpoint, as of the last checkpoint or the end.
+    `parent_job_id` and `parent_epoch` name the snapshot that a fork continues from; its own epochs follow that one.
     `rank` is minus the priority. The queue is ordered fairly by tenant, then by rank, then by `queued_at`.
     `validation_dataset_id` and `warm_start_model_id` repeat what the spec names, so that a DELETE can check for them,
     `task` and `target` so that lists need not read the spec.
@@ -76,8 +58,8 @@ class Job(Resource):
     noun = "job"
     __tablename__ = "jobs"
     __table_args__ = (
-        _index_of_status(Status.QUEUED, "ix_jobs_queue", "tenant", "rank", "queued_at", "number"),
-        _index_of_status(Status.RUNNING, "ix_jobs_running", "tenant"),
+        index_of_status(Status.QUEUED, "ix_jobs_queue", "tenant", "rank", "queued_at", "number"),
+        index_of_status(Status.RUNNING, "ix_jobs_running", "tenant"),
         Index("ix_jobs_finished", "finished_at"),
         Index("ix_jobs_tenant", "tenant", "id"),
         Index("ix_jobs_usage", "tenant", "stored_bytes"),
@@ -112,7 +94,10 @@ class Job(Resource):
     crashes: Mapped[int] = mapped_column("losses", default=0)
     training_seconds: Mapped[float] = mapped_column("seconds", default=0.0)
     own_bytes: Mapped[int] = mapped_column(BigInt, default=0)
+    snapshot_bytes: Mapped[int] = mapped_column(BigInt, default=0)
     stored_bytes: Mapped[int] = mapped_column(BigInt, default=0)
+    parent_job_id: Mapped[str | None]  # no foreign key: the parent may be deleted
+    parent_epoch: Mapped[int | None]
     fencing_token: Mapped[int] = mapped_column("token", BigInt, default=0)
     worker: Mapped[str | None]
     lease_expires_at: Mapped[int | None] = mapped_column(BigInt)
@@ -199,6 +184,21 @@ class Checkpoint(Base):
     epoch: Mapped[int]
     data: Mapped[bytes]
     at: Mapped[datetime]
+
+
+class Snapshot(Base):
+    """The state of a job's training after `epoch`; `weights` is a safetensors file, as a model's weights are."""
+
+    __tablename__ = "snapshots"
+
+    job_number: Mapped[int] = mapped_column(
+        BigInt, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tenant: Mapped[str]
+    size: Mapped[int] = mapped_column("bytes", BigInt)
+    weights: Mapped[bytes]
+    state: Mapped[bytes]
 
 
 class Model(Resource):

@@ -61,9 +61,9 @@ def run(session: Session | Connection, statement: Executable | Query, rows: Rows
     return connection.execute(chosen, rows)
 
 
-def insert_new(session: Session, kind: type[Base], rows: Rows) -> None:
-    """Insert rows; those that exist already stay as they are."""
-    run(session, _insert_new(session.get_bind().dialect.name, kind), rows)
+def insert_new(session: Session, kind: type[Base], rows: Rows) -> int:
+    """Insert rows; those that exist already stay as they are. Of a single row, returns whether it was inserted."""
+    return run(session, _insert_new(session.get_bind().dialect.name, kind), rows).rowcount
 
 
 def by_column(kind: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,4 +79,5 @@ def _columns(kind: type[Base]) -> dict[str, str]:
 
 @cache
 def _insert_new(dialect: str, kind: type[Base]) -> Insert:
-    return INSERTS[dialect](kind).on_conflict_do_nothing()
+    insert: Insert = INSERTS[dialect](kind).on_conflict_do_nothing()
+    return insert.execution_options(preserve_rowcount=True)

@@ -10,8 +10,8 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from backpropd import errors
 from backpropd.store.sql import statements
+from backpropd.store.sql.base import Resource
 from backpropd.store.sql.database import Database
-from backpropd.store.sql.schema import Resource
 
 AnyResource = TypeVar("AnyResource", bound=Resource)
 

@@ -28,7 +28,7 @@ VALUES: dict[str, Any] = {
     "spec": {"task": "regression", "target": ["y"]}, "metadata": {"note": 1}, "epoch": 2, "epochs": 10, "attempts": 1,
     "losses": 0, "seconds": 1.5, "token": 1, "number": 1, "job_number": 1, "entry": 1, "loss": 0.5, "metrics": {},
     "gradient_norm": 0.1, "learning_rate": 0.01, "data": b"state", "job_id": "job_1", "task": "regression",
-    "network": {},
+    "network": {}, "state": b"state",
     "features": ["x"], "target": ["y"], "parameters": 2, "encoders": {}, "weights": b"w", "route": "r", "key": "k",
     "request_sha256": "00", "made_id": "ds_1", "slots": 1, "scopes": ["read"], "actor": "operator",
     "action": "keys.create",
