@@ -65,6 +65,8 @@ class StandIn:
         self._route("/v1/jobs/<id>", lambda id: a_job("running" if self.silent else self.final_status, EPOCHS))
         self._route("/v1/jobs/<id>/epochs", self._epochs)
         self._route("/v1/jobs/<id>/events", self._events)
+        self._route("/v1/jobs/<id>/snapshots", self._snapshots)
+        self._route("/v1/jobs/<id>/fork", self._fork, "POST")
         self._route("/v1/jobs/<id>/cancel", lambda id: (a_job("cancelled"), 202), "POST")
         self._route("/v1/models", self._import, "POST")
         self._route("/v1/models/<id>", lambda id: a_model())
@@ -119,6 +121,19 @@ class StandIn:
         last = min(first + 1, EPOCHS)
         data = [an_epoch(number) for number in range(first, last + 1)]
         return {"data": data, "next_after": last if last < EPOCHS else None}
+
+    def _snapshots(self, id: str) -> Any:
+        """Those of the epochs 0 and 5, one in each answer."""
+        epoch = 0 if int(request.args["after"]) < 0 else 5
+        parameters, next_after = {"layers.0.weight": [[3.0], [4.0]], "layers.0.bias": [epoch]}, None if epoch else 0
+        if request.headers["Accept"] == "application/octet-stream":
+            header = json.dumps({"__metadata__": {"next_after": json.dumps(next_after)}}).encode()
+            return Response(len(header).to_bytes(8, "little") + header, content_type="application/octet-stream")
+        return {"data": [{"epoch": epoch, "parameters": parameters}], "next_after": next_after}
+
+    def _fork(self, id: str) -> Any:
+        self.bodies.append(request.json)
+        return a_job(parent={"job_id": id, "epoch": request.json["epoch"]}), 202
 
     def _events(self, id: str) -> Any:
         if not self.accepts_streams:

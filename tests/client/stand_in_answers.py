@@ -27,6 +27,7 @@ def a_job(status: str = "queued", epoch: int = 0, **fields: Any) -> dict[str, An
         "id": "job_1", "name": None, "status": status, "dataset_id": "ds_1", "target": "kind",
         "features": FEATURES, "kinds": {}, "left_out": [], "warnings": [], "task": "classification", "network": {},
         "training": {}, "progress": {"epoch": epoch, "epochs": EPOCHS}, "transitions": [], "attempts": 1, "priority": 0,
+        "parent": None,
         "model_id": "model_1" if status == "succeeded" else None,
         "error": error if status == "failed" else None,
         "stop_reason": {"succeeded": "epochs", "failed": "error", "cancelled": "cancelled"}.get(status),

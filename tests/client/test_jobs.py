@@ -25,6 +25,22 @@ def test_epochs_are_read_over_all_pages(service: Client) -> None:
     assert [epoch["epoch"] for epoch in service.jobs.epochs("job_1", after=4)] == [5, 6]
 
 
+def test_snapshots_are_read_over_all_pages(stand_in: StandIn, service: Client) -> None:
+    found = list(service.jobs.snapshots("job_1"))
+    assert [each["epoch"] for each in found] == [0, 5]
+    assert found[1]["parameters"] == {"layers.0.weight": [[3.0], [4.0]], "layers.0.bias": [5]}
+    assert [service.jobs.snapshot_file("job_1", after).next_after for after in (-1, 0)] == [0, None]
+
+
+def test_a_fork_carries_a_key_so_that_it_can_be_repeated(stand_in: StandIn, service: Client) -> None:
+    stand_in.faults = [("/fork", problem(503, "unavailable", "try again", {"Retry-After": "0"}))]
+    fork = service.jobs.fork("job_1", 5, {"epochs": 20}, name="longer")
+    assert fork["parent"] == {"job_id": "job_1", "epoch": 5}
+    assert stand_in.bodies == [{"epoch": 5, "training": {"epochs": 20}, "name": "longer"}]
+    first, second = stand_in.headers("/v1/jobs/job_1/fork", "Idempotency-Key")
+    assert first == second
+
+
 def test_the_client_knows_the_statuses_in_which_a_job_has_ended() -> None:
     assert set(event_stream.TERMINAL) == set(TERMINAL)
 

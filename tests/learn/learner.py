@@ -62,10 +62,19 @@ class Learner:
         other, encoders = validation and validation.table, model and model["encoders"]
         return resolve(request, Context(self.table, limits, other, encoders))
 
-    def neuron_plan(self, target: str, kind: str, limits: Limits = LIMITS, **training: Any) -> Plan:
-        """A resolved job for a threshold neuron, with the fields of training that are given."""
-        network = {"kind": kind, **({"inhibitory": "search", "threshold": "search"} if "mcc" in kind else {})}
-        request = JobRequest.from_json(target=target, network=network, training=training)
+    def neuron_plan(
+        self,
+        target: str,
+        kind: str,
+        network: dict[str, Any] | None = None,
+        *,
+        limits: Limits = LIMITS,
+        **training: Any,
+    ) -> Plan:
+        """A resolved job for a threshold neuron, with the fields of its network and of training that are given."""
+        searched = {"inhibitory": "search", "threshold": "search"} if "mcc" in kind else {}
+        requested = {"kind": kind, **searched, **(network or {})}
+        request = JobRequest.from_json(target=target, network=requested, training=training)
         return resolve(request, Context(self.table, limits))
 
     def run(

@@ -65,7 +65,7 @@ def test_a_loaded_model_makes_the_mistakes_that_its_metrics_count(tmp_path: Path
 @pytest.mark.parametrize("limits", [Limits(100, 10, 10**9), Limits(100, 10**6, 1000)])
 def test_a_job_that_is_too_large_for_a_worker_is_rejected(iris: Learner, limits: Limits) -> None:
     with pytest.raises(errors.TooLargeForMemory):
-        iris.neuron_plan("species", "perceptron", limits)
+        iris.neuron_plan("species", "perceptron", limits=limits)
 
 
 def test_the_cost_counts_the_parameters_of_the_model(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from backpropd.cli.commands import snapshots
 from backpropd.cli.console import client, show, table
 from backpropd.cli.job_display import watch
 from backpropd.cli.plot_command import Output, format_of, write_plot
@@ -83,6 +84,10 @@ def pause(context: typer.Context, job_id: str) -> None:
 def resume(context: typer.Context, job_id: str) -> None:
     """Queue a paused job again."""
     _show(context, lambda jobs: jobs.resume(job_id))
+
+
+commands.command("snapshots")(snapshots.snapshots)
+commands.command("fork")(snapshots.fork)
 
 
 def _number(values: Mapping[str, Any] | None, name: str) -> str:

@@ -1,17 +1,25 @@
 """Jobs: create, follow and control them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 from backpropd.client import event_stream
 from backpropd.client.comparison_types import Comparison
 from backpropd.client.errors import JobDidNotSucceed, ServiceError
 from backpropd.client.event_stream import TERMINAL, Deadline
 from backpropd.client.resources.base import Resource, accept_header, idempotency_header
-from backpropd.client.types import Epoch, Event, Job, JobSummary
+from backpropd.client.types import Epoch, Event, Job, JobSummary, Snapshot
 
 LONG_POLL_SECONDS = 30.0
 EPOCH_POLL_SECONDS = 1.0  # between two polls of a job whose epochs are followed
+
+
+class SnapshotFile(NamedTuple):
+    """A safetensors file of snapshots; if there are more, `next_after` is the epoch after which they begin."""
+
+    content: bytes
+    next_after: int | None
 
 
 class Jobs(Resource):
@@ -68,6 +76,40 @@ class Jobs(Resource):
         """The learning curve thinned to about `points` epochs, with the first, the last and the lowest."""
         page = self._transport.json("GET", self._path(job_id, "/epochs"), params={"points": points})
         return cast(Sequence[Epoch], page["data"])
+
+    def snapshots(self, job_id: str, after: int = -1) -> Iterator[Snapshot]:
+        """The parameters after the epochs whose state was stored, from the start on, or after the given epoch."""
+        while True:
+            page = self._transport.json("GET", self._path(job_id, "/snapshots"), params={"after": after})
+            yield from page["data"]
+            if page["next_after"] is None:
+                return
+            after = page["next_after"]
+
+    def snapshot_file(self, job_id: str, after: int = -1, limit: int = 1000) -> SnapshotFile:
+        """The same as a safetensors file: `epoch` (n,), and each parameter (n, …) of n snapshots."""
+        path, headers = self._path(job_id, "/snapshots"), {"Accept": "application/octet-stream"}
+        content = self._transport.send("GET", path, params={"after": after, "limit": limit}, headers=headers).content
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return SnapshotFile(content, json.loads(header["__metadata__"]["next_after"]))
+
+    def fork(
+        self,
+        job_id: str,
+        epoch: int,
+        training: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **others: Any,
+    ) -> Job:
+        """Queue a job that continues from the snapshot of an epoch, with these fields of `training` changed.
+
+        `name` and `metadata` are the parent's unless given. Safe to repeat, as `create`.
+        """
+        body = {"epoch": epoch, "training": dict(training or {}), **others}
+        headers = idempotency_header(idempotency_key)
+        job = self._transport.json("POST", self._path(job_id, "/fork"), json=body, headers=headers, repeatable=True)
+        return cast(Job, job)
 
     def plot(self, job_id: str, kind: str = "loss", format: str = "svg") -> bytes:
         """A picture of the learning curve, `svg` or `png`."""

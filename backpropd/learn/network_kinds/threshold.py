@@ -149,6 +149,8 @@ class ThresholdTraining(ResolvedTraining):
         stored = {name: getattr(self, name) for name in ("epochs", "validation_fraction", "seed", "dtype")}
         if self.max_seconds is not None:
             stored["max_seconds"] = self.max_seconds
+        if self.feature_scaling != "standard":
+            stored["feature_scaling"] = self.feature_scaling
         if self.snapshots is not None:
             stored["snapshots"] = self.snapshots
         rate = self.learning_rate

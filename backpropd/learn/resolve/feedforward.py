@@ -35,7 +35,7 @@ def complete(
 
     Raises `errors.Invalid` and its subclasses for choices that do not go together, or with the tables.
     """
-    _check(spec, context, before)
+    _check(spec, requested, context, before)
     spec = replace(spec, training=replace(spec.training, target_scaling=spec.target_scaling))
     width = before.encoder.width if before else max_width([context.table.columns[name] for name in spec.features])
     network = spec.build(width)  # raises for an invalid architecture
@@ -73,12 +73,12 @@ def _resolve(
     return spec, split, features._replace(warnings=warnings)
 
 
-def _check(spec: FeedforwardSpec, context: Context, before: PreviousModel | None) -> None:
+def _check(spec: FeedforwardSpec, requested: TrainingRequest, context: Context, before: PreviousModel | None) -> None:
     """Raises `errors.Invalid` and its subclasses for choices that do not go together, or with the tables."""
     known = context.table.columns
     targets = [known[name] for name in spec.target]
     networks.check_counts(spec, targets)
-    check_combinations(spec)
+    check_combinations(spec, requested)
     training.check_class_weight(spec, targets, before.classes if before else None)
     if context.validation_table is not None:
         columns.check_validation_table(spec, known, context.validation_table.columns)

@@ -151,7 +151,7 @@ def _training(
     )
 
 
-def why_no_refit(training: Any) -> str | None:
+def why_no_refit(training: TrainingRequest) -> str | None:
     """Why a network trained like this is not to be trained again on all rows; None if it may be."""
     reasons = {
         "keep_path": "its path would not lead to the model",

@@ -6,20 +6,21 @@ from typing import Any
 from backpropd import errors, nn
 from backpropd.errors import Problem
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec, FeedforwardTraining
+from backpropd.learn.request import TrainingRequest
 from backpropd.learn.resolve.presets import why_no_refit
 from backpropd.nn.training.training_config import NTK_NEEDS
 
 SMOOTHING_LOSSES = [name for name, loss in nn.LOSSES.items() if "label_smoothing" in nn.hyperparameters(loss)]
 
 
-def check_combinations(spec: FeedforwardSpec) -> None:
-    """Raises `errors.Invalid`, which lists every rule that a resolved spec breaks."""
+def check_combinations(spec: FeedforwardSpec, requested: TrainingRequest) -> None:
+    """Raises `errors.Invalid`, which lists every rule that a resolved spec, or the requested training, breaks."""
     training = spec.training
     broken = [
         *_classes(spec),
         *_optimizer(training),
         *_schedule(training),
-        *_epochs(spec),
+        *_epochs(spec, requested),
         *_scaling(spec),
         *_layers(spec),
     ]
@@ -82,11 +83,11 @@ def _scaling(spec: FeedforwardSpec) -> Iterator[tuple[str, str]]:
     yield pointer, f"a network that {why} takes its targets as they are: leave target_scaling out"
 
 
-def _epochs(spec: FeedforwardSpec) -> Iterator[tuple[str, str]]:
+def _epochs(spec: FeedforwardSpec, requested: TrainingRequest) -> Iterator[tuple[str, str]]:
     training, task = spec.training, spec.task
     if training.refit and not training.early_stopping:
         yield "/training/refit", "without early_stopping the best number of epochs is unknown: request it too"
-    if training.refit and (why := why_no_refit(training)):
+    if training.refit and (why := why_no_refit(requested)):
         yield "/training/refit", f"the network is not trained again on all rows: {why}"
     if training.ensemble_size > 1 and not training.refit:
         yield "/training/ensemble_size", "the networks of an ensemble are trained again on all rows: request refit too"

@@ -26,7 +26,16 @@ from backpropd.learn.tables import TableDescription, is_boolean
 from backpropd.tabular import ColumnInfo, max_width
 
 DEFAULT_EPOCHS = 100
-SUPPORTED = ("optimizer", "epochs", "max_seconds", "seed", "validation_fraction", "dtype", "snapshots")
+SUPPORTED = (
+    "optimizer",
+    "epochs",
+    "max_seconds",
+    "seed",
+    "validation_fraction",
+    "dtype",
+    "snapshots",
+    "feature_scaling",
+)
 WHY_NOT = {
     "loss": "its loss is the share of rows answered wrongly",
     "batch_size": "it learns row by row",
@@ -138,9 +147,14 @@ def _training(
         epochs=epochs if network.iterative else 1,
         validation_fraction=0.0 if fraction is None and network.takes_booleans else resolve_fraction(fraction, rows),
         max_seconds=given.get("max_seconds"),
+        feature_scaling=_or_standard(given.get("feature_scaling")),
         seed=resolve_seed(given.get("seed")),
         dtype=DTYPE,
     )
+
+
+def _or_standard(requested: str | None) -> str:
+    return "standard" if requested in (None, "auto") else requested
 
 
 def _check_supported(given: Mapping[str, Any], network: type[ThresholdNetwork]) -> None:
@@ -148,10 +162,7 @@ def _check_supported(given: Mapping[str, Any], network: type[ThresholdNetwork]) 
     for name, value in given.items():
         if name in SUPPORTED or value in (None, "auto"):
             continue
-        why = WHY_NOT.get(
-            name,
-            "of training, it takes the learning rate, epochs, max_seconds, snapshots, seed, validation_fraction alone",
-        )
+        why = WHY_NOT.get(name, f"of training, it takes {', '.join(SUPPORTED)} alone")
         raise errors.Invalid(f"a {kind} has no {name}: {why}. Leave it out", pointer=f"/training/{name}")
     if not network.iterative and given.get("snapshots"):
         detail = f"a {kind} neuron is set by hand or searched for, in one step: it has no snapshots. Leave them out"
