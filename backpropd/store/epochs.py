@@ -73,12 +73,12 @@ def thinned(session: Session, job_number: int, points: int) -> Sequence[Any]:
     They include the first, the last, and those of the smallest loss and validation loss.
     """
     of_job = Epoch.job_number == job_number
-    last = session.scalar(sa.select(sa.func.max(Epoch.epoch)).where(of_job))
+    first, last = session.execute(sa.select(sa.func.min(Epoch.epoch), sa.func.max(Epoch.epoch)).where(of_job)).one()
     if last is None:
         return []
-    chosen = {1, last, *_minima(session, job_number)}
+    chosen = {first, last, *_minima(session, job_number)}
     spread = max(points - len(chosen), 0)
-    even = [1 + (last - 1) * step // (spread + 1) for step in range(1, spread + 1)]
+    even = [first + (last - first) * step // (spread + 1) for step in range(1, spread + 1)]
     if bucket_size(last) > 1:  # not every epoch is stored: take the next one that is
         stored = session.scalars(sa.select(Epoch.epoch).where(of_job).order_by(Epoch.epoch)).all()
         even = [stored[bisect_left(stored, epoch)] for epoch in even]

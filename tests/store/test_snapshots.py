@@ -1,12 +1,16 @@
 """Snapshots in the store: written under the fencing token, counted in the quota, deleted with later epochs, paged."""
 
+import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from backpropd import errors
-from backpropd.store import jobs, sizes, snapshots, usage
+from backpropd.store import jobs, sizes, snapshots, tenant_export, usage
+from backpropd.store.blobs import Blobs
 from backpropd.store.scheduling import job_endings, leases, rescue, submission
 from backpropd.store.scheduling.claims import Claim
 from backpropd.store.scheduling.submission import Fork
@@ -104,6 +108,17 @@ def test_snapshots_are_deleted_with_their_job(database: Database) -> None:
     write(database, job_endings.fail, claim, "diverged", "it did")
     write(database, jobs.delete, TENANT, job.id)
     assert read(database, lambda session: session.scalar(select(func.count()).select_from(Snapshot))) == 0
+
+
+def test_the_export_of_a_tenant_has_its_snapshots(database: Database, tmp_path: Path) -> None:
+    job, claim = a_claimed_job(database)
+    write_snapshots(database, claim, [0, 1])
+    blobs = Blobs(str(tmp_path / "blobs"), tmp_path / "scratch")
+    tenant_export.export(database, blobs, TENANT, tmp_path / "all.zip")
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert archive.read(f"snapshots/{job.number}-1.weights.safetensors") == b"the"
+        rows = [json.loads(line) for line in archive.read("snapshots.jsonl").splitlines()]
+    assert [(row["epoch"], row["bytes"]) for row in rows] == [(0, SIZE), (1, SIZE)]
 
 
 def test_a_page_ends_at_the_limit_or_when_its_parameters_have_enough_bytes(database: Database) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 from threadpoolctl import threadpool_limits
 
 from backpropd import learn
@@ -15,7 +16,7 @@ from backpropd.config import Settings
 from backpropd.store import jobs
 from backpropd.store.blobs import Blobs
 from backpropd.store.sql.database import Database
-from backpropd.store.sql.schema import Checkpoint, Dataset, Epoch, Job, Model
+from backpropd.store.sql.schema import Checkpoint, Dataset, Epoch, Job, Model, Snapshot
 from backpropd.store.status import ALLOWED_TRANSITIONS, TERMINAL, Status
 
 CURVE = ("epoch", "loss", "validation_loss", "metrics", "validation_metrics", "gradient_norm", "learning_rate")
@@ -75,7 +76,7 @@ def assert_uninterrupted(database: Database, settings: Settings, job_ids: Sequen
 
 def assert_consistent(database: Database, settings: Settings) -> None:
     """Jobs made only allowed transitions and ended at most once; ended jobs have no lease and no checkpoint; epochs are
-    contiguous; every dataset has its blob; and the database is not corrupt."""
+    contiguous; snapshots are those that are due; every dataset has its blob; and the database is not corrupt."""
     with database.read() as session:
         for job in session.scalars(select(Job)):
             steps = [each.status for each in jobs.transitions(session, [job])[job.number]]
@@ -89,6 +90,7 @@ def assert_consistent(database: Database, settings: Settings) -> None:
             ).one()
             assert count == job.epoch == (high or 0), job.id
             assert count == 0 or low == 1, job.id
+            assert_snapshots(session, job)
             if job.status in TERMINAL:
                 assert (job.worker, job.lease_expires_at, job.stop_request) == (None, None, None), job.id
                 assert session.get(Checkpoint, job.number) is None, job.id
@@ -98,6 +100,16 @@ def assert_consistent(database: Database, settings: Settings) -> None:
         if session.get_bind().dialect.name == "sqlite":
             assert session.scalar(text("PRAGMA integrity_check")) == "ok"
             assert session.execute(text("PRAGMA foreign_key_check")).all() == []
+
+
+def assert_snapshots(session: Session, job: Job) -> None:
+    """A job has a snapshot of the start and of every so many epochs, and counts their bytes."""
+    rows = session.execute(select(Snapshot.epoch, Snapshot.size).where(Snapshot.job_number == job.number)).all()
+    every = (job.spec["training"].get("snapshots") or {}).get("every")
+    started = job.status == Status.SUCCEEDED or job.epoch > 0
+    due = {*range(0, job.epoch + 1, every)} if every and started else set()
+    assert {row.epoch for row in rows} == due, job.id
+    assert job.snapshot_bytes == sum(row.size for row in rows), job.id
 
 
 def assert_allowed_transitions(job_id: str, steps: Sequence[str]) -> None:

@@ -69,6 +69,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "regression in float64": _kind(
         {"epochs": 1500, "dtype": "float64", "loss": "huber"}, table="diabetes", target="progression"
     ),
+    "snapshots": _kind({"snapshots": {"every": 7}, "epochs": 500}),
     "perceptron": _kind({"epochs": 500}, table="iris", target="species", network={"kind": "perceptron"}),
 }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Snapshots and forks over HTTP."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.service.requests import (
     open_app,
     read_job,
     read_model,
+    read_stream,
     rejected_pointers,
     sample,
     submit,
@@ -148,6 +150,10 @@ def test_a_fork_without_changes_ends_with_the_parents_model(http: Client, work: 
     assert [each["epoch"] for each in epochs] == [*range(11, 21)]
     assert listed(http, made)["data"] == listed(http, job)["data"][2:]
     assert next(each for each in http.get("/v1/jobs").json["data"] if each["id"] == made["id"])["parent"] is not None
+    curve = http.get(f"/v1/jobs/{made['id']}/epochs", query_string={"points": 5}).json["data"]
+    assert (4 <= len(curve) <= 5, curve[0]["epoch"], curve[-1]["epoch"]) == (True, 11, 20)
+    events = re.findall(r'"epoch":(\d+),"loss"', read_stream(http, made))
+    assert [*map(int, events)] == [*range(11, 21)]
     again = fork(http, made, {"epoch": 15}).json
     work()
     assert read_model(http, again)["sha256"] == read_model(http, job)["sha256"]
