@@ -11,7 +11,7 @@ from backpropd.store.snapshots import StoredSnapshot
 from backpropd.store.sql.schema import Job
 from service import job_requests
 from service.auth.principal import tenant
-from service.http.sending import hold_memory
+from service.http.sending import hold_memory_of
 from service.schemas.snapshots import ForkRequest
 from service.services import services
 
@@ -28,7 +28,7 @@ def fork(job_id: str, request: ForkRequest) -> dict[str, Any]:
     """
     with services().database.read() as session:
         parent = jobs.get(session, tenant(), job_id)
-        hold_memory(COPIES * _checked_size(session, parent, request.epoch))
+        hold_memory_of("to copy this snapshot", COPIES * _checked_size(session, parent, request.epoch))
         stored = snapshots.get(session, parent.number, request.epoch) or _missing(session, parent, request.epoch)
     spec = learn.spec_from_json(parent.spec)
     changes = request.training.model_dump(exclude_unset=True)

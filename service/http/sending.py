@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, g
 
+from backpropd import errors
 from service.auth.principal import current_principal, tenant
 from service.http.handover import hand_over
 from service.limits.memory_limit import COSTLY_BYTES
@@ -32,6 +33,13 @@ def hold_until_sent(held: AbstractContextManager[Any]) -> None:
 def hold_memory(size: int) -> None:
     """Reserve `size` bytes until then. Raises `errors.TooManyAtOnce` and `errors.Unavailable`."""
     hold_until_sent(services().memory.reserve(tenant(), size))
+
+
+def hold_memory_of(what: str, size: int) -> None:
+    """Reserve what it takes to answer. Raises `errors.Invalid` for more than all requests may have, else as above."""
+    if size > (most := services().memory.most):
+        raise errors.Invalid(f"{what} takes {size} bytes of memory, and the limit is {most}: request less")
+    hold_memory(size)
 
 
 def hold_inspection() -> None:

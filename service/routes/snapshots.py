@@ -9,7 +9,7 @@ from service.auth.principal import tenant
 from service.fork_requests import fork
 from service.http.negotiation import accepted
 from service.http.routing import Answer, Routes
-from service.http.sending import hold_memory
+from service.http.sending import hold_memory_of
 from service.renderers.snapshots import to_json, to_safetensors
 from service.schemas.jobs import Job
 from service.schemas.snapshots import ForkRequest, Snapshots, SnapshotsQuery
@@ -41,7 +41,7 @@ def list_snapshots(job_id: str, query: SnapshotsQuery) -> Answer:
         page = snapshots.page(session, job.number, query.after, query.limit, MAX_BYTES[media_type])
         if media_type == JSON:
             _check_numbers(job, page)
-        hold_memory(COPIES * page.bytes)
+        hold_memory_of("to read this snapshot", COPIES * page.bytes)
         rows = snapshots.weights(session, job.number, query.after, page.last)
     next_after = page.last if page.has_more else None
     if media_type == JSON:

@@ -8,7 +8,7 @@ from backpropd import nn
 from service.schemas.algorithms import HiddenActivation, Initializer
 from service.schemas.datasets import Kinds
 from service.schemas.fields import MAX_NAMES, ColumnName, ColumnNames, Input, Name, OneOf, StopAtFirst, Whole
-from service.schemas.network import InputNames, Layer, Perceptron, PerceptronNetwork
+from service.schemas.network import InputNames, Layer
 from service.schemas.training import Training
 
 Finite = Annotated[float, Field(ge=-1e300, le=1e300)]
@@ -47,11 +47,13 @@ class ImportedMcCullochPitts(Input):
     outputs: Natural | None = None
 
 
-class ImportedPerceptron(Perceptron):
+class ImportedPerceptron(Input):
+    kind: Literal["perceptron"]
     outputs: Natural | None = None
 
 
-class ImportedPerceptronNetwork(PerceptronNetwork):
+class ImportedPerceptronNetwork(Input):
+    kind: Literal["perceptron_network"]
     outputs: Natural | None = None
     hidden_units: Natural | None = None
 

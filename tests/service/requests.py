@@ -34,6 +34,9 @@ PLANTS = "height,potted,postcode,shade,kind,price\n" + "".join(
 PLANT = {"height": 10.5, "potted": "yes", "postcode": "01001"}  # the features of a row
 
 
+SNAPSHOTS: dict[str, Any] = {"epochs": 20, "seed": 1, "snapshots": {"every": 5}}  # a job's training
+
+
 @contextmanager
 def open_app(settings: Settings, **changes: Any) -> Iterator[Flask]:
     """The app for these settings, changed, on a migrated database."""
@@ -104,6 +107,18 @@ def at_once(run: Callable[..., Any], arguments: Iterable[Any]) -> list[Any]:
 def read_job(http: Client, job: dict[str, Any]) -> dict[str, Any]:
     """The job as it is now."""
     return http.get(f"/v1/jobs/{job['id']}").json
+
+
+def listed_snapshots(http: Client, job: dict[str, Any], **query: Any) -> Any:
+    """The list of a job's snapshots."""
+    answer = http.get(f"/v1/jobs/{job['id']}/snapshots", query_string=query)
+    assert answer.status_code == 200, answer.json
+    return answer.json
+
+
+def fork(http: Client, job: dict[str, Any], body: dict[str, Any], **headers: str) -> Any:
+    """The answer to a fork of a job."""
+    return http.post(f"/v1/jobs/{job['id']}/fork", json=body, headers=headers)
 
 
 def read_stream(http: Client, job: dict[str, Any], last_event_id: str = "") -> str:

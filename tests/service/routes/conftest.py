@@ -1,11 +1,11 @@
-"""Fixtures of predictions: a small table, a classifier trained on it, and requests to it."""
+"""Fixtures of predictions: a small table, a classifier trained on it, and requests to it; and a job with snapshots."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.service.requests import PLANT, PLANTS, Work, train_model, upload
+from tests.service.requests import PLANT, PLANTS, SNAPSHOTS, Work, read_job, submit, train_model, upload
 from tests.service.validation import Client
 
 
@@ -34,3 +34,11 @@ def send(http: Client, classifier: str) -> Callable[..., Any]:
         return http.post(f"/v1/models/{classifier}/predictions{query}", data=data, headers=headers)
 
     return post
+
+
+@pytest.fixture
+def job(http: Client, work: Work, iris: str) -> dict[str, Any]:
+    """A job that succeeded, with snapshots of the epochs 0, 5, 10, 15 and 20."""
+    made = submit(http, iris, training=SNAPSHOTS, name="first", metadata={"a": 1})
+    work()
+    return read_job(http, made)

@@ -14,13 +14,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, make_url, text
 
-from backpropd.store import audit, datasets, jobs, models
+from backpropd.store import audit, datasets, jobs, models, snapshots
 from backpropd.store.scheduling import submission
+from backpropd.store.snapshots import StoredSnapshot
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.migrate import upgrade
 from backpropd.store.sql.schema import Base, Model
 from tests.servers import connect
-from tests.store.conftest import JOB, SCRIPTS, TENANT, a_claimed_job, a_job, read, write
+from tests.store.conftest import JOB, SCRIPTS, TENANT, a_claimed_job, a_job, claim_next, read, write
 
 
 def test_a_second_migration_changes_nothing(database: Database) -> None:
@@ -118,6 +119,21 @@ def test_names_of_workers_are_removed_from_the_reasons_of_revision_8(database: D
     assert [step.reason for step in steps[1:]] == list(old.values())
     assert read(database, jobs.get, TENANT, job.id).error_detail == lost.replace(" on host/1/2", "")
     assert [[each.entry for each in read(database, audit.after, tenant, 0, 9)] for tenant in "ab"] == [[1], [1]]
+
+
+def test_a_database_with_a_fork_goes_back_to_revision_15_and_forward_again(database: Database) -> None:
+    snapshot = StoredSnapshot(5, b"weights", b"rest")
+    fork = submission.Fork("job_parent", 5, b"state", snapshot)
+    dataset = a_job(database).dataset_id
+    job = write(database, submission.submit, TENANT, dataset_id=dataset, fork=fork, **JOB).job
+    assert read(database, snapshots.get, job.number, 5) == snapshot
+    with at_revision(database, "0015") as connection:
+        assert connection.execute(text("SELECT count(*) FROM jobs")).scalar() == 2
+    found = read(database, jobs.get, TENANT, job.id)
+    assert (found.parent_job_id, found.parent_epoch, found.snapshot_bytes, found.epoch) == (None, None, 0, 5)
+    assert read(database, snapshots.get, job.number, 5) is None
+    claimed = [claim_next(database) for _ in range(2)]
+    assert [(claim.job_id == job.id, claim.checkpointed) for claim in claimed] == [(False, False), (True, False)]
 
 
 def test_lists_show_datasets_and_jobs_of_revision_10(database: Database) -> None:
