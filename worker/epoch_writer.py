@@ -1,6 +1,7 @@
 """Writes the epochs of a job to SQL in batches, with its snapshots, and with a checkpoint from time to time."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -98,8 +99,7 @@ class EpochWriter:
         """Write the pending epochs, a checkpoint if requested, and the job's end; the last two in one transaction."""
         new = (self.run.epoch, self.run.checkpoint()) if checkpoint and self._has_progress() else None
         *parts, last = plan_change(self.curve, self.pending).parts(MAX_ROWS)
-        self._write_parts(self.lease.write, parts)
-        snapshots = self._snapshots()
+        snapshots = self._snapshots(self._write_parts(self.lease.write, parts))
 
         def change(session: Session) -> str:
             self._put(session, last, new, snapshots)
@@ -127,8 +127,7 @@ class EpochWriter:
         change = plan_change(self.curve, self.pending)
         *parts, last = change.parts(MAX_ROWS)
         try:
-            self._write_parts(write, parts)
-            snapshots = self._snapshots()
+            snapshots = self._snapshots(self._write_parts(write, parts))
             self.lease.request_stop(write(lambda session: self._put(session, last, checkpoint, snapshots)))
         except errors.DatabaseDamaged:
             raise
@@ -141,12 +140,16 @@ class EpochWriter:
         self.run.snapshots.clear()
         return True
 
-    def _write_parts(self, write: Write, parts: Sequence[CurveChange]) -> None:
+    def _write_parts(self, write: Write, parts: Sequence[CurveChange]) -> int:
+        """Write parts of a change with the snapshots of their epochs; returns the last of these epochs, or -1."""
+        written = -1
         for part in parts:
-            snapshots = self._snapshots(part.added[-1]["epoch"] if part.added else -1)
+            last = part.added[-1]["epoch"] if part.added else written
+            snapshots, written = self._snapshots(written, last), last
             self.lease.request_stop(write(partial(self._put, part=part, snapshots=snapshots)))
             self.lease.progressed()
             time.sleep(PAUSE_SECONDS)
+        return written
 
     def _stored_curve(self) -> Points:
         """The points of the epochs that are stored, if the curve may have to be thinned."""
@@ -165,9 +168,9 @@ class EpochWriter:
         waiting = self.run.snapshots
         return len(waiting) * (len(waiting[-1].parameters) + len(waiting[-1].state)) if waiting else 0
 
-    def _snapshots(self, last: int | None = None) -> list[StoredSnapshot]:
-        """Those that wait to be written, up to the epoch `last`: they are in the transaction of their epochs."""
-        return [StoredSnapshot(*each) for each in self.run.snapshots if last is None or each.epoch <= last]
+    def _snapshots(self, after: int, last: float = math.inf) -> list[StoredSnapshot]:
+        """Those that wait to be written, of the epochs after one up to another, whose transaction they are in."""
+        return [StoredSnapshot(*each) for each in self.run.snapshots if after < each.epoch <= last]
 
     def _put(
         self,

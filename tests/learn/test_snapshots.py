@@ -125,7 +125,11 @@ def test_a_fork_of_a_threshold_neuron(tmp_path: Any, kind: str) -> None:
 def test_snapshots_do_not_change_the_model(iris: Learner) -> None:
     for options in ({"engine": "numba", "metrics_every": 50}, {"hidden": [{**LAYER, "dropout": 0.2}]}):
         plain = iris.trained(iris.plan("species", **options))
-        assert iris.trained(iris.plan("species", snapshots={"every": 7}, **options))["sha256"] == plain["sha256"]
+        run = iris.run(iris.plan("species", snapshots={"every": 7}, **options))
+        chunks = list(run.epoch_chunks())  # several epochs at a time, which end where a snapshot is due
+        assert [each.epoch for each in run.snapshots] == [0, 7, 14, 21, 28]
+        assert {7, 14, 21, 28} <= {chunk[-1].epoch for chunk in chunks}
+        assert run.model()["sha256"] == plain["sha256"]
 
 
 def test_the_last_snapshot_has_the_parameters_of_the_model(iris: Learner) -> None:

@@ -1,5 +1,8 @@
 """Snapshots and forks in a worker: readable while the job runs, complete after a crash, and forks that crash."""
 
+import threading
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,13 +10,14 @@ import pytest
 from backpropd import learn
 from backpropd.learn.checkpoint import unpack
 from backpropd.store import jobs, snapshots
-from backpropd.store.scheduling import submission
+from backpropd.store.scheduling import leases, submission
 from backpropd.store.scheduling.submission import Fork
 from backpropd.store.snapshots import StoredSnapshot
-from tests.worker.conftest import LONG, TENANT, Stores, wait_until
+from tests.worker.conftest import ENDLESS, LONG, TENANT, TIMEOUT, Stores, wait_until
 from worker import epoch_writer
 
 EVERY = {"snapshots": {"every": 100}}
+SELDOM = {"flush_seconds": 1000.0, "checkpoint_seconds": 1000.0}  # so that everything waits
 
 
 def stored(stores: Stores, job_id: str) -> list[int]:
@@ -159,11 +163,47 @@ def test_a_paused_job_goes_on_with_its_snapshots(stores: Stores) -> None:
 
 def test_snapshots_that_wait_to_be_written_are_bounded(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epoch_writer, "MAX_SNAPSHOT_BYTES", 20_000)
-    stores.settings = stores.settings.model_copy(update={"flush_seconds": 1000.0, "checkpoint_seconds": 1000.0})
-    job_id = stores.post(epochs=LONG, snapshots={"every": 10})
-    with stores.training(stores.runner(), job_id):
-        assert len(stored(stores, job_id)) > 5
-        stores.change(jobs.cancel, job_id)
+    stores.settings = stores.settings.model_copy(update=SELDOM)
+    job_id = stores.post(epochs=ENDLESS, snapshots={"every": 1000})
+    thread = threading.Thread(target=stores.runner().run_one, daemon=True)
+    thread.start()
+    wait_until(lambda: len(stored(stores, job_id)) > 5)
+    stores.change(jobs.cancel, job_id)
+    thread.join(TIMEOUT)
+
+
+@pytest.mark.parametrize("change", [jobs.cancel, jobs.pause])
+def test_snapshots_that_wait_are_written_when_a_job_is_stopped(stores: Stores, change: Any) -> None:
+    stores.settings = stores.settings.model_copy(update=SELDOM)
+    job_id = stores.post(epochs=900_000, snapshots={"every": 100})
+    thread = threading.Thread(target=stores.runner().run_one, daemon=True)
+    thread.start()
+    wait_until(lambda: stores.job(job_id).status == "running")
+    time.sleep(0.5)  # nothing is written meanwhile
+    assert stored(stores, job_id) == []
+    stores.change(change, job_id)
+    thread.join(TIMEOUT)
+    found, epoch = stored(stores, job_id), stores.job(job_id).epoch
+    assert len(found) > 1
+    assert found == [*range(0, epoch + 1, 100)]
+
+
+def test_every_snapshot_is_written_once(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+
+    def add(session: Any, number: int, tenant: str, written: Sequence[StoredSnapshot]) -> None:
+        sent.extend(each.epoch for each in written)
+        snapshots.add(session, number, tenant, written)
+
+    monkeypatch.setattr(leases, "add_snapshots", add)
+    job_id = stores.post(epochs=LONG, **EVERY)
+    stores.runner().run_one()
+    assert sent == stored(stores, job_id) == [*range(0, LONG + 1, 100)]
+    stores.settings = stores.settings.model_copy(update=SELDOM)
+    sent.clear()
+    in_parts = stores.post(epochs=LONG, **EVERY)  # all at the end, 1000 epochs a transaction
+    stores.runner().run_one()
+    assert sent == stored(stores, in_parts) == [*range(0, LONG + 1, 100)]
 
 
 def test_snapshots_fill_the_quota_and_end_the_job(stores: Stores) -> None:
