@@ -38,7 +38,8 @@ def hold_memory(size: int) -> None:
 def hold_memory_of(what: str, size: int) -> None:
     """Reserve what it takes to answer. Raises `errors.Invalid` for more than all requests may have, else as above."""
     if size > (most := services().memory.most):
-        raise errors.Invalid(f"{what} takes {size} bytes of memory, and the limit is {most}: request less")
+        mend = "the operator can raise the service's api_memory_bytes"
+        raise errors.Invalid(f"{what} takes {size} bytes of memory, and the limit is {most}: {mend}")
     hold_memory(size)
 
 

@@ -17,10 +17,8 @@ from service.services import services
 
 routes = Routes("jobs")
 JSON, BYTES = "application/json", "application/octet-stream"
-MAX_BYTES = {
-    JSON: 4 * 1024**2,
-    BYTES: 32 * 1024**2,
-}  # of the parameters in one answer, unless a single snapshot has more
+# Of the parameters in one answer, unless a single snapshot has more.
+MAX_BYTES = {JSON: 4 * 1024**2, BYTES: 32 * 1024**2}
 COPIES = 3  # of an answer in memory: as it was read, its arrays, the file
 
 

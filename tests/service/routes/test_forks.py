@@ -51,6 +51,26 @@ def test_a_fork_without_changes_ends_with_the_parents_model(http: Client, work: 
     assert read_model(http, again)["sha256"] == read_model(http, job)["sha256"]
 
 
+def test_a_fork_needs_what_its_parent_refers_to(http: Client, work: Work, iris: str) -> None:
+    """The kinds of columns, a validation dataset, the model of a warm start."""
+    others = {"kinds": {"petal_width": "category"}, "network": {"hidden": [{"units": 4}]}}
+    before = submit(http, iris, training={"epochs": 5}, **others)
+    work()
+    model, validation = read_model(http, before)["id"], sample(http, "iris")
+    training = {**TRAINING, "warm_start_model_id": model, "validation_dataset_id": validation}
+    job = submit(http, iris, training=training, **others)
+    work()
+    made = fork(http, job, {"epoch": 10}).json
+    assert (made["kinds"], made["training"]) == (others["kinds"], job["training"])
+    assert http.delete(f"/v1/models/{model}").status_code == 409
+    assert http.delete(f"/v1/datasets/{validation}").status_code == 409
+    work()
+    assert read_model(http, made)["sha256"] == read_model(http, job)["sha256"]
+    assert http.delete(f"/v1/models/{model}").status_code == 204
+    answer = fork(http, job, {"epoch": 10})
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (404, "/training/warm_start_model_id")
+
+
 def test_a_fork_has_the_settings_that_its_request_states(http: Client, work: Work, job: dict[str, Any]) -> None:
     adam = {"name": "adam", "learning_rate": 0.001}
     changes = {"optimizer": adam, "epochs": 30, "l2": 0.0, "batch_size": 64, "snapshots": None}
