@@ -45,7 +45,8 @@ def assert_every_fork_ends_like_its_parent(learner: Learner, plan: Plan, **other
         assert of_fork.spec == plan.spec
         assert list(epochs_of(run)) == epochs[snapshot.epoch :]
         made = run.model()
-        assert (made["sha256"], made["metrics"]) == (model["sha256"], model["metrics"])
+        for name in ("sha256", "metrics", "validation_metrics", "path", "training_state"):
+            assert made[name] == model[name], name
         later = [each for each in parent.snapshots if each.epoch > snapshot.epoch]
         assert run.snapshots == later  # to the byte: a fork of a fork is one of the parent
 
