@@ -36,6 +36,7 @@ def plan_change(stored: Points, pending: list[dict[str, Any]]) -> CurveChange:
     first = _first_to_thin(stored, size)
     keep = np.ones(len(points), np.bool_)
     keep[first:] = kept(points[first:], size)
+    keep[0] = True  # the curve of a fork begins with a later epoch than the first
     added = [row for row, stays in zip(pending, keep[len(stored) :].tolist(), strict=True) if stays]
     dropped = stored[~keep[: len(stored)], 0].astype(int).tolist()
     return CurveChange(added, dropped, points[keep])

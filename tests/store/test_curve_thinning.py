@@ -48,6 +48,14 @@ def test_the_first_the_last_the_minima_and_the_extremes_of_every_bucket_stay() -
         assert few[:, 3].any() == bucket[:, 3].any()
 
 
+def test_the_first_epoch_of_a_fork_stays() -> None:
+    change = plan_change(points_of([]), as_rows(a_curve(200_000)[100_002:]))
+    assert change.added[0]["epoch"] == 100_003
+    later = plan_change(change.points, as_rows(a_curve(400_000)[200_000:]))
+    assert 100_003 not in later.dropped
+    assert later.points[0, 0] == 100_003
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_curve_thinned_while_it_grows_is_the_one_thinned_at_its_end(seed: int) -> None:
     points, rng = a_curve(350_000, seed), np.random.default_rng(seed)
