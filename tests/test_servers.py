@@ -7,11 +7,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from kombu import Connection
 from redis import Redis as Client
 from redis.exceptions import AuthenticationError
 from sqlalchemy import create_engine, make_url, text
 
+from backpropd.config import Settings
+from backpropd.queue import make_app
 from tests.servers import Redis, connect, fresh_database, running_postgres, running_redis
 
 pytestmark = pytest.mark.acceptance
@@ -25,7 +26,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("tcp", [False, True])
 def test_celery_connects_to_redis_by_its_url(tmp_path: Path, tcp: bool) -> None:
-    with running_redis(tmp_path, tcp=tcp) as url, Connection(url) as connection:
+    with running_redis(tmp_path, tcp=tcp) as url, make_app(Settings(broker_url=url)).connection() as connection:
         queue = connection.SimpleQueue("test")
         queue.put("there is work")
         assert queue.get(timeout=5).payload == "there is work"
