@@ -9,6 +9,7 @@ PARALLEL := --numprocesses 3 --dist loadfile
 PEERS := .venv-peers
 CLIENTS := .venv-clients
 FUZZ := .venv-fuzz
+SERVING := .venv-serving
 # Many containers set it: then every process compiles all modules that it imports, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -86,7 +87,14 @@ $(PEERS)/.ready: locks/peers.txt
 	done
 	@touch $@
 
-bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, and write docs/performance.md and docs/scaling.md
+# Model servers, which `bench.serving` compares with.
+$(SERVING)/.ready: locks/serving.txt | $(READY)
+	$(PYTHON) -m venv --clear $(SERVING)
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(SERVING)/bin/python --require-hashes $<
+	@touch $@
+
+bench: $(READY) $(PEERS)/.ready $(SERVING)/.ready ## measure everything in comparison with peers, and write docs/performance.md and docs/scaling.md
+	$(BIN)/python -m bench.wrk
 	$(BIN)/python -m bench.machine
 	$(BIN)/python -m bench.steps
 	$(BIN)/python -m bench.memory
@@ -98,6 +106,7 @@ bench: $(READY) $(PEERS)/.ready ## measure everything in comparison with peers, 
 	$(BIN)/python -m bench.upload
 	$(BIN)/python -m bench.hostile
 	$(BIN)/python -m bench.predictions
+	$(BIN)/python -m bench.serving
 	$(BIN)/python -m bench.defaults
 	$(BIN)/python -m bench.capacity
 	$(BIN)/python -m bench.report
@@ -134,6 +143,7 @@ lock: $(READY) ## resolve and lock the dependencies
 	$(BIN)/uv pip compile $(LOCK) --extra service --extra s3 --extra tracing --extra onnx pyproject.toml -o locks/service.txt
 	$(BIN)/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -o locks/dev.txt
 	$(BIN)/uv pip compile $(LOCK) --group peers -o locks/peers.txt
+	$(BIN)/uv pip compile $(LOCK) --group serving -o locks/serving.txt
 	$(BIN)/uv pip compile $(LOCK) --group fuzz pyproject.toml -o locks/fuzz.txt
 	$(BIN)/uv pip compile $(LOCK) --group inference-clients -o locks/inference-clients.txt
 	$(PYTHON) -m pip download --quiet --no-deps --dest $(VENV)/torch torch==2.13.0

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import plot, results
+from bench import plot, results, serving_report
+from bench.markdown import judged, table
 from bench.workloads import CONTENDERS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -15,7 +16,18 @@ def main() -> None:
     """Write the page and its plot from `bench/out/`."""
     steps = results.read("steps")
     plot.draw(steps["rows"], DOCS / "performance.svg")
-    rest = (_inference, _memory, _http, _service, _throughput, _upload, _predictions, _defaults, _hostile)
+    rest = (
+        _inference,
+        _memory,
+        _http,
+        _service,
+        _throughput,
+        _upload,
+        _predictions,
+        serving_report.section,
+        _defaults,
+        _hostile,
+    )
     later = [section() for section in rest]
     sections = [_head(), _steps(steps), _peak(steps), *later]
     (DOCS / "performance.md").write_text("\n\n".join(sections) + "\n")
@@ -85,12 +97,12 @@ def _microseconds(value: float | None) -> str:
 def _ratio(row: dict[str, Any], name: str) -> str:
     if name not in row["ratios"]:
         return "missing"
-    return _judged(row["ratios"][name], ".2f", "×", minimum=row["targets"].get(name))
+    return judged(row["ratios"][name], ".2f", "×", minimum=row["targets"].get(name))
 
 
 def _peak(steps: dict[str, Any]) -> str:
     wide = steps["rows"][-1]
-    share = _judged(wide["share"], ".1%", minimum=steps["target_share"])
+    share = judged(wide["share"], ".1%", minimum=steps["target_share"])
     return f"""## The machine's limit
 
 `np.dot` of large square float32 matrices reaches {wide["peak"]:.1f} GFLOP/s in the same run, on one thread. On
@@ -101,7 +113,7 @@ _{wide["name"]}_ the core reaches {wide["gigaflops"]:.1f}, counting the multiply
 def _inference() -> str:
     found = results.read("inference")
     target, times = found["target"], found["microseconds"]
-    rows = [[name, *(_judged(each, ".1f", maximum=target) for each in ways.values())] for name, ways in times.items()]
+    rows = [[name, *(judged(each, ".1f", maximum=target) for each in ways.values())] for name, ways in times.items()]
     return f"""## Prediction of one row
 
 Microseconds for one row with a compiled `row_predictor`, which is reused, and with `Network.predict` in NumPy. All
@@ -113,7 +125,7 @@ weights must be read: those of _wide_ are 8 MB, those of _mnist-like_ 1 MB.
 def _memory() -> str:
     found = results.read("memory")
     work = found["workload"]
-    peaks = [[name, _judged(peak, ".2f", maximum=found["max_peak"])] for name, peak in found["peaks"].items()]
+    peaks = [[name, judged(peak, ".2f", maximum=found["max_peak"])] for name, peak in found["peaks"].items()]
     columns = {"numba": ("steps", "bytes", "peak", "arrays"), "numpy": ("steps", "bytes", "peak")}
     steps = [[engine, *(f"{found['steps'][engine][name]:,}" for name in names)] for engine, names in columns.items()]
     steps[-1].append("–")  # NumPy's arrays are not counted
@@ -145,7 +157,7 @@ alternating rounds.
 
 
 def _job(row: dict[str, Any], way: str, job: dict[str, float]) -> list[str]:
-    name, lost = f"{row['name']}, {way}", _judged(job["loss"], ".1%", maximum=row["max_loss"])
+    name, lost = f"{row['name']}, {way}", judged(job["loss"], ".1%", maximum=row["max_loss"])
     rates = (f"{value:,.0f}" for value in (row["epochs"], row["core"], job["whole"]))
     return [name, row["engine"], *rates, lost, f"{job['loss_in_epochs']:.1%}"]
 
@@ -153,7 +165,7 @@ def _job(row: dict[str, Any], way: str, job: dict[str, float]) -> list[str]:
 def _service() -> str:
     found = results.read("service")
     rows = [
-        [row["name"], _judged(row["p50"], ".1f", maximum=row["target"]), f"{row['p95']:.1f}"] for row in found["rows"]
+        [row["name"], judged(row["p50"], ".1f", maximum=row["target"]), f"{row['p95']:.1f}"] for row in found["rows"]
     ]
     return f"""## A small job, end to end
 
@@ -177,13 +189,13 @@ def _throughput() -> str:
 
 def _throughput_cell(found: dict[str, Any], name: str, kind: str) -> str:
     minimum = found["min_jobs_per_second"][kind] if name == "jobs a second" else None
-    return _judged(found["databases"][kind][name], ",.2f", minimum=minimum, maximum=found["max"].get(name))
+    return judged(found["databases"][kind][name], ",.2f", minimum=minimum, maximum=found["max"].get(name))
 
 
 def _upload() -> str:
     found = results.read("upload")
-    ratio = _judged(found["ratio"], ".2f", maximum=found["max_ratio"])
-    grown = _judged(found["mebibytes"], ".0f", maximum=found["max_mebibytes"])
+    ratio = judged(found["ratio"], ".2f", maximum=found["max_ratio"])
+    grown = judged(found["mebibytes"], ".0f", maximum=found["max_mebibytes"])
     return f"""## A large upload
 
 A CSV of {found["megabytes"]} MB: `pyarrow.csv.read_csv` alone takes {found["bare"]:.2f} s, `ingest`, which also
@@ -197,8 +209,8 @@ def _predictions() -> str:
             each["format"],
             f"{each['bare']:.2f}",
             f"{each['ours']:.2f}",
-            _judged(each["speed"], ".0%", minimum=found["min_speed"]),
-            _judged(each["mebibytes"], ".0f", maximum=found["max_mebibytes"]),
+            judged(each["speed"], ".0%", minimum=found["min_speed"]),
+            judged(each["mebibytes"], ".0f", maximum=found["max_mebibytes"]),
         ]
         for each in found["formats"]
     ]
@@ -219,7 +231,7 @@ def _defaults() -> str:
             row["name"],
             str(row["rows"]),
             *(f"{row[name]:.3f}" for name in ("linear", "mlp", "job")),
-            _judged(row["margin"], "+.3f", minimum=-found["max_below"]),
+            judged(row["margin"], "+.3f", minimum=-found["max_below"]),
             f"{row['seconds']:.2f}",
         ]
         for row in found["rows"]
@@ -229,7 +241,7 @@ def _defaults() -> str:
 Jobs that name a dataset and its target alone, beside scikit-learn's linear model and MLP ([how](defaults.md)):
 accuracy, or R², on a held-out fifth of the rows, means of {found["splits"]} splits; the difference from the better of
 the two, and the seconds of training. On average the difference is
-{_judged(sum(margins) / len(margins), "+.4f", minimum=0)}.
+{judged(sum(margins) / len(margins), "+.4f", minimum=0)}.
 
 {table(["sample", "rows", "linear", "MLP", "job", "difference", "seconds"], rows)}"""
 
@@ -240,12 +252,12 @@ def _hostile() -> str:
     for row in found["rows"]:
         alone, attacked = row["alone"], row["attacked"]
         times = (f"{phase[name]:.1f}" for name in ("p50", "p99") for phase in (alone, attacked))
-        ratio = _judged(row["ratio"], ".2f", "×", maximum=found["max_ratio"])
-        healthz = _judged(attacked["healthz"], ".0f", maximum=found["max_healthz"])
+        ratio = judged(row["ratio"], ".2f", "×", maximum=found["max_ratio"])
+        healthz = judged(attacked["healthz"], ".0f", maximum=found["max_healthz"])
         rest = (
             str(attacked["refused"]),
             f"{attacked['job_wait']:.1f}",
-            _judged(attacked["memory"], ".0f", maximum=found["max_memory"]),
+            judged(attacked["memory"], ".0f", maximum=found["max_memory"]),
         )
         rows.append([row["name"], *times, ratio, healthz, *rest])
     head = [
@@ -268,22 +280,6 @@ row says, on the same machine: milliseconds of their requests and of `/healthz`,
 longest wait of an honest job for a worker, and the peak memory of the API.
 
 {table(head, rows)}"""
-
-
-def _judged(value: float, style: str, unit: str = "", *, minimum: Any = None, maximum: Any = None) -> str:
-    """The value, with its target if there is one; bold if it misses that."""
-    sign, target = ("≥", minimum) if maximum is None else ("≤", maximum)
-    text = f"{value:{style}}{unit}"
-    if target is None:
-        return text
-    met = value >= target if sign == "≥" else value <= target
-    return f"{text if met else f'**{text}**'} ({sign} {target:{'.0%' if style.endswith('%') else 'g'}}{unit})"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table: the first column to the left, numbers to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 from backpropd.config import Settings
 from backpropd.store.sql.engines import ENGINE_OPTIONS
 from bench import load, results
+from bench.markdown import table
 from bench.measurement import p50_p95
-from bench.report import table
 from bench.simulation import Costs, Site, posted_at_random_times, posted_one_after_the_other
 
 DOCS = Path(__file__).parent.parent / "docs"
