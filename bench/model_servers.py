@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def post(url: str, body: str) -> Any:
 
 @contextmanager
 def _running(
-    command: Sequence[str], where: address.Address, log: Path, more: Mapping[str, str] | None = None
+    command: Sequence[str], where: address.Address, log: Path, more: dict[str, str] | None = None
 ) -> Iterator[None]:
     """The server until the block ends, once it answers. Raises `RuntimeError` with its log if it does not."""
     with log.open("w") as out:
@@ -98,7 +98,7 @@ def _wait(server: subprocess.Popen[bytes], where: address.Address, log: Path) ->
     deadline = time.monotonic() + START_SECONDS
     while not where.answers("/ping"):
         if server.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the server did not start: {server.args}\n{log.read_text()}")
+            raise RuntimeError(f"the server did not start: {server.args!r}\n{log.read_text()}")
         time.sleep(0.2)
 
 

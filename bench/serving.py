@@ -57,7 +57,7 @@ def main() -> None:
                     difference = _difference(ours, theirs, network)
                 loads[name] = _measure(theirs, bodies[form])
         after = _measure(ours, bodies["rows"])
-    rows = [_compare(count, before, after, loads) for count in COUNTS]
+    rows = [compare(count, before, after, loads) for count in COUNTS]
     _print(rows, difference)
     common = {"seconds": SECONDS, "rounds": ROUNDS, "connections": wrk.CONNECTIONS, "difference": difference}
     results.write("serving", {**common, "versions": model_servers.versions(), "rows": rows})
@@ -98,13 +98,13 @@ def _difference(ours: str, theirs: str, network: Digits) -> float:
     return difference
 
 
-def _compare(
+def compare(
     count: int, before: dict[int, list[Load]], after: dict[int, list[Load]], theirs: dict[str, dict[int, list[Load]]]
 ) -> dict[str, Any]:
     """Medians of all servers for requests of so many rows, and what the service reaches of each target."""
     ours = _medians(before[count] + after[count])
     first, last = (_medians(each[count]).per_second for each in (before, after))
-    servers = []
+    servers: list[dict[str, Any]] = []
     for name, loads in theirs.items():
         load = _medians(loads[count])
         ratio, target = ours.per_second / load.per_second, MIN_RATIOS[name][count]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 CONNECTIONS = 8
 TIMEOUT = "30s"  # of a request, after which it counts as failed
+PROGRAM = shutil.which("wrk")
 SCRIPT = Path(__file__).with_suffix(".lua")
 MISSING = "The benchmark of served predictions needs wrk: install it with `apt install wrk` or `brew install wrk`."
 
@@ -23,7 +24,7 @@ class Load(NamedTuple):
 
 def find() -> str:
     """The path of the program. Ends this one with the reason if there is none."""
-    return shutil.which("wrk") or sys.exit(MISSING)
+    return PROGRAM or sys.exit(MISSING)
 
 
 def measure(url: str, bodies: Path, seconds: int) -> Load:
