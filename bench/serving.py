@@ -27,7 +27,8 @@ WARM_UP = 2  # seconds before the measurements of a server
 ROUNDS = 3
 COUNTS = (1, 100)  # rows of a request
 MAX_DIFFERENCE = 1e-4  # between the probabilities of the service and of the server written by hand
-MIN_RATIOS = {"MLflow": {1: 5, 100: 10}, "by hand": {1: 0.5, 100: 5}}  # of the service's requests a second
+# Of the service's requests a second to those of another server, by the rows of a request.
+MIN_RATIOS: dict[str, dict[int, float]] = {"MLflow": {1: 5, 100: 10}, "by hand": {1: 0.5, 100: 5}}
 
 Body = Callable[[Sequence[Sequence[float]]], dict[str, Any]]
 BODIES: dict[str, Body] = {"rows": lambda rows: {"rows": rows}, "inputs": lambda rows: {"inputs": rows}}
