@@ -25,11 +25,11 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @contextmanager
-def mlflow(digits: Digits, folder: Path) -> Iterator[str]:
+def mlflow(digits: Digits, folder: Path, form: str) -> Iterator[str]:
     """`mlflow models serve` with a scikit-learn pipeline of the same size; yields the URL for predictions."""
-    data, model = folder / "digits.npz", folder / "mlflow"
+    data, model = folder / "digits.npz", folder / f"mlflow-{form}"
     np.savez(data, x=np.array(digits.rows, float), y=np.array(digits.labels))
-    fit = [str(BIN / "python"), "-m", "bench.contenders.mlflow_model", str(data), str(model)]
+    fit = [str(BIN / "python"), "-m", "bench.contenders.mlflow_model", str(data), form, str(model)]
     subprocess.run(fit, cwd=ROOT, env=_environment(), check=True, stdout=subprocess.DEVNULL)
     serve = [str(BIN / "mlflow"), "models", "serve", "--model-uri", str(model), "--env-manager", "local"]
     where = address.free(HOST, 0)
@@ -39,7 +39,7 @@ def mlflow(digits: Digits, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def hand_written(digits: Digits, folder: Path) -> Iterator[str]:
+def hand_written(digits: Digits, folder: Path, route: str) -> Iterator[str]:
     """FastAPI and onnxruntime on uvicorn with the same network; yields the URL for predictions."""
     model = folder / "digits.onnx"
     model.write_bytes(onnx_file(digits))
@@ -47,7 +47,7 @@ def hand_written(digits: Digits, folder: Path) -> Iterator[str]:
     serve = [str(BIN / "uvicorn"), "bench.contenders.onnx_server:app", "--workers", "1", "--no-access-log"]
     command = [*serve, "--host", HOST, "--port", str(where.port)]
     with _running(command, where, folder / "hand_written.log", {"MODEL": str(model)}):
-        yield f"{where.url}/predictions"
+        yield f"{where.url}/{route}"
 
 
 def versions() -> list[str]:

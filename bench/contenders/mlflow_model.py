@@ -1,6 +1,7 @@
-"""A scikit-learn pipeline as an MLflow model: `python -m bench.contenders.mlflow_model DATA.npz FOLDER`.
+"""A scikit-learn pipeline as an MLflow model: `python -m bench.contenders.mlflow_model DATA.npz frame|matrix FOLDER`.
 
-The file has the arrays `x` (rows, features) and `y` (rows). It prints MLflow's version.
+The file has the arrays `x` (rows, features) and `y` (rows). A model of a `frame` takes columns by name, with a schema,
+and one of a `matrix` an array. It prints MLflow's version.
 """
 
 import sys
@@ -8,6 +9,7 @@ import warnings
 
 import mlflow
 import numpy as np
+import pandas as pd
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,11 +17,13 @@ from sklearn.preprocessing import StandardScaler
 TRUSTED = ["sklearn.neural_network._stochastic_optimizers.AdamOptimizer"]  # what MLflow asks to confirm
 
 
-def main(data: str, folder: str) -> None:
+def main(data: str, form: str, folder: str) -> None:
     """Fit the pipeline and save it."""
     warnings.simplefilter("ignore")  # the network need not converge
     arrays = np.load(data)
     x, y = arrays["x"], arrays["y"]
+    if form == "frame":
+        x = pd.DataFrame(x, columns=[f"x{n}" for n in range(x.shape[1])])
     pipeline = make_pipeline(StandardScaler(), MLPClassifier((64,), max_iter=50, random_state=0)).fit(x, y)
     mlflow.sklearn.save_model(
         pipeline,
