@@ -22,7 +22,8 @@ def read_json(raw: bytes, max_values: int = MAX_VALUES) -> Any:
     Raises `errors.Malformed`, `errors.TooLarge` (too many values), `errors.Invalid` (a NUL in a string). The time is
     linear in the length, and what is too large is found by counting bytes.
     """
-    if raw.count(b"[") + raw.count(b"{") > MAX_CONTAINERS:
+    containers = raw.count(b"[") + raw.count(b"{")
+    if containers > MAX_CONTAINERS:
         raise errors.TooLarge(f"the body has more than {MAX_CONTAINERS} objects and arrays: send less at a time")
     if raw.count(b",") > max_values:
         raise errors.TooLarge(f"the body has more than {max_values} commas: send less at a time, or a table as CSV")
@@ -30,30 +31,28 @@ def read_json(raw: bytes, max_values: int = MAX_VALUES) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise errors.Malformed(f"the body is not JSON: {error}") from error
-    if raw.count(b":") != _members(value):  # more colons than members: in strings, or of a duplicate name
+    if raw.count(b":") != _members(value, containers):  # more colons than members: in strings, or of a duplicate name
         json.loads(raw, object_pairs_hook=_reject_duplicates)
     if b"\\u0000" in raw and (path := _path_to_nul(value)) is not None:
         raise errors.Invalid("text must not contain NUL characters: remove them", pointer=pointer(*path))
     return value
 
 
-def _members(value: Any) -> int:
-    """The number of members of all objects in `value`. Raises `errors.Malformed` for deep nesting."""
+def _members(value: Any, containers: int) -> int:
+    """The number of members of all objects in `value`, which has at most so many objects and arrays.
+
+    Raises `errors.Malformed` for deep nesting.
+    """
     count, level = 0, _containers([value])
     for _ in range(MAX_DEPTH):
-        if not level:
+        count += sum(len(each) for each in level if isinstance(each, dict))
+        containers -= len(level)
+        if not level or containers <= 0:  # all were found, and what is in the last ones need not be looked at
             return count
-        inner: list[Any] = []
-        for each in level:
-            if isinstance(each, dict):
-                count += len(each)
-                inner += _containers(each.values())
-            else:
-                inner += _containers(each)
-        level = inner
-    if not level:
-        return count
-    raise errors.Malformed(f"the body has objects or arrays nested more than {MAX_DEPTH} deep")
+        level = [inner for each in level for inner in _containers(each.values() if isinstance(each, dict) else each)]
+    if level:
+        raise errors.Malformed(f"the body has objects or arrays nested more than {MAX_DEPTH} deep")
+    return count
 
 
 def _containers(values: Collection[Any]) -> list[Any]:
