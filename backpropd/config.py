@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from functools import lru_cache
 from inspect import get_annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -23,6 +24,7 @@ PATH_PREFIX = r"^(/[A-Za-z0-9._~-]+)*$"
 BROKER_URL = r"^((rediss?|redis\+socket|sentinel)://.+)?$"
 
 
+@lru_cache(64)
 def is_loopback(host: str) -> bool:
     """Whether this name or address is reachable from this machine only."""
     try:
