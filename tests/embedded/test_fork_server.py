@@ -1,6 +1,7 @@
 """Programs that are forked from a process with their libraries behave as if they had been executed."""
 
 import json
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -31,7 +32,7 @@ def test_a_forked_program_has_what_an_executed_one_has_and_its_libraries_besides
     assert facts["files"] == ["0", "1", "2"]
     assert facts["input"] == ""
     assert facts["leads_session"]
-    assert facts["interrupt"]
+    assert facts["interrupt"] == (signal.getsignal(signal.SIGINT) is signal.default_int_handler)  # as inherited
     assert facts["has_libraries"]
     assert facts["threads"] == 1
     assert facts["parent"] == json.loads(second["output"].splitlines()[0])["parent"]
