@@ -32,6 +32,21 @@ class TableWarning(TypedDict):
     examples: list[Example]
 
 
+class NumericHistogram(TypedDict):
+    """The `histogram` of a column of numbers or dates: `counts[i]` values are from `edges[i]` on, below the next."""
+
+    edges: list[float] | list[str]
+    counts: list[int]
+
+
+class LevelHistogram(TypedDict):
+    """The `histogram` of a category or a boolean: its most frequent levels, and the number of `other` values."""
+
+    levels: list[str]
+    counts: list[int]
+    other: int
+
+
 class DatasetSummary(TypedDict):
     """An uploaded table in a list; `width` is the number of its columns."""
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from backpropd.tabular.columns import ColumnInfo, kind_of_strings, merged_spellings
+from backpropd.tabular.histogram import Grid, bin_counted, level_histogram, numeric_histogram
 
 Numbers = NDArray[np.float64]
 
@@ -34,6 +35,7 @@ class NumberStatistics:
         self.whole = self.increasing = True
         self.last = -math.inf
         self.values: Counter[float] | None = Counter()
+        self.grid = Grid(max_levels)  # counts the numbers once there are too many different ones
 
     def update(self, values: pa.Array) -> None:
         """Add a block of finite numbers."""
@@ -46,23 +48,29 @@ class NumberStatistics:
         self.increasing = self.increasing and bool(x[0] > self.last and (x[1:] > x[:-1]).all())
         self.last = float(x[-1])
         self._update_moments(x)
-        if self.values is not None:
-            self.values = self._with(self.values, x)
+        self._count(x)
 
-    def _with(self, known: Counter[float], x: Numbers) -> Counter[float] | None:
-        if len(np.unique(x[: self.max_levels + 1])) > self.max_levels:  # nearly always enough, and sorts few
-            return None
-        values, counts = np.unique(x, return_counts=True)
-        if len(values) > self.max_levels:
-            return None
-        known.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-        return known if len(known) <= self.max_levels else None
+    def _count(self, x: Numbers) -> None:
+        if self.values is None:
+            self.grid.add(x, self.low, self.high)
+        elif (counts := _few_counts(x, self.max_levels)) is None:
+            self._stop_listing()
+            self.grid.add(x, self.low, self.high)
+        else:
+            self.values.update(counts)
+            if len(self.values) > self.max_levels:
+                self._stop_listing()
+
+    def _stop_listing(self) -> None:
+        """Go on with the grid alone."""
+        self.grid.add_counted(self.values or {}, self.low, self.high)
+        self.values = None
 
     def _update_moments(self, x: Numbers) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(x.mean())
             deviations = x - mean
-            m2 = float(np.square(deviations, out=deviations).sum())
+            m2 = float(np.einsum("i,i->", deviations, deviations))  # in one pass, without BLAS and its threads
             total = self.count + len(x)
             shift = mean - self.mean
             self.mean += shift * len(x) / total
@@ -80,7 +88,17 @@ class NumberStatistics:
         statistics["increasing"] = self.increasing
         if self.whole and self.values and len(self.values) <= MAX_COUNTED_NUMBERS:
             statistics["values"] = [{"value": value, "count": n} for value, n in sorted(self.values.items())]
+        binned = self.grid.binned(self.low, self.high) if self.values is None else bin_counted(self.values)
+        statistics["histogram"] = numeric_histogram(binned)
         return ColumnInfo(self.name, "number", self.missing, distinct, statistics)
+
+
+def _few_counts(x: Numbers, most: int) -> dict[float, int] | None:
+    """The different numbers of x (n,) with their counts; None if there are more than `most`."""
+    if len(np.unique(x[: most + 1])) > most:  # nearly always enough, and sorts few
+        return None
+    values, counts = np.unique(x, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True)) if len(values) <= most else None
 
 
 class StringStatistics:
@@ -131,5 +149,7 @@ class StringStatistics:
         if kind == "boolean":
             levels = merged_spellings(levels)
         ordered = sorted(levels.items(), key=lambda level: (-level[1], level[0]))
-        statistics = {"levels": [{"value": level, "count": count} for level, count in ordered]}
+        statistics: dict[str, Any] = {"levels": [{"value": level, "count": count} for level, count in ordered]}
+        if ordered:
+            statistics["histogram"] = level_histogram(ordered)
         return ColumnInfo(self.name, kind, self.missing, len(levels), statistics)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 # The markers by which a column of plain numbers is read at once, as they are written; `cells.missing` has all.
@@ -40,9 +40,11 @@ class ColumnInfo:
     `statistics`: for numbers `min, max, mean, std, whole, increasing`, and of few whole numbers `values` with their
     counts in order; for categories and booleans `levels`, the values with their counts, most frequent first, booleans
     as they are most often written; for text `shortest, longest` in characters, and an `example`; for dates `min, max`
-    in ISO 8601 and their `format`. Numbers that are not written as `-1234.5` have a `notation`: `decimal, thousands,
-    prefix, unit, multipliers, annotated`; times, which are hours, a `format`, and dates with years of two digits the
-    `first_year` of the hundred years to which these belong. `markers` are the cells that the upload named
+    in ISO 8601 and their `format`. `histogram` counts the values of a column that has any and is no text: of numbers
+    and dates between `edges`, of categories and booleans by the most frequent `levels`. Numbers that are not written as
+    `-1234.5` have a `notation`: `decimal, thousands, prefix, unit, multipliers, annotated`; times, which are hours, a
+    `format`, and dates with years of two digits the `first_year` of the hundred years to which these belong. `markers`
+    are the cells that the upload named
     as missing.
     """
 
@@ -61,6 +63,11 @@ class ColumnInfo:
         """The column whose `to_json` this is."""
         rest = {key: value for key, value in data.items() if key not in ("name", "kind", "missing", "distinct")}
         return cls(data["name"], data["kind"], data["missing"], data["distinct"], rest)
+
+    def without_histogram(self) -> ColumnInfo:
+        """The column as a model keeps it."""
+        rest = {name: value for name, value in self.statistics.items() if name != "histogram"}
+        return replace(self, statistics=rest)
 
     @property
     def level_count(self) -> int:

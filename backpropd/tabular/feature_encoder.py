@@ -51,7 +51,7 @@ class FeatureEncoder:
         clipping) or `none`: see `column_encoders.Scaled`.
         """
         encoders = [encoder_class(info).fit(table.columns[info.name][rows], info, scaling) for info in infos]
-        return cls(infos, encoders, dtype)
+        return cls([info.without_histogram() for info in infos], encoders, dtype)
 
     def without_scaling(self, names: Iterable[str]) -> FeatureEncoder:
         """A copy that does not scale these numbers and booleans; a missing value becomes 0."""

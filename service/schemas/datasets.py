@@ -104,6 +104,21 @@ class SampleRequest(ReadFields):
     seed: Annotated[int, Field(ge=0, lt=2**63), Whole] | None = None
 
 
+class NumericHistogram(Output):
+    """How many values of a column of numbers or dates are between neighbouring edges: at most 32 bins."""
+
+    edges: list[float] | list[str] = Field(description="one more than counts; each bin holds its lower edge")
+    counts: list[int]
+
+
+class LevelHistogram(Output):
+    """How many values of a category or a boolean are each of the most frequent levels, and how many are another one."""
+
+    levels: list[str] = Field(max_length=32)
+    counts: list[int]
+    other: int
+
+
 class Column(Output):
     """A column and the statistics that fit its kind."""
 
@@ -112,6 +127,9 @@ class Column(Output):
     name: str
     kind: Kind
     missing: int
+    histogram: NumericHistogram | LevelHistogram | None = Field(
+        None, description="absent for text, for columns without values, and for datasets of older versions"
+    )
 
 
 class Dialect(Output):

@@ -26,6 +26,16 @@ def test_a_raw_body_becomes_a_dataset(http: Client) -> None:
     assert http.get(f"/v1/datasets/{dataset['id']}").json == dataset
 
 
+@pytest.mark.parametrize("path", ["/v1/datasets", "/v1/datasets/preview"])
+def test_columns_have_histograms(http: Client, path: str) -> None:
+    columns = http.post(path, data=TABLE.replace("true", "yes").replace("false", "no"), headers=CSV).json["columns"]
+    assert [column["histogram"] for column in columns] == [
+        {"levels": ["a", "b"], "counts": [1, 1], "other": 0},
+        {"edges": [1 + n / 16 for n in range(33)], "counts": [1, *[0] * 23, 1, *[0] * 6, 1]},
+        {"levels": ["yes", "no"], "counts": [2, 1], "other": 0},
+    ]
+
+
 def test_a_form_with_a_file_becomes_a_dataset(http: Client) -> None:
     form = {"file": (io.BytesIO(TABLE.encode()), "things.csv"), "name": "mine"}
     answer = http.post("/v1/datasets", data=form, content_type="multipart/form-data")
