@@ -91,7 +91,7 @@ def _rows(inputs: Sequence[InferenceInput], binary: memoryview, model: Model) ->
         at += size
     if at != len(binary):
         raise _invalid("/inputs", f"{len(binary)} bytes follow the JSON, and binary_data_size adds up to {at}")
-    features = [info.name for info in model.encoder.infos]
+    features = [info.name for info in model.encoder.column_infos]
     if _is_matrix(inputs, features):
         return TensorRows(_columns(cells[0], features), dict.fromkeys(features, pointer("inputs", 0)))
     return _named(inputs, cells)

@@ -36,7 +36,7 @@ TABLE_TYPES = tuple(each for each in uploads.UPLOADS if each not in (JSON, uploa
 HEAD_BYTES = 1024
 NAMES_ROWS = re.compile(rb'\s*\{\s*"(rows|columns|dataset_id)"\s*:')
 FORMS = (
-    'send {"rows": [...]}, where rows are objects by column name or arrays in the order of the features, '
+    'send {"rows": [...]}, where rows are objects by column name or arrays in the order of the input_columns, '
     '{"columns": [...], "rows": [[...], ...]}, {"dataset_id": "ds_..."}, a list of rows, or one row'
 )
 
@@ -92,7 +92,7 @@ def _dataset_id(body: Any, model: Model) -> str | None:
 
 
 def _json_rows(body: Any, model: Model) -> JsonRows:
-    features = [info.name for info in model.encoder.infos]
+    features = [info.name for info in model.encoder.column_infos]
     if isinstance(body, list):
         return JsonRows(_limited(body, ""), features, (), model.columns)
     if not isinstance(body, dict):
@@ -145,7 +145,7 @@ def _table(model: Model, file: Path, options: tabular.ReadOptions) -> TableRows:
 
     Columns that are no features stay as they stand. Those without names are the model's features in their order.
     """
-    kinds = {info.name: _kind(info) for info in model.encoder.infos}
+    kinds = {info.name: _kind(info) for info in model.encoder.column_infos}
     known = {**dict.fromkeys(model.columns, UNUSED), **kinds}
     target = file.with_name("table")
     declared = FORMAT_OF_MEDIA_TYPE.get(request.mimetype, DEFAULT_FORMAT)

@@ -165,11 +165,20 @@ class KeptEpochs(TypedDict):
     bucket: int
 
 
+class ShownDerivedFeature(TypedDict, total=False):
+    """A feature that is computed from columns: `{"square": "x1"}`, `{"product": ["x1", "x2"]}`, sin or log."""
+
+    square: str | None
+    product: list[str] | None
+    sin: str | None
+    log: str | None
+
+
 class Job(JobSummary):
     """A training job."""
 
     curve: KeptEpochs
-    features: list[str]
+    features: list[str | ShownDerivedFeature]
     kinds: dict[str, str]
     left_out: list[LeftOut]
     network: dict[str, Any]
@@ -217,7 +226,8 @@ class Model(ModelSummary):
     """The trained network of a succeeded job."""
 
     network: dict[str, Any]
-    features: list[str]
+    features: list[str | ShownDerivedFeature]
+    input_columns: list[str]
     report: dict[str, Any] | None
 
 

@@ -1,6 +1,7 @@
 """The encoders of columns as ONNX nodes: raw cells (n, 1) to inputs (n, width), in double precision."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from backpropd.tabular import ColumnInfo
 from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.column_encoders import MAX_DEVIATIONS, SMOOTH_LIMIT, ColumnEncoder, Cyclic, Scaled
 from backpropd.tabular.cycles import HOURS, THURSDAY, WEEK
+from backpropd.tabular.derived import LARGEST, DerivedFeature
 
 MIDNIGHT = "T00:00:00"
 EPOCH_DAY = "1970-01-01"
@@ -28,10 +30,36 @@ def encode_column(graph: Graph, name: str, info: ColumnInfo, encoder: ColumnEnco
     if info.kind == "date":
         missing = graph.cast(_codes(graph, name, {"": 1}, 0), np.bool_)
         return _Date(graph, name, missing).encode(encoder)
+    return _Hours(graph, graph.cast(name, np.float64), _missing(graph, name, info)).encode(encoder)
+
+
+def encode_derived(
+    graph: Graph, feature: DerivedFeature, columns: Mapping[str, ColumnInfo], encoder: ColumnEncoder
+) -> str:
+    """The inputs (n, width) of a derived feature, from the graph's inputs (n, 1) that are its columns."""
+    assert isinstance(encoder, Scaled)  # noqa: S101 - for the type checker
+    add, number = graph.add, graph.constant
+    x = [graph.cast(name, np.float64) for name in feature.columns]
+    missing = [_missing(graph, name, columns[name]) for name in feature.columns]
+    if feature.operation == "product":
+        value, is_missing = add("Mul", *x), add("Or", *missing)
+    elif feature.operation == "square":
+        value, is_missing = add("Mul", x[0], x[0]), missing[0]
+    elif feature.operation == "sin":
+        value, is_missing = add("Sin", x[0]), missing[0]
+    else:
+        is_missing = add("Or", missing[0], add("Not", add("Greater", x[0], number(0.0))))
+        value = add("Log", add("Where", is_missing, number(1.0), x[0]))
+    value = add("Clip", value, number(-LARGEST), number(LARGEST))
+    return _Hours(graph, value, is_missing).encode(encoder)
+
+
+def _missing(graph: Graph, name: str, info: ColumnInfo) -> str:
+    """Where the numbers of the graph's input `name` are missing."""
     missing = graph.add("IsNaN", name)
     for marker in Markers.of(info.statistics.get("markers")).numbers:
         missing = graph.add("Or", missing, graph.add("Equal", name, graph.constant(marker, np.float32)))
-    return _Hours(graph, graph.cast(name, np.float64), missing).encode(encoder)
+    return missing
 
 
 def _codes(graph: Graph, name: str, codes: dict[str, int], other: int) -> str:

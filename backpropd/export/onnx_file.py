@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator
 from backpropd import errors
 from backpropd.export.exported_model import ExportedModel
 from backpropd.export.network_layers import layers_of
-from backpropd.export.onnx_columns import encode_column, is_number
+from backpropd.export.onnx_columns import encode_column, encode_derived, is_number
 from backpropd.export.onnx_graph import INTERNAL, ML_DOMAIN, Graph
 from backpropd.export.onnx_network import NetworkGraph
 from backpropd.export.probe_rows import Probes, probe_rows
@@ -40,13 +40,18 @@ def write(exported: ExportedModel) -> bytes:
 
 def build(model: Model) -> ModelProto:
     """The graph: raw columns [None, 1] to `label` and `probabilities`, or `value`."""
-    _check_names(model.encoder.infos)
+    _check_names(model.encoder.column_infos)
     graph, dtype = Graph(), model.spec.training.dtype
     inputs, encoded = [], []
-    for info, encoder in zip(model.encoder.infos, model.encoder.column_encoders, strict=True):
+    for info in model.encoder.column_infos:
         kind = TensorProto.FLOAT if is_number(info) else TensorProto.STRING
         inputs.append(helper.make_tensor_value_info(info.name, kind, [None, 1]))
-        encoded.append(encode_column(graph, info.name, info, encoder))
+    columns, derived = {info.name: info for info in model.encoder.column_infos}, model.encoder.derived
+    for info, encoder in zip(model.encoder.infos, model.encoder.column_encoders, strict=True):
+        if info.name in derived:
+            encoded.append(encode_derived(graph, derived[info.name], columns, encoder))
+        else:
+            encoded.append(encode_column(graph, info.name, info, encoder))
     h = graph.cast(graph.add("Concat", *encoded, axis=1), dtype)
     network = NetworkGraph(graph, dtype)
     for layer in layers_of(model):

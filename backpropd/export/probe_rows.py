@@ -33,7 +33,7 @@ def probe_rows(model: Model) -> Probes:
     """Values in and around the range of training; missing and unseen ones where the model takes them."""
     rng = np.random.default_rng(0)
     columns, cells = dict[str, Column](), dict[str, NDArray[Any]]()
-    for info, encoder in zip(model.encoder.infos, model.encoder.column_encoders, strict=True):
+    for info, encoder in model.encoder.columns:
         columns[info.name], cells[info.name] = _column(info, encoder, rng, model.spec.network.takes_booleans)
     return Probes(Table(columns, ROWS), cells)
 

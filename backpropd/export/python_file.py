@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pprint import pformat
 from typing import Any
@@ -17,6 +17,7 @@ from backpropd.nn.layout import Array
 from backpropd.tabular import ColumnInfo
 from backpropd.tabular.cells.missing import Markers
 from backpropd.tabular.column_encoders import ColumnEncoder, Cyclic, Scaled
+from backpropd.tabular.derived import DerivedFeature
 
 WRITTEN_OUT = 200  # numbers of an array that are written as such; of more the bytes are
 MARKER = "# <functions>\n"
@@ -29,11 +30,14 @@ def write(exported: ExportedModel) -> bytes:
     head, _, functions = template.partition(MARKER)
     title = f"The model {record['id']}, exported from backpropd; the sha256 of its weights is {record['sha256']}."
     pairs = zip(model.encoder.infos, model.encoder.column_encoders, strict=True)
+    sources = {info.name: info for info in model.encoder.column_infos}
+    derived = {name: _derived(each, sources) for name, each in model.encoder.derived.items()}
+    columns = [_column(*each) | derived.get(each[0].name, {}) for each in pairs]
     filled = head.format(
         title=title,
         file="model.py",
         dtype=model.spec.training.dtype,
-        columns=pformat([_column(info, encoder) for info, encoder in pairs], width=110, sort_dicts=False),
+        columns=pformat(columns, width=110, sort_dicts=False),
         layers=_layers(layers_of(model)),
         target=pformat(_target(model), width=110, sort_dicts=False),
     )
@@ -53,8 +57,18 @@ def _column(info: ColumnInfo, encoder: ColumnEncoder) -> dict[str, Any]:
         "smooth": encoder.smooth,
         "indicator": encoder.indicator,
         "cycles": list(encoder.cycles) if isinstance(encoder, Cyclic) else [],
-        "missing_numbers": list(filter(math.isfinite, Markers.of(info.statistics.get("markers")).numbers)),
+        "missing_numbers": _missing_numbers(info),
     }
+
+
+def _derived(feature: DerivedFeature, sources: Mapping[str, ColumnInfo]) -> dict[str, Any]:
+    """What a derived feature has beside the fields of a column of numbers."""
+    columns = [{"name": name, "missing_numbers": _missing_numbers(sources[name])} for name in feature.columns]
+    return {"operation": feature.operation, "columns": columns}
+
+
+def _missing_numbers(info: ColumnInfo) -> list[float]:
+    return list(filter(math.isfinite, Markers.of(info.statistics.get("markers")).numbers))
 
 
 def _layers(layers: list[PlainLayer]) -> str:

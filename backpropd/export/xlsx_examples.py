@@ -47,8 +47,7 @@ def kind_of(info: ColumnInfo) -> str:
 def example_rows(model: Model) -> Examples:
     """Typical values: those that the encoders know."""
     columns, cells = dict[str, Column](), dict[str, Sequence[Cell]]()
-    pairs = zip(model.encoder.infos, model.encoder.column_encoders, strict=True)
-    for index, (info, encoder) in enumerate(pairs):
+    for index, (info, encoder) in enumerate(model.encoder.columns):
         columns[info.name], cells[info.name] = _column(info, encoder, index, model.spec.network.takes_booleans)
     return Examples(Table(columns, ROWS), cells)
 

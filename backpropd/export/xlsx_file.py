@@ -17,7 +17,7 @@ from backpropd.export.xlsx_inputs import PARAMETERS, Block, InputSheet
 from backpropd.export.xlsx_network import FIRST_UNIT, STATISTICS, LayerSheet
 from backpropd.export.xlsx_output import OutputSheet
 from backpropd.export.xlsx_sheet import MOST_COLUMNS, MOST_ROWS, Sheet, Styles
-from backpropd.export.xlsx_values import MOST_VALUES, ValueSheet
+from backpropd.export.xlsx_values import MOST_VALUES, Values, ValueSheet
 from backpropd.export.xlsx_words import Words, WordSheet, words_of
 from backpropd.learn import Model
 from backpropd.tabular import FeatureEncoder
@@ -72,7 +72,7 @@ class _Sheets(NamedTuple):
 def _encoded(model: Model, examples: Examples, sheets: _Sheets, styles: Styles) -> Block:
     """Write the raw cells and everything up to the inputs of the network, which it gives."""
     rows, encoder = examples.table.rows, model.encoder
-    inputs = FeatureEncoder(encoder.infos, encoder.column_encoders, np.dtype(np.float64)).transform(examples.table)
+    inputs = encoder.in_float64().transform(examples.table)
     words = WordSheet(sheets.words, styles, rows)
     values = ValueSheet(sheets.values, styles, words, only_booleans=model.spec.network.takes_booleans, rows=rows)
     encoded = InputSheet(sheets.encoded, styles, inputs)
@@ -80,7 +80,8 @@ def _encoded(model: Model, examples: Examples, sheets: _Sheets, styles: Styles) 
     sheets.raw.text(0, 0, "example", styles.head)
     for row in range(rows):
         sheets.raw.number(FIRST_ROW + row, 0, row + 1)
-    for column, (info, each) in enumerate(zip(encoder.infos, encoder.column_encoders, strict=True), 1):
+    found = dict[str, Values]()
+    for column, (info, each) in enumerate(encoder.columns, 1):
         cells = examples.cells[info.name]
         kind = kind_of(info)
         sheets.raw.text(0, column, info.name, styles.head)
@@ -88,8 +89,12 @@ def _encoded(model: Model, examples: Examples, sheets: _Sheets, styles: Styles) 
         for row, cell in enumerate(cells, FIRST_ROW):
             _write_raw(sheets.raw, row, column, cell, styles, kind)
         references = [sheets.raw.cell(row, column) for row in range(FIRST_ROW, FIRST_ROW + rows)]
-        found = values.add(info, each, references, cells, examples.table.columns[info.name])
-        encoded.add(each.names(info.name), each, found)
+        found[info.name] = values.add(info, each, references, cells, examples.table.columns[info.name])
+    for name, feature in encoder.derived.items():
+        columns = [found[column].value for column in feature.columns]
+        found[name] = values.derive(feature, columns, feature.values(examples.table.columns).tolist())
+    for info, each in zip(encoder.infos, encoder.column_encoders, strict=True):
+        encoded.add(each.names(info.name), each, found[info.name])
     return encoded.block
 
 
@@ -115,7 +120,7 @@ def _check(model: Model, layers: Sequence[PlainLayer], rows: int) -> None:
     for info, encoder in pairs:
         if isinstance(encoder, Scaled) and encoder.std < SMALLEST:
             _refuse(f"the deviation of {info.name!r} is {encoder.std}, which a spreadsheet takes for 0")
-    sizes = [_words_size(list(starmap(words_of, pairs)), rows), _inputs_size(model.encoder, rows)]
+    sizes = [_words_size(list(starmap(words_of, model.encoder.columns)), rows), _inputs_size(model.encoder, rows)]
     sizes += [_layer_size(layer, rows) for layer in layers]
     for name, limit, found in (
         ("columns in a sheet", MOST_COLUMNS, max(each.columns for each in sizes)),
@@ -142,9 +147,9 @@ def _words_size(words: Sequence[Words], rows: int) -> _Size:
 
 def _inputs_size(encoder: FeatureEncoder, rows: int) -> _Size:
     """The raw cells, their values and the inputs."""
-    columns = sum(MOST_VALUES.get(info.kind, 2) for info in encoder.infos)
+    columns = sum(MOST_VALUES.get(info.kind, 2) for info in encoder.column_infos) + len(encoder.derived)
     cells = (
-        len(encoder.infos) * (1 + rows) + columns * (1 + 2 * rows) + encoder.width * (1 + len(PARAMETERS) + 2 * rows)
+        len(encoder.columns) * (1 + rows) + columns * (1 + 2 * rows) + encoder.width * (1 + len(PARAMETERS) + 2 * rows)
     )
     return _Size(FIRST_INPUT + rows, 1 + max(columns, encoder.width), cells)
 

@@ -14,6 +14,7 @@ from backpropd.export.xlsx_words import FALSE, TRUE, WordSheet, words_of
 from backpropd.tabular import ColumnInfo
 from backpropd.tabular.column_encoders import ColumnEncoder, Cyclic, OneHot
 from backpropd.tabular.cycles import HOURS
+from backpropd.tabular.derived import DerivedFeature
 from backpropd.tabular.table import CategoricalColumn, Column
 
 FIRST_ROW = 1  # of the examples
@@ -61,6 +62,15 @@ class ValueSheet:
             read = [f"IF(OR({each}=0,{each}=1),{each},NA())" for each in read]
         found = [f"IF({missing},{self.missing},{each})" for missing, each in zip(is_missing, read, strict=True)]
         return Values(self._column(info.name, found, x), [], [])
+
+    def derive(self, feature: DerivedFeature, columns: Sequence[Texts], x: Sequence[float]) -> Values:
+        """Add a derived feature: `columns` refer to the values of its columns, x has its own values now."""
+        formula = FORMULAS[feature.operation]
+        formulas = [
+            f"IF(OR({','.join(f'{each}={EMPTY}' for each in cells)}),{EMPTY},{formula.format(*cells)})"
+            for cells in zip(*columns, strict=True)
+        ]
+        return Values(self._column(feature.name, formulas, ["" if math.isnan(each) else each for each in x]), [], [])
 
     def _missing(self, info: ColumnInfo, encoder: ColumnEncoder, cells: Texts, raw: Sequence[Cell]) -> Texts:
         """Conditions that a number or a date is missing: its cell is empty, or a marker that the upload named."""
@@ -139,6 +149,13 @@ class ValueSheet:
         )
 
 
+FORMULAS = {
+    "square": "IF(ABS({0})>1E+153,1E+306,{0}*{0})",
+    "product": "IF(OR({0}=0,{1}=0),0,IF(LOG10(ABS({0}))+LOG10(ABS({1}))>306,SIGN({0})*SIGN({1})*1E+306,{0}*{1}))",
+    "sin": "SIN({0})",
+    "log": 'IF({0}>0,LN({0}),"")',
+}
+"""Derived features; what is too large for a spreadsheet is 1E+306."""
 NUMBER = "IF(ISNUMBER(#),#,VALUE(#))"
 TIME = f"IF(ISNUMBER(#),#,TIMEVALUE(#))*{HOURS}"
 YEAR_OF_TEXT = (

@@ -84,13 +84,14 @@ def encode_target(spec: ResolvedSpec, target: TargetEncoder, table: Table) -> Ar
 
 def _open(spec: ResolvedSpec, source: Source) -> Table:
     others = (spec.training.sample_weight, spec.training.validation_column)
-    names = [*spec.target, *(name for name in others if name and name in source.columns), *spec.features]
+    names = [*spec.target, *(name for name in others if name and name in source.columns), *spec.columns]
     return source.read(names)
 
 
 def _fit_features(spec: ResolvedSpec, source: Source, table: Table, rows: Indices) -> FeatureEncoder:
-    infos = [source.columns[name] for name in spec.features]
-    encoder = FeatureEncoder.fit(table, infos, rows, np.dtype(spec.training.dtype), spec.training.feature_scaling)
+    infos, derived, sources = tabular.plan_features(spec.features, source.columns)
+    dtype, scaling = np.dtype(spec.training.dtype), spec.training.feature_scaling
+    encoder = FeatureEncoder.fit(table, infos, rows, dtype, scaling, derived=derived, sources=sources)
     if spec.network.scales_booleans:
         return encoder
     return encoder.without_scaling(info.name for info in infos if is_boolean(info))

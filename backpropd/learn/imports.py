@@ -19,7 +19,7 @@ from backpropd.learn.network_kinds.feedforward import FeedforwardNetwork
 from backpropd.learn.network_kinds.registry import spec_from_json
 from backpropd.nn.layout import Array
 from backpropd.nn.neurons.perceptron_network import MAX_INPUTS
-from backpropd.tabular import FeatureEncoder, TargetEncoder
+from backpropd.tabular import Feature, FeatureEncoder, TargetEncoder
 from backpropd.tabular.column_names import first_repeated
 from backpropd.tabular.inputs.conversion import Cells, convert_column
 from backpropd.tabular.table import Column
@@ -33,12 +33,13 @@ PROBES = pa.array([None, "", "0", "1", "-2.5", "true", "2020-02-29", "word"], pa
 
 def describe(model: Model) -> dict[str, Any]:
     """Everything but the weights: `read_model` makes the same model of it."""
-    spec, target = model.spec.to_json(), model.target.to_json()
+    spec, target, encoders = model.spec.to_json(), model.target.to_json(), model.encoder.to_json()
     scaling = {name: target[name] for name in ("offset", "scale", "bounds") if name in target}
     return {
         METADATA: VERSION,
         **{name: spec[name] for name in ("task", "network", "training", "kinds")},
-        "features": model.encoder.to_json()["columns"],
+        "features": encoders["columns"],
+        **({"sources": encoders["sources"]} if "sources" in encoders else {}),
         "target": spec["target"],
         "classes": model.classes,
         "scaling": None if target["labels"] is not None else scaling,
@@ -54,13 +55,14 @@ def read_model(data: Mapping[str, Any], weights: Mapping[str, Any], max_paramete
     if data.get(METADATA, VERSION) != VERSION:
         detail = f"this is version {data[METADATA]} of the description, and this service reads version {VERSION}"
         raise errors.Invalid(f"{detail}: export the model again, or update the service", pointer=f"/{METADATA}")
-    infos, encoders = read_features(data["features"])
+    infos, encoders, derived, sources = read_features(data["features"], data.get("sources") or ())
     target = [data["target"]] if isinstance(data["target"], str) else list(data["target"])
     names = [info.name for info in infos]
-    _check_names(names, target)
-    spec = _spec(data, names, target, weights)
-    encoder = FeatureEncoder(infos, encoders, np.dtype(spec.training.dtype))
-    columns = list(dict.fromkeys([*data.get("columns", ()), *names, *target]))
+    _check_names([*names, *(info.name for info, _ in sources)], target)
+    features = FeatureEncoder(infos, encoders, np.dtype("float64"), derived, sources).features
+    spec = _spec(data, features, target, weights)
+    encoder = FeatureEncoder(infos, encoders, np.dtype(spec.training.dtype), derived, sources)
+    columns = list(dict.fromkeys([*data.get("columns", ()), *spec.columns, *target]))
     model = Model(spec, encoder, _target_encoder(data, spec), columns, {})
     layout = _layout(model, max_parameters)
     _check_usable(model)
@@ -81,7 +83,7 @@ def record_of(model: Model, metrics: Mapping[str, float]) -> dict[str, Any]:
     network, weights = model.network, model.weights()
     return {
         "task": model.spec.task,
-        "network": model.spec.network.describe(model.flat_theta(network.layout), model.spec.features),
+        "network": model.spec.network.describe(model.flat_theta(network.layout), model.spec.feature_names),
         "features": model.spec.features,
         "target": model.spec.target,
         "classes": model.classes,
@@ -103,7 +105,7 @@ def _check_names(features: Sequence[str], target: Sequence[str]) -> None:
 
 
 def _spec(
-    data: Mapping[str, Any], features: Sequence[str], target: Sequence[str], weights: Mapping[str, Any]
+    data: Mapping[str, Any], features: Sequence[Feature], target: Sequence[str], weights: Mapping[str, Any]
 ) -> ResolvedSpec:
     classes, network = data.get("classes"), dict(data["network"])
     task = data.get("task") or ("regression" if classes is None else "classification")
@@ -181,6 +183,8 @@ def _target_encoder(data: Mapping[str, Any], spec: ResolvedSpec) -> TargetEncode
 
 def _layout(model: Model, max_parameters: int) -> nn.Layout:
     """The layout of the network. Raises `errors.Invalid` for an invalid or too large one."""
+    if model.spec.network.takes_booleans and model.encoder.derived:
+        raise errors.Invalid("this neuron takes booleans alone, and no derived feature", pointer="/features")
     if model.spec.network.takes_booleans and model.encoder.width != len(model.spec.features):
         raise errors.Invalid("this neuron takes one input of each feature: encode them so", pointer="/features")
     try:

@@ -20,6 +20,7 @@ from backpropd.nn import Layout
 from backpropd.nn.layout import Array
 from backpropd.tabular import FeatureEncoder, Table, TargetEncoder
 from backpropd.tabular.inputs.array_plan import ArrayPlan
+from backpropd.tabular.inputs.findings import DerivedColumn
 from backpropd.tabular.inputs.json_rows import JsonRows, parse_columns
 from backpropd.tabular.inputs.known_column import KnownColumn, known_columns
 
@@ -77,8 +78,14 @@ class Model:
 
     @cached_property
     def known_columns(self) -> dict[str, KnownColumn]:
-        """What is known of each feature."""
+        """What is known of each column that the features need."""
         return known_columns(self.encoder)
+
+    @cached_property
+    def derived_columns(self) -> dict[str, DerivedColumn]:
+        """What is known of each derived feature."""
+        infos = {info.name: info for info in self.encoder.infos}
+        return {name: DerivedColumn(each, infos[name]) for name, each in self.encoder.derived.items()}
 
     @cached_property
     def array_plan(self) -> ArrayPlan | None:

@@ -80,7 +80,7 @@ class Predictor:
         if (x := self._plain_inputs()) is not None:
             self._x = x
             return []
-        found, start = InputFindings(self._rows, self._columns, self._model.columns), 0
+        found, start = InputFindings(self._rows, self._columns, self._model.columns, self._model.derived_columns), 0
         names = [name for name in self._columns if not self.is_long or self._may_differ(name)]
         for cells in self._rows.blocks(names, self._block_rows) if names else ():
             self._converted = self._checked(found, start, cells, names)
@@ -116,6 +116,8 @@ class Predictor:
         """Whether a column may have cells of another kind, or such as training had none like."""
         info, column = self._rows.described(name), self._columns[name]
         is_warned = any(each.column == name for each in self._rows.read_warnings)
+        if self._model.encoder.derived_from(name):
+            return True
         if info is None or is_warned or column.markers.numbers or info.kind != column.info.kind:
             return True
         values = _values_of(info)

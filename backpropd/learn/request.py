@@ -12,6 +12,7 @@ from backpropd.nn.feedforward.losses import Loss
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.optimization.schedules import Schedule
+from backpropd.tabular import Feature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +68,11 @@ class JobRequest:
 
     `network` is JSON, with the `kind` and the fields of that kind. `given` are the fields of training that the client
     stated: kinds that support few of them reject the others, and have defaults of their own. `kinds` are kinds of
-    columns, instead of the dataset's.
+    columns, instead of the dataset's. `features` are names of columns, and derived ones such as `{"square": "x1"}`.
     """
 
     target: str | Sequence[str]
-    features: Sequence[str] | None = None
+    features: Sequence[Feature] | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
     task: str = "auto"
     network: Mapping[str, Any]

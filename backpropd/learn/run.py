@@ -204,7 +204,7 @@ class Run:
         weights = model.weights()
         return {
             "task": spec.task,
-            "network": model.spec.network.describe(self.theta, spec.features),
+            "network": model.spec.network.describe(self.theta, spec.feature_names),
             "features": spec.features,
             "target": spec.target,
             "classes": model.classes,

@@ -5,6 +5,7 @@ Networks, specs, HTTP and SQL do not belong here.
 
 from backpropd.tabular.cells import convert_cells
 from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.derived import DerivedFeature, Feature, derived_in, feature_names, input_columns, plan_features
 from backpropd.tabular.encodings import codec_of
 from backpropd.tabular.feature_encoder import FeatureEncoder, max_width
 from backpropd.tabular.identifiers import find_identifiers
@@ -21,6 +22,8 @@ from backpropd.tabular.target_encoder import TargetEncoder, boolean_labels
 
 __all__ = [
     "ColumnInfo",
+    "DerivedFeature",
+    "Feature",
     "FeatureEncoder",
     "IngestedTable",
     "ReadOptions",
@@ -33,12 +36,16 @@ __all__ = [
     "codec_of",
     "connect_to_sandbox",
     "convert_cells",
+    "derived_in",
     "example_of",
+    "feature_names",
     "find_identifiers",
     "ingest",
+    "input_columns",
     "is_validation_value",
     "list_samples",
     "max_width",
+    "plan_features",
     "preview_rows",
     "split_by_column",
     "table_from_json_rows",

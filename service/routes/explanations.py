@@ -44,7 +44,7 @@ def explain(model_id: str, body: ExplanationRequest) -> Answer:
     body.check_rows(settings.max_trace_rows)
     model = services().model_cache.get(tenant(), model_id)
     parameters = sum(each.size for each in model.theta.values())
-    attributions = min(len(body.rows) * len(model.encoder.infos), settings.max_trace_numbers)
+    attributions = min(len(body.rows) * len(model.encoder.columns), settings.max_trace_numbers)
     numbers = parameters + (len(body.rows) + PATH_POINTS) * model.encoder.width
     hold_memory(FLOAT64_BYTES * numbers + ATTRIBUTION_BYTES * attributions)
     limits = {"max_operations": settings.max_surface_operations, "max_numbers": settings.max_trace_numbers}

@@ -73,7 +73,7 @@ def model_metadata(model_id: str) -> Answer:
         "name": model_id,
         "versions": [VERSION],
         "platform": "backpropd",
-        "inputs": [_described(info) for info in model.encoder.infos],
+        "inputs": [_described(info) for info in model.encoder.column_infos],
         "outputs": [
             {"name": each.name, "datatype": each.datatype, "shape": [-1, *each.values.shape[1:]]}
             for each in output_tensors([model.outputs(row)])

@@ -13,7 +13,9 @@ Vector = list[float | None]
 def _mean_or_row(value: Any) -> Any:
     """`mean`, or a row, whose cells `learn.explain` checks."""
     if value != "mean" and not isinstance(value, dict | list):
-        raise ValueError('send "mean", or a row: an object by column name, or an array in the order of the features')
+        raise ValueError(
+            'send "mean", or a row: an object by column name, or an array in the order of the input_columns'
+        )
     return value
 
 

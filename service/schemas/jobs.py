@@ -12,6 +12,7 @@ from backpropd.store.curve_buckets import bucket_size
 from backpropd.store.sql import schema
 from backpropd.store.status import Status
 from service.schemas.datasets import Kind, Kinds
+from service.schemas.features import Features
 from service.schemas.fields import ColumnName, ColumnNames, Identifier, Input, Metadata, Name, OneOf, Output, Whole
 from service.schemas.network import AnyNetwork, Network
 from service.schemas.paging import Page, PageQuery
@@ -26,7 +27,7 @@ class JobRequest(Input):
 
     dataset_id: Annotated[str, StringConstraints(max_length=100)]
     target: ColumnName | ColumnNames
-    features: ColumnNames | None = None
+    features: Features | None = None
     kinds: Annotated[Kinds, Field(description="of columns, instead of the dataset's")] = {}
     task: Annotated[str, OneOf(("auto", *TASKS))] = "auto"
     name: Name | None = None

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, SkipValidation, StringConstraints
 from backpropd import nn
 from service.schemas.algorithms import HiddenActivation, Initializer
 from service.schemas.datasets import Kinds
+from service.schemas.features import DerivedFeature
 from service.schemas.fields import MAX_NAMES, ColumnName, ColumnNames, Input, Name, OneOf, StopAtFirst, Whole
 from service.schemas.network import InputNames, Layer
 from service.schemas.training import Training
@@ -123,7 +124,15 @@ class ImportedEncoder(Input):
 
 
 class ImportedFeature(Input):
-    """A column with its encoder."""
+    """A column with its encoder; with `derived`, the feature that is encoded instead of the column."""
+
+    derived: DerivedFeature | None = None
+    column: ImportedColumn
+    encoder: ImportedEncoder | None = None
+
+
+class ImportedSource(Input):
+    """A column that only derived features use, with the range that it had in training."""
 
     column: ImportedColumn
     encoder: ImportedEncoder | None = None
@@ -138,7 +147,10 @@ class TargetScaling(Input):
 
 
 class ModelDescription(Input):
-    """A model without its weights. A feature that is a name alone is a number that is used as it is."""
+    """A model without its weights. A feature that is a name, or a derived one, alone is a number that is used as it is.
+
+    `sources` describe the columns that only derived features use; without them these are numbers.
+    """
 
     backpropd_model: Natural = 1
     name: Name | None = None
@@ -152,7 +164,10 @@ class ModelDescription(Input):
     ]
     training: Training | None = None
     kinds: Kinds = {}
-    features: Annotated[list[ColumnName | ImportedFeature], StopAtFirst(), Field(min_length=1, max_length=MAX_NAMES)]
+    features: Annotated[
+        list[ColumnName | DerivedFeature | ImportedFeature], StopAtFirst(), Field(min_length=1, max_length=MAX_NAMES)
+    ]
+    sources: Annotated[list[ImportedSource], StopAtFirst(), Field(max_length=MAX_NAMES)] = []
     target: ColumnName | ColumnNames
     classes: Annotated[Texts, Field(min_length=1)] | None = None
     scaling: TargetScaling | None = None

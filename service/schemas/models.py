@@ -2,13 +2,14 @@
 
 import csv
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, RootModel, SkipValidation, field_validator
 
 from backpropd import errors
 from backpropd.export.formats import EXPORT_FORMATS
 from backpropd.export.weights import WEIGHT_FORMATS
+from backpropd.tabular import input_columns
 from service.schemas.datasets import ReadFields
 from service.schemas.fields import Cell, Input, OneOf, Output
 from service.schemas.paging import Page
@@ -18,7 +19,7 @@ from service.schemas.resolved_fields import NetworkFields, TaskFields, target_to
 class ModelSummary(TaskFields):
     """A model in a list."""
 
-    computed = ("target",)
+    computed: ClassVar[tuple[str, ...]] = ("target",)
 
     id: str
     job_id: str | None
@@ -46,7 +47,15 @@ class Model(ModelSummary, NetworkFields):
     reports have none.
     """
 
+    computed: ClassVar[tuple[str, ...]] = (*ModelSummary.computed, "input_columns")
+
+    input_columns: list[str] = Field(description="the columns that rows have: the order of the values of an array")
     report: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, row: Any) -> dict[str, Any]:
+        """A row of `models`."""
+        return super().of(row) | {"input_columns": input_columns(row.features)}
 
 
 Row = dict[str, Cell]
@@ -60,7 +69,7 @@ def filled_list(value: Any) -> list[Any]:
 
 
 class RowsRequest(Input):
-    """Rows as objects by column name, or as arrays in the order of the model's features."""
+    """Rows as objects by column name, or as arrays in the order of the model's input_columns."""
 
     rows: Annotated[list[Row] | list[list[Cell]], SkipValidation, BeforeValidator(filled_list)]
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from service.schemas.features import ShownDerivedFeature
 from service.schemas.fields import OneOf, Output
 
 TASKS = ("classification", "regression")
@@ -17,7 +18,7 @@ class TaskFields(Output):
 class NetworkFields(Output):
     """From which columns, and by which network: lists leave it out."""
 
-    features: list[str]
+    features: list[str | ShownDerivedFeature]
     network: dict[str, Any]
 
 

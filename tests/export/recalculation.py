@@ -49,7 +49,7 @@ def predictions(book: Recalculated, model: Model, rows: int) -> tuple[list[list[
 def as_examples(model: Model, probes: Probes) -> Examples:
     """Probe rows as cells of a spreadsheet; dates are texts in ISO 8601, times of day fractions of a day."""
     cells: dict[str, list[Cell]] = {}
-    for info in model.encoder.infos:
+    for info in model.encoder.column_infos:
         found = probes.cells[info.name].tolist()
         if kind_of(info) == "time":
             found = [each / 24 for each in found]

@@ -20,6 +20,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "two classes": {"target": "good"},
     "labels": {"target": ["good", "old"], "task": "classification"},
     "value": {"target": "price"},
+    "derived": {
+        "target": "price",
+        "features": ["word", {"product": ["gap", "size"]}, {"log": "size"}, {"sin": "clock"}, "gap", {"square": "gap"}],
+    },
     "values": {"target": ["price", "size"]},
     "robust": {"target": "kind", "feature_scaling": "robust"},
     "float64": {"target": "price", "dtype": "float64"},

@@ -1,6 +1,7 @@
 """`backpropd models …`: list trained models and their metrics, export, import and explain them."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -38,7 +39,15 @@ def show_(context: typer.Context, model_id: str) -> None:
         model = service.models.get(model_id)
     rows = [[name, f"{value:.4f}"] for name, value in model["metrics"].items()]
     rows += [[f"validation {name}", f"{value:.4f}"] for name, value in (model["validation_metrics"] or {}).items()]
-    show(context, model, table([model["id"], ", ".join(model["features"])[:80]], rows))
+    show(context, model, table([model["id"], ", ".join(map(_feature_name, model["features"]))[:80]], rows))
+
+
+def _feature_name(feature: str | Mapping[str, Any]) -> str:
+    """A column's name, or a derived feature as `product(x1, x2)`."""
+    if isinstance(feature, str):
+        return feature
+    ((operation, columns),) = feature.items()
+    return f"{operation}({columns if isinstance(columns, str) else ', '.join(columns)})"
 
 
 @commands.command("export")

@@ -12,6 +12,7 @@ from backpropd.cli.notes import show_job_notes, show_table_warnings
 from backpropd.cli.reading_options import parse_kinds
 from backpropd.client import Client
 
+FEATURES = """The columns to learn from, separated by commas, or a JSON list, as '["x", {"square": "x"}]'."""
 EXAMPLES = {"--network": '{"output_activation": "tanh"}', "--training": '{"l2": 0.001}'}
 
 
@@ -19,7 +20,7 @@ def train(
     context: typer.Context,
     table: Annotated[str, typer.Argument(help="A file (CSV, JSON, Parquet, XLSX, …), a dataset's id, or sample:NAME.")],
     target: Annotated[str, typer.Option(help="The column to predict; several separated by commas.")],
-    features: Annotated[str | None, typer.Option(help="The columns to learn from, separated by commas.")] = None,
+    features: Annotated[str | None, typer.Option(help=FEATURES)] = None,
     kinds: Annotated[str | None, typer.Option(help="Kinds of columns in this job: zip=category, or JSON.")] = None,
     task: str | None = None,
     hidden: Annotated[str | None, typer.Option(help="Units of the hidden layers, such as 16,8; '' for none.")] = None,
@@ -58,7 +59,7 @@ def train(
         job = service.jobs.create(
             _dataset_id(context, service, table),
             target.split(",") if "," in target else target,
-            features=None if features is None else features.split(","),
+            features=None if features is None else _features(features),
             kinds=None if kinds is None else parse_kinds(kinds),
             task=task,
             name=name,
@@ -70,6 +71,15 @@ def train(
             watch(context, service, job)
         else:
             show(context, job, f"{job['id']} is {job['status']}: backpropd jobs watch {job['id']}")
+
+
+def _features(text: str) -> list[Any]:
+    """Names separated by commas; text that is a JSON list may have derived features, too."""
+    try:
+        found = json.loads(text) if text.lstrip().startswith("[") else None
+    except ValueError:
+        found = None
+    return found if isinstance(found, list) else text.split(",")
 
 
 def _given(**fields: Any) -> dict[str, Any]:

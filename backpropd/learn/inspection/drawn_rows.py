@@ -21,10 +21,14 @@ POINTER = "/dataset_id"
 
 
 class DrawnRows(NamedTuple):
-    """Encoded rows x (n, width), and their targets as the encoder has them: class indices (n,), or (n, targets)."""
+    """Encoded rows x (n, width), and their targets as the encoder has them: class indices (n,), or (n, targets).
+
+    `table` has the columns of these rows from which features are derived.
+    """
 
     x: Array
     y: Array | None
+    table: Table
 
 
 def cost_of_row(model: Model) -> int:
@@ -44,7 +48,7 @@ def draw_rows(model: Model, source: Source, count: int, rng: np.random.Generator
         source = source.with_kinds(model.spec.kinds)
     names = list(model.spec.target) if targets else []
     _check_columns(model, source, names)
-    features = [info.name for info in model.encoder.infos]
+    features = [info.name for info in model.encoder.column_infos]
     table = source.read([*names, *features])
     rows = table.complete_rows(names)
     if not len(rows):
@@ -56,11 +60,11 @@ def draw_rows(model: Model, source: Source, count: int, rng: np.random.Generator
     (x,) = model.encoder.transform_subsets(table, [drawn])
     with _at_dataset():
         y = model.target.encode(table.take(drawn, names)) if targets else None
-    return DrawnRows(x, y)
+    return DrawnRows(x, y, table.take(drawn, [name for name in features if model.encoder.derived_from(name)]))
 
 
 def _check_columns(model: Model, source: Source, targets: Sequence[str]) -> None:
-    known = {info.name: info for info in model.encoder.infos}
+    known = {info.name: info for info in model.encoder.column_infos}
     check_columns_fit(list(known), known, source.columns, POINTER, "the dataset")
     for name in targets:
         if name not in source.columns:

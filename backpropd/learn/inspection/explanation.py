@@ -73,7 +73,7 @@ def explain(
 
 def _evaluations(model: Model, rows: int, max_operations: int, max_numbers: int) -> int:
     """How often the output of a row may be evaluated."""
-    columns = len(model.encoder.infos)
+    columns = len(model.encoder.columns)
     if rows * columns > max_numbers:
         detail = f"{rows} rows have {rows * columns} attributions, and the limit is {max_numbers}: send fewer rows"
         raise errors.Invalid(detail, pointer="/rows")
@@ -118,14 +118,26 @@ def _output_weights(model: Model, network: nn.Network, index: int) -> Array:
 def _to_json(model: Model, index: int, found: Attributions) -> dict[str, Any]:
     names, is_regression = output_names(model), model.classes is None
     scale, offset = (model.target.scale[index], model.target.offset[index]) if is_regression else (1.0, 0.0)
-    widths = [each.width for each in model.encoder.column_encoders]
-    column = np.repeat(np.arange(len(widths)), widths)
-    by_column = np.bincount(column, found.attributions * scale, len(widths))
+    by_column = _by_column(model, found.attributions * scale)
     has_choice = not is_regression or len(names) > 1
     return {
         "class": names[index] if has_choice else None,
         "baseline": nested_lists(found.baseline * scale + offset),
         "output": nested_lists(found.output * scale + offset),
-        "attributions": dict(zip((info.name for info in model.encoder.infos), nested_lists(by_column), strict=True)),
+        "attributions": dict(zip(by_column, nested_lists(np.array([*by_column.values()])), strict=True)),
         "error": nested_lists(found.error * abs(scale)),
     }
+
+
+def _by_column(model: Model, attributions: Array) -> dict[str, float]:
+    """The sum over each column's inputs of attributions (width,); those of a product count for both columns, half each.
+
+    Integrated gradients of a product along a straight path from 0 have the same halves.
+    """
+    encoder = model.encoder
+    found = dict.fromkeys((info.name for info in encoder.column_infos), 0.0)
+    for feature, inputs in encoder.places.items():
+        columns = encoder.derived[feature].columns if feature in encoder.derived else (feature,)
+        for name in columns:
+            found[name] += float(attributions[inputs].sum()) / len(columns)
+    return found

@@ -18,7 +18,7 @@ MIN_MARGIN = 1e-9  # of a curve around a constant, relative to it: the numbers o
 
 def feature_info(model: Model, feature: str | None) -> ColumnInfo:
     """The description of a feature; None is the only one. Raises `errors.Invalid` with the pointer `/feature`."""
-    infos = {info.name: info for info in model.encoder.infos}
+    infos = {info.name: info for info in model.encoder.column_infos}
     listed = ", ".join(list(infos)[:50])
     if feature is None:
         if len(infos) > 1:

@@ -2,14 +2,10 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from backpropd.learn.model import Model
-from backpropd.tabular import FeatureEncoder
 
 
 def in_float64(model: Model) -> Model:
     """The same model, with encoders and a network of float64."""
     spec = replace(model.spec, training=replace(model.spec.training, dtype="float64"))
-    encoder = FeatureEncoder(model.encoder.infos, model.encoder.column_encoders, np.dtype(np.float64))
-    return replace(model, spec=spec, encoder=encoder)
+    return replace(model, spec=spec, encoder=model.encoder.in_float64())

@@ -83,7 +83,7 @@ def _max_rows(network: nn.Network, points: int, max_operations: int) -> int:
 
 def _batch(model: Model, network: nn.Network, path: Path, max_rows: int, rng: np.random.Generator) -> nn.Batch:
     """At most `max_rows` rows that have a target, encoded as in training, without weights."""
-    table = with_kinds(Table.read(path, [*model.spec.target, *model.spec.features]), model.spec.kinds)
+    table = with_kinds(Table.read(path, [*model.spec.target, *model.spec.columns]), model.spec.kinds)
     rows = table.complete_rows(model.spec.target)
     drawn = rows[np.sort(rng.permutation(len(rows))[:max_rows])]
     (x,) = model.encoder.transform_subsets(table, [drawn])

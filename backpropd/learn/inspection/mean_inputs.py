@@ -7,7 +7,7 @@ import numpy as np
 from backpropd.learn.model import Model
 from backpropd.nn.layout import Array
 from backpropd.tabular import ColumnInfo
-from backpropd.tabular.column_encoders import ColumnEncoder, Cyclic, OneHot
+from backpropd.tabular.column_encoders import ColumnEncoder, Cyclic, OneHot, Scaled
 from backpropd.tabular.columns import BOOLEAN_CELLS
 from backpropd.tabular.table import CategoricalColumn
 
@@ -18,17 +18,24 @@ def mean_inputs(model: Model) -> Array:
     A number or boolean is at its mean in the dataset, which for a boolean is the share of true; where the model does
     not know it, and for a date, at its center in the training rows. A sine and a cosine of a cycle are 0, their mean
     over whole cycles. A category is the mean of its levels' inputs, by their frequency in the training rows. No value
-    is missing.
+    is missing. A derived feature is computed from the means of its columns; where it has no value there, it is at its
+    own center.
     """
-    columns = zip(model.encoder.infos, model.encoder.column_encoders, strict=True)
-    return np.concatenate([_of_column(info, encoder) for info, encoder in columns])
+    encoder = model.encoder
+    means = {
+        info.name: np.array([_mean(info, each.mean)]) for info, each in encoder.columns if isinstance(each, Scaled)
+    }
+    derived = {name: float(each.values(means)[0]) for name, each in encoder.derived.items()}
+    columns = zip(encoder.infos, encoder.column_encoders, strict=True)
+    return np.concatenate([_of_column(info, each, derived.get(info.name, np.nan)) for info, each in columns])
 
 
-def _of_column(info: ColumnInfo, encoder: ColumnEncoder) -> Array:
+def _of_column(info: ColumnInfo, encoder: ColumnEncoder, derived: float) -> Array:
+    """The inputs (width,) of a column at its mean, or of a `derived` feature at this value."""
     if isinstance(encoder, OneHot):
         return _of_category(encoder)
     out = np.empty((1, encoder.width))
-    encoder.write(np.array([_mean(info, encoder.mean)]), out)
+    encoder.write(np.array([_mean(info, encoder.mean) if np.isnan(derived) else derived]), out)
     if isinstance(encoder, Cyclic):
         out[:, encoder.width - 2 * len(encoder.cycles) :] = 0
     inputs: Array = out[0]

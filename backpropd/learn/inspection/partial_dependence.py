@@ -17,7 +17,7 @@ from backpropd.learn.model import Model
 from backpropd.learn.predictions import probabilities
 from backpropd.learn.tables import Source
 from backpropd.nn.layout import Array
-from backpropd.tabular import ColumnInfo
+from backpropd.tabular import ColumnInfo, Table
 from backpropd.tabular.inputs.json_rows import JsonRows, parse_columns
 
 ENCODING_COST = 10  # operations that writing an input is worth; to find a level among many takes most of them
@@ -52,13 +52,10 @@ def partial_dependence(
     index = len(output_names(model)) - 1 if index is None else index
     values = feature_grid(model, _with_range(info, source), points)
     _check_size(model, info, rows, len(values), max_operations, max_cells)
-    x, _ = draw_rows(model, source, rows, np.random.default_rng(0), targets=False)
-    start = sum(model.encoder.of(each.name).width for each in model.encoder.infos[: model.encoder.infos.index(info)])
-    inputs = _encoded(model, info.name, values, max_cells)
+    x, _, table = draw_rows(model, source, rows, np.random.default_rng(0), targets=False)
     curves = np.empty((len(x), len(values)))
     with np.errstate(all="ignore"):
-        for point, encoded in enumerate(inputs):
-            x[:, start : start + len(encoded)] = encoded
+        for point, _ in enumerate(_varied(model, info.name, values, x, table, max_cells)):
             curves[:, point] = _output(model, x, index)
         mean = curves.mean(axis=0)
     has_choice = model.classes is not None or len(model.spec.target) > 1
@@ -80,6 +77,8 @@ def _with_range(info: ColumnInfo, source: Source) -> ColumnInfo:
 
 def _check_size(model: Model, info: ColumnInfo, rows: int, values: int, max_operations: int, max_cells: int) -> None:
     of_value = ENCODING_COST * model.encoder.of(info.name).width
+    if derived := len(model.encoder.derived_from(info.name)):
+        of_value += ENCODING_COST * rows * 2 * derived
     if values * (cost_of_row(model) + of_value) > max_operations:
         detail = f"a curve of {values} points takes more than {max_operations} operations"
         if info.kind == "category":
@@ -91,6 +90,18 @@ def _check_size(model: Model, info: ColumnInfo, rows: int, values: int, max_oper
     if values * (rows * cost_of_row(model) + of_value) > max_operations:
         detail = f"{rows} curves of {values} points take more than {max_operations} operations"
         raise errors.Invalid(f"{detail}: request fewer rows or points", pointer="/rows")
+
+
+def _varied(model: Model, name: str, values: list[Any], x: Array, table: Table, max_cells: int) -> Iterator[None]:
+    """Give all rows x (n, width) one of the values after the other; `table` has the columns of derived features."""
+    if not model.encoder.derived_from(name):
+        for encoded in _encoded(model, name, values, max_cells):
+            x[:, model.encoder.places[name]] = encoded
+            yield
+        return
+    for value in values:
+        model.encoder.rewrite({**table.columns, name: np.full(len(x), float(value))}, name, x)
+        yield
 
 
 def _encoded(model: Model, name: str, values: list[Any], max_cells: int) -> Iterator[Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from backpropd.learn.predictions import probabilities
 from backpropd.learn.tables import Source
 from backpropd.nn.evaluation import metrics
 from backpropd.nn.layout import Array
+from backpropd.tabular import Table
 
 MAX_ROWS = 5000
 MIN_ROWS = 50
@@ -35,14 +36,13 @@ def permutation_importance(
     """
     rows = _max_rows(model, repeats, max_operations, max_cells)
     row_rng, shuffle_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
-    x, y = draw_rows(model, source, rows, row_rng, targets=True)
+    x, y, table = draw_rows(model, source, rows, row_rng, targets=True)
     assert y is not None  # noqa: S101 - for the type checker
-    whole, found, start = _score(model, x, y), [], 0
-    for info, encoder in zip(model.encoder.infos, model.encoder.column_encoders, strict=True):
-        inputs = slice(start, start + encoder.width)
-        drops = whole - _shuffled_scores(model, x, y, inputs, repeats, shuffle_rng)
+    whole, found = _score(model, x, y), []
+    for info in model.encoder.column_infos:
+        column = _Shuffled(model, x, table, info.name)
+        drops = whole - column.scores(y, repeats, shuffle_rng)
         found.append((info.name, float(drops.mean()), float(drops.std())))
-        start += encoder.width
     found.sort(key=lambda each: -each[1] if np.isfinite(each[1]) else np.inf)
     importance = [
         {"column": name, "mean": nested_lists(mean), "deviation": nested_lists(deviation)}
@@ -52,7 +52,7 @@ def permutation_importance(
 
 
 def _max_rows(model: Model, repeats: int, max_operations: int, max_cells: int) -> int:
-    columns = len(model.encoder.infos)
+    columns = len(model.encoder.columns)
     of_repeat, width = columns * cost_of_row(model), model.encoder.width
     if MIN_ROWS * width > max_cells:
         detail = f"{MIN_ROWS} rows have {MIN_ROWS * width} inputs, and the limit is {max_cells}"
@@ -66,15 +66,31 @@ def _max_rows(model: Model, repeats: int, max_operations: int, max_cells: int) -
     return min(rows, MAX_ROWS)
 
 
-def _shuffled_scores(model: Model, x: Array, y: Array, inputs: slice, repeats: int, rng: np.random.Generator) -> Array:
-    """The metric (repeats,) with the `inputs` of a column shuffled; x is the same afterwards."""
-    original = x[:, inputs].copy()
-    scores = np.empty(repeats)
-    for repeat in range(repeats):
-        x[:, inputs] = original[rng.permutation(len(x))]
-        scores[repeat] = _score(model, x, y)
-    x[:, inputs] = original
-    return scores
+class _Shuffled(NamedTuple):
+    """The inputs x (n, width) of rows, whose column `name` is shuffled; `table` has the columns of derived features."""
+
+    model: Model
+    x: Array
+    table: Table
+    name: str
+
+    def scores(self, y: Array, repeats: int, rng: np.random.Generator) -> Array:
+        """The metric (repeats,) with the column shuffled; x is the same afterwards."""
+        encoder, scores = self.model.encoder, np.empty(repeats)
+        features = [self.name, *(each.name for each in encoder.derived_from(self.name))]
+        places = [encoder.places[feature] for feature in features if feature in encoder.places]
+        originals = [self.x[:, inputs].copy() for inputs in places]
+        for repeat in range(repeats):
+            order = rng.permutation(len(self.x))
+            if self.name in self.table.columns:
+                shuffled = {**self.table.columns, self.name: self.table.columns[self.name][order]}
+                encoder.rewrite(shuffled, self.name, self.x)
+            else:
+                self.x[:, places[0]] = originals[0][order]
+            scores[repeat] = _score(self.model, self.x, y)
+        for inputs, original in zip(places, originals, strict=True):
+            self.x[:, inputs] = original
+        return scores
 
 
 @np.errstate(all="ignore")

@@ -39,7 +39,7 @@ def response_curve(
             raise errors.Invalid(f"{detail}: choose a feature with fewer levels", pointer="/feature")
         raise errors.Invalid(f"{detail}: request fewer points", pointer="/points")
     held = _fixed_values(model, info, hold)
-    rows = [[value if each is info else held[each.name] for each in model.encoder.infos] for value in x]
+    rows = [[value if each is info else held[each.name] for each in model.encoder.column_infos] for value in x]
     try:
         predictions = model.predict(rows)
     except errors.Invalid as error:
@@ -48,7 +48,7 @@ def response_curve(
 
 
 def _fixed_values(model: Model, varied: ColumnInfo, hold: Mapping[str, Any]) -> dict[str, Any]:
-    others = {info.name: info for info in model.encoder.infos if info is not varied}
+    others = {info.name: info for info in model.encoder.column_infos if info is not varied}
     for name in hold:
         if name not in others:
             detail = f"{name!r} is not one of the features to hold, which are: {', '.join(list(others)[:50])}"
@@ -76,7 +76,9 @@ def _default(model: Model, info: ColumnInfo) -> Any:
 def _fixed_values_error(error: errors.Invalid, model: Model) -> errors.Invalid:
     """The same error with the pointers of the held values: those of the grid are always valid."""
     details = {int(each.pointer.split("/")[3]): each.detail for each in error.problems}  # by the feature's index
-    problems = [Problem(pointer("hold", model.encoder.infos[index].name), detail) for index, detail in details.items()]
+    problems = [
+        Problem(pointer("hold", model.encoder.column_infos[index].name), detail) for index, detail in details.items()
+    ]
     return error.from_problems(problems)
 
 

@@ -19,7 +19,7 @@ from backpropd.nn.layout import Array
 from backpropd.nn.optimization.lbfgs import LBFGS
 from backpropd.nn.optimization.optimizers import Optimizer
 from backpropd.nn.training.epochs import Metrics
-from backpropd.tabular import TargetEncoder
+from backpropd.tabular import Feature, TargetEncoder, feature_names, input_columns
 
 
 class ResolvedNetwork(JsonFields):
@@ -130,15 +130,26 @@ class TrainableNetwork(ABC):
 class ResolvedSpec(JsonFields, ABC):
     """A job with every `auto` decided, as it is stored with the job and the model, and as the API shows it.
 
-    `kinds` are those of columns that have another kind in this job than in the dataset.
+    `kinds` are those of columns that have another kind in this job than in the dataset. A feature is the name of a
+    column, or a derived one such as `{"square": "x1"}`.
     """
 
     target: list[str]
-    features: list[str]
+    features: list[Feature]
     task: str
     network: ResolvedNetwork
     training: ResolvedTraining
     kinds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the features are or are derived from, each once, in the order of their first use."""
+        return input_columns(self.features)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """The names of the features, of derived ones such as `square(x1)`."""
+        return feature_names(self.features)
 
     @property
     def is_multi_label(self) -> bool:

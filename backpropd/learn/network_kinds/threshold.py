@@ -162,7 +162,7 @@ class TrainableThreshold(TrainableNetwork):
 
     def __init__(self, spec: ThresholdSpec, width: int) -> None:
         self.spec = spec
-        self.neuron = spec.network.neuron(width, spec.features, spec.training.learning_rate or DEFAULT_RATE)
+        self.neuron = spec.network.neuron(width, spec.feature_names, spec.training.learning_rate or DEFAULT_RATE)
         self.layout, self.dtype, self.fixed = self.neuron.layout, DTYPE, spec.network.fixed
         self.parameters = self.layout.size
         self.activations = ["step"] * (len(self.layout.shapes) // 2)

@@ -7,9 +7,10 @@ from backpropd import errors
 from backpropd.errors import Problem
 from backpropd.learn.network_kinds.feedforward import FeedforwardSpec
 from backpropd.learn.request import TrainingOptions
+from backpropd.learn.resolve import derived_features
 from backpropd.learn.resolve.plan import JobWarning, LeftOut
 from backpropd.learn.tables import Columns, TableDescription, is_boolean
-from backpropd.tabular import ColumnInfo, TargetEncoder, example_of, find_identifiers
+from backpropd.tabular import ColumnInfo, DerivedFeature, Feature, TargetEncoder, example_of, find_identifiers
 
 MAX_LISTED = 50  # columns named in a message
 MAX_EXAMPLE_CHARACTERS = 60
@@ -88,27 +89,32 @@ def why_no_unscaled_feature(info: ColumnInfo, rows: int) -> WhyNot | None:
 class Features(NamedTuple):
     """The names of the features, the columns that were left out though the request did not say so, and warnings."""
 
-    names: list[str]
+    names: list[Feature]
     left_out: list[LeftOut] = []
     warnings: list[JobWarning] = []
 
 
 def resolve_features(
-    requested: Sequence[str] | None,
+    requested: Sequence[Feature] | None,
     other_roles: Mapping[str, str],
     table: TableDescription,
     why_not: Callable[[ColumnInfo, int], WhyNot | None] = why_no_feature,
 ) -> Features:
     """Those requested, or every column without another role that `why_not` allows and that is no identifier.
 
-    Identifiers remain where nothing else does. Raises `errors.Invalid` and its subclasses for columns that cannot be
-    features.
+    Requested ones may be derived from columns of numbers. Identifiers remain where nothing else does. Raises
+    `errors.Invalid` and its subclasses for columns that cannot be features.
     """
     if not requested:
         return _choose_features(other_roles, table, why_not)
     seen: set[str] = set()
-    for index, name in enumerate(requested):
+    derived_features.check_count(requested)
+    for index, feature in enumerate(requested):
         pointer = f"/features/{index}"
+        if not isinstance(feature, str):
+            _check_derived(DerivedFeature.from_json(feature), pointer, seen, other_roles, table)
+            continue
+        name = feature
         check_known(name, table.columns, pointer)
         if name in other_roles or name in seen:
             role = other_roles.get(name, "listed before")
@@ -117,7 +123,18 @@ def resolve_features(
         if unfit := why_not(table.columns[name], table.rows):
             detail = f"the feature {name!r} {unfit.sentence}: leave it out"
             raise unfit.error(detail, problems=[Problem(pointer, unfit.sentence)])
-    return Features(list(requested))
+    return Features(list(requested), warnings=derived_features.missing_logarithms(requested, table))
+
+
+def _check_derived(
+    feature: DerivedFeature, pointer: str, seen: set[str], other_roles: Mapping[str, str], table: TableDescription
+) -> None:
+    for name in feature.columns:
+        check_known(name, table.columns, pointer)
+    derived_features.check(feature, pointer, other_roles, table)
+    if (same := str((feature.operation, sorted(feature.columns)))) in seen:
+        raise errors.Invalid(f"{feature.name} is listed before: leave it out here", pointer=pointer)
+    seen.add(same)
 
 
 def _choose_features(
@@ -140,7 +157,7 @@ def _choose_features(
         warnings.append(JobWarning("only_identifiers", "/features", f"{detail} the rows"))
     chosen = set(found)
     left_out = [_left_out(info, unfit.get(info.name), identifiers) for info in others if info.name not in chosen]
-    return Features(found, left_out, warnings)
+    return Features([*found], left_out, warnings)
 
 
 def _left_out(info: ColumnInfo, unfit: WhyNot | None, identifiers: Mapping[str, str]) -> LeftOut:
@@ -177,7 +194,7 @@ def labels_of(info: ColumnInfo) -> set[str] | None:
 
 def check_validation_table(spec: FeedforwardSpec, columns: Columns, others: Columns) -> None:
     """Raises `errors.Invalid` where a validation dataset lacks a column, or has one that does not fit."""
-    names, pointer = [*spec.features, *spec.target], "/training/validation_dataset_id"
+    names, pointer = [*spec.columns, *spec.target], "/training/validation_dataset_id"
     if weight := spec.training.sample_weight:
         names.append(weight)
         if weight in others:

@@ -12,7 +12,7 @@ from backpropd.learn.resolve.rules import check_combinations
 from backpropd.learn.resolve.split import Split, resolve_split
 from backpropd.learn.resolve.task import resolve_task
 from backpropd.learn.resolve.warm_start import PreviousModel
-from backpropd.tabular import max_width
+from backpropd.tabular import max_width, plan_features
 
 
 def resolve_feedforward(request: JobRequest, context: Context) -> Plan:
@@ -37,7 +37,7 @@ def complete(
     """
     _check(spec, requested, context, before)
     spec = replace(spec, training=replace(spec.training, target_scaling=spec.target_scaling))
-    width = before.encoder.width if before else max_width([context.table.columns[name] for name in spec.features])
+    width = before.encoder.width if before else max_width(plan_features(spec.features, context.table.columns).infos)
     network = spec.build(width)  # raises for an invalid architecture
     training.check_optimizer(spec, width, split)
     initial_parameters.check(network, spec.network.initial_parameters)

@@ -23,7 +23,7 @@ from backpropd.learn.resolve.split import resolve_fraction
 from backpropd.learn.resolve.task import holds_few_numbers, resolve_task
 from backpropd.learn.resolve.training import check_epochs, resolve_seed
 from backpropd.learn.tables import TableDescription, is_boolean
-from backpropd.tabular import ColumnInfo, max_width
+from backpropd.tabular import ColumnInfo, feature_names, max_width, plan_features
 
 DEFAULT_EPOCHS = 100
 SUPPORTED = (
@@ -57,7 +57,7 @@ def resolve_threshold(request: JobRequest, context: Context) -> Plan:
     info = table.columns[target[0]]
     features = (_boolean_columns if network.takes_booleans else _perceptron_columns)(request, info, table)
     rows = table.rows - info.missing
-    resolved = network.resolve(request.network, features.names, info)
+    resolved = network.resolve(request.network, feature_names(features.names), info)
     training = _training(request.given, network, rows, limits)
     spec = ThresholdSpec(target, features.names, "classification", resolved, training)
     plan = _complete(spec, request.given, table, rows, limits)
@@ -77,7 +77,7 @@ def _complete(
     spec: ThresholdSpec, given: Mapping[str, Any], table: TableDescription, rows: int, limits: Limits
 ) -> Plan:
     """The plan of a spec but for what follows from sizes: the snapshots and the cost."""
-    width = max_width([table.columns[name] for name in spec.features])
+    width = max_width(plan_features(spec.features, table.columns).infos)
     neuron = spec.build(width)
     initial_parameters.check(neuron, spec.network.initial_parameters)
     size = 2 * 8 * neuron.layout.size + overhead(neuron)  # theta and that of the best epoch
@@ -90,8 +90,12 @@ def _boolean_columns(request: JobRequest, target: ColumnInfo, table: TableDescri
     """The features of a kind that takes booleans alone. Raises `errors.Invalid` for other columns."""
     kind = request.network["kind"]
     _check_boolean(f"the target {target.name!r}", target, kind, "/target")
+    for index, feature in enumerate(request.features or ()):
+        if not isinstance(feature, str):
+            detail = f"a {kind} takes booleans alone, and a derived feature is a number: leave it out"
+            raise errors.UnusableColumn(f"{detail}, or use a perceptron or feedforward", pointer=f"/features/{index}")
     features = columns.resolve_features(request.features, {target.name: "a target"}, table, _why_no_input)
-    for index, name in enumerate(features.names):
+    for index, name in enumerate(feature_names(features.names)):
         info, pointer = table.columns[name], f"/features/{index}" if request.features else "/features"
         _check_boolean(f"the input {name!r}", info, kind, pointer)
         if info.missing:

@@ -62,7 +62,7 @@ def _network(request: JobRequest, before: dict[str, Any]) -> Mapping[str, Any]:
 
 def left_out(spec: FeedforwardSpec, columns: Columns) -> list[LeftOut]:
     """The columns of the table that are none of the model's."""
-    used = {*spec.target, *spec.features, spec.training.sample_weight, spec.training.validation_column}
+    used = {*spec.target, *spec.columns, spec.training.sample_weight, spec.training.validation_column}
     return [LeftOut(name, "warm_start", "is no feature of the earlier model") for name in columns if name not in used]
 
 
@@ -85,8 +85,8 @@ def check(spec: FeedforwardSpec, columns: Columns, before: PreviousModel) -> Non
     ]
     if problems:
         raise errors.Invalid.from_problems(problems)
-    encoded = {info.name: info for info in before.encoder.infos}
-    check_columns_fit(spec.features, encoded, columns, POINTER, "the dataset")
+    encoded = {info.name: info for info in before.encoder.column_infos}
+    check_columns_fit(spec.columns, encoded, columns, POINTER, "the dataset")
     if before.classes is not None and len(spec.target) == 1:
         check_known_classes(set(before.classes), columns[spec.target[0]], POINTER)
 

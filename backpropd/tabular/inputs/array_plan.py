@@ -27,7 +27,9 @@ class ArrayPlan:
 
     @classmethod
     def of(cls, encoder: FeatureEncoder) -> ArrayPlan | None:
-        """The plan of a model's encoder; None unless its columns are scaled numbers, none of them named as missing."""
+        """The plan of a model's encoder; None unless its features are scaled columns of numbers, none a marker."""
+        if encoder.derived:
+            return None
         encoders = [each for each in encoder.column_encoders if type(each) is Scaled]
         kinds = {info.kind for info in encoder.infos}
         if kinds != {"number"} or len(encoders) < len(encoder.infos):

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from backpropd.errors import MAX_PROBLEMS, Invalid, Problem
 from backpropd.tabular import column_encoders
 from backpropd.tabular.column_names import MAX_NAME_CHARACTERS
+from backpropd.tabular.columns import ColumnInfo
+from backpropd.tabular.derived import DerivedFeature
 from backpropd.tabular.inputs.conversion import Cells, Converted, Mask, explain, same_number
 from backpropd.tabular.inputs.input_rows import InputRows
 from backpropd.tabular.inputs.known_column import KnownColumn
@@ -56,11 +58,33 @@ def _shown(cells: Cells, row: int) -> str:
     return repr(cell[:MAX_VALUE_CHARACTERS]) if isinstance(cell, str) else class_label(cell)
 
 
+@dataclass(frozen=True)
+class DerivedColumn:
+    """A derived feature of a model, and what the model knows of its values."""
+
+    feature: DerivedFeature
+    info: ColumnInfo
+
+    def explain(self, code: str) -> str:
+        """What a finding of this code means."""
+        if code == "missing_value":
+            why = "only numbers above 0 have a logarithm, and " if self.feature.operation == "log" else ""
+            return f"{why}training had no row without {self.info.name}: the prediction takes a typical value"
+        low, high = (class_label(self.info.statistics.get(name)) for name in ("min", "max"))
+        return f"{self.info.name} is far outside the rows that were trained on, which have {low} to {high}"
+
+
 class InputFindings:
     """Collects findings about `rows`, of which `columns` go into the model and `known` are in its table."""
 
-    def __init__(self, rows: InputRows, columns: Mapping[str, KnownColumn], known: Sequence[str]) -> None:
-        self._rows, self._columns = rows, columns
+    def __init__(
+        self,
+        rows: InputRows,
+        columns: Mapping[str, KnownColumn],
+        known: Sequence[str],
+        derived: Mapping[str, DerivedColumn] = {},
+    ) -> None:
+        self._rows, self._columns, self._derived = rows, columns, derived
         self._found: dict[tuple[str, str | None], Finding] = {}
         self._filled = dict.fromkeys(columns, 0)
         for warning in rows.read_warnings:
@@ -90,6 +114,11 @@ class InputFindings:
             self._note("unseen_category", name, found.unseen, start, cells[name])
             self._note("out_of_range", name, found.out_of_range, start, cells[name])
             self._filled[name] += len(each.wrong) - count_missing(each.values)
+        for name in self._derived.keys() & unlike.keys():
+            first, *others = self._derived[name].feature.columns
+            wrong = np.logical_or.reduce([converted[column].wrong for column in (first, *others)])
+            self._note("missing_value", name, unlike[name].missing & ~wrong, start, cells[first])
+            self._note("out_of_range", name, unlike[name].out_of_range, start, cells[first])
 
     def problems(self, start: int, name: str, cells: Cells, converted: Converted) -> list[Problem]:
         """What is wrong in a column of a block, of rows typed by hand and of categories; other cells are only noted."""
@@ -108,6 +137,8 @@ class InputFindings:
     def to_list(self) -> list[Finding]:
         """All findings, once every block was added. Raises `errors.Invalid` if too many cells of a column are wrong."""
         for finding in self._found.values():
+            if (derived := self._derived.get(finding.column or "")) is not None:
+                finding.detail = derived.explain(finding.code)
             if finding.column is None or finding.column not in self._columns:
                 continue
             column = self._columns[finding.column]

@@ -32,8 +32,6 @@ class KnownColumn:
 
 
 def known_columns(encoder: FeatureEncoder) -> dict[str, KnownColumn]:
-    """The features of a model, in their order."""
-    levels = [
-        pa.array(each.levels, pa.string()) if isinstance(each, OneHot) else None for each in encoder.column_encoders
-    ]
-    return {info.name: KnownColumn(info, own) for info, own in zip(encoder.infos, levels, strict=True)}
+    """The columns that a model takes, in their order."""
+    levels = [pa.array(each.levels, pa.string()) if isinstance(each, OneHot) else None for _, each in encoder.columns]
+    return {info.name: KnownColumn(info, own) for info, own in zip(encoder.column_infos, levels, strict=True)}
