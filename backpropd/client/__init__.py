@@ -9,26 +9,17 @@ with Client() as client:
 
 from backpropd.client.client import Client
 from backpropd.client.comparison_types import Comparison
-from backpropd.client.errors import ClientError, JobDidNotSucceed, ServiceError, ServiceUnreachable, WaitTimeout
-from backpropd.client.homework_types import GradientCheck, Homework
-from backpropd.client.types import (
-    Curve,
+from backpropd.client.dataset_types import (
     Dataset,
     DatasetPreview,
     DatasetSummary,
-    Epoch,
-    Event,
-    Job,
-    JobSummary,
     LevelHistogram,
-    Model,
-    ModelSummary,
     NumericHistogram,
-    Snapshot,
-    Surface,
     TableWarning,
-    Trace,
 )
+from backpropd.client.errors import ClientError, JobDidNotSucceed, ServiceError, ServiceUnreachable, WaitTimeout
+from backpropd.client.homework_types import GradientCheck, Homework
+from backpropd.client.types import Curve, Epoch, Event, Job, JobSummary, Model, ModelSummary, Snapshot, Surface, Trace
 
 __all__ = [
     "Client",

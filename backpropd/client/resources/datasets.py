@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from backpropd.client.dataset_types import Dataset, DatasetPreview, DatasetSummary
 from backpropd.client.media_types import CSV, media_type_of
 from backpropd.client.resources.base import Resource, Rows, idempotency_header, query_of
-from backpropd.client.types import Dataset, DatasetPreview, DatasetSummary
 
 CHUNK_BYTES = 1024 * 1024
 COMPRESSED = (".gz", ".zst")
