@@ -1,12 +1,14 @@
-"""The fork server: a process without threads that has imported the libraries that several programs share.
+"""The fork server: a process of one Python thread that has imported the libraries that several programs share.
 
 Programs in Python are forked from it instead of executed, so that these libraries are in memory once, not once for each
-program. Linux only: on macOS, whose own libraries do not allow it, programs are executed.
+program. (Arrow's allocator has a thread of its own, which is prepared for forks.) Linux only: on macOS, whose own
+libraries do not allow it, programs are executed.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import gc
 import json
 import os
@@ -14,7 +16,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -83,7 +84,7 @@ def execute(command: Sequence[str], environment: Mapping[str, str]) -> Process:
 def start() -> ForkServer | ForkedProgram:
     """Fork the fork server from this process, which must have one thread.
 
-    Returns twice and more often, as `fork` does: here with the fork server, and in each program with what to run.
+    It returns here with the fork server, and in the process of each program with what to run there.
     """
     ours, theirs = socket.socketpair()
     if pid := os.fork():
@@ -104,28 +105,35 @@ class ForkServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._control.close()
+        os.kill(self._pid, signal.SIGKILL)  # it may still be importing; the programs are not its children
         os.waitpid(self._pid, 0)
 
     def launch(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
-        """Fork a `python -m MODULE …`; execute any other command, and all of them if the fork server has died."""
+        """Fork a `python -m MODULE …`; execute any other command, and all of them if that fails."""
         if list(command[:2]) == [sys.executable, "-m"]:
             with suppress(OSError):
                 return self._fork(command[2:], environment)
         return execute(command, environment)
 
     def _fork(self, arguments: Sequence[str], environment: Mapping[str, str]) -> ForkedProcess:
+        """Raises `OSError`. The program begins when it is a child of this process, and ends if that does not happen."""
         reading, writing = os.pipe()
+        beginning, begin = os.pipe()
         output = os.fdopen(reading, "rb")
         try:
             with _adopting_orphans():
-                socket.send_fds(self._control, [b"."], [writing])
+                socket.send_fds(self._control, [b"."], [writing, beginning])
                 self._control.sendall(json.dumps([*arguments, dict(environment)]).encode() + b"\n")
                 pid = int(_read_line(self._control))
+            if not pid:
+                raise OSError("the fork server cannot fork")
+            os.write(begin, b".")
         except BaseException:
             output.close()
             raise
         finally:
-            os.close(writing)
+            for each in (writing, beginning, begin):
+                os.close(each)
         return ForkedProcess(pid, output)
 
 
@@ -162,9 +170,10 @@ class ForkedProcess:
 
 @contextmanager
 def _adopting_orphans() -> Iterator[None]:
-    """Make this process the parent of every descendant whose own parent ends meanwhile."""
+    """Make this process the parent of every descendant whose own parent ends meanwhile. Raises `OSError`."""
     prctl = ctypes.CDLL(None).prctl
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError("this system does not let a process adopt others")
     try:
         yield
     finally:
@@ -182,32 +191,51 @@ def _serve(control: socket.socket) -> ForkedProgram:
             import_module(module)
     gc.collect()
     gc.freeze()  # a collection in a program would write to, and so copy, all shared pages
-    while descriptors := socket.recv_fds(control, 1, 1)[1]:
+    while descriptors := socket.recv_fds(control, 1, 2)[1]:
         *arguments, environment = json.loads(_read_line(control))
-        if not (parent := os.fork()):
-            between = os.getpid()
-            if not (program := os.fork()):
-                while os.getppid() == between:
-                    time.sleep(0.001)
-                return _become(arguments, environment, descriptors[0])
-            control.sendall(str(program).encode())
-            os._exit(0)  # the supervisor adopts the program
-        os.close(descriptors[0])
-        os.waitpid(parent, 0)
-        control.sendall(b"\n")
+        if _fork_twice(control):
+            return _become(arguments, environment, *descriptors)
+        for each in descriptors:
+            os.close(each)
     os._exit(0)
 
 
-def _become(arguments: list[str], environment: dict[str, str], output: int) -> ForkedProgram:
-    """Give this process what an executed program has: a session, files, an environment, arguments, and a title."""
+def _fork_twice(control: socket.socket) -> bool:
+    """Fork a program whose parent ends at once, so that the supervisor adopts it, and send its id, or 0. True in it."""
+    try:
+        intermediate = os.fork()
+    except OSError:
+        control.sendall(b"0\n")
+        return False
+    if not intermediate:
+        try:
+            program = os.fork()
+        except OSError:
+            program = -1
+        if not program:
+            return True
+        control.sendall(str(max(program, 0)).encode())
+        os._exit(0)
+    os.waitpid(intermediate, 0)
+    control.sendall(b"\n")
+    return False
+
+
+def _become(arguments: list[str], environment: dict[str, str], output: int, beginning: int) -> ForkedProgram:
+    """Give this process what an executed program has: a session, files, an environment, arguments, and a title.
+
+    It waits until the supervisor has adopted it, and ends if the supervisor has ended.
+    """
     os.setsid()
-    with open(os.devnull) as nothing:
-        os.dup2(nothing.fileno(), 0)
+    output, beginning = (fcntl.fcntl(each, fcntl.F_DUPFD, 3) for each in (output, beginning))  # above those below
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for each in (1, 2):
         os.dup2(output, each)
+    if not os.read(beginning, 1):
+        os._exit(1)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", 1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(environment)
     setproctitle.setproctitle(" ".join(["python", "-m", *arguments]))

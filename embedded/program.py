@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from embedded.fork_server import Launch, Process
+from embedded.fork_server import Launch, Process, execute
 from embedded.orphan_guard import OrphanGuard
 from embedded.output import Output
 
@@ -24,6 +24,7 @@ class Program:
     `ready` says whether the next program may start. One without it runs to its end, with status 0, before the next one
     starts. One with `parallel` starts together with the program before it. `advice` is added to the error message if
     the program cannot run. One that is not `required` may fail for as long as it likes: the others go on without it.
+    One that `shares_libraries` may be forked from a process that has imported them.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Program:
     grace: float = 4.0
     parallel: bool = False
     required: bool = True
+    shares_libraries: bool = False
     advice: str = ""
 
 
@@ -68,7 +70,8 @@ class ProgramProcess:
 
     def start(self) -> None:
         """Start the process, and a thread that reads its lines."""
-        self._process = self._launch(self.program.command, self._environment)
+        launch = self._launch if self.program.shares_libraries else execute
+        self._process = launch(self.program.command, self._environment)
         self._guard.watch(self._process.pid, self.program.grace)
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()

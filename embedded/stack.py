@@ -46,13 +46,27 @@ def run(settings: Settings, stream: BinaryIO, launch: Launch = execute) -> None:
 
 
 def _programs(api: Address) -> list[Program]:
-    worker, reaper = _python("worker", "run"), _python("worker", "reap")
+    api_ready, worker_ready = lambda: api.answers("/healthz"), lambda: api.answers("/readyz")
     return [
-        Program("api", _python("service"), lambda: api.answers("/healthz"), grace=_GRACE),
+        Program("api", _python("service"), api_ready, grace=_GRACE, shares_libraries=True),
         Program(
-            "worker", worker, lambda: api.answers("/readyz"), _WORKER_READY_TIMEOUT, grace=_WORKER_GRACE, parallel=True
+            "worker",
+            _python("worker", "run"),
+            worker_ready,
+            _WORKER_READY_TIMEOUT,
+            grace=_WORKER_GRACE,
+            parallel=True,
+            shares_libraries=True,
         ),
-        Program("reaper", reaper, lambda: True, grace=_GRACE, parallel=True, required=False),
+        Program(
+            "reaper",
+            _python("worker", "reap"),
+            lambda: True,
+            grace=_GRACE,
+            parallel=True,
+            required=False,
+            shares_libraries=True,
+        ),
     ]
 
 

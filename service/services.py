@@ -90,7 +90,7 @@ def _reader(settings: Settings) -> tabular.SandboxedReader:
 
 
 def _let_others_work() -> None:
-    """Called when this request waits for SQLite's write lock. It takes no place again: one at a time has the lock."""
+    """Called when this request waits for the database. It takes no place again: few requests at a time come to that."""
     if has_request_context():
         stop_working(request.environ)
 

@@ -66,7 +66,9 @@ def _prepare_kernels(settings: Settings) -> Callable[[], None]:
     child.start()
     child.join()
     if child.exitcode:
-        sys.exit("the kernels could not be compiled")
+        sys.exit(
+            f"the kernels could not be compiled: {settings.data_dir / 'kernels'} must be writable, and memory free"
+        )
     return cache(partial(_use_kernels, settings))
 
 

@@ -15,7 +15,7 @@ import psutil
 from embedded import fork_server
 from embedded.fork_server import ForkedProcess, ForkedProgram, ForkServer
 
-ENVIRONMENT = {"PATH": os.environ["PATH"], "GIVEN": "yes"}
+ENVIRONMENT = {"PATH": os.environ["PATH"], "GIVEN": os.environ.get("GIVEN", "yes")}
 
 
 def main(server: ForkServer) -> None:
@@ -27,6 +27,7 @@ def main(server: ForkServer) -> None:
                     time.sleep(0.01)
             continue
         module, what = word.split(":")
+        print("launching", file=sys.stderr, flush=True)
         process = server.launch([sys.executable, "-m", module, what], ENVIRONMENT)
         assert process.stdout is not None
         output = process.stdout.read().decode()

@@ -4,19 +4,28 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+
+from tests.embedded.running import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="programs are executed elsewhere")
 
 PROGRAM = "tests.embedded.forked_program"
 
 
-def forked(*what: str) -> list[dict[str, Any]]:
+def command_for(*what: str) -> list[str]:
+    """The command that starts these programs, one after the other."""
+    return [sys.executable, "-m", "tests.embedded.forking", *(w if w == "kill" else f"{PROGRAM}:{w}" for w in what)]
+
+
+def forked(*what: str, through: Sequence[str] = ()) -> list[dict[str, Any]]:
     """What becomes of these programs, started one after the other."""
-    words = [each if each == "kill" else f"{PROGRAM}:{each}" for each in what]
-    command = [sys.executable, "-m", "tests.embedded.forking", *words]
+    command = [*through, *command_for(*what)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -54,3 +63,25 @@ def test_programs_are_executed_when_the_fork_server_was_killed() -> None:
     assert not after["forked"]
     assert after["status"] == 0
     assert not json.loads(after["output"].splitlines()[0])["has_libraries"]
+
+
+def test_the_output_of_a_program_arrives_though_standard_input_is_closed() -> None:
+    (found,) = forked("describe", through=["sh", "-c", 'exec "$@" <&-', "sh"])
+    assert found["status"] == 0
+    assert json.loads(found["output"].splitlines()[0])["files"] == ["0", "1", "2"]
+
+
+def test_a_program_does_not_begin_when_the_supervisor_was_killed_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = tmp_path / "begun"
+    monkeypatch.setenv("GIVEN", str(begun))
+    with subprocess.Popen(command_for("touch"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
+        assert one.stderr is not None
+        assert one.stderr.readline() == b"launching\n"
+        (server,) = psutil.Process(one.pid).children()
+        one.kill()
+    eventually(lambda: not server.is_running())
+    assert not begun.exists()
+    forked("touch")
+    assert begun.exists()  # if the supervisor lives

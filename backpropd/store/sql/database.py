@@ -24,7 +24,7 @@ class Database:
     """Opens transactions. On SQLite `write` takes the database's one write lock when it begins."""
 
     before_wait: Callable[[], None] = staticmethod(lambda: None)
-    """Called before a transaction waits because another one writes to SQLite: for up to `BUSY_SECONDS`."""
+    """Called before a transaction waits for others that write to SQLite, or for a new connection to PostgreSQL."""
 
     def __init__(self, url: str, steady: Callable[[], int] = _monotonic) -> None:
         """`steady` is SQLite's clock for leases, in microseconds. PostgreSQL uses the server's."""
@@ -32,7 +32,7 @@ class Database:
         if url.startswith("sqlite:"):
             self.engine = engines.sqlite(engines.sqlite_path(url), steady, lambda: self.before_wait())
         else:
-            self.engine = engines.postgresql(url)
+            self.engine = engines.postgresql(url, lambda: self.before_wait())
         # Each statement has its own snapshot on PostgreSQL in any case: reads save the BEGIN and COMMIT.
         autocommit = {"isolation_level": "AUTOCOMMIT"} if self.engine.dialect.name == "postgresql" else {}
         self._reading = self.engine.execution_options(backpropd_writing=False, **autocommit)
@@ -88,25 +88,19 @@ class Database:
             self._compiled[query] = query.compile(dialect=self.engine.dialect)
         compiled = self._compiled[query]
         given = parameters if compiled.positiontup is None else [parameters[name] for name in compiled.positiontup]
+        begins_transactions = self.engine.dialect.name == "postgresql"  # its driver does; that of SQLite never does
         with _translating(), closing(self.engine.raw_connection()) as connection:
             driver_connection: Any = connection.driver_connection
             try:
-                with self._without_transaction(driver_connection):
-                    found: tuple[Any, ...] | None = driver_connection.execute(compiled.string, given).fetchone()
-            except Exception:
+                if begins_transactions:
+                    driver_connection.autocommit = True
+                found: tuple[Any, ...] | None = driver_connection.execute(compiled.string, given).fetchone()
+                if begins_transactions:
+                    driver_connection.autocommit = False
+            except BaseException:
                 connection.invalidate()
                 raise
             return found
-
-    @contextmanager
-    def _without_transaction(self, driver_connection: Any) -> Iterator[None]:
-        """Have psycopg begin none for the next statement; the driver of SQLite never does."""
-        if self.engine.dialect.name == "sqlite":
-            yield
-        else:
-            driver_connection.autocommit = True
-            yield
-            driver_connection.autocommit = False
 
     def ping(self) -> None:
         """Raise `errors.Unavailable` unless the database answers."""

@@ -38,8 +38,8 @@ ENGINE_OPTIONS: dict[str, Any] = {"pool_size": 8, "max_overflow": 32, "hide_para
 KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 
-def postgresql(url: str) -> Engine:
-    """An engine for this URL of PostgreSQL."""
+def postgresql(url: str, before_wait: Callable[[], None]) -> Engine:
+    """An engine for this URL of PostgreSQL; `before_wait` is called before it connects."""
     engine = create_engine(
         url,
         **ENGINE_OPTIONS,
@@ -52,6 +52,7 @@ def postgresql(url: str) -> Engine:
     )
     event.listen(engine, "connect", lambda _, record: record.info.update({NEW: True}))
     event.listen(engine, "checkout", lambda connection, record, _: _check_open(connection, record))
+    event.listen(engine, "do_connect", lambda *_: before_wait())
     event.listen(engine, "do_connect", _connect)
     return engine
 

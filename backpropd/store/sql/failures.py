@@ -2,6 +2,7 @@
 
 import logging
 
+import psycopg
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backpropd import errors
@@ -47,7 +48,8 @@ def _meaning(error: Exception, driver_error: BaseException | None) -> errors.Una
         return errors.Unavailable(REJECTED)
     if state in POSTGRESQL_OUTDATED:
         return errors.Unavailable(OUTDATED)
-    is_operational = isinstance(error, OperationalError) or type(error).__name__ == "OperationalError"
+    is_operational = isinstance(error, OperationalError | psycopg.OperationalError)
+    is_operational = is_operational or type(error).__name__ == "OperationalError"  # of SQLite's driver
     if is_operational or getattr(error, "connection_invalidated", False):
         return errors.Unavailable(TRY_AGAIN)
     return None
