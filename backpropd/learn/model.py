@@ -72,6 +72,11 @@ class Model:
         """The network, which takes encoded rows."""
         return self.spec.build(self.encoder.width)
 
+    @cached_property
+    def parameters(self) -> int:
+        """How many numbers the network has learned."""
+        return sum(array.size for array in self.theta.values())
+
     def flat_theta(self, layout: Layout) -> Array:
         """The parameters as a flat theta (size,)."""
         return np.concatenate([self.theta[name].ravel() for name in layout.shapes])

@@ -69,6 +69,7 @@ class Predictor:
         self._block_rows = max(BLOCK_CELLS // width, MIN_BLOCK_ROWS)
         self.cells = rows.rows * (outputs + len(self._keep))
         """The number of values in the answer, labels aside."""
+        self.multiplications = rows.rows * model.parameters
 
     @property
     def is_long(self) -> bool:

@@ -21,6 +21,7 @@ from service.services import services
 
 routes = Routes("models")
 FEW_CELLS = 10_000  # in an answer that is rendered within milliseconds
+FEW_MULTIPLICATIONS = 5_000_000  # of rows with weights, which take milliseconds
 
 
 @routes("GET", "/v1/models", answers={200: ModelPage}, query=PageQuery)
@@ -66,7 +67,7 @@ def predict(model_id: str, query: PredictionQuery) -> Answer:
     with ExitStack() as stack:
         rows = prediction_requests.receive(model, query, stack)
         predictor = learn.Predictor(model, rows, query.names())
-        if predictor.cells > FEW_CELLS:
+        if predictor.cells > FEW_CELLS or predictor.multiplications > FEW_MULTIPLICATIONS:
             hand_over()
         if media_type == JSON:
             _check_cells(predictor)

@@ -87,7 +87,8 @@ class Database:
         if query not in self._compiled:
             self._compiled[query] = query.compile(dialect=self.engine.dialect)
         compiled = self._compiled[query]
-        given = parameters if compiled.positiontup is None else [parameters[name] for name in compiled.positiontup]
+        named = compiled.construct_params(dict(parameters))
+        given = named if compiled.positiontup is None else [named[name] for name in compiled.positiontup]
         begins_transactions = self.engine.dialect.name == "postgresql"  # its driver does; that of SQLite never does
         with _translating(), closing(self.engine.raw_connection()) as connection:
             driver_connection: Any = connection.driver_connection

@@ -1,10 +1,12 @@
 """Connections: unavailable databases, exhausted pools, closed sockets, and SQLite's journal."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, String, bindparam, func, inspect, select, text
 
 from backpropd import errors
 from backpropd.store.sql.database import Database
@@ -54,5 +56,33 @@ def test_connections_that_the_server_has_closed_are_replaced(postgres: str) -> N
     assert ended == [True, True]
     with database.read() as one, database.read() as two:
         assert not {one.scalar(pid), two.scalar(pid)} & set(closed)
+    for each in (database, other):
+        each.dispose()
+
+
+def test_a_row_is_read_past_the_orm_and_the_connection_stays_as_it_was(database: Database) -> None:
+    query = select(bindparam("one", type_=Integer) + 1, bindparam("two", type_=String))
+    for value in (1, 5):
+        assert database.read_row(query, {"two": "x", "one": value}) == (value + 1, "x")
+    assert database.read_row(select(1).where(bindparam("no") == 1), {"no": 0}) is None
+    with database.write() as session:
+        session.execute(text("CREATE TABLE rolled_back (x INTEGER)"))
+        session.rollback()
+    with database.read_connection() as connection:
+        assert not inspect(connection).has_table("rolled_back")
+
+
+def test_a_connection_that_ends_while_a_row_is_read_is_unavailable(postgres: str) -> None:
+    database, other = Database(fresh_database(postgres)), Database(postgres)
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit(database.read_row, select(func.pg_sleep(60)), {})
+        active = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"
+        with other.write() as session:
+            while (pid := session.scalar(text(active))) is None and not reading.done():
+                time.sleep(0.02)
+            session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        with pytest.raises(errors.Unavailable, match="cannot answer now"):
+            reading.result()
+    assert database.read_row(select(1), {}) == (1,)
     for each in (database, other):
         each.dispose()
