@@ -243,7 +243,8 @@ def _are_numbers(value: Any, dimensions: int) -> bool:
 def _check_usable(model: Model) -> None:
     """Raise `errors.Invalid` for a description of a column that cells cannot be read by."""
     converted: dict[str, Column] = {}  # by the description: most columns have the same
-    for index, (name, column) in enumerate(model.known_columns.items()):
+    places = {info.name: f"/features/{index}/column" for index, info in enumerate(model.encoder.infos)}
+    for name, column in model.known_columns.items():
         try:
             description = repr(replace(column.info, name=""))
             if description not in converted:
@@ -254,4 +255,4 @@ def _check_usable(model: Model) -> None:
             model.encoder.of(name).write(values, x)
         except Exception as error:  # whatever a wrong description leads to
             detail = f"cells of {name!r} cannot be read by this description: leave out all but its name and kind"
-            raise errors.Invalid(detail, pointer=f"/features/{index}/column") from error
+            raise errors.Invalid(detail, pointer=places.get(name, "/sources")) from error

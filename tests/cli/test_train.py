@@ -48,6 +48,13 @@ def test_other_fields_of_the_api_are_given_as_json(stand_in: StandIn, run: Run) 
         assert (rejected.code, "not a JSON object" in rejected.err) == (2, True)
 
 
+def test_derived_features_are_given_as_json(stand_in: StandIn, run: Run) -> None:
+    features = ["height", {"square": "width"}, {"product": ["height", "width"]}]
+    run("train", "ds_1", "--target", "kind", "--features", json.dumps(features), "--no-wait")
+    run("train", "ds_1", "--target", "kind", "--features", "[height],width", "--no-wait")
+    assert [body["features"] for body in stand_in.bodies] == [features, ["[height]", "width"]]
+
+
 def test_a_request_has_no_defaults_of_the_command(stand_in: StandIn, run: Run) -> None:
     run("train", "ds_1", "--target", "kind", "--no-wait")
     assert stand_in.bodies == [{"dataset_id": "ds_1", "target": "kind", "training": {}}]

@@ -46,7 +46,8 @@ def an_epoch(number: int) -> dict[str, Any]:
 def a_model() -> dict[str, Any]:
     return {
         "id": "model_1", "job_id": "job_1", "name": None, "task": "classification", "network": {},
-        "features": FEATURES, "target": "kind", "classes": ["fern", "moss"], "parameters": 42,
+        "features": FEATURES, "input_columns": FEATURES, "target": "kind",
+        "classes": ["fern", "moss"], "parameters": 42,
         "metrics": {"accuracy": 0.9}, "validation_metrics": {"accuracy": 0.8}, "bytes": 168,
         "sha256": "0" * 64, "created_at": "2026-01-01T00:00:00Z",
     }  # fmt: skip

@@ -37,7 +37,7 @@ class PredictedFile:
 
 
 class Models(Resource):
-    """Trained networks. Input rows are mappings by column name, or sequences in the order of the model's features."""
+    """Trained networks. Input rows are mappings by column name, or sequences in the order of its `input_columns`."""
 
     PATH = "/v1/models"
 

@@ -18,6 +18,7 @@ from backpropd.tabular import Table
 
 MAX_ROWS = 5000
 MIN_ROWS = 50
+DERIVING_COST = 20  # operations that computing a derived feature is worth
 
 
 def permutation_importance(
@@ -54,6 +55,7 @@ def permutation_importance(
 def _max_rows(model: Model, repeats: int, max_operations: int, max_cells: int) -> int:
     columns = len(model.encoder.columns)
     of_repeat, width = columns * cost_of_row(model), model.encoder.width
+    of_repeat += DERIVING_COST * sum(len(each.columns) for each in model.encoder.derived.values())
     if MIN_ROWS * width > max_cells:
         detail = f"{MIN_ROWS} rows have {MIN_ROWS * width} inputs, and the limit is {max_cells}"
         raise errors.Invalid(f"{detail}: train a model with fewer features or levels")

@@ -11,6 +11,7 @@ from backpropd.learn.network_kinds.feedforward import FeedforwardSpec, Feedforwa
 from backpropd.learn.resolve.plan import Context, Limits
 from backpropd.learn.resolve.split import Split
 from backpropd.nn.training.chunks import max_chunk_epochs
+from backpropd.tabular import derived_in
 from backpropd.tabular.table import MAX_VALUES_IN_MEMORY
 
 METRICS_SHARE = 0.1  # of the training time, at most, is for metrics
@@ -114,10 +115,14 @@ def _encoded_bytes(spec: FeedforwardSpec, width: int, split: Split) -> int:
 
 
 def _reading_bytes(spec: FeedforwardSpec, rows: int) -> int:
-    """Besides the encoded sets while a table is read: a few raw columns, the targets, and the indices of both sets."""
-    columns = len(spec.features) + len(spec.target)
+    """Besides the encoded sets while a table is read: a few raw columns, the targets, and the indices of both sets.
+
+    A feature is derived from two columns and copied.
+    """
+    columns = len(spec.columns) + len(spec.target)
     read = min(max(MAX_VALUES_IN_MEMORY // max(rows, 1), 1), columns) * rows
-    return 8 * (read + 11 * rows)
+    derived = 4 * rows if derived_in(spec.features) else 0
+    return 8 * (read + 11 * rows + derived)
 
 
 def _training_bytes(training: FeedforwardTraining, network: nn.Network, split: Split) -> int:

@@ -23,7 +23,7 @@ from backpropd.learn.resolve.split import resolve_fraction
 from backpropd.learn.resolve.task import holds_few_numbers, resolve_task
 from backpropd.learn.resolve.training import check_epochs, resolve_seed
 from backpropd.learn.tables import TableDescription, is_boolean
-from backpropd.tabular import ColumnInfo, feature_names, max_width, plan_features
+from backpropd.tabular import ColumnInfo, derived_in, feature_names, max_width, plan_features
 
 DEFAULT_EPOCHS = 100
 SUPPORTED = (
@@ -194,7 +194,10 @@ def _cost(spec: ThresholdSpec, width: int, rows: int, limits: Limits) -> dict[st
     """Parameters, memory and steps. Raises `errors.TooLargeForMemory` with the numbers."""
     parameters, outputs = spec.build(width).parameters, spec.network.outputs
     # per row: the raw columns; the encoded ones whole, split, and in the neuron; the answers. Theta three times.
-    memory = 8 * rows * (len(spec.features) + 1 + 3 * width + 3 * outputs) + 3 * 8 * parameters
+    memory = (
+        8 * rows * (len(spec.columns) + 1 + 4 * bool(derived_in(spec.features)) + 3 * width + 3 * outputs)
+        + 3 * 8 * parameters
+    )
     check_size(parameters, memory, f"{rows} rows of {width} inputs", limits, "/features")
     validation = round(rows * (spec.training.validation_fraction or 0.0))
     return {
