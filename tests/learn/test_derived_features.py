@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backpropd import errors
-from backpropd.learn import Context, JobRequest, resolve
+from backpropd.learn import Context, JobRequest, predictor, resolve
 from backpropd.learn.inspection.explanation import explain
 from backpropd.learn.inspection.mean_inputs import mean_inputs
 from backpropd.learn.inspection.partial_dependence import partial_dependence
@@ -15,6 +15,7 @@ from backpropd.learn.inspection.permutation_importance import permutation_import
 from backpropd.learn.inspection.response_curve import response_curve
 from backpropd.learn.predictor import Predictor
 from backpropd.tabular.inputs.json_rows import JsonRows
+from backpropd.tabular.inputs.table_rows import TableRows
 from tests.learn.learner import LIMITS, Learner, load_model
 
 RNG = np.random.default_rng(1)
@@ -105,6 +106,21 @@ def test_a_prediction_warns_of_missing_and_far_values(tmp_path: Path) -> None:
         ("out_of_range", "x"),
         ("out_of_range", "log(x)"),
     ]
+
+
+def test_every_row_of_a_long_table_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor, "BLOCK_CELLS", 0)
+    trained = "x,z,word,y\n" + "".join(f"{n},{20 / n},{'ab'[n % 2]},{n % 5}\n" for n in range(1, 40))
+    model = model_of(Learner(tmp_path, trained), [{"product": ["x", "z"]}, "word"])
+    text = "x,z,word\n" + "2,10,a\n" * 99 + "39,20,b\n"  # both are within their ranges, and the product is not
+    other = Learner(tmp_path / "other", text)
+    found = Predictor(model, TableRows(other.path, 100, other.info.columns))
+    assert found.is_long
+    assert [(each.code, each.column, each.rows) for each in found.findings()] == [
+        ("out_of_range", "product(x, z)", [99])
+    ]
+    h = np.concatenate([block.h for block in found.blocks()])
+    np.testing.assert_allclose(h[[0, 99]], model.network_outputs(model.encode([[2, 10, "a"], [39, 20, "b"]])))
 
 
 def test_values_too_large_for_a_float_give_finite_predictions(learner: Learner) -> None:

@@ -183,7 +183,7 @@ def test_lists_are_summaries(http: Client, iris: str, work: Work) -> None:
     absent = {
         "datasets": {"dialect", "columns", "warnings"},
         "jobs": {"features", "kinds", "left_out", "network", "training", "curve"},
-        "models": {"features", "network", "report"},
+        "models": {"features", "input_columns", "network", "report"},
     }
     for noun, names in absent.items():
         (listed,) = http.get(f"/v1/{noun}").json["data"]
