@@ -174,6 +174,15 @@ def test_a_column_without_a_positive_number_has_no_logarithm(tmp_path: Path) -> 
         other.plan("y", features=[{"log": "x"}])
 
 
+def test_a_feature_of_constants_alone_is_refused(tmp_path: Path) -> None:
+    other = Learner(tmp_path, "x,c,d,y\n" + "".join(f"{n},2,3,{n % 5}\n" for n in range(40)))
+    for feature in ({"square": "c"}, {"product": ["c", "d"]}):
+        with pytest.raises(errors.ConstantColumn, match="every row"):
+            other.plan("y", features=["x", feature])
+    assert other.plan("y", features=[{"product": ["c", "x"]}]).spec.columns == ["c", "x"]
+    assert other.plan("y", features=[{"square": "c"}], feature_scaling="none").spec.columns == ["c"]
+
+
 def test_a_boolean_made_a_number_can_be_used(learner: Learner) -> None:
     model = model_of(learner, [{"product": ["x", "flag"]}], kinds={"flag": "number"})
     assert model.predict([[0.5, 1]]) == model.predict([{"x": 0.5, "flag": "yes"}])

@@ -112,7 +112,7 @@ def resolve_features(
     for index, feature in enumerate(requested):
         pointer = f"/features/{index}"
         if not isinstance(feature, str):
-            _check_derived(DerivedFeature.from_json(feature), pointer, seen, other_roles, table)
+            _check_derived(DerivedFeature.from_json(feature), pointer, seen, other_roles, table, why_not)
             continue
         name = feature
         check_known(name, table.columns, pointer)
@@ -127,11 +127,16 @@ def resolve_features(
 
 
 def _check_derived(
-    feature: DerivedFeature, pointer: str, seen: set[str], other_roles: Mapping[str, str], table: TableDescription
+    feature: DerivedFeature,
+    pointer: str,
+    seen: set[str],
+    other_roles: Mapping[str, str],
+    table: TableDescription,
+    why_not: Callable[[ColumnInfo, int], WhyNot | None],
 ) -> None:
     for name in feature.columns:
         check_known(name, table.columns, pointer)
-    derived_features.check(feature, pointer, other_roles, table)
+    derived_features.check(feature, pointer, other_roles, table, why_not)
     if (same := str((feature.operation, sorted(feature.columns)))) in seen:
         raise errors.Invalid(f"{feature.name} is listed before: leave it out here", pointer=pointer)
     seen.add(same)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.requests import Work, read_model, rejected_pointers, submit, upload
+from tests.service.requests import Work, fork, read_model, rejected_pointers, submit, upload
 from tests.service.validation import Client
 
 TABLE = "x1,x2,word,y\n" + "".join(f"{n},{n % 7 - 2},{'abc'[n % 3]},{n * (n % 7)}\n" for n in range(1, 60))
@@ -94,6 +94,27 @@ def test_explanations_are_of_raw_columns(http: Client, derived: dict[str, Any]) 
 def test_a_trace_takes_raw_columns(http: Client, derived: dict[str, Any]) -> None:
     trace = post(http, derived, "trace", {"rows": [{"x1": 3, "x2": 4, "word": "a"}], "targets": [7]})
     assert len(trace["input"][0]) == 6
+
+
+def test_a_fork_has_the_features_of_its_parent(http: Client, work: Work) -> None:
+    training = {"epochs": 4, "seed": 0, "snapshots": {"every": 2}}
+    job = submit(http, upload(http, TABLE), "y", features=FEATURES, training=training)
+    work()
+    made = fork(http, job, {"epoch": 2}).json
+    assert made["features"] == FEATURES
+    work()
+    assert read_model(http, made)["sha256"] == read_model(http, job)["sha256"]
+
+
+def test_initial_parameters_are_in_the_order_of_the_features(http: Client, work: Work) -> None:
+    network = {"hidden": [], "initial_parameters": {"layers.0.weight": [[1], [10], [100]], "layers.0.bias": [0.5]}}
+    features = [{"square": "x1"}, {"product": ["x1", "x2"]}, "x2"]
+    training = {"feature_scaling": "none", "target_scaling": "none", "snapshots": {"every": 1}, "epochs": 1, "seed": 0}
+    training |= {"dtype": "float64", "optimizer": {"name": "sgd", "learning_rate": 1e-12}}
+    job = submit(http, upload(http, TABLE), "y", features=features, network=network, training=training)
+    work()
+    (found,) = post(http, read_model(http, job), "predictions", {"rows": [[3, 2]]})["predictions"]
+    assert found["value"] == pytest.approx(9 + 60 + 200 + 0.5, rel=1e-4)
 
 
 @pytest.mark.parametrize("format", ["json", "safetensors"])
