@@ -1,8 +1,12 @@
 """The image's environment without the files that no program uses."""
 
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 from tests.deploy.compose import ROOT
 from tools import slim_environment
@@ -38,3 +42,39 @@ def test_tests_headers_and_other_clients_are_deleted(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     found = {str(path.relative_to(tmp_path)) for path in slim_environment.unused(tmp_path)}
     assert found == {"numpy/tests", "numpy/a.pyi", "pyarrow/libarrow_s3.so.26", "botocore/data/ec2"}
+
+
+LOAD = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("kiwisolver._cext", sys.argv[1])
+library = module_from_spec(spec)
+spec.loader.exec_module(library)
+x, solver = library.Variable("x"), library.Solver()
+solver.addConstraint(2 * x == 6)
+solver.updateVariables()
+print(x.value())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libraries are ELF files on Linux")
+def test_a_library_that_was_cut_is_smaller_and_works(tmp_path: Path) -> None:
+    spec = find_spec("kiwisolver._cext")  # it comes with debug information
+    assert spec is not None
+    assert spec.origin is not None
+    library = Path(shutil.copy(spec.origin, tmp_path))
+    before = library.stat().st_size
+    slim_environment.cut(library)
+    once = library.read_bytes()
+    slim_environment.cut(library)
+    assert library.read_bytes() == once, "nothing is left to cut"
+    assert len(once) < before
+    done = subprocess.run([sys.executable, "-c", LOAD, library], capture_output=True, text=True, check=True)
+    assert done.stdout == "3.0\n"
+
+
+def test_a_file_that_is_not_elf_is_not_cut(tmp_path: Path) -> None:
+    script = tmp_path / "libc.so"  # linkers read such text
+    script.write_text("GROUP ( libc.so.6 )")
+    slim_environment.cut(script)
+    assert script.read_text() == "GROUP ( libc.so.6 )"
