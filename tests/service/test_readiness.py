@@ -4,6 +4,7 @@ import socket
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import text
@@ -60,7 +61,7 @@ def test_a_damaged_database_is_reported(settings: Settings) -> None:
         for _ in range(30):
             sample(app.test_client(), "iris")
     file = settings.data_dir / "backpropd.db"
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     pages = bytearray(file.read_bytes())
     for start in range(4096 * 20, len(pages), 4096):
