@@ -94,7 +94,8 @@ def test_an_upload_beyond_the_storage_quota_is_rejected_until_something_is_delet
         made.append(answer.json["id"])
     assert_rejected(answer, 413, "storage_full", 30_000)
     assert 1 < len(made) < 30
-    http.delete(f"/v1/datasets/{made[0]}")
+    for each in made[:2]:  # tables of other numbers take a few bytes more or less
+        http.delete(f"/v1/datasets/{each}")
     assert http.post("/v1/datasets", data=table, content_type="text/csv").status_code == 201
 
 
