@@ -65,7 +65,7 @@ class ColumnInfo:
         return cls(data["name"], data["kind"], data["missing"], data["distinct"], rest)
 
     def without_histogram(self) -> ColumnInfo:
-        """The column as a model keeps it."""
+        """The column as models and wide tables keep it."""
         rest = {name: value for name, value in self.statistics.items() if name != "histogram"}
         return replace(self, statistics=rest)
 

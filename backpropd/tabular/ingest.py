@@ -6,7 +6,7 @@ written once. A reader guesses from the first block which columns hold numbers. 
 is only searched for more such columns and the file is read a second time: a guess never costs a value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from backpropd.tabular.warnings import TableWarning
 
 UNLIMITED = TableLimits()
 GUESS_ALL = ReadOptions()
+MAX_COLUMNS_WITH_HISTOGRAMS = 1000
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,14 @@ def ingest(
 def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits: TableLimits) -> IngestedTable:
     if holds_values(reader, options):
         rows, copied = copy_table(reader, destination, limits)
-        return IngestedTable(reader.format, rows, tuple(copied), None, tuple(reader.warnings.to_list()))
+        return IngestedTable(reader.format, rows, _shown(copied), None, tuple(reader.warnings.to_list()))
     is_named = reader.dialect is None or reader.dialect["header"] is not False
     options = options.for_columns(reader.text_columns if reader.dialect is None else reader.names, named=is_named)
     _check_kinds(options, reader)
     if may_hold_values(reader, options) and (found := copy_text(reader, options, destination, limits)):
         rows, copied = found
         dialect = _dialect(reader, Decisions())
-        return IngestedTable(reader.format, rows, tuple(copied), dialect, tuple(reader.warnings.to_list()))
+        return IngestedTable(reader.format, rows, _shown(copied), dialect, tuple(reader.warnings.to_list()))
     table = stage(reader, destination, limits, options)
     typer = ColumnTyper(options, reader.warnings, reader.line_of, (reader.dialect or {}).get("delimiter"))
     decisions = typer.decide(table)
@@ -99,7 +100,14 @@ def _ingest(reader: TableReader, destination: Path, options: ReadOptions, limits
         staged.unlink(missing_ok=True)
     warn_of_columns(infos, table.rows, reader.warnings)
     warnings = tuple(reader.warnings.to_list())
-    return IngestedTable(reader.format, table.rows, tuple(infos), _dialect(reader, decisions), warnings)
+    return IngestedTable(reader.format, table.rows, _shown(infos), _dialect(reader, decisions), warnings)
+
+
+def _shown(infos: Sequence[ColumnInfo]) -> tuple[ColumnInfo, ...]:
+    """The columns as they are stored: the histograms of a wide table would take more than all else of it."""
+    if len(infos) > MAX_COLUMNS_WITH_HISTOGRAMS:
+        return tuple(info.without_histogram() for info in infos)
+    return tuple(infos)
 
 
 def _check_kinds(options: ReadOptions, reader: TableReader) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from backpropd.tabular.column_statistics import NumberStatistics
+from backpropd.tabular.ingest import ingest
 from tests.tabular.reading import read
 
 RNG = np.random.default_rng(0)
@@ -101,3 +102,12 @@ def test_dates_are_counted_between_dates(tmp_path: Path, rows: int, seconds: int
     assert found["counts"] == [expected[index] for index in range(1, len(edges))]
     if is_long and rows == 600:
         assert all(len(edge) == len("2020-01-01") for edge in found["edges"][1:-1])
+
+
+@pytest.mark.parametrize("columns", [1000, 1001])
+def test_wide_tables_have_no_histograms(tmp_path: Path, columns: int) -> None:
+    lines = [[f"x{n}" for n in range(columns)], *([str(row + n) for n in range(columns)] for row in range(3))]
+    source = tmp_path / "wide.csv"
+    source.write_text("\n".join(map(",".join, lines)))
+    found = ingest(source, tmp_path / "wide.parquet")
+    assert {"histogram" in column.statistics for column in found.columns} == {columns <= 1000}
