@@ -13,12 +13,12 @@ from backpropd.export.exported_model import ExportedModel
 from backpropd.export.network_layers import PlainLayer, layers_of
 from backpropd.export.xlsx_examples import Cell, Examples, example_rows, kind_of
 from backpropd.export.xlsx_inputs import FIRST_ROW as FIRST_INPUT
-from backpropd.export.xlsx_inputs import PARAMETERS, Block, InputSheet
+from backpropd.export.xlsx_inputs import PARAMETERS, ExampleBlock, InputSheet
 from backpropd.export.xlsx_network import FIRST_UNIT, STATISTICS, LayerSheet
 from backpropd.export.xlsx_output import OutputSheet
 from backpropd.export.xlsx_sheet import MOST_COLUMNS, MOST_ROWS, Sheet, Styles
-from backpropd.export.xlsx_values import MOST_VALUES, Values, ValueSheet
-from backpropd.export.xlsx_words import Words, WordSheet, words_of
+from backpropd.export.xlsx_values import MOST_VALUES, ValueReferences, ValueSheet
+from backpropd.export.xlsx_words import USUAL_MARKERS, Words, WordSheet, words_of
 from backpropd.learn import Model
 from backpropd.tabular import FeatureEncoder
 from backpropd.tabular.column_encoders import Scaled
@@ -69,7 +69,7 @@ class _Sheets(NamedTuple):
     encoded: Sheet
 
 
-def _encoded(model: Model, examples: Examples, sheets: _Sheets, styles: Styles) -> Block:
+def _encoded(model: Model, examples: Examples, sheets: _Sheets, styles: Styles) -> ExampleBlock:
     """Write the raw cells and everything up to the inputs of the network, which it gives."""
     rows, encoder = examples.table.rows, model.encoder
     inputs = encoder.in_float64().transform(examples.table)
@@ -80,7 +80,7 @@ def _encoded(model: Model, examples: Examples, sheets: _Sheets, styles: Styles) 
     sheets.raw.text(0, 0, "example", styles.head)
     for row in range(rows):
         sheets.raw.number(FIRST_ROW + row, 0, row + 1)
-    found = dict[str, Values]()
+    found = dict[str, ValueReferences]()
     for column, (info, each) in enumerate(encoder.columns, 1):
         cells = examples.cells[info.name]
         kind = kind_of(info)
@@ -91,7 +91,7 @@ def _encoded(model: Model, examples: Examples, sheets: _Sheets, styles: Styles) 
         references = [sheets.raw.cell(row, column) for row in range(FIRST_ROW, FIRST_ROW + rows)]
         found[info.name] = values.add(info, each, references, cells, examples.table.columns[info.name])
     for name, feature in encoder.derived.items():
-        columns = [found[column].value for column in feature.columns]
+        columns = [found[column].values for column in feature.columns]
         found[name] = values.derive(feature, columns, feature.values(examples.table.columns).tolist())
     for info, each in zip(encoder.infos, encoder.column_encoders, strict=True):
         encoded.add(each.names(info.name), each, found[info.name])
@@ -141,13 +141,14 @@ class _Size(NamedTuple):
 
 
 def _words_size(words: Sequence[Words], rows: int) -> _Size:
-    count = sum(len(each.numbers) + len(each.markers) for each in words)
-    return _Size(count + 1, 3 + rows, count * (3 + 2 * rows))
+    count = sum(len(each.codes) + len(each.padded_codes) + len(each.numeric_markers) for each in words)
+    usual = len(USUAL_MARKERS) if any(each.usual_markers for each in words) else 0
+    return _Size(usual + count + 1, 3 + rows, 2 * usual + count * (3 + 2 * rows))
 
 
 def _inputs_size(encoder: FeatureEncoder, rows: int) -> _Size:
     """The raw cells, their values and the inputs."""
-    columns = sum(MOST_VALUES.get(info.kind, 2) for info in encoder.column_infos) + len(encoder.derived)
+    columns = sum(MOST_VALUES[kind_of(info)] for info in encoder.column_infos) + len(encoder.derived)
     cells = (
         len(encoder.columns) * (1 + rows) + columns * (1 + 2 * rows) + encoder.width * (1 + len(PARAMETERS) + 2 * rows)
     )

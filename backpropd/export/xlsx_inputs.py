@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from backpropd.export.xlsx_sheet import Sheet, Styles
-from backpropd.export.xlsx_values import Values
+from backpropd.export.xlsx_values import ValueReferences
 from backpropd.nn.layout import Array
 from backpropd.tabular.column_encoders import MAX_DEVIATIONS, SMOOTH_LIMIT, ColumnEncoder, Cyclic, OneHot, Scaled
 from backpropd.tabular.cycles import HOURS, THURSDAY, WEEK
@@ -14,8 +14,8 @@ MEAN, DEVIATION, LEVEL, ON, OFF, UNKNOWN = range(1, 1 + len(PARAMETERS))  # rows
 FIRST_ROW = 3 + len(PARAMETERS)
 
 
-class Block(NamedTuple):
-    """Examples (rows, columns) on a sheet: the first cell, and the present values (rows, columns)."""
+class ExampleBlock(NamedTuple):
+    """Examples (rows, columns) on a sheet: the first cell, and their stored results (rows, columns)."""
 
     sheet: Sheet
     row: int
@@ -36,7 +36,12 @@ class InputSheet:
     """The sheet: a column for each input, with the parameters of its encoder above the examples."""
 
     def __init__(self, sheet: Sheet, styles: Styles, values: Array) -> None:
-        self.sheet, self.styles, self.block, self.next = sheet, styles, Block(sheet, FIRST_ROW, 1, values), 0
+        self.sheet, self.styles, self.block, self.next_column = (
+            sheet,
+            styles,
+            ExampleBlock(sheet, FIRST_ROW, 1, values),
+            0,
+        )
         for row, title in enumerate(("input", *PARAMETERS, "", "example")):
             sheet.text(row, 0, title, styles.head)
         for row in range(len(values)):
@@ -44,22 +49,22 @@ class InputSheet:
         sheet.freeze(FIRST_ROW, 1)
         sheet.widen(0, 0, 20)
 
-    def add(self, names: Sequence[str], encoder: ColumnEncoder, values: Values) -> None:
+    def add(self, names: Sequence[str], encoder: ColumnEncoder, values: ValueReferences) -> None:
         """Add the inputs of a column."""
         formulas = self._levels(encoder, values) if isinstance(encoder, OneHot) else self._numbers(encoder, values)
         for name, by_row in zip(names, formulas, strict=True):
-            self.sheet.text(0, 1 + self.next, name, self.styles.head)
+            self.sheet.text(0, 1 + self.next_column, name, self.styles.head)
             for row, formula in enumerate(by_row):
-                value = float(self.block.values[row, self.next])
-                self.sheet.formula(FIRST_ROW + row, 1 + self.next, formula, value)
-            self.next += 1
+                value = float(self.block.values[row, self.next_column])
+                self.sheet.formula(FIRST_ROW + row, 1 + self.next_column, formula, value)
+            self.next_column += 1
 
     def _parameter(self, row: int, value: float) -> str:
         """A parameter of the next input; gives the reference to it."""
-        self.sheet.number(row, 1 + self.next, value)
-        return self.sheet.cell(row, 1 + self.next)
+        self.sheet.number(row, 1 + self.next_column, value)
+        return self.sheet.cell(row, 1 + self.next_column)
 
-    def _levels(self, encoder: OneHot, values: Values) -> Iterator[list[str]]:
+    def _levels(self, encoder: OneHot, values: ValueReferences) -> Iterator[list[str]]:
         """What `OneHot.write` computes, an input after the other."""
         count = len(encoder.levels) + encoder.missing
         first = count - encoder.width
@@ -71,33 +76,33 @@ class InputSheet:
             level, own = self._parameter(LEVEL, index + 1), self._parameter(ON, on[index])
             other = self._parameter(OFF, off[index])
             unknown = self._parameter(UNKNOWN, off[index] + shares[index] * (on[index] - off[index]))
-            yield [f"IF({each}={level},{own},IF({each}=0,{unknown},{other}))" for each in values.value]
+            yield [f"IF({each}={level},{own},IF({each}=0,{unknown},{other}))" for each in values.values]
 
-    def _numbers(self, encoder: Scaled, values: Values) -> Iterator[list[str]]:
+    def _numbers(self, encoder: Scaled, values: ValueReferences) -> Iterator[list[str]]:
         """What `Scaled.write` and `Cyclic.write` compute, an input after the other."""
         mean, deviation = self._parameter(MEAN, encoder.mean), self._parameter(DEVIATION, encoder.std)
         scaled = []
-        for each in values.value:
+        for each in values.values:
             z = f"MAX(-{MAX_DEVIATIONS:.0E},MIN({MAX_DEVIATIONS:.0E},({each}-{mean})/{deviation}))"
             clipped = f"{z}/SQRT(1+({z}/{SMOOTH_LIMIT:g})^2)" if encoder.smooth else z
             scaled.append(f'IF({each}="",0,{clipped})')
         yield scaled
         if encoder.indicator:
-            yield [f'IF({each}="",1,0)' for each in values.value]
+            yield [f'IF({each}="",1,0)' for each in values.values]
         for cycle in encoder.cycles if isinstance(encoder, Cyclic) else ():
             at = _positions(cycle, values)
             for wave in ("SIN", "COS"):
-                pairs = zip(values.value, at, strict=True)
+                pairs = zip(values.values, at, strict=True)
                 yield [f'IF({each}="",0,{wave}(2*PI()*{position}))' for each, position in pairs]
 
 
-def _positions(cycle: str, values: Values) -> list[str]:
+def _positions(cycle: str, values: ValueReferences) -> list[str]:
     """Where in the cycle each value is, in [0, 1)."""
     if cycle == "clock":
-        return [f"MOD({each}/{HOURS},1)" for each in values.value]
+        return [f"MOD({each}/{HOURS},1)" for each in values.values]
     if cycle == "hour":
-        return [f"MOD({each},1)" for each in values.value]
+        return [f"MOD({each},1)" for each in values.values]
     if cycle == "weekday":
-        return [f"MOD(INT({each})+{THURSDAY},{WEEK})/{WEEK}" for each in values.value]
-    parts = zip(values.value, values.year_start, values.year_length, strict=True)
+        return [f"MOD(INT({each})+{THURSDAY},{WEEK})/{WEEK}" for each in values.values]
+    parts = zip(values.values, values.year_starts, values.year_lengths, strict=True)
     return [f"(INT({each})-{start})/{length}" for each, start, length in parts]

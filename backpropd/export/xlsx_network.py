@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from backpropd.export.network_layers import FIRE, STEP, PlainLayer
-from backpropd.export.xlsx_inputs import Block
+from backpropd.export.xlsx_inputs import ExampleBlock
 from backpropd.export.xlsx_sheet import Sheet, Styles
 from backpropd.nn.feedforward.activations import ACTIVATIONS, LEAK, SELU_ALPHA, SELU_SCALE
 from backpropd.nn.feedforward.normalization import EPSILON
@@ -23,12 +23,12 @@ MOST_EXPONENT = 80
 class LayerSheet:
     """Writes a layer whose inputs are `h` (rows, fan_in), for a network that the service computes in `dtype`."""
 
-    def __init__(self, sheet: Sheet, styles: Styles, layer: PlainLayer, h: Block, dtype: str) -> None:
+    def __init__(self, sheet: Sheet, styles: Styles, layer: PlainLayer, h: ExampleBlock, dtype: str) -> None:
         self.sheet, self.styles, self.layer, self.inputs = sheet, styles, layer, h
         self.dtype, self.rows, self.units = np.dtype(dtype), len(h.values), len(layer.bias)
-        self.next = FIRST_UNIT + self.units + 1  # row
+        self.next_row = FIRST_UNIT + self.units + 1
 
-    def write(self, inputs: Sequence[str], units: Sequence[str]) -> Block:
+    def write(self, inputs: Sequence[str], units: Sequence[str]) -> ExampleBlock:
         """Write everything; gives the activations. The names are those of the inputs and of the units."""
         columns = self._parameters(inputs, units)
         biases = [self.sheet.cell(FIRST_UNIT + unit, 1) for unit in range(self.units)]
@@ -62,9 +62,11 @@ class LayerSheet:
         sheet.widen(0, 0, 20)
         return {name: column for column, name in enumerate(own, 2)}
 
-    def _block(self, title: str, names: Sequence[str], values: Array, formula: Callable[[int, int], str]) -> Block:
+    def _block(
+        self, title: str, names: Sequence[str], values: Array, formula: Callable[[int, int], str]
+    ) -> ExampleBlock:
         """Write a table with a row for each example below what there is."""
-        sheet, start = self.sheet, self.next
+        sheet, start = self.sheet, self.next_row
         sheet.text(start, 0, title, self.styles.title)
         for column, name in enumerate(("example", *names)):
             sheet.text(start + 1, column, name, self.styles.head)
@@ -72,10 +74,10 @@ class LayerSheet:
             sheet.number(start + 2 + row, 0, row + 1)
             for column, number in enumerate(numbers):
                 sheet.formula(start + 2 + row, 1 + column, formula(row, column), number)
-        self.next = start + 3 + self.rows
-        return Block(sheet, start + 2, 1, values)
+        self.next_row = start + 3 + self.rows
+        return ExampleBlock(sheet, start + 2, 1, values)
 
-    def _normalized(self, a: Block, units: Sequence[str], columns: dict[str, int]) -> Block:
+    def _normalized(self, a: ExampleBlock, units: Sequence[str], columns: dict[str, int]) -> ExampleBlock:
         layer = self.layer
         own = {name: np.asarray(getattr(layer, name), np.float64) for name in columns}
         if layer.normalization == "layer":
@@ -100,7 +102,7 @@ class LayerSheet:
         values = (a.values - own["mean"]) * own["inverse_std"] * own["scale"] + own["shift"]
         return self._block(f"pre-activations, normalized ({layer.normalization})", units, values, formula)
 
-    def _activated(self, a: Block, units: Sequence[str]) -> Block:
+    def _activated(self, a: ExampleBlock, units: Sequence[str]) -> ExampleBlock:
         name, values = self.layer.activation, self._activations(a.values)
         title = f"activations h = {name}(a)"
         if name == "softmax":
@@ -118,7 +120,7 @@ class LayerSheet:
         return self._block(title, units, values, lambda row, unit: form.replace("#", a.cell(row, unit)))
 
     def _activations(self, a: Array) -> Array:
-        """The activations now, in double precision."""
+        """The stored activations, in double precision."""
         name = self.layer.activation
         if name == STEP:
             return (a >= 0).astype(np.float64)

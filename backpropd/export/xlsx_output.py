@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backpropd.export.xlsx_inputs import Block
+from backpropd.export.xlsx_inputs import ExampleBlock
 from backpropd.export.xlsx_sheet import Sheet, Styles
 from backpropd.learn import Model
 from backpropd.learn.predictions import probabilities
@@ -19,7 +19,7 @@ class OutputSheet:
     def __init__(self, sheet: Sheet, styles: Styles) -> None:
         self.sheet, self.styles = sheet, styles
 
-    def write(self, model: Model, h: Block) -> None:
+    def write(self, model: Model, h: ExampleBlock) -> None:
         """Write the predictions of the outputs `h` (rows, outputs) of the network."""
         self._head(0, 0, ["example"])
         if model.spec.is_multi_label:
@@ -39,7 +39,7 @@ class OutputSheet:
             self.sheet.number(first + row, 0, row + 1)
         self.sheet.freeze(first, 1)
 
-    def _classes(self, labels: Sequence[str], h: Block) -> None:
+    def _classes(self, labels: Sequence[str], h: ExampleBlock) -> None:
         """The label of the largest probability, and the probabilities; the names of the classes are in row 1."""
         sheet, by_class = self.sheet, probabilities(h.values)
         self._head(0, 1, ["label", *["probability"] * len(labels)])
@@ -53,7 +53,7 @@ class OutputSheet:
             for index, number in enumerate(numbers):
                 sheet.formula(row, 2 + index, _probability(h, row - 2, index), number)
 
-    def _labels(self, names: Sequence[str], h: Block) -> None:
+    def _labels(self, names: Sequence[str], h: ExampleBlock) -> None:
         """For each target its label, true or false, and the probability that it is true."""
         count = len(names)
         self._head(0, 1, [*["label"] * count, *["probability"] * count])
@@ -65,7 +65,7 @@ class OutputSheet:
                 self.sheet.formula(row, 1 + index, f"{here}>=0.5", number >= 0.5)
                 self.sheet.formula(row, 1 + count + index, h.cell(row - 2, index), number)
 
-    def _values(self, model: Model, h: Block) -> None:
+    def _values(self, model: Model, h: ExampleBlock) -> None:
         """Outputs times `scale` plus `offset`, within the bounds if there are any; these are in the first rows."""
         sheet, target = self.sheet, model.target
         parameters = [target.scale, target.offset, *(target.bounds or ())]
@@ -87,7 +87,7 @@ class OutputSheet:
                 sheet.formula(first + row, column, formula, number)
 
 
-def _probability(h: Block, row: int, index: int) -> str:
+def _probability(h: ExampleBlock, row: int, index: int) -> str:
     """As the service has them: both of one output, else h divided by its sum, or equal where that is 0."""
     count = h.values.shape[1]
     if count == 1:

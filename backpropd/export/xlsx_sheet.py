@@ -41,7 +41,10 @@ class Sheet:
         self._sheet.write_string(row, column, text, style)
 
     def number(self, row: int, column: int, number: float, style: Format | None = None) -> None:
-        """A finite number."""
+        """A finite number. Raises `errors.Invalid` for another."""
+        if not math.isfinite(number):
+            detail = f"a spreadsheet holds finite numbers alone, and {xl_rowcol_to_cell(row, column)} of {self.name!r}"
+            raise errors.Invalid(f"{detail} would be {number}: request safetensors or npz", pointer="/format")
         self._sheet.write_number(row, column, number, style)
 
     def blank(self, row: int, column: int, style: Format) -> None:
@@ -49,7 +52,7 @@ class Sheet:
         self._sheet.write_blank(row, column, None, style)
 
     def formula(self, row: int, column: int, formula: str, value: Value) -> None:
-        """A formula with its present result, which programs show that do not compute."""
+        """A formula with its stored result, which programs show that do not compute."""
         unwritable = CONTROL.search(value) if isinstance(value, str) else not math.isfinite(value)
         on_this_sheet = formula.replace(f"'{self.name}'!", "")
         self._sheet.write_formula(row, column, f"={on_this_sheet}", None, "" if unwritable else value)

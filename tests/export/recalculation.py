@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from backpropd.export.probe_rows import Probes
 from backpropd.export.xlsx_examples import Cell, Examples, kind_of
 from backpropd.learn import Model
+from backpropd.tabular import Table
 
 
 class Recalculated:
@@ -44,6 +45,15 @@ def predictions(book: Recalculated, model: Model, rows: int) -> tuple[list[list[
         [book.cell("output", first + row, 2 + column) for column in range(of_labels + count)] for row in range(rows)
     ]
     return [row[:of_labels] for row in found], np.array([row[of_labels:] for row in found], float)
+
+
+def with_times_of_a_day(model: Model, probes: Probes) -> Probes:
+    """The probe rows with times of day in [0, 24) hours: a spreadsheet takes no others."""
+    columns, cells = {**probes.table.columns}, {**probes.cells}
+    for info in model.encoder.column_infos:
+        if kind_of(info) == "time":
+            cells[info.name] = columns[info.name] = np.asarray(columns[info.name]) % 24
+    return Probes(Table(columns, probes.table.rows), cells)
 
 
 def as_examples(model: Model, probes: Probes) -> Examples:
