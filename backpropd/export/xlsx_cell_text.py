@@ -30,8 +30,6 @@ def _constants(texts: Sequence[str]) -> str:
     return "{" + ",".join(f'"{each}"' for each in texts) + "}"
 
 
-_SIGNS = _constants([f"{sign}{point}{power}" for sign in ("", "-") for point in ("", ".") for power in ("", "E", "E-")])
-"""What of a number is no digit, with a minus for each sign."""
 _DATES = _constants([_DATE, *(f"{_DATE}{t}{clock}" for t in "T " for clock in ("99:99", "99:99:99"))])
 _BEFORE_FRACTION = (f"{_DATE}T99:99:99.", f"{_DATE} 99:99:99.")
 _TIMES = _constants([f"{clock}{half}" for clock in ("99:99", "99:99:99") for half in ("", " AM", " PM")])
@@ -58,19 +56,16 @@ def shape(text: str) -> str:
 def number(cell: str, text: str) -> str:
     """A number, or a text like `-1234.5` or `1e6`, with a decimal point or the program's sign. Else an error.
 
-    VALUE alone takes dates, percentages and amounts of money, too.
+    VALUE takes dates, times and percentages, too, but not with an exponent: a text without one gets `E0`.
     """
-    with_point = f'SUBSTITUTE(SUBSTITUTE(UPPER({text}),{DECIMAL_SIGN},"."),"+","-")'
-    signs = with_point
-    for digit in range(10):
-        signs = f'SUBSTITUTE({signs},"{digit}","")'
-    no_date = f'ISERROR(FIND("-",SUBSTITUTE({with_point},"E-",""),2))'
-    value = f'VALUE(SUBSTITUTE({text},".",{DECIMAL_SIGN}))'
-    return f"IF(ISNUMBER({cell}),{cell},IF(AND(OR({signs}={_SIGNS}),{no_date}),{value},NA()))"
+    own = f'SUBSTITUTE(SUBSTITUTE(SUBSTITUTE(UPPER({text}),{DECIMAL_SIGN},"."),",","x"),".",{DECIMAL_SIGN})'
+    exponent = f'IF(ISERROR(FIND("E",UPPER({text}))),"E",IF(ISERROR(VALUE(RIGHT({text},1))),"x",""))'
+    marked = f'SUBSTITUTE(SUBSTITUTE(SUBSTITUTE({own}&{exponent},"E+","E"),"E","E0"),"E0-","E-0")'
+    return f"IF(ISNUMBER({cell}),{cell},VALUE({marked}))"
 
 
 def hours(cell: str, text: str, shape_of_text: str) -> str:
-    """Hours in [0, 24): a time of the program, or a text like `9:30`, `13:30:05.25` or `1:30 PM`. Else an error."""
+    """Hours of a time of the program, or of a text like `9:30`, `13:30:05.25` or `1:30 PM`. Else an error."""
     fraction = _has_fraction(shape_of_text, ["99:99:99."])
     hour, minute = f"VALUE(LEFT({text},2))", f"VALUE(MID({text},4,2))"
     second = f'IF(MID({shape_of_text},6,1)=":",VALUE(MID({text},7,2)),0)'

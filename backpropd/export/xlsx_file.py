@@ -25,7 +25,9 @@ from backpropd.tabular.column_encoders import Scaled
 
 FIRST_ROW = 1  # of the examples
 MOST_CELLS = 500_000
-"""Numbers and twice the formulas of all sheets: about 130 MB of memory, and some seconds."""
+"""Numbers and formulas of all sheets, with these weights: about 130 MB of memory, and some seconds."""
+READING, COMPUTING = 5, 2
+"""The weights of a formula that reads a cell, which is long, and of another one."""
 MOST_AREA = 4_000_000
 """Rows times columns of all sheets: the writer visits empty cells, too, about a microsecond each."""
 SMALLEST = np.finfo(np.float64).tiny
@@ -125,7 +127,7 @@ def _check(model: Model, layers: Sequence[PlainLayer], rows: int) -> None:
     for name, limit, found in (
         ("columns in a sheet", MOST_COLUMNS, max(each.columns for each in sizes)),
         ("rows in a sheet", MOST_ROWS, max(each.rows for each in sizes)),
-        ("numbers and twice the formulas", MOST_CELLS, sum(each.cells for each in sizes)),
+        ("numbers and weighted formulas", MOST_CELLS, sum(each.cells for each in sizes)),
         ("cells, empty ones included", MOST_AREA, sum(each.rows * each.columns for each in sizes)),
     ):
         if found > limit:
@@ -133,7 +135,7 @@ def _check(model: Model, layers: Sequence[PlainLayer], rows: int) -> None:
 
 
 class _Size(NamedTuple):
-    """Upper bounds of what sheets need; `cells` counts a formula twice."""
+    """Upper bounds of what sheets need; `cells` has the weights of formulas."""
 
     rows: int
     columns: int
@@ -143,14 +145,16 @@ class _Size(NamedTuple):
 def _words_size(words: Sequence[Words], rows: int) -> _Size:
     count = sum(len(each.codes) + len(each.padded_codes) + len(each.numeric_markers) for each in words)
     usual = len(USUAL_MARKERS) if any(each.usual_markers for each in words) else 0
-    return _Size(usual + count + 1, 3 + rows, 2 * usual + count * (3 + 2 * rows))
+    return _Size(usual + count + 1, 3 + rows, 2 * usual + count * (3 + COMPUTING * rows))
 
 
 def _inputs_size(encoder: FeatureEncoder, rows: int) -> _Size:
     """The raw cells, their values and the inputs."""
     columns = sum(MOST_VALUES[kind_of(info)] for info in encoder.column_infos) + len(encoder.derived)
     cells = (
-        len(encoder.columns) * (1 + rows) + columns * (1 + 2 * rows) + encoder.width * (1 + len(PARAMETERS) + 2 * rows)
+        len(encoder.columns) * (1 + rows)
+        + columns * (1 + READING * rows)
+        + encoder.width * (1 + len(PARAMETERS) + COMPUTING * rows)
     )
     return _Size(FIRST_INPUT + rows, 1 + max(columns, encoder.width), cells)
 
@@ -158,7 +162,7 @@ def _inputs_size(encoder: FeatureEncoder, rows: int) -> _Size:
 def _layer_size(layer: PlainLayer, rows: int) -> _Size:
     fan_in, units = layer.weight.shape
     blocks = 2 + (layer.normalization is not None) + (layer.activation == "softmax")
-    cells = units * (2 + len(STATISTICS) + fan_in + blocks * 2 * rows)
+    cells = units * (2 + len(STATISTICS) + fan_in + blocks * COMPUTING * rows)
     return _Size(FIRST_UNIT + units + (blocks + 1) * (rows + 3), 2 + len(STATISTICS) + max(fan_in, units), cells)
 
 

@@ -94,8 +94,7 @@ class WordSheet:
             self._word(name, word, code, cells, [raw == word for _, raw in stored])
         padded_end = self.next_row
         for word, code in words.codes.items():
-            is_stored = [text == word and raw not in words.padded_codes for text, raw in stored]
-            self._word(name, word, code, texts, is_stored)
+            self._word(name, word, code, texts, [text == word for text, _ in stored])
         for marker in words.numeric_markers:
             self.sheet.number(self.next_row, 1, marker)
             same = [f"AND(ISNUMBER({cell}),{cell}={self.sheet.cell(self.next_row, 1)})" for cell in cells]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from python_calamine import load_workbook
 
+from backpropd import errors
 from backpropd.export.exported_model import ExportedModel
 from backpropd.export.onnx_file import difference, expected
 from backpropd.export.probe_rows import ROWS as PROBES
@@ -150,6 +151,28 @@ def result(book: Recalculated) -> list[float]:
         ("moment", 37000.75, "2001-04-19T18:00:00"),
         ("clock", 0.25, "06:00"),
         ("clock", "23:15:30", "23:15:30"),
+        ("clock", "9:30", "09:30"),
+        ("clock", "1:30 PM", "13:30"),
+        ("clock", "12:05:07 am", "00:05:07"),
+        ("size", "1e2", 100),
+        ("size", "-2.5E+1", -25),
+        ("size", "5e-1", 0.5),
+        ("size", "\u00a04.5\t", 4.5),
+        ("word", "\u00a0b", "b"),
+        ("word", "\tb\n", "b"),
+        ("word", "\u00a0 ", None),
+        ("gap", "NA", None),
+        ("gap", "null", None),
+        ("gap", " N/A\u00a0", None),
+        ("gap", "-inf", None),
+        ("gap", "?", None),
+        ("day", "unknown", None),
+        ("clock", "#N/A", None),
+        ("flag", "NaN", None),
+        ("word", "NA", "NA"),
+        ("day", "2004-02-29", "2004-02-29"),
+        ("day", "2004-08-31\u00a0", "2004-08-31"),
+        ("moment", "9999-12-31T23:59:59", "9999-12-31T23:59:59"),
     ],
 )
 def test_what_is_typed_is_read_as_by_the_service(
@@ -171,9 +194,44 @@ def test_what_is_typed_is_read_as_by_the_service(
         ("day", "2004-05-06T10:00+02:00"),
         ("moment", "yesterday"),
         ("clock", "noon"),
+        ("size", "2024-01-05"),
+        ("size", "50%"),
+        ("size", "13:30"),
+        ("size", "1/2"),
+        ("size", "5 Dec"),
+        ("size", "1e"),
+        ("size", "1E5%"),
+        ("size", "n*"),  # no wildcard
+        ("day", "2004-02-31"),
+        ("day", "2003-02-29"),
+        ("day", "1900-02-29"),
+        ("day", "2004-04-31"),
+        ("day", "2004-13-01"),
+        ("day", "2004-00-10"),
+        ("day", "2004-01-00"),
+        ("day", "2004-1 -05"),
+        ("day", "2004-05-06X10:00"),
+        ("day", "2004-05-06t10:00"),
+        ("moment", "2004-05-06T25:00"),
+        ("moment", "2004-05-06T24:00"),
+        ("moment", "2004-05-06T10:99"),
+        ("moment", "2004-05-06T10:00:61"),
+        ("moment", "2004-05-06T10:00:30."),
+        ("clock", "24:00"),
+        ("clock", "10:99"),
+        ("clock", "13:30 PM"),
+        ("clock", "2004-05-06 10:00"),
+        ("clock", 1),
+        ("clock", 1.5),
+        ("clock", -0.25),
     ],
 )
-def test_what_cannot_be_read_is_an_error_and_no_prediction(book: Recalculated, name: str, typed: Any) -> None:
+def test_what_cannot_be_read_is_an_error_and_no_prediction(
+    model: ExportedModel, book: Recalculated, name: str, typed: Any
+) -> None:
+    if isinstance(typed, str) and not typed.endswith(("Z", "+02:00", "PM")) and "/" not in typed and name != "day":
+        with pytest.raises(errors.Invalid):
+            row_of(model, {name: typed})
     book.change("input", 2, book.find("input", name), typed)
     assert all(isinstance(each, dict) and each["type"] == "Error" for each in result(book))
     assert isinstance(book.cell("output", 4, 3), float)

@@ -1,6 +1,8 @@
 """Spreadsheets compute extreme numbers as the service does; what one cannot hold is refused with advice."""
 
 import io
+import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,15 @@ import numpy as np
 import pytest
 from formualizer import Workbook
 from python_calamine import load_workbook
+from xlsxwriter.worksheet import Worksheet
 
 from backpropd import errors
-from backpropd.export import xlsx_file
+from backpropd.export import xlsx_file, xlsx_sheet
 from backpropd.export.exported_model import ExportedModel
 from backpropd.export.network_layers import FIRE, STEP, PlainLayer
 from backpropd.export.xlsx_file import write
 from backpropd.export.xlsx_network import FORMULAS
+from backpropd.export.xlsx_sheet import _PlainWorksheet
 from backpropd.nn import ACTIVATIONS
 from backpropd.tabular import FeatureEncoder
 from tests.export.recalculation import Recalculated, predictions
@@ -119,6 +123,36 @@ def test_a_deviation_that_a_spreadsheet_takes_for_0_is_refused(model: ExportedMo
         write(with_column(model, encoder={"std": 1e-310}))
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["layers.0.weight", "layers.1.bias"])
+def test_a_weight_that_is_not_finite_is_refused(model: ExportedModel, name: str, number: float) -> None:
+    theta = {each: values.copy() for each, values in model.model.theta.items()}
+    theta[name].flat[1] = number
+    sheet = {"layers.0.weight": "layer 1", "layers.1.bias": "layer 2"}[name]
+    with pytest.raises(errors.Invalid, match=f"finite numbers alone.*'{sheet}' would be {number}: request"):
+        write(changed(model, theta=theta))
+
+
+def test_formulas_are_written_as_they_are(monkeypatch: pytest.MonkeyPatch, model: ExportedModel) -> None:
+    """Fails where an upgrade of the writer no longer calls the method that `_PlainWorksheet` has, or changes it."""
+    calls = []
+
+    def prepare(self: Any, formula: str, *rest: Any, **options: Any) -> str:
+        calls.append(formula)
+        return _PlainWorksheet._prepare_formula(self, formula, *rest, **options)
+
+    def sheets(kind: type[Worksheet]) -> dict[str, bytes]:
+        monkeypatch.setattr(xlsx_sheet, "_PlainWorksheet", kind)
+        files = zipfile.ZipFile(io.BytesIO(write(model)))
+        return {name: files.read(name) for name in files.namelist() if name.startswith("xl/worksheets/")}
+
+    counted = sheets(type("Counted", (_PlainWorksheet,), {"_prepare_formula": prepare}))
+    written = [each for content in counted.values() for each in re.findall(rb"<f>", content)]
+    assert len(calls) == len(written) > 0
+    assert all(each.startswith("=") for each in calls)
+    assert counted == sheets(Worksheet)
+
+
 def test_numbers_that_are_far_from_each_other_are_written(model: ExportedModel) -> None:
     book = Recalculated(write(with_column(model, encoder={"mean": 1e308, "std": 1e308, "low": None, "high": None})))
     assert isinstance(book.cell("output", 3, 3), float)
@@ -129,7 +163,7 @@ def test_numbers_that_are_far_from_each_other_are_written(model: ExportedModel) 
     [
         (16_400, 1, "16384 columns in a sheet"),
         (1, 16_400, "16384 columns in a sheet"),
-        (800, 800, "500000 numbers and twice the formulas"),
+        (800, 800, "500000 numbers and weighted formulas"),
         (1, 3_000, "4000000 cells, empty ones included"),
     ],
 )
