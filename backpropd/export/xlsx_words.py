@@ -116,7 +116,7 @@ class WordSheet:
         if self._usual_markers is None:
             first = self.next_row
             for marker in USUAL_MARKERS:
-                self.sheet.text(self.next_row, 0, "missing", self.styles.head)
+                self.sheet.text(self.next_row, 0, "missing", self.styles.word)
                 self.sheet.text(self.next_row, 1, marker, self.styles.word)
                 self.next_row += 1
             self._usual_markers = self.sheet.range(first, 1, self.next_row - 1, 1)
@@ -132,6 +132,6 @@ class WordSheet:
         self.sheet.text(self.next_row, 0, name, self.styles.word)
         self.sheet.number(self.next_row, 2, code)
         own = self.sheet.cell(self.next_row, 2)
-        for column, (condition, found) in enumerate(zip(same, is_stored, strict=True), FIRST_EXAMPLE):
-            self.sheet.formula(self.next_row, column, f"IF({condition},{own},0)", float(code if found else 0))
+        for column, (condition, holds) in enumerate(zip(same, is_stored, strict=True), FIRST_EXAMPLE):
+            self.sheet.formula(self.next_row, column, f"IF({condition},{own},0)", float(code if holds else 0))
         self.next_row += 1
