@@ -22,6 +22,7 @@ from backpropd.export.xlsx_network import FORMULAS
 from backpropd.export.xlsx_sheet import _PlainWorksheet
 from backpropd.nn import ACTIVATIONS
 from backpropd.tabular import FeatureEncoder
+from backpropd.tabular.column_encoders import Scaled
 from tests.export.recalculation import Recalculated, predictions
 from tests.export.trained import OPTIONS, exported, trained
 from tests.learn.learner import Learner
@@ -174,3 +175,12 @@ def test_a_layer_that_is_too_large_is_refused(
     monkeypatch.setattr(xlsx_file, "layers_of", lambda _: [layer])
     with pytest.raises(errors.Invalid, match=f"{detail}.*request onnx, python or safetensors"):
         write(model)
+
+
+def test_formulas_that_read_cells_weigh_more(model: ExportedModel) -> None:
+    before = model.model.encoder
+    number = Scaled(0.0, 1.0, indicator=False)
+    for count, is_refused in ((1500, False), (4500, True)):
+        infos = [replace(before.infos[0], name=f"x{n}") for n in range(count)]
+        size = xlsx_file._inputs_size(FeatureEncoder(infos, [number] * count, before.dtype), 8)
+        assert (size.cells > xlsx_file.MOST_CELLS) == is_refused
