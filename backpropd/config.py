@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     threads: int = Field(600, ge=2, description="threads of the API, and requests in progress")
     max_requests_per_key: int = _limit("requests_at_once", 0, ge=0, description="0: all (mode local) or 100")
     max_working: int = Field(
-        4, ge=1, description="requests that compute concurrently; others wait, and tenants take turns"
+        3, ge=1, description="requests that compute concurrently; others wait, and tenants take turns"
     )
     max_event_streams: int = Field(256, ge=1, description="concurrently open event streams")
     max_waits: int = Field(32, ge=1, description="concurrent requests that wait for the end of a job (?wait=)")
@@ -213,7 +213,7 @@ class Settings(BaseSettings):
 
     def share(self, total: int) -> int:
         """How many of `total` slots one tenant may have: all in the mode local, otherwise half of them."""
-        return total if self.mode == "local" else max(total // 2, 1)
+        return total if self.mode == "local" else (total + 1) // 2
 
     def public_limits(self) -> dict[str, float]:
         """The values of `GET /v1/limits`, by public name."""
