@@ -106,9 +106,12 @@ def test_the_network_as_onnx_scales_and_computes_what_the_formulas_say() -> None
 
 @pytest.mark.acceptance
 @pytest.mark.skipif(not model_servers.BIN.exists(), reason="the model servers are not installed")
-def test_the_server_written_by_hand_answers_as_the_service_and_refuses_rows_of_another_width(tmp_path: Path) -> None:
+@pytest.mark.parametrize("route", ["predictions", "unvalidated"])
+def test_the_server_written_by_hand_answers_as_the_service_and_refuses_rows_of_another_width(
+    tmp_path: Path, route: str
+) -> None:
     network, rows, expected = network_and_outputs()
-    with model_servers.hand_written(network, tmp_path) as url:
+    with model_servers.hand_written(network, tmp_path, route) as url:
         predictions = model_servers.post(url, json.dumps({"rows": rows}))["predictions"]
         for body in ('{"rows": [[1]]}', '{"rows": [["x", 1]]}', '{"rows": []}', '{"rows": [[1, 1e999]]}', "{}", "["):
             with pytest.raises(HTTPError, match="422"):
