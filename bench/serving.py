@@ -110,7 +110,7 @@ def _difference(ours: str, theirs: str, network: Digits) -> float:
 def compare(
     count: int, before: dict[int, list[Load]], after: dict[int, list[Load]], theirs: dict[str, dict[int, list[Load]]]
 ) -> dict[str, Any]:
-    """Medians of all servers for requests of so many rows, and what the service reaches of each target."""
+    """Medians of all servers for requests of `count` rows, and the service's ratio to each beside its target."""
     ours = _medians(before[count] + after[count])
     first, last = (_medians(each[count]).per_second for each in (before, after))
     servers: list[dict[str, Any]] = []

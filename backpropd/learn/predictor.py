@@ -144,7 +144,7 @@ class Predictor:
                 {name: cells[name].values for name in self._keep}, self._model, self._model.network_outputs(x)
             )
             if self.is_long:
-                _ = block.outputs  # while the block before is used
+                _ = block.outputs  # computed here, in the thread that prefetches
             yield block
 
     def _convert(self, cells: Mapping[str, Cells], names: Iterable[str]) -> dict[str, Converted]:

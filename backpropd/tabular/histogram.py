@@ -43,7 +43,7 @@ class Grid:
         counts += np.bincount(cells.astype(np.intp), minlength=len(counts))
 
     def add_counted(self, values: Counts, low: float, high: float) -> None:
-        """Count each of these different numbers so many times; `low` and `high` as in `add`."""
+        """Count each number as often as `values` says; `low` and `high` as in `add`."""
         counts = self._covering(low, high)
         cells = np.floor(np.array([*values], np.float64) * self._scale) - self._base
         np.add.at(counts, cells.astype(np.intp), np.array([*values.values()], np.int64))

@@ -39,7 +39,7 @@ def read_json(raw: bytes, max_values: int = MAX_VALUES) -> Any:
 
 
 def _members(value: Any, containers: int) -> int:
-    """The number of members of all objects in `value`, which has at most so many objects and arrays.
+    """The number of members of all objects in `value`; `containers` is the most objects and arrays that it may have.
 
     Raises `errors.Malformed` for deep nesting.
     """

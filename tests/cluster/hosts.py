@@ -19,7 +19,7 @@ from backpropd.store import keys
 from backpropd.store.blobs import Blobs
 from backpropd.store.sql.database import Database
 from backpropd.store.sql.schema import Epoch, Worker
-from tests.acceptance.faults.cluster import COMMANDS, ROOT
+from tests.acceptance.faults.cluster import COMMANDS, ROOT, closed_afterwards
 from tests.acceptance.faults.cluster_jobs import ClusterJobs
 from tests.acceptance.faults.waiting import eventually
 from tests.cluster.clocks import Clocks
@@ -262,12 +262,7 @@ def running_hosts(folder: Path) -> Iterator[HostCluster]:
     folder.mkdir(parents=True, exist_ok=True)
     with network() as net:
         cluster = HostCluster(folder, net)
-        try:
+        with closed_afterwards(cluster):
             cluster.start(*PROGRAMS)
             cluster.wait_until_ready()
             yield cluster
-        except BaseException:
-            print(cluster.logs())
-            raise
-        finally:
-            cluster.close()

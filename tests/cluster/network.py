@@ -52,7 +52,7 @@ class Network:
         return (*self.inside(name), *AS_A_MACHINE, f'hostname {name} && exec "$@"', "sh")
 
     def cut(self, name: str) -> None:
-        """Cut the host off: nothing that it sends arrives, and nobody is told."""
+        """Cut the host off: what it sends is dropped, without an error."""
         _ip("link", "set", f"{PREFIX}-{self._numbers[name]}", "down")
 
     def join(self, name: str) -> None:

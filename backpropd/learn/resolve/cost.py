@@ -63,7 +63,7 @@ def estimate(spec: FeedforwardSpec, width: int, split: Split, context: Context) 
         memory += sets * encoded + _refit_bytes(spec, network, split) + 3 * _itemsize(training) * model.layout.size
     if every := training.snapshot_every:
         each = snapshot_bytes(spec, spec.build(width))
-        memory += 3 * each  # one that is made, and those that wait to be written
+        memory += 3 * each  # one snapshot that is made, and those that wait to be written
         stored = {"snapshots": training.epochs // every + 1}
         stored["snapshot_bytes"] = stored["snapshots"] * each
     if path > MAX_PATH_BYTES:

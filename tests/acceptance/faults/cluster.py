@@ -215,11 +215,18 @@ def running_cluster(
     """A cluster with these programs (by default, all) started; its logs are printed if the block raises."""
     folder.mkdir(parents=True, exist_ok=True)
     cluster = Cluster(folder, postgres.url if postgres else "", **settings)
-    try:
+    with closed_afterwards(cluster):
         cluster.start(*(programs or PROGRAMS))
         if not programs:
             cluster.wait_until_ready()
         yield cluster
+
+
+@contextmanager
+def closed_afterwards(cluster: Any) -> Iterator[None]:
+    """Close a cluster at the end of the block; its logs are printed if the block raises."""
+    try:
+        yield
     except BaseException:
         print(cluster.logs())
         raise

@@ -103,7 +103,7 @@ def assert_consistent(database: Database, settings: Settings) -> None:
 
 
 def assert_snapshots(session: Session, job: Job) -> None:
-    """A job has a snapshot of the start and of every so many epochs, and counts their bytes."""
+    """A job has a snapshot of the start and of every n-th epoch, and counts their bytes."""
     rows = session.execute(select(Snapshot.epoch, Snapshot.size).where(Snapshot.job_number == job.number)).all()
     every = (job.spec["training"].get("snapshots") or {}).get("every")
     started = job.status == Status.SUCCEEDED or job.epoch > 0
